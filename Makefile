@@ -1,0 +1,31 @@
+# Two commands do all set-up, also when run twice: make demo, make test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test check figures clean
+
+demo: $(VENV)/.installed
+	$(BIN)/stickerforge generate "cat astronaut" --style sticker --count 4 --seed 1 --out stickers
+
+test: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+figures: $(VENV)/.installed
+	$(BIN)/python examples/figures.py
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stickerforge needs Python 3.11 or newer: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[matting,test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) stickers

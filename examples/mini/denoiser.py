@@ -1,0 +1,176 @@
+"""Train the denoiser and its text encoder, on latents of the autoencoder.
+
+python examples/mini/denoiser.py [--steps 9000]      resumes from runs/denoiser.safetensors
+
+Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a sticker is
+mostly empty ground, and with any signal left at the last timestep the ground comes out tinted.
+Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+from autoencoder import CHECKPOINT as AUTOENCODER
+from autoencoder import build as build_autoencoder
+from autoencoder import standardised
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from scenes import Scenes, training_scenes
+from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
+from torch import Tensor, nn
+from torch.nn import functional as F
+from training import average, averaged, load, rate, save
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from words import TEXT_LENGTH, tokenizer
+
+CHECKPOINT = RUNS / "denoiser.safetensors"
+STANDARD = RUNS / "autoencoder_standard.safetensors"
+LATENTS, CAPTIONS, TOKENIZER = RUNS / "latents.npy", RUNS / "captions.json", RUNS / "tokenizer"
+TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
+CAPTION_DROPOUT = 0.1
+SHORT_LENGTH = 32  # most batches carry this many tokens: the rest of the 77 would be padding
+
+
+def build_scheduler() -> DDIMScheduler:
+    """Stable Diffusion's noise schedule, rescaled to end in pure noise."""
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+        set_alpha_to_one=True, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
+    )  # fmt: skip
+
+
+def build_unet() -> UNet2DConditionModel:
+    """Few channels at 16 x 16, where a CPU is slow; attention from 8 x 8 down. 10.2 million weights."""
+    return UNet2DConditionModel(
+        sample_size=PIXELS // 8,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=(64, 160, 160),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=(2, 5, 5),  # in this class: the number of heads, each 32 wide
+        norm_num_groups=32,
+    )
+
+
+def build_text_encoder(words: CLIPTokenizer) -> CLIPTextModel:
+    """A CLIP text encoder of three layers over our own tokens."""
+    config = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=3,
+        num_attention_heads=TEXT_WIDTH // 64, max_position_embeddings=TEXT_LENGTH, hidden_act="quick_gelu",
+        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+    return CLIPTextModel(config)
+
+
+def pixels_of(rgba: np.ndarray) -> Tensor:
+    """Premultiplied uint8 (B, H, W, 4) as pixels in [-1, 1], (B, 4, H, W)."""
+    return torch.from_numpy(rgba).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def standard_autoencoder(scenes: Scenes) -> AutoencoderKL:
+    """The trained autoencoder, its latents brought to mean 0 and deviation 1; written once, read afterwards."""
+    autoencoder = build_autoencoder().eval()
+    if STANDARD.exists():
+        load(STANDARD, {"mean": autoencoder})
+        return autoencoder.to(DEVICE)
+    load(AUTOENCODER, {"mean": autoencoder})
+    rows = [autoencoder.encode(pixels_of(scenes[index].rgba[None])).latent_dist.mean for index in range(2000)]
+    latents = torch.cat(rows).transpose(0, 1).flatten(1)
+    standardised(autoencoder, latents.mean(1), latents.std(1))
+    save(STANDARD, {"mean": autoencoder}, torch.optim.SGD(autoencoder.parameters()), 0)
+    return autoencoder.to(DEVICE)
+
+
+@torch.no_grad()
+def write_latents(count: int) -> None:
+    """Draw `count` scenes and encode them once: latents.npy (float16) and captions.json."""
+    if CAPTIONS.exists() and len(json.loads(CAPTIONS.read_text())) >= count:
+        return
+    scenes, captions = training_scenes(), []
+    autoencoder, side = standard_autoencoder(scenes), PIXELS // 8
+    stored = np.lib.format.open_memmap(LATENTS, "w+", np.float16, (count, LATENT_CHANNELS, side, side))
+    for start in range(0, count, 64):
+        drawn = [scenes[index] for index in range(start, min(start + 64, count))]
+        posterior = autoencoder.encode(pixels_of(np.stack([s.rgba for s in drawn])).to(DEVICE)).latent_dist
+        stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
+        captions += [scene.caption for scene in drawn]
+    stored.flush()
+    tokenizer(captions).save_pretrained(TOKENIZER)
+    CAPTIONS.write_text(json.dumps(captions, ensure_ascii=False))
+    spread = stored[:4096].astype(np.float32)
+    print(f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}", flush=True)
+
+
+def velocity_loss(unet: nn.Module, text: nn.Module, scheduler: DDIMScheduler, latents: Tensor, tokens: Tensor, step: int) -> Tensor:
+    """Mean squared error of the velocity alpha * noise - sigma * latents at one timestep per picture.
+
+    Args:
+        latents: (B, C, H, W), mean 0 and deviation 1.
+        tokens: (B, L).
+        step: decides the noise and the timesteps.
+    """
+    generator = torch.Generator().manual_seed(SEED + step)
+    noise = torch.randn(latents.shape, generator=generator).to(latents.device)
+    # One timestep from each of B equal intervals: less variance than independent draws.
+    strata = (torch.arange(len(latents)) + torch.rand(len(latents), generator=generator)) / len(latents)
+    timesteps = (strata * 1000).long().clamp(max=999).to(latents.device)
+    noisy = scheduler.add_noise(latents, noise, timesteps)
+    target = scheduler.get_velocity(latents, noise, timesteps)
+    velocity = unet(noisy, timesteps, text(tokens).last_hidden_state).sample
+    return F.mse_loss(velocity, target)
+
+
+def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> None:
+    """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
+    torch.manual_seed(SEED)
+    write_latents(scenes)
+    stored, captions = np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
+    words = CLIPTokenizer.from_pretrained(TOKENIZER)
+    ids = words([*captions, ""], padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    scheduler = build_scheduler()
+    model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
+    mean = averaged(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    modules = {"model": model, "mean": mean}
+    start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
+    saved, recent = time.monotonic(), []
+    for step in range(start, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps, peak)
+        rng = np.random.default_rng((SEED, step))
+        rows = np.sort(rng.choice(len(stored), batch, replace=False))
+        latents = torch.from_numpy(stored[rows].astype(np.float32))
+        rows[rng.random(batch) < CAPTION_DROPOUT] = len(captions)  # the empty caption
+        order = rng.permutation(batch)
+        length = TEXT_LENGTH if rng.random() < 0.2 else SHORT_LENGTH
+        tokens = ids[rows[order], :length].to(DEVICE)
+        loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        average(mean, model, step, 0.999)
+        recent.append(float(loss.detach()))
+        if len(recent) == 100:
+            print(f"{time.strftime('%H:%M:%S')} step {step + 1} loss {np.mean(recent):.4f}", flush=True)
+            recent = []
+        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
+            save(CHECKPOINT, modules, optimizer, step + 1)
+            saved = time.monotonic()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--scenes", type=int, default=40_000)
+    parser.add_argument("--minutes", type=float, default=4, help="between checkpoints")
+    args = parser.parse_args()
+    train(args.steps, args.batch, args.minutes, args.rate, args.scenes)

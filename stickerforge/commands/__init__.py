@@ -1,0 +1,1 @@
+"""One file per command: the pipeline in reading order. The only place where parts meet."""

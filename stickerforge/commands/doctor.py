@@ -1,0 +1,97 @@
+"""`doctor`: what this installation has, and what is missing and how to get it."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from stickerforge import __version__
+from stickerforge.errors import CheckFailed, StickerforgeError
+from stickerforge.models.catalog import EMBEDDED, read_card
+from stickerforge.models.weights import sums, verify
+from stickerforge.runtime.files import home
+
+LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors", "pillow", "rembg")
+
+
+def examined() -> tuple[dict[str, Any], list[str]]:
+    """(result for the JSON, lines for people).
+
+    Raises:
+        CheckFailed: something that the default commands need is broken.
+    """
+    found: dict[str, Any] = {
+        "stickerforge": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "libraries": {name: library_version(name) for name in LIBRARIES},
+        "devices": devices(),
+        "memory_mb": memory_mb(),
+        "home": str(home()),
+        "home_free_mb": shutil.disk_usage(existing(home())).free // 1_000_000,
+        "weights": {name: state(name) for name in EMBEDDED},
+        "matting": matting_states(),
+    }
+    lines = [f"{key:13} {value}" for key, value in found.items() if not isinstance(value, dict)]
+    for key in ("libraries", "weights", "matting"):
+        lines += [f"{key:13} {name} {said}" for name, said in found[key].items()]
+    broken = [f"{name}: {said}" for name, said in found["weights"].items() if not said.startswith("intact")]
+    if broken:
+        raise CheckFailed("; ".join(broken), "install stickerforge again")
+    return found, lines
+
+
+def library_version(name: str) -> str:
+    """The installed version, or how to get one."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        extra = " (needed to cut out pictures of models without alpha)" if name == "rembg" else ""
+        return "missing" + extra + (': pip install "stickerforge[matting]"' if extra else f": pip install {name}")
+
+
+def devices() -> str:
+    """What torch can compute on."""
+    import torch
+
+    found = ["cpu"]
+    found += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    found += ["mps"] if torch.backends.mps.is_available() else []
+    return ", ".join(found)
+
+
+def memory_mb() -> int:
+    """Physical memory, 0 where the system does not say."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return 0
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return folder if folder.exists() else existing(folder.parent)
+
+
+def state(name: str) -> str:
+    """Whether an embedded model is as it was published."""
+    folder = EMBEDDED[name]
+    try:
+        verify(folder)
+    except StickerforgeError as error:
+        return str(error)
+    if not sums(folder):
+        return f"{folder} has no card: install stickerforge again"
+    return f"intact ({len(sums(folder))} files, {read_card(folder, name).title})"
+
+
+def matting_states() -> dict[str, str]:
+    """{matting model: whether its weights are here}."""
+    from stickerforge.models.matting import MODELS, weights_folder
+
+    here = {model.name for model in MODELS.values() if (weights_folder() / "models" / model.name / f"{model.name}.onnx").exists()}
+    return {
+        model.name: f"({model.licence}) " + ("here" if model.name in here else f"not here: fetched when first used, {model.megabytes} MB")
+        for model in MODELS.values()
+    }

@@ -1,0 +1,37 @@
+"""What `generate` would do: what it would read, skip and write, how long, how much memory."""
+
+from typing import Any
+
+from stickerforge.commands.generate import CONFIG, SHEET, Plan
+from stickerforge.models.cost import cost
+
+
+def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
+    """(result for the JSON, lines for people)."""
+    import torch
+
+    sampling = whole.items[0].recipe["sampling"]
+    cuda = whole.config.device.startswith("cuda") or (whole.config.device == "auto" and torch.cuda.is_available())
+    pixels = whole.config.sampling.pixels or whole.card.sampling.get("pixels", 512)
+    price = cost(whole.card, pictures=len(whole.open), steps=sampling["steps"], guidance=sampling["guidance"], pixels=pixels, cuda=cuda)
+    writes = [str(item.path) for item in whole.open]
+    writes += [
+        f"{whole.config.output.folder}/{name}"
+        for name in ([CONFIG, SHEET] if len(whole.items) > 1 and whole.config.output.sheet else [CONFIG])
+    ]
+    skips = [str(path) for path in sorted(whole.done)]
+    result: dict[str, Any] = {
+        "dry_run": True,
+        "model": whole.card.title,
+        "reads": [str(whole.card.folder)] + ([whole.config.prompts] if whole.config.prompts else []),
+        "matting": whole.matting,
+        "seed": whole.config.seed,
+        "writes": writes,
+        "skips": skips,
+        "about_seconds": round(price.seconds, 1) if whole.open else 0.5,
+        "about_memory_mb": price.memory_bytes // 1_000_000,
+    }
+    lines = [f"model   {whole.card.title} ({whole.card.folder})"]
+    lines += [f"write   {path}" for path in writes] + [f"skip    {path} (already there)" for path in skips]
+    lines += [f"matting {whole.matting}", f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]
+    return result, lines

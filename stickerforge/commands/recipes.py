@@ -1,0 +1,168 @@
+"""What is asked for, item by item: prompt, seed, and the recipe that names a file and is kept inside it."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stickerforge.config.load import flattened
+from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.styles import Style, style
+from stickerforge.data.prompts import PromptRow, check_prompt, read_prompts
+from stickerforge.errors import InputError
+from stickerforge.models.catalog import Card
+from stickerforge.stickers.encoding import recipe_of
+
+REPEATED = ("prompt", "negative", "style", "model", "seed", "matting")  # settings that a recipe brings back
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to make.
+
+    Args:
+        prompt: as the user wrote it; `text` and `negative` are what the model is told.
+        recipe: everything that decides the pixels, plain JSON values; `digest` is its short hash.
+    """
+
+    prompt: str
+    text: str
+    negative: str
+    seed: int
+    style: str
+    id: str
+    recipe: dict[str, Any]
+    path: Path
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits of the recipe."""
+        return str(self.recipe["digest"])
+
+
+def requested_rows(config: GenerateConfig) -> list[PromptRow]:
+    """The prompts of the call: those on the command line, then those of the file.
+
+    Raises:
+        InputError: there are none, or one is not a prompt.
+    """
+    for number, prompt in enumerate(config.prompt, 1):
+        check_prompt(prompt, f"prompt {number}" if len(config.prompt) > 1 else "command line")
+    rows = [PromptRow(prompt) for prompt in config.prompt]
+    if config.prompts:
+        rows += read_prompts(Path(config.prompts))
+    if not rows:
+        raise InputError("no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"')
+    return rows
+
+
+def items(
+    config: GenerateConfig, rows: list[PromptRow], card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
+) -> list[Item]:
+    """Every picture of the call, in order; item i uses seed + i where its row has no seed of its own.
+
+    Args:
+        sampling: the settings in force, with the model's recommendations filled in.
+        matting: the matting model that will be used, or "none".
+    """
+    assert config.seed is not None
+    made: list[Item] = []
+    plain = 0
+    for row in rows:
+        count = row.count or config.count
+        for index in range(count):
+            seed = config.seed + plain if row.seed is None else row.seed + index
+            plain += row.seed is None
+            made.append(item(config, row, seed, count, card, fingerprint, sampling, matting))
+    return made
+
+
+def item(
+    config: GenerateConfig, row: PromptRow, seed: int, count: int, card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
+) -> Item:
+    """One picture, with its recipe and the file it will be."""
+    chosen = row.style or config.style
+    negative = row.negative or config.negative
+    text, avoid = worded(row.prompt, negative, style(chosen) if chosen else None, trained_on_styles=bool(card.words_file))
+    recipe: dict[str, Any] = {
+        "prompt": row.prompt,
+        "negative": negative,
+        "style": chosen,
+        "text": text,
+        "avoid": avoid,
+        "seed": seed,
+        "model": card.title,
+        "fingerprint": fingerprint,
+        "matting": matting,
+        "sampling": sampling,
+        "output": {"size": config.output.size, "format": config.output.format},
+    }
+    recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
+    stem = f"{slug(row.prompt)}-{seed}-{recipe['digest']}"
+    if row.id:
+        stem = row.id if count == 1 else f"{row.id}-{seed}"
+    path = Path(config.output.folder) / f"{stem}.{config.output.format}"
+    return Item(row.prompt, text, avoid, seed, chosen, row.id, recipe, path)
+
+
+def worded(prompt: str, negative: str, preset: Style | None, *, trained_on_styles: bool) -> tuple[str, str]:
+    """(what the model is told, what it is told to avoid).
+
+    Args:
+        trained_on_styles: whether the model knows a preset by its words; others get its template.
+    """
+    prompt = " ".join(prompt.split())
+    if preset is None:
+        return prompt, negative
+    if trained_on_styles:
+        return f"{prompt}, {preset.words}", negative
+    return preset.template.replace("{prompt}", prompt), ", ".join(filter(None, [negative, preset.negative]))
+
+
+def slug(prompt: str) -> str:
+    """The beginning of the prompt as part of a file name: a-z, 0-9 and dashes, at most 48 characters."""
+    plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "sticker"
+
+
+def finished(item: Item) -> bool:
+    """Whether the item's file is there, made by this very recipe."""
+    try:
+        recipe = recipe_of(item.path)
+    except (OSError, ValueError):
+        return False
+    return recipe is not None and recipe.get("digest") == item.digest
+
+
+def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
+    """What the file keeps of a recipe; without its prompt where the user wants that."""
+    private = () if prompt else ("prompt", "negative", "text", "avoid")
+    return {key: value for key, value in recipe.items() if key not in private}
+
+
+def settings_from(path: Path) -> dict[str, Any]:
+    """The settings that made a picture, as {dotted name: value} for `resolve`, which checks each value.
+
+    Raises:
+        InputError: the file is no picture of ours, or was made to forget its prompt.
+    """
+    try:
+        recipe = recipe_of(path)
+    except FileNotFoundError:
+        raise InputError(f"no picture {path}", "check the path") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", "give a PNG or WebP picture") from None
+    except ValueError:
+        raise InputError(f"{path} is no PNG or WebP picture", "give one that stickerforge made") from None
+    if recipe is None or "seed" not in recipe:
+        raise InputError(f"{path} does not say how it was made", "give a picture that stickerforge made; chat apps strip it")
+    if "prompt" not in recipe:
+        raise InputError(f"{path} was made without its prompt (output.prompt=false)", "give the prompt and its settings again")
+    settings = {name: recipe[name] for name in REPEATED if name in recipe}
+    for table in ("sampling", "output"):
+        if isinstance(recipe.get(table), dict):
+            settings |= dict(flattened(recipe[table], f"{table}."))
+    return settings

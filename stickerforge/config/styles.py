@@ -1,0 +1,44 @@
+"""Style presets, read from styles.toml beside this file."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from stickerforge.config.load import nearest
+from stickerforge.errors import InputError
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one look is asked for.
+
+    Args:
+        words: what a model trained on our captions knows it by; appended to the prompt.
+        template: what any other model is told; holds "{prompt}".
+        negative: what such a model is told to avoid.
+    """
+
+    name: str
+    about: str
+    words: str
+    template: str
+    negative: str
+
+
+@cache
+def styles() -> dict[str, Style]:
+    """Every preset by name."""
+    text = resources.files("stickerforge.config").joinpath("styles.toml").read_text(encoding="utf-8")
+    return {name: Style(name, **entry) for name, entry in tomllib.loads(text).items()}
+
+
+def style(name: str) -> Style:
+    """The preset of this name.
+
+    Raises:
+        InputError: there is none; the nearest is named.
+    """
+    if name not in styles():
+        raise InputError(f"unknown style {name!r}", nearest(name, list(styles())))
+    return styles()[name]

@@ -1,0 +1,1 @@
+"""What users bring: prompts, later pictures and captions."""

@@ -1,0 +1,154 @@
+"""Prompt files: txt (one prompt a line), csv (with a header) and jsonl, each row checked with its line number."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stickerforge.config.load import nearest
+from stickerforge.config.schema import GenerateConfig
+from stickerforge.errors import InputError
+
+COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
+BOUNDS = {name: GenerateConfig.BOUNDS[name] for name in ("seed", "count")}
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+MAX_CHARACTERS = 4000
+MAX_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """One request; None and "" mean what the call says."""
+
+    prompt: str
+    negative: str = ""
+    seed: int | None = None
+    count: int | None = None
+    style: str = ""
+    id: str = ""
+
+
+def read_prompts(path: Path) -> list[PromptRow]:
+    """Every row of a prompt file.
+
+    Raises:
+        InputError: the file is missing, of another kind, empty, or a line of it is broken.
+    """
+    readers = {".txt": txt_rows, ".csv": csv_rows, ".jsonl": jsonl_rows, ".ndjson": jsonl_rows}
+    if path.suffix.lower() not in readers:
+        raise InputError(f"{path} is no prompt file", "give a .txt, .csv or .jsonl file")
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} has over {MAX_BYTES} bytes", "split it")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"no prompt file {path}", "check the path") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
+    rows, ids = [], set()
+    for line, fields in readers[path.suffix.lower()](decoded(path, content), path):
+        row = checked_row(fields, f"{path} line {line}")
+        if row.id and row.id.lower() in ids:
+            raise InputError(f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id")
+        ids.add(row.id.lower())
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path} holds no prompts", "write one prompt a line")
+    return rows
+
+
+def decoded(path: Path, content: bytes) -> str:
+    """The text of the file; a byte that is not UTF-8 is an error with its line."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path} line {line}: byte {content[error.start]:#04x} is not UTF-8", "save the file as UTF-8") from None
+
+
+def txt_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """One prompt a line; empty lines are passed over."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield number, {"prompt": line.strip()}
+
+
+def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows under a header that names the columns; seeds and counts become numbers."""
+    reader = csv.reader(io.StringIO(text), strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        check_columns(header, f"{path} line 1")
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise InputError(
+                    f"{path} line {reader.line_num}: {len(cells)} cells, the header has {len(header)}", "quote cells that hold commas"
+                )
+            filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            yield reader.line_num, {name: number_in(cell) if name in BOUNDS else cell for name, cell in filled.items()}
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: {error}", "mend the quotes of that line") from None
+
+
+def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """One JSON object a line."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} line {number}: not JSON ({str(error)[:80]})", "write one object a line") from None
+        if not isinstance(fields, dict):
+            raise InputError(f"{path} line {number}: not a JSON object", 'write {"prompt": "…"}')
+        check_columns(list(fields), f"{path} line {number}")
+        yield number, {name: value for name, value in fields.items() if value is not None}
+
+
+def check_columns(names: list[str], where: str) -> None:
+    """All known, and a prompt among them."""
+    for name in names:
+        if name not in COLUMNS:
+            raise InputError(f"{where}: unknown column {name!r}", nearest(name, list(COLUMNS)))
+    if "prompt" not in names:
+        raise InputError(f"{where}: there is no column 'prompt'", f"columns are {', '.join(COLUMNS)}")
+
+
+def number_in(cell: str) -> int | str:
+    """The whole number in a cell, or the cell where there is none."""
+    return int(cell) if re.fullmatch(r"\d{1,18}", cell) else cell
+
+
+def checked_row(fields: dict[str, Any], where: str) -> PromptRow:
+    """A row of the right types, within bounds."""
+    for name, value in fields.items():
+        wanted, words = (int, "a whole number") if name in BOUNDS else (str, "a text")
+        if type(value) is not wanted:
+            raise InputError(f"{where}: {name} = {value!r} is not {words}", "mend that line")
+        if name in BOUNDS and not BOUNDS[name][0] <= int(value) <= BOUNDS[name][1]:
+            raise InputError(f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name]))
+    row = PromptRow(**fields)
+    check_prompt(row.prompt, where)
+    if row.id and not SAFE_ID.fullmatch(row.id):
+        raise InputError(f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'")
+    return row
+
+
+def check_prompt(prompt: str, where: str) -> None:
+    """A prompt with something in it that is text.
+
+    Raises:
+        InputError: it is empty, far too long, or holds control characters.
+    """
+    if not prompt.strip():
+        raise InputError(f"{where}: the prompt is empty", 'say what to draw, for example "cat astronaut"')
+    if len(prompt) > MAX_CHARACTERS:
+        raise InputError(f"{where}: the prompt has {len(prompt)} characters", f"give at most {MAX_CHARACTERS}")
+    if any(not c.isprintable() and c not in "\n\t" and ord(c) < 0x2000 for c in prompt) or any(0xD800 <= ord(c) < 0xE000 for c in prompt):
+        raise InputError(f"{where}: the prompt holds control characters", "take them out")

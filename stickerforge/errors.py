@@ -1,0 +1,65 @@
+"""Everything that can go wrong, as the user sees it: one line, and an exit code.
+
+StickerforgeError
+├── InputError        2   something given is wrong: a prompt, a file, a setting, a name
+├── EnvironmentFault  3   something is missing here: weights, memory, disk, network, a device
+├── PartlyDone        4   some items failed, the others are finished
+├── CheckFailed       5   a check that was asked for did not pass
+└── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
+
+Only `cli.py` catches them. Any other exception is our bug: exit 1, traceback to a file.
+"""
+
+
+class StickerforgeError(Exception):
+    """What, where, and what to do about it.
+
+    Args:
+        message: what was found, and where, without a final full stop.
+        hint: what to do; empty where the message says it all.
+    """
+
+    code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class InputError(StickerforgeError):
+    """The user gave something that cannot work."""
+
+    code = 2
+
+
+class EnvironmentFault(StickerforgeError):
+    """The machine lacks something."""
+
+    code = 3
+
+
+class PartlyDone(StickerforgeError):
+    """Some items failed; `failed` lists them, and `result` is what the others became."""
+
+    code = 4
+
+    def __init__(self, message: str, hint: str, failed: list[str], result: object) -> None:
+        super().__init__(message, hint)
+        self.failed, self.result = failed, result
+
+
+class CheckFailed(StickerforgeError):
+    """A check that was asked for did not pass."""
+
+    code = 5
+
+
+class Interrupted(StickerforgeError):
+    """Stopped from outside; `code` says how."""
+
+    def __init__(self, message: str, code: int = 130) -> None:
+        super().__init__(message)
+        self.code = code

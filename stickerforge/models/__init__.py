@@ -1,0 +1,1 @@
+"""Base models: what there is, how weights are verified and loaded, one family per architecture."""

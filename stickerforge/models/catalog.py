@@ -1,0 +1,146 @@
+"""From the name of a model to a folder that holds it: the embedded one, a folder, or a hub repository.
+
+Imports neither torch nor diffusers, so that names can be checked and listed at once.
+"""
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.runtime.files import home
+
+EMBEDDED = {"sticker-mini": Path(__file__).parent / "mini"}
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+KNOWN_ON_HUB = {  # name: (licence, what it is)
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": ("CreativeML Open RAIL-M", "Stable Diffusion 1.5, 512 px"),
+}
+CARD = "stickerforge.json"  # what a model folder of ours says about itself
+NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a model before its weights are read.
+
+    Args:
+        version: the version of the weights; 0 where a model has none.
+        alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
+        words_file: the words the model was trained on, one a line; "" where unknown.
+        sampling: recommended steps, guidance, guidance_rescale and pixels.
+    """
+
+    name: str
+    folder: Path
+    version: int
+    licence: str
+    about: str
+    alpha: str
+    words_file: str
+    sampling: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """`sticker-mini@1`, or the plain name of a model without versions."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
+def located(name: str, *, offline: bool = False) -> Card:
+    """The card of a model; hub models are fetched where they are not in the cache yet.
+
+    Args:
+        name: "sticker-mini", "sticker-mini@1", the path of a diffusers folder, or "owner/name" on the hub.
+
+    Raises:
+        InputError: nothing is called that, or the folder holds no model.
+        EnvironmentFault: the model is real but cannot be had here.
+    """
+    if not name.strip():
+        raise InputError("the model's name is empty", "give --model sticker-mini")
+    plain, _, version = name.partition("@")
+    if plain in EMBEDDED:
+        card = read_card(EMBEDDED[plain], plain)
+        if version and version != str(card.version):
+            raise InputError(f"there is no {name} in this release, only {card.title}", f"give --model {card.title}")
+        return card
+    path = Path(name).expanduser()
+    if path.exists():
+        return read_card(checked_folder(path), path.resolve().name)
+    if HUB_NAME.fullmatch(name) and not name.startswith("."):
+        return read_card(checked_folder(fetched(name, offline=offline)), name)
+    names = [*EMBEDDED, *KNOWN_ON_HUB]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]!r}?" if close else "give sticker-mini, a diffusers folder, or owner/name of a hub model"
+    raise InputError(f"unknown model {name!r}", hint)
+
+
+def checked_folder(path: Path) -> Path:
+    """The path, if it is a diffusers folder of a Stable Diffusion pipeline.
+
+    Raises:
+        InputError: it is a file, something is missing, or it is another kind of pipeline.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path} is a file, not a model folder", "give the folder that holds model_index.json")
+    missing = [part for part in NEEDED if not (path / part).exists()]
+    if missing:
+        raise InputError(f"{path} is no diffusers model: it has no {missing[0]}", "give the folder that holds model_index.json")
+    kind = read_json(path / "model_index.json").get("_class_name", "")
+    if kind != "StableDiffusionPipeline":
+        raise InputError(f"{path} holds a {kind or 'nameless pipeline'}", "only StableDiffusionPipeline folders work as yet")
+    return path
+
+
+def read_card(folder: Path, name: str) -> Card:
+    """What the folder says about itself, with defaults for folders that are not ours."""
+    said = read_json(folder / CARD) if (folder / CARD).exists() else {}
+    licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
+    return Card(
+        name=str(said.get("name", name)),
+        folder=folder,
+        version=int(said.get("version", 0)),
+        licence=str(said.get("licence", licence)),
+        about=str(said.get("about", about)),
+        alpha=str(said.get("alpha", "")),
+        words_file=str(said.get("words", "")),
+        sampling=dict(said.get("sampling", {})),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a model.
+
+    Raises:
+        InputError: the file is broken.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}", "fetch the model again") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object", "fetch the model again")
+    return value
+
+
+def fetched(name: str, *, offline: bool) -> Path:
+    """The folder of a hub model, from the cache or the network; safetensors only.
+
+    Raises:
+        EnvironmentFault: it is not in the cache and cannot be fetched.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+    cache = home() / "hub"
+    try:
+        return Path(huggingface_hub.snapshot_download(name, cache_dir=cache, allow_patterns=patterns, local_files_only=offline))
+    except LocalEntryNotFoundError:
+        why = "--offline is given" if offline else "the hub cannot be reached"
+        raise EnvironmentFault(f"{name} is not in the cache {cache} and {why}", "run it once with a connection, or give a folder") from None
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise EnvironmentFault(f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder") from None

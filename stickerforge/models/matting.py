@@ -1,0 +1,102 @@
+"""Cutting out what a model without alpha drew, by rembg with permissively licensed networks.
+
+rembg's own default is for non-commercial use only and is never used here.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stickerforge.config.load import nearest
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.runtime.files import home
+from stickerforge.stickers.alpha import Premultiplied
+
+CutOut = Callable[[NDArray[np.uint8]], Premultiplied]
+
+
+@dataclass(frozen=True)
+class MattingModel:
+    """A network that rembg runs: its name there, its licence, the size of its weights."""
+
+    name: str
+    licence: str
+    megabytes: int
+    about: str
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        MattingModel("isnet-general-use", "Apache-2.0", 179, "any subject"),
+        MattingModel("isnet-anime", "Apache-2.0", 176, "drawn characters"),
+        MattingModel("birefnet-general-lite", "MIT", 224, "any subject, finer hair, slower"),
+    )
+}
+DEFAULT = "isnet-general-use"
+
+
+def matting_model(name: str) -> MattingModel:
+    """The model of this name; "auto" is the default one.
+
+    Raises:
+        InputError: it is not among those with a permissive licence.
+    """
+    name = DEFAULT if name == "auto" else name
+    if name not in MODELS:
+        raise InputError(f"unknown matting model {name!r}", nearest(name, [*MODELS, "none", "auto"]))
+    return MODELS[name]
+
+
+def weights_folder() -> Path:
+    """Where the matting weights are kept, unless REMBG_HOME or U2NET_HOME say otherwise."""
+    return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or home() / "matting")
+
+
+def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
+    """A function from uint8 RGB (H, W, 3) to premultiplied RGBA, with edges cleaned of the ground's colour.
+
+    Raises:
+        EnvironmentFault: rembg or the weights are missing.
+    """
+    os.environ.setdefault("REMBG_HOME", str(weights_folder()))
+    try:
+        import rembg
+        from pymatting import estimate_foreground_ml
+        from rembg.sessions import sessions
+    except ImportError:
+        raise EnvironmentFault(
+            "cutting out needs rembg, which is not installed", 'pip install "stickerforge[matting]", or give --matting none'
+        ) from None
+    kind = sessions[model.name]
+    if kind.resolve_existing(f"{model.name}.onnx") is None and offline:
+        raise missing_weights(model, "--offline is given")
+    try:
+        with redirect_stderr(StringIO()):  # its download bar
+            session = rembg.new_session(model.name)
+    except (OSError, ValueError) as error:
+        raise missing_weights(model, str(error).splitlines()[0][:80]) from error
+
+    def cut_out(rgb: NDArray[np.uint8]) -> Premultiplied:
+        mask = session.predict(Image.fromarray(rgb))[0]
+        alpha = np.asarray(mask, np.float64) / 255
+        foreground = estimate_foreground_ml(rgb.astype(np.float64) / 255, alpha)
+        return np.concatenate([foreground * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
+
+    return cut_out
+
+
+def missing_weights(model: MattingModel, why: str) -> EnvironmentFault:
+    """What to fetch, and where to put it."""
+    target = weights_folder() / "models" / model.name / f"{model.name}.onnx"
+    return EnvironmentFault(
+        f"no weights of {model.name} ({model.licence}, {model.megabytes} MB) for cutting out: {why}",
+        f"save {model.name}.onnx of rembg's releases as {target}, or give --matting none",
+    )

@@ -1,0 +1,1 @@
+"""The machine: devices, seeds, files, signals, and what is said while working."""

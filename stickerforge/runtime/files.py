@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all, and where this program keeps its own."""
+
+import contextlib
+import errno
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from stickerforge.errors import EnvironmentFault, InputError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def home() -> Path:
+    """STICKERFORGE_HOME, or the platform's folder for application data."""
+    if given := os.environ.get("STICKERFORGE_HOME"):
+        return Path(given).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "stickerforge"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "stickerforge"
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "stickerforge"
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder for results and make sure that it can be written.
+
+    Raises:
+        InputError: it is a file, or may not be written.
+        EnvironmentFault: the disk is full or read-only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder} is not a folder", "give another --out") from None
+    except PermissionError:
+        raise InputError(f"cannot create folder {folder}: permission denied", "give another --out") from None
+    except OSError as error:
+        raise disk_fault(error, folder) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write into {folder}: permission denied", "give another --out")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there complete, or not at all: temporary name, fsync, rename, fsync.
+
+    Raises:
+        EnvironmentFault: the disk is full, read-only or broken; nothing is left behind.
+    """
+    partial = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise disk_fault(error, path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power cut; a no-op where folders cannot be opened."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def disk_fault(error: OSError, path: Path) -> EnvironmentFault:
+    """What the disk refused, in the user's words."""
+    if error.errno in FULL:
+        return EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
+    return EnvironmentFault(f"cannot write {path}: {error.strerror or error}", "check the disk, or give another --out")

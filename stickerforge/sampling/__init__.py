@@ -1,0 +1,1 @@
+"""Denoising: pure functions of a prediction."""

@@ -1,0 +1,1 @@
+"""Finished pictures: alpha, size, contact sheets, and what a file remembers."""

@@ -1,0 +1,89 @@
+"""The rules of the code itself: imports point down, files stay short, help stays fast, nothing names what it should not."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stickerforge
+
+ROOT = Path(stickerforge.__file__).parent
+LAYERS = [  # top to bottom; names on one line may not import each other
+    {"cli"},
+    {"commands"},
+    {"models", "data"},
+    {"sampling", "stickers"},
+    {"config", "runtime"},
+    {"errors"},
+]
+HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
+PURE = {"sampling", "stickers"}
+BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """First-level names imported anywhere in a file: of our package, or of others."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports out in full"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {(name.split(".") + [""])[name.startswith(f"{ROOT.name}.")] for name in names}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    unit = path.relative_to(ROOT).with_suffix("").parts[0]
+    if unit in {"__init__", "__main__"}:
+        return
+    assert unit in HEIGHT, f"give {unit} a layer"
+    for name in imported(path) - {unit}:
+        if name in HEIGHT:
+            assert HEIGHT[name] < HEIGHT[unit], f"{unit} may not import {name}"
+        assert not (unit in PURE and name in BARRED_FROM_PURE), f"{unit} is pure; {name} is not"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_stay_short_and_print_nothing(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"], ["models", "--help"], ["doctor", "--help"], ["--version"]])
+def test_help_loads_no_heavy_library(arguments):
+    script = (
+        "import sys\nfrom stickerforge.cli import main\ntry:\n main(sys.argv[1:])\nexcept SystemExit as end:\n assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'diffusers', 'transformers', 'peft', 'huggingface_hub'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout
+
+
+def test_the_public_names_are_complete_and_sorted():
+    assert stickerforge.__all__ == sorted(stickerforge.__all__)
+    for name in stickerforge.__all__:
+        assert getattr(stickerforge, name)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = stickerforge.nonsense
+
+
+def test_options_are_frozen():
+    """An option is a promise: add it here together with its documentation."""
+    from typer.main import get_command
+
+    from stickerforge.cli import app
+
+    generate = get_command(app).commands["generate"]
+    assert {name for parameter in generate.params for name in parameter.opts if name.startswith("--")} == {
+        "--prompts", "--style", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps", "--guidance",
+        "--model", "--matting", "--from", "--json", "--config", "--set", "--dry-run", "--offline", "--device", "--quiet",
+    }  # fmt: skip
