@@ -234,7 +234,7 @@ def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bo
     from stickerforge import __version__
     from stickerforge.stickers.alpha import settled, straight_from
     from stickerforge.stickers.encoding import encoded
-    from stickerforge.stickers.enlarge import resized
+    from stickerforge.stickers.enlarge import enlarged
 
     planes = pixels.permute(1, 2, 0).numpy()
     if cut_out is not None:
@@ -244,7 +244,7 @@ def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bo
     else:
         picture = np.concatenate([planes, np.ones_like(planes[..., :1])], -1)
     size = item.recipe["output"]["size"]
-    rgba = straight_from(resized(picture, size) if size else picture)
+    rgba = straight_from(enlarged(picture, size) if size else picture)
     content = encoded(rgba, remembered(item.recipe, prompt=keep_prompt), f"stickerforge {__version__}", item.recipe["output"]["format"])
     write_whole(item.path, content)
 

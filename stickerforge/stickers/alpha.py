@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Rgba = NDArray[np.uint8]
 Premultiplied = NDArray[np.float32]
-OPAQUE, CLEAR = 0.985, 0.015  # alpha beyond these is what a network means by 1 and by 0
+OPAQUE, CLEAR = 0.96, 0.04  # alpha beyond these is what a network means by 1 and by 0
 
 
 def premultiplied_from(rgba: Rgba) -> Premultiplied:

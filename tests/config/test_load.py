@@ -48,7 +48,9 @@ def test_wrong_settings_are_named(source, said):
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "pair"), [("a.b=3", ("a.b", 3)), ("a=x y", ("a", "x y")), ("a=false", ("a", False)), ('a="3"', ("a", "3"))])
+@pytest.mark.parametrize(
+    ("text", "pair"), [("a.b=3", ("a.b", 3)), ("a=x y", ("a", "x y")), ("a=false", ("a", False)), ('a="3"', ("a", "3"))]
+)
 def test_assignments_are_read_as_toml_where_they_are(text, pair):
     assert read_assignment(text) == pair
 

@@ -18,7 +18,9 @@ def test_text_has_one_prompt_a_line(tmp_path):
 
 def test_csv_and_jsonl_say_the_same(tmp_path):
     csv_path = written(tmp_path, "p.csv", 'Prompt,seed,count,style,id,negative\n"a, cat",3,2,flat,c1,\ndog,,,,,blur\n')
-    lines = '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n{"prompt": "dog", "negative": "blur", "id": null}\n'
+    lines = (
+        '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n{"prompt": "dog", "negative": "blur", "id": null}\n'
+    )
     expected = [PromptRow("a, cat", seed=3, count=2, style="flat", id="c1"), PromptRow("dog", negative="blur")]
     assert read_prompts(csv_path) == expected
     assert read_prompts(written(tmp_path, "p.jsonl", lines)) == expected

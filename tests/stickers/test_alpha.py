@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from stickerforge.stickers.alpha import bled, premultiplied_from, settled, straight_from
-from stickerforge.stickers.enlarge import resized
+from stickerforge.stickers.enlarge import enlarged, resized, steepened
 
 
 def disc(side=64, colour=(200, 40, 90)):
@@ -23,10 +23,11 @@ def test_straight_and_premultiplied_undo_each_other():
     assert np.abs(back[seen].astype(int) - rgba[seen]).max() <= 1
 
 
+@pytest.mark.parametrize("resize", [resized, enlarged])
 @pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255), (0, 200, 0)])
-def test_enlarging_shows_no_halo(ground):
+def test_enlarging_shows_no_halo(ground, resize):
     """Composited on any ground, the edge holds only mixtures of the sticker's colour and the ground."""
-    large = straight_from(resized(premultiplied_from(disc()), 256))
+    large = straight_from(resize(premultiplied_from(disc()), 256))
     assert large.shape == (256, 256, 4)
     picture = Image.new("RGBA", (256, 256), (*ground, 255))
     picture.alpha_composite(Image.fromarray(large))
@@ -36,7 +37,7 @@ def test_enlarging_shows_no_halo(ground):
 
 
 def test_enlarging_keeps_the_edge_soft():
-    alpha = straight_from(resized(premultiplied_from(disc()), 256))[..., 3]
+    alpha = straight_from(enlarged(premultiplied_from(disc()), 256))[..., 3]
     assert ((alpha > 20) & (alpha < 235)).sum() > 400
     assert (alpha == 0).any() and (alpha == 255).any()
 
@@ -66,3 +67,13 @@ def test_a_settled_picture_has_no_colour_beyond_its_alpha():
     random = np.random.default_rng(1).random((16, 16, 4)).astype(np.float32)
     result = settled(random)
     assert (result[..., :3] <= result[..., 3:] + 1e-6).all()
+
+
+def test_steepening_narrows_an_edge_and_leaves_shading_alone():
+    ramp = np.tile(np.linspace(0, 255, 9), (9, 1))
+    blurred = np.concatenate([np.zeros((9, 8)), ramp[:, 1:8], np.full((9, 8), 255)], 1).astype(np.uint8)
+    shading = np.tile(np.arange(100, 121), (9, 1)).astype(np.uint8)
+    edge, shade = (steepened(np.repeat(plane[..., None], 4, -1))[4, :, 0].astype(int) for plane in (blurred, shading))
+    assert edge.min() >= 0 and edge.max() <= 255 and (np.diff(edge) >= 0).all()
+    assert np.diff(edge).max() > np.diff(blurred[4].astype(int)).max()
+    assert np.abs(shade[2:-2] - shading[4, 2:-2]).max() <= 1

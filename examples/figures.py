@@ -1,0 +1,84 @@
+"""Print the figures that README quotes: python examples/figures.py
+
+Each is the median of several runs on this machine; the machine and the date are printed with them.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+GENERATE = ["generate", "cat astronaut", "--style", "sticker", "--offline", "--quiet"]
+HELPS = (
+    ["--help"],
+    ["generate", "--help"],
+    ["models", "--help"],
+    ["models", "list", "--help"],
+    ["models", "show", "--help"],
+    ["doctor", "--help"],
+)
+
+
+def timed(arguments: list[str], folder: str) -> float:
+    """Seconds of one whole process."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "stickerforge", *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def cold(runs: int) -> float:
+    """One sticker from a new process to a file on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        return statistics.median(timed([*GENERATE, "--seed", str(seed)], folder) for seed in range(runs))
+
+
+def warm(runs: int) -> float:
+    """One more sticker in a process that has the model loaded: denoising, decoding, finishing, writing."""
+    from stickerforge.commands.generate import loaded, plan, sampled, save
+    from stickerforge.config.load import resolve
+    from stickerforge.config.schema import GenerateConfig
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"prompt": ["cat astronaut"], "style": "sticker", "count": runs + 1, "seed": 0, "output.folder": folder}
+        whole = plan(resolve(GenerateConfig, settings), offline=True)
+        family, seconds = loaded(whole), []
+        for item in whole.items:
+            started = time.perf_counter()
+            save(item, sampled(family, whole.config, [item], lambda: None)[0], None, keep_prompt=True)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])
+
+
+def processor() -> str:
+    """The processor's name, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return found[1] if found else platform.processor()
+
+
+def main(runs: int) -> None:
+    """Measure and print."""
+    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}")
+    with tempfile.TemporaryDirectory() as folder:
+        for arguments in HELPS:
+            timed(arguments, folder)
+            seconds = statistics.median(timed(arguments, folder) for _ in range(2 * runs + 1))
+            print(f"stickerforge {' '.join(arguments):20} {seconds:6.2f} s")
+    print(f"cold, one sticker                 {cold(runs):6.2f} s")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"peak memory of that process       {peak:6.0f} MiB")
+    print(f"warm, one sticker                 {warm(2 * runs):6.2f} s")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    main(parser.parse_args().runs)

@@ -1,0 +1,96 @@
+"""Turn the checkpoints into the folder that ships: fp16 safetensors, sha256 sums, the card.
+
+python examples/mini/package.py      writes stickerforge/models/mini
+
+The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import torch
+from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
+from autoencoder import build as build_autoencoder
+from diffusers import StableDiffusionPipeline
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from settings import MODEL, PIXELS
+from torch import nn
+from training import load
+from transformers import CLIPTokenizer
+
+SHARD = "12MB"  # no file over 16 MB
+CARD = {
+    "name": "sticker-mini",
+    "version": 1,
+    "licence": "Apache-2.0 (trained on art under Apache-2.0, MIT and CC BY 4.0: see README.md)",
+    "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
+    "alpha": "premultiplied",
+    "words": "words.txt",
+    "sampling": {"steps": 20, "guidance": 4.0, "guidance_rescale": 0.0, "pixels": PIXELS},
+}
+
+
+def assembled() -> tuple[StableDiffusionPipeline, int]:
+    """The averaged weights as a pipeline, and the step they were taken at."""
+    words = CLIPTokenizer.from_pretrained(TOKENIZER)
+    model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
+    step = load(CHECKPOINT, {"mean": model})
+    autoencoder = build_autoencoder()
+    load(STANDARD, {"mean": autoencoder})
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),
+        scheduler=build_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    return pipeline, step
+
+
+def prefix_text_keys(folder: Path) -> None:
+    """Name the text encoder's tensors `text_model.…`, as every other tool expects them."""
+    path = folder / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = {key if key.startswith("text_model.") else f"text_model.{key}": value for key, value in load_file(path).items()}
+    save_file(tensors, path, metadata)
+
+
+def write_plain_vocabulary(folder: Path) -> None:
+    """vocab.json and merges.txt beside tokenizer.json, for tools that read CLIP's old files."""
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False))
+    pairs = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *pairs]) + "\n")
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """{file: sha256} of every file that decides a picture."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ("README.md", "stickerforge.json")]
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def package() -> None:
+    """Write the folder whole, keeping its card."""
+    pipeline, step = assembled()
+    fresh = MODEL.with_name("mini.partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    pipeline.save_pretrained(fresh, safe_serialization=True, max_shard_size=SHARD)
+    prefix_text_keys(fresh / "text_encoder")
+    write_plain_vocabulary(fresh / "tokenizer")
+    captions = json.loads(CAPTIONS.read_text())
+    seen = sorted({word for caption in captions for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", caption.lower())})
+    (fresh / "words.txt").write_text("\n".join(seen) + "\n")
+    (fresh / "stickerforge.json").write_text(json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n")
+    if (MODEL / "README.md").exists():
+        shutil.copy(MODEL / "README.md", fresh / "README.md")
+    shutil.rmtree(MODEL, ignore_errors=True)
+    fresh.rename(MODEL)
+    total = sum(path.stat().st_size for path in MODEL.rglob("*.safetensors"))
+    print(f"step {step}: {total / 1e6:.1f} MB of weights in {MODEL}")
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    package()

@@ -1,0 +1,269 @@
+"""Whole commands on sticker-mini."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from stickerforge.models import catalog
+from stickerforge.stickers.encoding import recipe_of
+from tests.conftest import one_line
+
+FAST = ("--steps", 2, "--quiet")
+
+
+def digests(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in Path(folder).glob("*-*-*.png")
+        if path.name != "contact-sheet.png"
+    }
+
+
+def test_the_first_command_of_the_readme(cli, tmp_path):
+    ended = cli("generate", "cat astronaut", "--style", "sticker", "--count", 2, "--seed", 1, "--json", "--steps", 4)
+    assert ended.code == 0, ended.out
+    assert ended.json["ok"] and ended.json["command"] == "generate" and ended.json["warnings"] == []
+    assert [output["seed"] for output in ended.outputs] == [1, 2]
+    for output in ended.outputs:
+        assert Path(output["path"]).parent == Path("stickers")
+        rgba = np.asarray(Image.open(output["path"]))
+        assert rgba.shape == (512, 512, 4)
+        alpha = rgba[..., 3]
+        assert (alpha == 0).any(), "no transparent ground"
+        assert (alpha > 250).any(), "nothing solid"
+        assert ((alpha > 0) & (alpha < 255)).any(), "no soft edge"
+    assert Image.open("stickers/contact-sheet.png").mode == "RGB"
+
+
+def test_every_picture_can_be_made_alone(cli):
+    cli("generate", "cat", "dog", "--count", 2, "--seed", 5, "--out", "all", *FAST)
+    cli("generate", "dog", "--count", 1, "--seed", 8, "--out", "one", *FAST)
+    assert digests("one").items() <= digests("all").items()
+    assert len(digests("all")) == 4
+
+
+def test_padding_of_a_micro_batch_changes_nothing(cli):
+    batch = ("--set", "sampling.batch=3")
+    cli("generate", "cat", "--count", 4, "--seed", 5, "--out", "all", *batch, *FAST)
+    cli("generate", "cat", "--count", 1, "--seed", 7, "--out", "one", *batch, *FAST)
+    assert digests("one").items() <= digests("all").items()
+
+
+def test_a_rerun_makes_only_what_is_missing(cli):
+    first = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
+    Path(first.outputs[1]["path"]).unlink()
+    Path(first.outputs[2]["path"]).write_bytes(b"cut short")
+    again = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
+    assert [output["skipped"] for output in again.outputs] == [True, False, False]
+    assert [output["path"] for output in again.outputs] == [output["path"] for output in first.outputs]
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_a_picture_can_be_repeated_from_itself(cli, kind):
+    made = cli(
+        "generate", "red apple", "--style", "flat", "--seed", 9, "--format", kind, "--negative", "leaf", "--guidance", 3, "--json", *FAST
+    )
+    path = Path(made.outputs[0]["path"])
+    again = cli("generate", "--from", path, "--out", "again", "--json", "--quiet")
+    assert Path(again.outputs[0]["path"]).read_bytes() == path.read_bytes()
+    other = cli("generate", "--from", path, "--seed", 10, "--out", "again", "--json", "--quiet")
+    assert other.outputs[0]["seed"] == 10
+    assert recipe_of(Path(other.outputs[0]["path"]))["negative"] == "leaf"
+
+
+def test_a_picture_can_forget_its_prompt(cli):
+    made = cli("generate", "secret plan", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST)
+    path = Path(made.outputs[0]["path"])
+    assert b"secret plan" not in path.read_bytes()
+    assert recipe_of(path)["seed"] == 1
+    assert "made without its prompt" in one_line(cli("generate", "--from", path))
+
+
+def test_the_saved_configuration_repeats_the_call(cli):
+    cli("generate", "cat", "--seed", 4, "--size", 100, *FAST)
+    saved = Path("stickers/generate.toml")
+    assert tomllib.loads(saved.read_text())["sampling"]["steps"] == 2
+    again = cli("generate", "--config", saved, "--json")
+    assert again.outputs[0]["skipped"] is True
+    assert again.json["result"]["seed"] == 4
+
+
+def test_native_size_and_webp(cli):
+    made = cli("generate", "cat", "--size", "native", "--format", "webp", "--seed", 1, "--json", *FAST)
+    picture = Image.open(made.outputs[0]["path"])
+    assert (picture.format, picture.size, picture.mode) == ("WEBP", (128, 128), "RGBA")
+
+
+def test_prompt_files_name_files_seeds_and_styles(cli):
+    Path("p.jsonl").write_text('{"prompt": "cat", "id": "first", "seed": 3}\n{"prompt": "dog", "style": "noto", "count": 2}\n')
+    made = cli("generate", "--prompts", "p.jsonl", "--style", "flat", "--seed", 20, "--json", *FAST)
+    assert [(o["id"], o["seed"], o["style"]) for o in made.outputs] == [("first", 3, "flat"), ("", 20, "noto"), ("", 21, "noto")]
+    assert Path("stickers/first.png").exists()
+
+
+def test_without_a_seed_one_is_drawn_and_told(cli):
+    first, second = (cli("generate", "cat", "--steps", 1, "--out", out) for out in "ab")
+    assert first.err.startswith("seed ") and second.err.startswith("seed ")
+    assert first.err != second.err
+    assert json.loads(json.dumps(cli("generate", "cat", "--json", *FAST).json))["result"]["seed"] >= 0
+
+
+def test_words_that_the_model_never_saw_are_one_warning(cli):
+    ended = cli("generate", "axolotl and catt", "--seed", 1, "--json", *FAST)
+    assert len(ended.json["warnings"]) == 1
+    assert '"axolotl"' in ended.json["warnings"][0] and "nearest: cat" in ended.json["warnings"][0]
+
+
+def test_a_model_without_alpha(cli, tiny_sd):
+    made = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST)
+    rgba = np.asarray(Image.open(made.outputs[0]["path"]))
+    assert rgba.shape == (512, 512, 4) and (rgba[..., 3] == 255).all()
+    assert "die-cut" not in recipe_of(Path(made.outputs[0]["path"]))["text"]
+    styled = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--style", "sticker", "--seed", 1, "--json", *FAST)
+    assert "die-cut sticker" in recipe_of(Path(styled.outputs[0]["path"]))["text"]
+
+
+def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch):
+    monkeypatch.delenv("REMBG_HOME", raising=False)
+    ended = cli("generate", "cat", "--model", tiny_sd, "--offline", "--seed", 1)
+    assert ended.code == 3
+    assert "isnet-general-use" in one_line(ended) and "--matting none" in one_line(ended)
+
+
+def test_a_dry_run_writes_nothing(cli):
+    ended = cli("generate", "cat", "--count", 3, "--seed", 1, "--dry-run", "--json")
+    result = ended.json["result"]
+    assert len(result["writes"]) == 5 and result["about_seconds"] > 0 and result["about_memory_mb"] > 100
+    assert not Path("stickers").exists()
+    made = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", "--quiet")
+    assert set(result["writes"]) == {o["path"] for o in made.outputs} | {"stickers/contact-sheet.png", "stickers/generate.toml"}
+    assert len(cli("generate", "cat", "--count", 3, "--seed", 1, "--dry-run", "--json").json["result"]["skips"]) == 3
+
+
+BAD = [
+    (["generate"], "no prompt given"),
+    (["generate", "  "], "the prompt is empty"),
+    (["generate", "cat", "--style", "stiker"], "did you mean 'sticker'"),
+    (["generate", "cat", "--model", "sticker-mimi"], "did you mean 'sticker-mini'"),
+    (["generate", "cat", "--model", "."], "has no model_index.json"),
+    (["generate", "cat", "--count", "0"], "count = 0 is out of range"),
+    (["generate", "cat", "--count", "two"], "two"),
+    (["generate", "cat", "--size", "huge"], "output.size = 'huge'"),
+    (["generate", "cat", "--format", "gif"], "choose one of png, webp"),
+    (["generate", "cat", "--set", "sampling.stepz=3"], "did you mean 'sampling.steps'"),
+    (["generate", "cat", "--set", "steps"], "not key=value"),
+    (["generate", "cat", "--set", "sampling.pixels=100"], "give a multiple of 32"),
+    (["generate", "cat", "--config", "gone.toml"], "no configuration file gone.toml"),
+    (["generate", "cat", "--prompts", "gone.txt"], "no prompt file gone.txt"),
+    (["generate", "--from", "gone.png"], "no picture gone.png"),
+    (["generate", "cat", "--device", "tpu"], "unknown device 'tpu'"),
+    (["generate", "cat", "--matting", "bria-rmbg"], "unknown matting model"),
+    (["generate", "cat", "--styl", "flat"], "--styl"),
+    (["generat", "cat"], "generat"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_exit_2(cli, arguments, said):
+    ended = cli(*arguments)
+    assert ended.code == 2
+    assert said in one_line(ended)
+    assert not list(Path("stickers").glob("*"))
+    as_json = cli(*arguments, "--json")
+    assert as_json.code == 2 and as_json.json["ok"] is False and as_json.json["error"]["code"] == 2
+
+
+def test_a_broken_line_of_a_prompt_file(cli):
+    Path("p.csv").write_text("prompt,seed\ncat,1\ndog,x\n")
+    assert "p.csv line 3" in one_line(cli("generate", "--prompts", "p.csv"))
+
+
+def test_an_output_folder_that_is_a_file(cli):
+    Path("out").write_text("mine")
+    ended = cli("generate", "cat", "--out", "out", "--seed", 1)
+    assert ended.code == 2 and "not a folder" in one_line(ended)
+    assert Path("out").read_text() == "mine"
+
+
+def test_no_cuda_is_the_environments_fault(cli):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    assert cli("generate", "cat", "--device", "cuda", "--seed", 1).code == 3
+
+
+def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
+    folder = shutil.copytree(catalog.EMBEDDED["sticker-mini"], tmp_path / "mini")
+    monkeypatch.setitem(catalog.EMBEDDED, "sticker-mini", folder)
+    weights = next((folder / "vae").glob("*.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    ended = cli("generate", "cat", "--seed", 1)
+    assert ended.code == 3 and "is damaged" in one_line(ended)
+    assert not list(Path("stickers").glob("*.png"))
+    assert cli("doctor").code == 5
+
+
+def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
+    import errno
+
+    from stickerforge.runtime import files
+
+    written, real = [], os.fsync
+
+    def nearly_full(descriptor):
+        written.append(descriptor)
+        if len(written) > 4:  # two calls for each file: itself and its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", nearly_full)
+    ended = cli("generate", "cat", "--count", 5, "--seed", 1, *FAST)
+    assert ended.code == 3 and "disk is full" in one_line(ended)
+    names = sorted(os.listdir("stickers"))
+    assert len(names) == 2 and all(recipe_of(Path("stickers") / name) for name in names)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_keeps_what_is_finished(tmp_path, number, code):
+    command = [sys.executable, "-m", "stickerforge", "generate", "cat", "--count", "400", "--seed", "1", "--steps", "2"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("stickers/cat-*.png"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == code, err
+    assert "Traceback" not in err
+    names = os.listdir(tmp_path / "stickers")
+    assert 3 <= len(names) < 400
+    assert all(recipe_of(tmp_path / "stickers" / name) for name in names), "a file was left half-written"
+
+
+def test_from_python(tmp_path, monkeypatch):
+    import stickerforge
+
+    monkeypatch.chdir(tmp_path)
+    made = stickerforge.generate("cat", settings={"style": "flat", "seed": 2, "sampling.steps": 2, "output.folder": "out"})
+    assert [Path(output["path"]).exists() for output in made.outputs] == [True]
+
+
+def test_models_and_doctor(cli):
+    listed = cli("models", "list", "--json").json["result"]["models"]
+    assert listed[0]["name"].startswith("sticker-mini@")
+    shown = cli("models", "show", "sticker-mini", "--json").json["result"]
+    assert shown["alpha"] == "premultiplied" and "astronaut" in shown["words"] and shown["megabytes"] < 30
+    healthy = cli("doctor", "--json")
+    assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith("intact")

@@ -1,0 +1,53 @@
+"""rembg's own code on a tiny network: alpha is how far a pixel is from white."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_model, weights_folder
+
+
+def write_network(path):
+    """Input (1, 3, 1024, 1024), white at 0.5 in every channel; output (1, 1, 1024, 1024)."""
+    kernel = numpy_helper.from_array(np.full((1, 3, 1, 1), -1, np.float32), "kernel")
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["input", "kernel"], ["mask"])],
+        "distance-from-white",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 1024, 1024])],
+        [helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 1024, 1024])],
+        [kernel],
+    )
+    path.parent.mkdir(parents=True)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("REMBG_HOME", str(tmp_path / "matting"))
+    monkeypatch.setenv("U2NET_HOME", "")
+    monkeypatch.delenv("U2NET_HOME")
+
+
+def test_every_matting_model_may_be_used_commercially():
+    assert {model.licence for model in MODELS.values()} <= {"Apache-2.0", "MIT"}
+    assert "bria-rmbg" not in MODELS
+    with pytest.raises(InputError, match="unknown matting model 'bria-rmbg'"):
+        matting_model("bria-rmbg")
+
+
+def test_a_dark_square_is_cut_out_of_white():
+    write_network(weights_folder() / "models" / DEFAULT / f"{DEFAULT}.onnx")
+    rgb = np.full((64, 64, 3), 255, np.uint8)
+    rgb[16:48, 16:48] = (20, 40, 60)
+    premultiplied = load_cut_out(matting_model("auto"), offline=True)(rgb)
+    assert premultiplied.shape == (64, 64, 4)
+    assert premultiplied[32, 32, 3] > 0.9
+    assert premultiplied[2, 2, 3] < 0.05
+    np.testing.assert_allclose(premultiplied[32, 32, :3], np.array((20, 40, 60)) / 255, atol=0.05)
+
+
+def test_missing_weights_say_what_to_fetch():
+    with pytest.raises(EnvironmentFault) as caught:
+        load_cut_out(matting_model("auto"), offline=True)
+    assert all(word in str(caught.value) for word in (DEFAULT, "Apache-2.0", "179 MB", "--matting none"))

@@ -1,0 +1,102 @@
+"""What is promised of the embedded model's folder."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stickerforge.models import sd
+from stickerforge.models.catalog import EMBEDDED, located
+from stickerforge.models.weights import verify
+
+FOLDER = EMBEDDED["sticker-mini"]
+
+
+@pytest.fixture(scope="module")
+def family():
+    return sd.load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    loaded = StableDiffusionPipeline.from_pretrained(FOLDER)
+    loaded.set_progress_bar_config(disable=True)
+    return loaded
+
+
+def test_it_stays_within_its_size():
+    files = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 30e6
+    assert max(path.stat().st_size for path in files) < 16e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".txt", ".md"}
+
+
+def test_its_shape(family):
+    assert sum(p.numel() for p in family.unet.parameters()) <= 12e6
+    assert max(family.latent_shape(family.pixels)[1:]) <= 16
+    assert family.unet.config.in_channels != 4, "stock img2img takes any 4-channel picture for latents"
+    assert family.unet.config.cross_attention_dim % 64 == 0
+    assert (family.vae.config.in_channels, family.vae.config.out_channels) == (4, 4)
+    assert family.tokenizer.model_max_length == 77
+    assert family.text_encoder.config.eos_token_id == family.tokenizer.eos_token_id != 2
+
+
+def test_every_file_is_listed_and_intact():
+    verify(FOLDER)
+    listed = json.loads((FOLDER / "stickerforge.json").read_text())["files"]
+    files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
+    assert files - set(listed) == {"README.md", "stickerforge.json"}
+    assert all(hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
+
+
+def test_saved_keys_have_the_usual_prefix():
+    from safetensors import safe_open
+
+    with safe_open(FOLDER / "text_encoder" / "model.safetensors", "pt") as file:
+        assert all(key.startswith("text_model.") for key in file.keys())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=30))
+def test_no_text_yields_the_unknown_token(family, text):
+    ids = family.tokenizer(text, add_special_tokens=False).input_ids
+    if "<|" not in text:
+        assert family.tokenizer.unk_token_id not in ids
+
+
+def test_every_byte_is_in_the_vocabulary(family):
+    from tokenizers import pre_tokenizers
+
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    assert len(alphabet) == 256
+    assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(family.tokenizer.get_vocab())
+
+
+def test_plain_diffusers_draws_the_same(family, pipeline):
+    noise = torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(1))
+    theirs = pipeline("cat in flat style", latents=noise.clone(), num_inference_steps=4, guidance_scale=4.0, output_type="pil").images[0]
+    from stickerforge.sampling.denoising import denoise
+
+    text, empty = family.encode_prompt(["cat in flat style"]), family.encode_prompt([""])
+    ours = family.decode(denoise(family.predict, family.scheduler("model", 4), noise, text, empty, guidance=4.0))[0]
+    assert (theirs.mode, theirs.size) == ("RGBA", (128, 128))
+    expected = np.asarray(theirs).astype(np.float32) / 255
+    assert np.abs(ours.permute(1, 2, 0).numpy() - expected).max() < 2 / 255
+
+
+def test_the_prompt_decides_the_picture(family):
+    """Not a random network: the same noise under other words is another picture, and its ground is clear."""
+    from stickerforge.sampling.denoising import denoise
+
+    prompts = ["tomato in twemoji style", "dolphin in twemoji style"]
+    noise = torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(2)).expand(2, -1, -1, -1)
+    text, empty = family.encode_prompt(prompts), family.encode_prompt(["", ""])
+    red, blue = family.decode(denoise(family.predict, family.scheduler("model", 12), noise, text, empty, guidance=4.0))
+    assert (red[0] - red[2]).sum() > 0 > (blue[0] - blue[2]).sum()
+    for picture in (red, blue):
+        assert picture[3, :3, :3].max() < 0.1
+        assert picture[3].mean() > 0.1

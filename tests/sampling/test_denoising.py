@@ -1,0 +1,52 @@
+"""Our denoising against diffusers' own pipeline, and a batch against its items."""
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from stickerforge.models import sd
+from stickerforge.models.catalog import located
+from stickerforge.sampling.denoising import denoise
+
+PROMPTS = ["a cat astronaut", "two dogs"]
+
+
+@pytest.fixture(scope="module")
+def family(tiny_sd):
+    return sd.load(located(str(tiny_sd)), torch.device("cpu"), torch.float32)
+
+
+def noise_for(family, count=2):
+    return torch.randn((count, *family.latent_shape(family.pixels)), generator=torch.Generator().manual_seed(3))
+
+
+def ours(family, noise, prompts, *, guidance, kind="model", rescale=0.0):
+    text, empty = family.encode_prompt(prompts), family.encode_prompt(["blurry"] * len(prompts))
+    return denoise(family.predict, family.scheduler(kind, 6), noise, text, empty, guidance=guidance, guidance_rescale=rescale)
+
+
+@pytest.mark.parametrize(("guidance", "rescale"), [(7.5, 0.0), (1.0, 0.0), (5.0, 0.7)])
+def test_the_same_latents_as_the_diffusers_pipeline(family, tiny_sd, guidance, rescale):
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    noise = noise_for(family)
+    theirs = pipeline(
+        PROMPTS, negative_prompt=["blurry"] * 2, latents=noise.clone(), num_inference_steps=6,
+        guidance_scale=guidance, guidance_rescale=rescale, output_type="latent",
+    ).images  # fmt: skip
+    torch.testing.assert_close(ours(family, noise, PROMPTS, guidance=guidance, rescale=rescale), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["model", "ddim", "euler", "dpm++"])
+def test_company_changes_nothing(family, kind):
+    noise = noise_for(family)
+    together = ours(family, noise, PROMPTS, guidance=4.0, kind=kind)
+    alone = [ours(family, noise[i : i + 1], [PROMPTS[i]], guidance=4.0, kind=kind) for i in range(2)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-3, atol=1e-3)
+
+
+def test_decoding_is_the_pipelines(family, tiny_sd):
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
+    latents = noise_for(family)
+    with torch.no_grad():
+        raw = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample
+    torch.testing.assert_close(family.decode(latents), pipeline.image_processor.postprocess(raw, output_type="pt"), rtol=0, atol=1e-5)

@@ -1,0 +1,25 @@
+import torch
+from stickerforge.sampling.guidance import guided, rescaled
+
+
+def pair():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(3, 4, 5, 6, generator=generator) for _ in range(2)]
+
+
+def test_guidance_is_the_formula():
+    unconditional, conditional = pair()
+    expected = unconditional.double() + 3.5 * (conditional.double() - unconditional.double())
+    torch.testing.assert_close(guided(unconditional, conditional, 3.5).double(), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(guided(unconditional, conditional, 1.0), conditional)
+
+
+def test_rescaling_restores_the_spread_of_each_picture():
+    unconditional, conditional = pair()
+    strong = guided(unconditional, conditional, 8.0)
+    whole, half = rescaled(strong, conditional, 1.0), rescaled(strong, conditional, 0.5)
+    for i in range(3):
+        torch.testing.assert_close(whole[i].double().std(), conditional[i].double().std(), rtol=1e-4, atol=0)
+        expected = 0.5 * strong[i].double() * (conditional[i].double().std() / strong[i].double().std()) + 0.5 * strong[i].double()
+        torch.testing.assert_close(half[i].double(), expected, rtol=1e-4, atol=1e-5)
+    assert rescaled(strong, conditional, 0.0) is strong
