@@ -4,7 +4,7 @@ Each is the median of several runs on this machine; the machine and the date are
 """
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import re
@@ -66,7 +66,7 @@ def processor() -> str:
 
 def main(runs: int) -> None:
     """Measure and print."""
-    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}")
+    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {dt.date.today()}")
     with tempfile.TemporaryDirectory() as folder:
         for arguments in HELPS:
             timed(arguments, folder)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import resvg_py
 from PIL import Image
+
 from settings import DATA, HERE, SPRITE_PIXELS, STYLES
 
 HELD_OUT = HERE.parent / "bench" / "held_out_subjects.tsv"

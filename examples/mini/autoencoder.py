@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import skimage
 import torch
-from art import load as load_art
-from art import withheld_names
 from diffusers import AutoencoderKL
 from PIL import Image
-from scenes import Scenes
-from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
 from torch import Tensor
 from torch.nn import functional as F
+
+from art import load as load_art
+from art import withheld_names
+from scenes import Scenes
+from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
 from training import average, averaged, load, rate, save
 
 # The sample photographs inside scikit-image's wheel that are public domain or CC0.

@@ -13,16 +13,17 @@ import time
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
 from autoencoder import CHECKPOINT as AUTOENCODER
 from autoencoder import build as build_autoencoder
 from autoencoder import standardised
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from scenes import Scenes, training_scenes
 from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
-from torch import Tensor, nn
-from torch.nn import functional as F
 from training import average, averaged, load, rate, save
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from words import TEXT_LENGTH, tokenizer
 
 CHECKPOINT = RUNS / "denoiser.safetensors"

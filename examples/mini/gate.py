@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from art import Subject, load
 from PIL import Image
+
+from art import Subject, load
 from scenes import Scenes
 from settings import MODEL, PIXELS, RUNS, STYLES
-
 from stickerforge.models import sd
 from stickerforge.models.catalog import read_card
 from stickerforge.runtime.seeds import generator

@@ -12,15 +12,16 @@ import shutil
 from pathlib import Path
 
 import torch
-from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
-from autoencoder import build as build_autoencoder
 from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from settings import MODEL, PIXELS
 from torch import nn
-from training import load
 from transformers import CLIPTokenizer
+
+from autoencoder import build as build_autoencoder
+from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
+from settings import MODEL, PIXELS
+from training import load
 
 SHARD = "12MB"  # no file over 16 MB
 CARD = {

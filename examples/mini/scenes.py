@@ -12,8 +12,9 @@ import colorsys
 from dataclasses import dataclass
 
 import numpy as np
-from art import Subject, load
 from PIL import Image, ImageDraw
+
+from art import Subject, load
 from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
 
 GROUNDS = {

@@ -284,7 +284,8 @@ def write_sheet(whole: Plan) -> Path:
     for item in shown:
         with Image.open(item.path) as picture:
             pictures.append(picture.convert("RGBA"))
-    page = contact_sheet(pictures, [f"{item.prompt} · {item.seed}" for item in shown])
+    captions = [f"{item.prompt} · {item.seed}" for item in shown]
+    page = contact_sheet(pictures, captions, columns=whole.config.output.columns)
     stream = io.BytesIO()
     page.save(stream, "PNG")
     path = Path(whole.config.output.folder) / SHEET

@@ -28,6 +28,7 @@ class Output:
     format: Format = "png"
     prompt: bool = True  # whether the picture remembers its prompt
     sheet: bool = True  # a contact sheet beside them, where there is more than one
+    columns: int | None = None  # of the contact sheet; None makes it about square
 
 
 @dataclass(frozen=True)
@@ -56,4 +57,5 @@ class GenerateConfig:
         "sampling.batch": (1, 64),
         "sampling.pixels": (16, 2048),
         "output.size": (0, 4096),
+        "output.columns": (1, 100),
     }

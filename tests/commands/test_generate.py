@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from stickerforge.models import catalog
 from stickerforge.stickers.encoding import recipe_of
 from tests.conftest import one_line

@@ -2,6 +2,7 @@ import dataclasses
 import tomllib
 
 import pytest
+
 from stickerforge.config.load import as_toml, flattened, read_assignment, read_toml, resolve
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.styles import style, styles

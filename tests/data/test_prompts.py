@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stickerforge.data.prompts import PromptRow, check_prompt, read_prompts
 from stickerforge.errors import InputError
 

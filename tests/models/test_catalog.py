@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 import torch
+
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models import sd
 from stickerforge.models.catalog import located

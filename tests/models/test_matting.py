@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_model, weights_folder
 

@@ -9,6 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stickerforge.models import sd
 from stickerforge.models.catalog import EMBEDDED, located
 from stickerforge.models.weights import verify

@@ -2,6 +2,7 @@ import errno
 import os
 
 import pytest
+
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime import files
 

@@ -1,4 +1,5 @@
 import torch
+
 from stickerforge.runtime.seeds import derived_seed, generator
 
 

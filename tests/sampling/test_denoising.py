@@ -3,6 +3,7 @@
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+
 from stickerforge.models import sd
 from stickerforge.models.catalog import located
 from stickerforge.sampling.denoising import denoise

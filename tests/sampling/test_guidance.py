@@ -1,4 +1,5 @@
 import torch
+
 from stickerforge.sampling.guidance import guided, rescaled
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+
 from stickerforge.stickers.alpha import bled, premultiplied_from, settled, straight_from
 from stickerforge.stickers.enlarge import enlarged, resized, steepened
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from stickerforge.stickers.encoding import KEY, SOURCE_TYPE, encoded, recipe_in_xmp, recipe_of
 from stickerforge.stickers.sheet import contact_sheet
 
