@@ -8,13 +8,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stickerforge import __version__
-from stickerforge.errors import InputError, PartlyDone, StickerforgeError
+from stickerforge.errors import EnvironmentFault, InputError, Interrupted, PartlyDone, StickerforgeError
 from stickerforge.runtime.messages import Messages
 
 app = typer.Typer(
@@ -40,11 +41,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors o
 
 @dataclass
 class Report:
-    """What a command has to say: `result` for the JSON, `lines` for people and pipes."""
+    """What a command has to say: `result` for the JSON, `lines` for people and pipes.
+
+    Args:
+        note: for people, on stderr.
+        error: what went wrong although there is a result (exit codes 4 and 5).
+    """
 
     result: dict[str, Any]
     lines: list[str]
-    note: str = ""  # for people, on stderr
+    note: str = ""
+    error: StickerforgeError | None = None
 
 
 def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages], Report]) -> None:
@@ -52,42 +59,36 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
     started, messages = time.monotonic(), Messages(quiet=quiet)
     try:
         report = work(messages)
-    except PartlyDone as error:
         if as_json:
-            show_json(
-                failure(error) | {"command": command, "result": {"outputs": getattr(error.result, "outputs", []), "failed": error.failed}}
-            )
+            head = failure(report.error) if report.error else {"ok": True}
+            seconds = round(time.monotonic() - started, 3)
+            said = {"command": command, "version": __version__, "result": report.result, "warnings": messages.warnings}
+            show_json(head | said | {"seconds": seconds})
         else:
-            complain(error)
-            sys.stderr.writelines(f"failed: {line}\n" for line in error.failed)
-        raise typer.Exit(error.code) from None
-    if as_json:
-        seconds = round(time.monotonic() - started, 3)
-        show_json(
-            {
-                "ok": True,
-                "command": command,
-                "version": __version__,
-                "result": report.result,
-                "warnings": messages.warnings,
-                "seconds": seconds,
-            }
-        )
-        return
-    for line in report.lines:
-        typer.echo(line)
-    if report.note:
-        messages.say(report.note)
+            for line in report.lines:
+                typer.echo(line)
+            if report.note:
+                messages.say(report.note)
+        sys.stdout.flush()
+    except Interrupted as error:
+        raise typer.Exit(show_error(StickerforgeError(error.message, "what is finished stays"), as_json, error.code)) from None
+    except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    if report.error:
+        if not as_json:
+            complain(report.error)
+        raise typer.Exit(report.error.code)
 
 
 def show_json(value: dict[str, Any]) -> None:
-    """One object on stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """One object on stdout, in ASCII, which every terminal and pipe can take."""
+    typer.echo(json.dumps(value))
 
 
-def failure(error: StickerforgeError) -> dict[str, Any]:
+def failure(error: StickerforgeError, code: int | None = None) -> dict[str, Any]:
     """The JSON of an error."""
-    return {"ok": False, "error": {"code": error.code, "message": error.message, "hint": error.hint}}
+    return {"ok": False, "error": {"code": code or error.code, "message": error.message, "hint": error.hint}}
 
 
 def complain(error: StickerforgeError) -> None:
@@ -141,23 +142,29 @@ def generate(
         from stickerforge.config.schema import GenerateConfig
 
         prepare_libraries(offline)
-        remembered = settings_from(Path(from_)) if from_ else {}
+        remembered, made_with = settings_from(Path(from_)) if from_ else ({}, "")
+        if from_ and "model" not in remembered and not model:
+            raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
         resolved = settings(GenerateConfig, "generate", remembered, config, assignments, flags)
         if dry_run:
             from stickerforge.commands.dry_run import rehearsal
 
-            return Report(*rehearsal(command.plan(resolved, offline=offline)))
-        made = command.run(resolved, messages, offline=offline)
-        result = {"outputs": made.outputs, "seed": made.seed, "sheet": made.sheet and str(made.sheet), "config": str(made.config)}
+            return Report(*rehearsal(command.plan(resolved, messages, offline=True)))
+        made = command.run(resolved, messages, offline=offline, made_with=made_with)
+        result = {"outputs": made.outputs, "failed": made.failed, "seed": made.seed, "config": str(made.config)}
+        result["sheet"] = str(made.sheet) if made.sheet else None
         skipped = sum(output["skipped"] for output in made.outputs)
-        note = f"{len(made.outputs) - skipped} made, {skipped} already there" + (f"; all on {made.sheet}" if made.sheet else "")
-        return Report(result, [output["path"] for output in made.outputs], note)
+        note = f"{len(made.outputs) - skipped} made, {skipped} already there" + (f"; see {made.sheet}" if made.sheet else "")
+        lost = (
+            PartlyDone(f"{len(made.failed)} pictures failed: {'; '.join(made.failed[:5])}", "the others are there") if made.failed else None
+        )
+        return Report(result, [output["path"] for output in made.outputs], note, lost)
 
     perform("generate", as_json, quiet, work)
 
 
 @models_app.command("list")
-def models_list(as_json: Json = False, quiet: Quiet = False) -> None:
+def models_list(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """The models that can be named."""
 
     def work(messages: Messages) -> Report:
@@ -181,13 +188,13 @@ def models_show(
         from stickerforge.commands.models import shown
 
         prepare_libraries(offline)
-        return Report(*shown(name, offline=offline))
+        return Report(*shown(name))
 
     perform("models show", as_json, quiet, work)
 
 
 @app.command()
-def doctor(as_json: Json = False, quiet: Quiet = False) -> None:
+def doctor(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """Check this installation: versions, devices, memory, weights, what is missing."""
 
     def work(messages: Messages) -> Report:
@@ -228,33 +235,34 @@ def prepare_libraries(offline: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=arguments, prog_name="stickerforge", standalone_mode=False)
     except typer.TyperException as error:
-        code = report(InputError(error.format_message().rstrip("."), "see --help"), "--json" in arguments)
+        # an empty message: no command was given, and the help has been shown
+        code = show_error(InputError(error.format_message().rstrip("."), "see --help"), as_json) if error.format_message() else 2
     except StickerforgeError as error:
-        code = report(error, "--json" in arguments)
-    except (KeyboardInterrupt, typer.Abort):
-        code = report(StickerforgeError("interrupted"), "--json" in arguments) and 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = show_error(error, as_json)
     except MemoryError:
-        from stickerforge.errors import EnvironmentFault
-
-        code = report(EnvironmentFault("out of memory", "lower sampling.batch or the size"), "--json" in arguments)
+        code = show_error(EnvironmentFault("out of memory", "lower sampling.batch or the size"), as_json)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        code = show_error(EnvironmentFault(what, "check the path, its permissions and the disk"), as_json)
     except Exception:  # noqa: BLE001 - the one place where our bugs end: a file instead of a wall of text
-        code = report(our_bug(), "--json" in arguments)
+        code = show_error(our_bug(), as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def report(error: StickerforgeError, as_json: bool) -> int:
+def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
     """Show an error as the call wants it; returns its exit code."""
     if as_json:
-        show_json(failure(error))
+        show_json(failure(error, code))
     else:
         complain(error)
-    return error.code
+    return code or error.code
 
 
 def our_bug() -> StickerforgeError:

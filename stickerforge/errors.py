@@ -4,7 +4,8 @@ StickerforgeError
 ├── InputError        2   something given is wrong: a prompt, a file, a setting, a name
 ├── EnvironmentFault  3   something is missing here: weights, memory, disk, network, a device
 ├── PartlyDone        4   some items failed, the others are finished
-├── CheckFailed       5   a check that was asked for did not pass
+└── CheckFailed       5   a check that was asked for did not pass
+KeyboardInterrupt
 └── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
 
 Only `cli.py` catches them. Any other exception is our bug: exit 1, traceback to a file.
@@ -42,13 +43,9 @@ class EnvironmentFault(StickerforgeError):
 
 
 class PartlyDone(StickerforgeError):
-    """Some items failed; `failed` lists them, and `result` is what the others became."""
+    """Some items failed; the result lists them and what the others became."""
 
     code = 4
-
-    def __init__(self, message: str, hint: str, failed: list[str], result: object) -> None:
-        super().__init__(message, hint)
-        self.failed, self.result = failed, result
 
 
 class CheckFailed(StickerforgeError):
@@ -57,9 +54,12 @@ class CheckFailed(StickerforgeError):
     code = 5
 
 
-class Interrupted(StickerforgeError):
-    """Stopped from outside; `code` says how."""
+class Interrupted(KeyboardInterrupt):
+    """Stopped from outside; `code` says how.
 
-    def __init__(self, message: str, code: int = 130) -> None:
+    No `Exception`, or a library that is being imported would take it for its own failure.
+    """
+
+    def __init__(self, message: str = "interrupted", code: int = 130) -> None:
         super().__init__(message)
-        self.code = code
+        self.message, self.code = message, code

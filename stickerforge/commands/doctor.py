@@ -16,12 +16,8 @@ from stickerforge.runtime.files import home
 LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors", "pillow", "rembg")
 
 
-def examined() -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people).
-
-    Raises:
-        CheckFailed: something that the default commands need is broken.
-    """
+def examined() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
+    """(result for the JSON, lines for people, "", what is broken of that which the default commands need)."""
     found: dict[str, Any] = {
         "stickerforge": __version__,
         "python": platform.python_version(),
@@ -38,9 +34,8 @@ def examined() -> tuple[dict[str, Any], list[str]]:
     for key in ("libraries", "weights", "matting"):
         lines += [f"{key:13} {name} {said}" for name, said in found[key].items()]
     broken = [f"{name}: {said}" for name, said in found["weights"].items() if not said.startswith("intact")]
-    if broken:
-        raise CheckFailed("; ".join(broken), "install stickerforge again")
-    return found, lines
+    broken += [f"{name} is missing" for name, said in found["libraries"].items() if said.startswith("missing") and name != "rembg"]
+    return found, lines, "", CheckFailed("; ".join(broken), "install stickerforge again") if broken else None
 
 
 def library_version(name: str) -> str:
@@ -48,14 +43,18 @@ def library_version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        extra = " (needed to cut out pictures of models without alpha)" if name == "rembg" else ""
-        return "missing" + extra + (': pip install "stickerforge[matting]"' if extra else f": pip install {name}")
+        from stickerforge.models.matting import INSTALL
+
+        needed = f" (only needed to cut out pictures of models without alpha): {INSTALL}" if name == "rembg" else f": pip install {name}"
+        return f"missing{needed}"
 
 
 def devices() -> str:
     """What torch can compute on."""
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported: {error}"
     found = ["cpu"]
     found += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     found += ["mps"] if torch.backends.mps.is_available() else []
@@ -88,10 +87,10 @@ def state(name: str) -> str:
 
 def matting_states() -> dict[str, str]:
     """{matting model: whether its weights are here}."""
-    from stickerforge.models.matting import MODELS, weights_folder
+    from stickerforge.models.matting import MODELS, weights_file
 
-    here = {model.name for model in MODELS.values() if (weights_folder() / "models" / model.name / f"{model.name}.onnx").exists()}
+    missing = "not here: fetched when first used, {} MB"
     return {
-        model.name: f"({model.licence}) " + ("here" if model.name in here else f"not here: fetched when first used, {model.megabytes} MB")
+        model.name: f"({model.licence}) " + ("here" if weights_file(model).exists() else missing.format(model.megabytes))
         for model in MODELS.values()
     }

@@ -4,16 +4,18 @@ from typing import Any
 
 from stickerforge.commands.generate import CONFIG, SHEET, Plan
 from stickerforge.models.cost import cost
+from stickerforge.models.matting import MODELS, weights_file
 
 
 def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people)."""
     import torch
 
-    sampling = whole.items[0].recipe["sampling"]
+    sampling = whole.config.sampling
+    assert sampling.steps is not None and sampling.guidance is not None
     cuda = whole.config.device.startswith("cuda") or (whole.config.device == "auto" and torch.cuda.is_available())
     pixels = whole.config.sampling.pixels or whole.card.sampling.get("pixels", 512)
-    price = cost(whole.card, pictures=len(whole.open), steps=sampling["steps"], guidance=sampling["guidance"], pixels=pixels, cuda=cuda)
+    price = cost(whole.card, pictures=len(whole.open), steps=sampling.steps, guidance=sampling.guidance, pixels=pixels, cuda=cuda)
     writes = [str(item.path) for item in whole.open]
     writes += [
         f"{whole.config.output.folder}/{name}"
@@ -25,6 +27,7 @@ def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
         "model": whole.card.title,
         "reads": [str(whole.card.folder)] + ([whole.config.prompts] if whole.config.prompts else []),
         "matting": whole.matting,
+        "fetches": missing_matting(whole),
         "seed": whole.config.seed,
         "writes": writes,
         "skips": skips,
@@ -33,5 +36,13 @@ def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
     }
     lines = [f"model   {whole.card.title} ({whole.card.folder})"]
     lines += [f"write   {path}" for path in writes] + [f"skip    {path} (already there)" for path in skips]
+    lines += [f"fetch   {name}" for name in missing_matting(whole)]
     lines += [f"matting {whole.matting}", f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]
     return result, lines
+
+
+def missing_matting(whole: Plan) -> list[str]:
+    """The matting weights that the call would fetch first; a hub model must be here for a dry run."""
+    if whole.matting == "none" or weights_file(MODELS[whole.matting]).exists():
+        return []
+    return [f"{whole.matting}.onnx, {MODELS[whole.matting].megabytes} MB"]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.commands.recipes import Item, finished, items, remembered, requested_rows
 from stickerforge.config.load import as_toml, as_tree, resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.errors import PartlyDone
-from stickerforge.models.catalog import Card, located
+from stickerforge.models.catalog import Card, check_pixels, has_alpha, located
 from stickerforge.models.weights import fingerprint, verify
 from stickerforge.models.words import known_words, unseen_warning, unseen_words
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.seeds import drawn_seed, generator
 from stickerforge.runtime.signals import interruptible
 
 if TYPE_CHECKING:
@@ -35,14 +35,18 @@ class Generated:
     """What a call made.
 
     Args:
-        outputs: one entry per picture: path, prompt, seed, style, id, skipped.
+        outputs: one entry per picture: path, prompt, seed, style, id, recipe, skipped.
+        failed: a line for each picture that could not be made.
         sheet: the contact sheet, where one was asked for.
+        config: the settings in force; a valid `--config`.
     """
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     sheet: Path | None = None
     config: Path | None = None
     seed: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 def generate(*prompts: str, settings: Mapping[str, Any] | None = None, offline: bool = False) -> Generated:
@@ -52,19 +56,19 @@ def generate(*prompts: str, settings: Mapping[str, Any] | None = None, offline: 
         settings: as in a configuration file, by dotted name: {"output.folder": "out", "sampling.steps": 30}.
 
     Raises:
-        StickerforgeError: see `stickerforge.errors`.
+        StickerforgeError: see `stickerforge.errors`; single pictures that fail are listed in the result instead.
     """
     given = {"prompt": list(prompts)} if prompts else {}
-    config = resolve(GenerateConfig, settings or {}, given)
-    return run(config, Messages(quiet=True), offline=offline)
+    return run(resolve(GenerateConfig, settings or {}, given), Messages(quiet=True), offline=offline)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is known before a weight is read."""
+    """Everything that is known before a weight is read; `config` has the model's recommendations filled in."""
 
     config: GenerateConfig
     card: Card
+    fingerprint: str
     items: list[Item]
     done: frozenset[Path]  # files that are there already, by the same recipe
     matting: str  # matting model, or "none"
@@ -75,31 +79,37 @@ class Plan:
         return [item for item in self.items if item.path not in self.done]
 
 
-def plan(config: GenerateConfig, *, offline: bool = False) -> Plan:
+def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -> Plan:
     """Check everything that can be checked, and name every file.
 
     Raises:
         InputError: a prompt, name or setting cannot work.
-        EnvironmentFault: the model cannot be had here.
+        EnvironmentFault: the model or the device cannot be had here.
     """
-    from stickerforge.runtime.seeds import drawn_seed
-
     rows = requested_rows(config)
-    card = located(config.model, offline=offline)
-    if config.seed is None:
-        config = replace(config, seed=drawn_seed())
-    matting = chosen_matting(config, card)
-    sampling = as_tree(config.sampling) | {"steps": int(recommended(config, card, "steps", 25))}
-    sampling["guidance"] = recommended(config, card, "guidance", 7.5)
-    sampling["guidance_rescale"] = recommended(config, card, "guidance_rescale", 0.0)
-    made = items(config, rows, card, fingerprint(card.folder), sampling, matting)
-    return Plan(config, card, made, frozenset(item.path for item in made if finished(item)), matting)
+    card = located(config.model, offline=offline, say=messages.say)
+    if config.sampling.pixels:
+        check_pixels(card, config.sampling.pixels)
+    seed = drawn_seed() if config.seed is None else config.seed
+    sampling = replace(
+        config.sampling,
+        steps=int(recommended(config, card, "steps", 25)),
+        guidance=float(recommended(config, card, "guidance", 7.5)),
+        guidance_rescale=float(recommended(config, card, "guidance_rescale", 0.0)),
+    )
+    full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
+    made = items(full, rows, card, mark, as_tree(sampling), matting)
+    done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
+    from stickerforge.runtime.device import chosen_device
+
+    chosen_device(config.device)
+    return Plan(full, card, mark, made, done, matting)
 
 
 def recommended(config: GenerateConfig, card: Card, name: str, default: float) -> float:
     """A setting of the call, else what the model recommends, else what suits Stable Diffusion."""
     given = getattr(config.sampling, name)
-    return float(card.sampling.get(name, default)) if given is None else float(given)
+    return float(card.sampling.get(name, default) if given is None else given)
 
 
 def chosen_matting(config: GenerateConfig, card: Card) -> str:
@@ -111,38 +121,37 @@ def chosen_matting(config: GenerateConfig, card: Card) -> str:
     return matting_model(config.matting).name
 
 
-def has_alpha(card: Card) -> bool:
-    """Whether the autoencoder makes four channels, as its configuration says."""
-    from stickerforge.models.catalog import read_json
-
-    return bool(read_json(card.folder / "vae" / "config.json").get("out_channels") == 4)
-
-
-def run(config: GenerateConfig, messages: Messages, *, offline: bool = False) -> Generated:
+def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, made_with: str = "") -> Generated:
     """Make every picture that is not there yet.
 
+    Args:
+        made_with: fingerprint of the model that made the picture which is repeated, "" for none.
+
     Raises:
-        StickerforgeError: input, environment, or an interruption; what is finished stays.
-        PartlyDone: some pictures failed.
+        StickerforgeError: input or environment; what is finished stays.
+        Interrupted: likewise.
     """
-    whole = plan(config, offline=offline)
-    make_folder(Path(whole.config.output.folder))
-    if config.seed is None:
-        messages.say(f"seed {whole.config.seed}")
-    warn_of_words(whole, messages)
-    failed: list[str] = []
-    if whole.open:
-        with interruptible():
-            failed = make(whole, messages, offline=offline)
-    result = Generated(seed=whole.config.seed)
-    result.outputs = [described(item, whole) for item in whole.items if item.path.exists()]
-    result.config = Path(whole.config.output.folder) / CONFIG
-    write_whole(result.config, as_toml(whole.config, "generate").encode())
-    if whole.config.output.sheet and len(result.outputs) > 1:
-        result.sheet = write_sheet(whole)
-    if failed:
-        raise PartlyDone(f"{len(failed)} of {len(whole.items)} pictures failed", "see the list", failed, result)
-    return result
+    with interruptible():
+        whole = plan(config, messages, offline=offline)
+        folder = Path(whole.config.output.folder)
+        make_folder(folder)
+        if config.seed is None:
+            messages.say(f"seed {whole.config.seed}")
+        if made_with and made_with != whole.fingerprint:
+            messages.warn(f"the picture was made with other weights than this {whole.card.title}: the new one will differ")
+        warn_of_words(whole, messages)
+        write_whole(folder / CONFIG, as_toml(saved(whole.config), "generate").encode())
+        made, failed = make(whole, messages, offline=offline) if whole.open else (set(), [])
+        outputs = [described(item, whole) for item in whole.items if item.path in whole.done | made]
+        result = Generated(outputs, failed, None, folder / CONFIG, whole.config.seed, messages.warnings)
+        if whole.config.output.sheet and len(outputs) > 1:
+            result.sheet = write_sheet(whole, [item for item in whole.items if item.path in whole.done | made])
+        return result
+
+
+def saved(config: GenerateConfig) -> GenerateConfig:
+    """The configuration as it is kept: without prompts where pictures are to forget them."""
+    return config if config.output.prompt else replace(config, prompt=(), negative="")
 
 
 def warn_of_words(whole: Plan, messages: Messages) -> None:
@@ -165,27 +174,21 @@ def described(item: Item, whole: Plan) -> dict[str, Any]:
     }
 
 
-def make(whole: Plan, messages: Messages, *, offline: bool) -> list[str]:
-    """Load the model, denoise in micro-batches, write behind; returns the items that failed."""
+def make(whole: Plan, messages: Messages, *, offline: bool) -> tuple[set[Path], list[str]]:
+    """Load the model, denoise in micro-batches, write behind; returns files made and items that failed."""
     from stickerforge.models.matting import load_cut_out, matting_model
+    from stickerforge.runtime.device import out_of_memory
 
     verify(whole.card.folder)
     cut_out = load_cut_out(matting_model(whole.matting), offline=offline) if whole.matting != "none" else None
-    family = loaded(whole)
-    for text in dict.fromkeys(item.text for item in whole.open):
-        if rest := family.unread(text):
-            messages.warn(f"{whole.card.name} reads 75 tokens; not read: {rest[:80]!r}")
-    failed: list[str] = []
-    steps = len(family.scheduler(whole.config.sampling.scheduler, whole.open[0].recipe["sampling"]["steps"]).timesteps)
-    with messages.progress("denoising", steps * len(whole.open)) as advance, written_behind() as write:
-        for batch in micro_batches(whole.open, whole.config.sampling.batch):
-            pixels = sampled(family, whole.config, batch, partial(advance, len(batch)))
-            for item, picture in zip(batch, pixels, strict=False):
-                if not bool(picture.isfinite().all()):
-                    failed.append(f"{item.prompt!r} seed {item.seed}: the model made no finite picture")
-                    continue
-                write(save, item, picture, cut_out, whole.config.output.prompt)
-    return failed
+    try:
+        family = loaded(whole)
+        for text in dict.fromkeys(item.text for item in whole.open):
+            if rest := family.unread(text):
+                messages.warn(f"{whole.card.name} reads 75 tokens; not read: {rest[:80]!r}")
+        return draw(family, whole, messages, cut_out)
+    except RuntimeError as error:
+        raise out_of_memory(error) or error from error
 
 
 def loaded(whole: Plan) -> "Family":
@@ -195,6 +198,23 @@ def loaded(whole: Plan) -> "Family":
 
     device = chosen_device(whole.config.device)
     return sd.load(whole.card, device, working_dtype(device))
+
+
+def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | None") -> tuple[set[Path], list[str]]:
+    """Every open item, micro-batch by micro-batch; returns files made and items that failed."""
+    made, failed = set(), []
+    sampling = whole.config.sampling
+    steps = len(family.scheduler(sampling.scheduler, sampling.steps or 1).timesteps)
+    with messages.progress("denoising", steps * len(whole.open)) as advance, written_behind() as write:
+        for batch in micro_batches(whole.open, sampling.batch):
+            pixels = sampled(family, whole.config, batch, partial(advance, len(batch)))
+            for item, picture in zip(batch, pixels, strict=True):
+                if not bool(picture.isfinite().all()):
+                    failed.append(f"{item.prompt!r} seed {item.seed}: the model made no finite picture")
+                    continue
+                write(save, item, picture, cut_out, whole.config.output.prompt)
+                made.add(item.path)
+    return made, failed
 
 
 def micro_batches(open_items: Sequence[Item], size: int) -> Iterator[list[Item]]:
@@ -207,21 +227,22 @@ def sampled(family: "Family", config: GenerateConfig, batch: list[Item], on_step
     """Pixels (B, 3 or 4, H, W) of one micro-batch; always of the same shape, so that company changes nothing."""
     import torch
 
-    from stickerforge.runtime.seeds import generator
     from stickerforge.sampling.denoising import denoise
 
-    padded = [batch[min(i, len(batch) - 1)] for i in range(config.sampling.batch)]
-    sampling = padded[0].recipe["sampling"]
-    shape = family.latent_shape(config.sampling.pixels or family.pixels)
+    sampling = config.sampling
+    assert sampling.steps is not None and sampling.guidance is not None and sampling.guidance_rescale is not None
+    padded = [batch[min(i, len(batch) - 1)] for i in range(sampling.batch)]
+    shape = family.latent_shape(sampling.pixels or family.pixels)
     noise = torch.stack([torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded])
     latents = denoise(
         family.predict,
-        family.scheduler(config.sampling.scheduler, sampling["steps"]),
+        family.scheduler(sampling.scheduler, sampling.steps),
         noise.to(family.device),
         family.encode_prompt([item.text for item in padded]),
         family.encode_prompt([item.negative for item in padded]),
-        guidance=sampling["guidance"],
-        guidance_rescale=sampling["guidance_rescale"],
+        guidance=sampling.guidance,
+        guidance_rescale=sampling.guidance_rescale,
+        generators=[generator(item.seed, "steps") for item in padded],
         on_step=on_step,
     )
     return family.decode(latents)[: len(batch)]
@@ -245,8 +266,8 @@ def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bo
         picture = np.concatenate([planes, np.ones_like(planes[..., :1])], -1)
     size = item.recipe["output"]["size"]
     rgba = straight_from(enlarged(picture, size) if size else picture)
-    content = encoded(rgba, remembered(item.recipe, prompt=keep_prompt), f"stickerforge {__version__}", item.recipe["output"]["format"])
-    write_whole(item.path, content)
+    recipe = remembered(item.recipe, prompt=keep_prompt)
+    write_whole(item.path, encoded(rgba, recipe, f"stickerforge {__version__}", item.recipe["output"]["format"]))
 
 
 @contextmanager
@@ -271,23 +292,24 @@ def written_behind(waiting: int = 8) -> Iterator[Any]:
         pool.shutdown(wait=True, cancel_futures=False)
 
 
-def write_sheet(whole: Plan) -> Path:
-    """All pictures of the call on one page, at most a hundred."""
-    import io
-
+def write_sheet(whole: Plan, made: list[Item]) -> Path:
+    """The first hundred pictures of the call on one page, under their prompts."""
+    import numpy as np
     from PIL import Image
 
-    from stickerforge.stickers.sheet import contact_sheet
+    from stickerforge import __version__
+    from stickerforge.stickers.encoding import encoded
+    from stickerforge.stickers.sheet import CELL_PX, contact_sheet
 
-    shown = [item for item in whole.items if item.path.exists()][:MAX_ON_SHEET]
-    pictures = []
+    shown, pictures = made[:MAX_ON_SHEET], []
     for item in shown:
         with Image.open(item.path) as picture:
-            pictures.append(picture.convert("RGBA"))
-    captions = [f"{item.prompt} · {item.seed}" for item in shown]
+            small = picture.convert("RGBA")
+        small.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
+        pictures.append(small)
+    keep = whole.config.output.prompt
+    captions = [f"{' '.join(item.prompt.split())[:80]} · {item.seed}" if keep else f"seed {item.seed}" for item in shown]
     page = contact_sheet(pictures, captions, columns=whole.config.output.columns)
-    stream = io.BytesIO()
-    page.save(stream, "PNG")
     path = Path(whole.config.output.folder) / SHEET
-    write_whole(path, stream.getvalue())
+    write_whole(path, encoded(np.asarray(page), {"sheet_of": len(shown)}, f"stickerforge {__version__}", "png"))
     return path

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stickerforge.config.styles import styles
-from stickerforge.models.catalog import EMBEDDED, KNOWN_ON_HUB, Card, located, read_card
+from stickerforge.models.catalog import EMBEDDED, KNOWN_ON_HUB, Card, has_alpha, located, read_card
 from stickerforge.models.cost import weights_bytes
 from stickerforge.models.weights import fingerprint
 from stickerforge.models.words import known_words
@@ -18,9 +18,9 @@ def listed() -> tuple[dict[str, Any], list[str]]:
     return result, [*lines, "any Stable Diffusion 1.x or 2.x folder in diffusers format works too: --model FOLDER"]
 
 
-def shown(name: str, *, offline: bool) -> tuple[dict[str, Any], list[str]]:
+def shown(name: str) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): everything known of one model."""
-    card = located(name, offline=offline)
+    card = located(name, offline=True)
     words = sorted(known_words(card))
     result: dict[str, Any] = {
         "name": card.name,
@@ -29,7 +29,7 @@ def shown(name: str, *, offline: bool) -> tuple[dict[str, Any], list[str]]:
         "licence": card.licence,
         "about": card.about,
         "fingerprint": fingerprint(card.folder),
-        "alpha": card.alpha or "none",
+        "alpha": card.alpha or ("straight" if has_alpha(card) else "none"),
         "megabytes": round(total_bytes(card) / 1e6, 1),
         "sampling": card.sampling,
         "styles": sorted(styles()),

@@ -11,11 +11,12 @@ from typing import Any
 from stickerforge.config.load import flattened
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.styles import Style, style
-from stickerforge.data.prompts import PromptRow, check_prompt, read_prompts
+from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import Card
+from stickerforge.models.catalog import EMBEDDED, Card
 from stickerforge.stickers.encoding import recipe_of
 
+RESERVED = ("contact-sheet.png", "contact-sheet.webp")
 REPEATED = ("prompt", "negative", "style", "model", "seed", "matting")  # settings that a recipe brings back
 
 
@@ -51,6 +52,7 @@ def requested_rows(config: GenerateConfig) -> list[PromptRow]:
     """
     for number, prompt in enumerate(config.prompt, 1):
         check_prompt(prompt, f"prompt {number}" if len(config.prompt) > 1 else "command line")
+    check_characters(config.negative, "the negative prompt")
     rows = [PromptRow(prompt) for prompt in config.prompt]
     if config.prompts:
         rows += read_prompts(Path(config.prompts))
@@ -69,15 +71,18 @@ def items(
         matting: the matting model that will be used, or "none".
     """
     assert config.seed is not None
-    made: list[Item] = []
+    made: dict[Path, Item] = {}
     plain = 0
     for row in rows:
         count = row.count or config.count
         for index in range(count):
             seed = config.seed + plain if row.seed is None else row.seed + index
             plain += row.seed is None
-            made.append(item(config, row, seed, count, card, fingerprint, sampling, matting))
-    return made
+            one = item(config, row, seed, count, card, fingerprint, sampling, matting)
+            if one.path.name in RESERVED or (row.id and one.path in made):
+                raise InputError(f"id {row.id!r} would make {one.path.name}, which is taken", "give it another id")
+            made.setdefault(one.path, one)  # a row that is there twice makes one picture
+    return list(made.values())
 
 
 def item(
@@ -96,12 +101,13 @@ def item(
         "seed": seed,
         "model": card.title,
         "fingerprint": fingerprint,
-        "matting": matting,
+        "matting": config.matting,
+        "cut_out_by": matting,
         "sampling": sampling,
         "output": {"size": config.output.size, "format": config.output.format},
     }
     recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
-    stem = f"{slug(row.prompt)}-{seed}-{recipe['digest']}"
+    stem = f"{slug(row.prompt) if config.output.prompt else 'sticker'}-{seed}-{recipe['digest']}"
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     path = Path(config.output.folder) / f"{stem}.{config.output.format}"
@@ -128,13 +134,21 @@ def slug(prompt: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "sticker"
 
 
-def finished(item: Item) -> bool:
-    """Whether the item's file is there, made by this very recipe."""
+def finished(item: Item, *, prompt: bool) -> bool:
+    """Whether the item's file is there, made by this very recipe and remembering no more and no less.
+
+    Raises:
+        InputError: the place of a row with an id is taken by a file that is not ours.
+    """
     try:
         recipe = recipe_of(item.path)
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return False
-    return recipe is not None and recipe.get("digest") == item.digest
+    except (OSError, ValueError):
+        recipe = None
+    if recipe is None and item.id:
+        raise InputError(f"{item.path} is there and stickerforge did not make it", "give another --out or another id")
+    return recipe is not None and recipe.get("digest") == item.digest and ("prompt" in recipe) == prompt
 
 
 def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
@@ -143,8 +157,8 @@ def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key not in private}
 
 
-def settings_from(path: Path) -> dict[str, Any]:
-    """The settings that made a picture, as {dotted name: value} for `resolve`, which checks each value.
+def settings_from(path: Path) -> tuple[dict[str, Any], str]:
+    """The settings that made a picture, as {dotted name: value} for `resolve`, and its model's fingerprint.
 
     Raises:
         InputError: the file is no picture of ours, or was made to forget its prompt.
@@ -162,7 +176,9 @@ def settings_from(path: Path) -> dict[str, Any]:
     if "prompt" not in recipe:
         raise InputError(f"{path} was made without its prompt (output.prompt=false)", "give the prompt and its settings again")
     settings = {name: recipe[name] for name in REPEATED if name in recipe}
+    if str(recipe.get("model", "")).partition("@")[0] not in EMBEDDED and "/" not in str(recipe.get("model")):
+        del settings["model"]  # a folder, which may be anywhere: the call names it
     for table in ("sampling", "output"):
         if isinstance(recipe.get(table), dict):
             settings |= dict(flattened(recipe[table], f"{table}."))
-    return settings
+    return settings, str(recipe.get("fingerprint", ""))

@@ -31,10 +31,10 @@ def read_toml(path: Path, command: str) -> dict[str, Any]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"no configuration file {path}", "check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder", "give a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}", "mend that line") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", "give a readable TOML file") from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
+        raise InputError(f"{path} is not TOML: {str(error)[:120]}", "mend that line") from None
     saved_by = tree.pop("command", command)
     if saved_by != command:
         raise InputError(f"{path} holds settings of {saved_by!r}", f"use it with that command, not {command!r}")
@@ -57,7 +57,7 @@ def read_assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text!r} is not key=value", "for example --set sampling.steps=30")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), value
 
 

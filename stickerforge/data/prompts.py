@@ -11,6 +11,7 @@ from typing import Any
 
 from stickerforge.config.load import nearest
 from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.styles import styles
 from stickerforge.errors import InputError
 
 COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
@@ -112,7 +113,9 @@ def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def check_columns(names: list[str], where: str) -> None:
-    """All known, and a prompt among them."""
+    """All known, none twice, and a prompt among them."""
+    if len(set(names)) < len(names):
+        raise InputError(f"{where}: a column is there twice", "take one out")
     for name in names:
         if name not in COLUMNS:
             raise InputError(f"{where}: unknown column {name!r}", nearest(name, list(COLUMNS)))
@@ -133,8 +136,11 @@ def checked_row(fields: dict[str, Any], where: str) -> PromptRow:
             raise InputError(f"{where}: {name} = {value!r} is not {words}", "mend that line")
         if name in BOUNDS and not BOUNDS[name][0] <= int(value) <= BOUNDS[name][1]:
             raise InputError(f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name]))
-    row = PromptRow(**fields)
+    row = PromptRow(**({"prompt": ""} | fields))
     check_prompt(row.prompt, where)
+    check_characters(row.negative, f"{where}: the negative prompt")
+    if row.style and row.style not in styles():
+        raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, list(styles())))
     if row.id and not SAFE_ID.fullmatch(row.id):
         raise InputError(f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'")
     return row
@@ -148,7 +154,16 @@ def check_prompt(prompt: str, where: str) -> None:
     """
     if not prompt.strip():
         raise InputError(f"{where}: the prompt is empty", 'say what to draw, for example "cat astronaut"')
-    if len(prompt) > MAX_CHARACTERS:
-        raise InputError(f"{where}: the prompt has {len(prompt)} characters", f"give at most {MAX_CHARACTERS}")
-    if any(not c.isprintable() and c not in "\n\t" and ord(c) < 0x2000 for c in prompt) or any(0xD800 <= ord(c) < 0xE000 for c in prompt):
-        raise InputError(f"{where}: the prompt holds control characters", "take them out")
+    check_characters(prompt, f"{where}: the prompt")
+
+
+def check_characters(text: str, what: str) -> None:
+    """A text of bearable length without control characters.
+
+    Raises:
+        InputError: it is too long, or holds what no file and no terminal should be given.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise InputError(f"{what} has {len(text)} characters", f"give at most {MAX_CHARACTERS}")
+    if any(not c.isprintable() and c not in "\n\t" and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000) for c in text):
+        raise InputError(f"{what} holds control characters", "take them out")

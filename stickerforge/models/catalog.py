@@ -3,10 +3,14 @@
 Imports neither torch nor diffusers, so that names can be checked and listed at once.
 """
 
+import contextlib
 import difflib
 import json
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +52,12 @@ class Card:
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-def located(name: str, *, offline: bool = False) -> Card:
+def located(name: str, *, offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Card:
     """The card of a model; hub models are fetched where they are not in the cache yet.
 
     Args:
         name: "sticker-mini", "sticker-mini@1", the path of a diffusers folder, or "owner/name" on the hub.
+        say: told before gigabytes are fetched.
 
     Raises:
         InputError: nothing is called that, or the folder holds no model.
@@ -66,11 +71,11 @@ def located(name: str, *, offline: bool = False) -> Card:
         if version and version != str(card.version):
             raise InputError(f"there is no {name} in this release, only {card.title}", f"give --model {card.title}")
         return card
-    path = Path(name).expanduser()
-    if path.exists():
+    path = Path(os.path.expanduser(name))
+    if os.path.exists(path):
         return read_card(checked_folder(path), path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
-        return read_card(checked_folder(fetched(name, offline=offline)), name)
+        return read_card(checked_folder(fetched(name, offline=offline, say=say)), name)
     names = [*EMBEDDED, *KNOWN_ON_HUB]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}?" if close else "give sticker-mini, a diffusers folder, or owner/name of a hub model"
@@ -97,6 +102,8 @@ def checked_folder(path: Path) -> Path:
 def read_card(folder: Path, name: str) -> Card:
     """What the folder says about itself, with defaults for folders that are not ours."""
     said = read_json(folder / CARD) if (folder / CARD).exists() else {}
+    if not isinstance(said.get("version", 0), int) or not isinstance(said.get("sampling", {}), dict):
+        raise InputError(f"{folder / CARD} is broken", "fetch the model again")
     licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
     return Card(
         name=str(said.get("name", name)),
@@ -125,22 +132,51 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def fetched(name: str, *, offline: bool) -> Path:
-    """The folder of a hub model, from the cache or the network; safetensors only.
+def fetched(name: str, *, offline: bool, say: Callable[[str], None]) -> Path:
+    """The folder of a hub model, from the cache or the network; safetensors of the needed parts only.
 
     Raises:
         EnvironmentFault: it is not in the cache and cannot be fetched.
     """
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
+    wanted = ["model_index.json", *(f"{part}/*.{kind}" for part in NEEDED[1:] for kind in ("json", "txt", "safetensors"))]
+    unwanted = ["*.fp16.*", "*.non_ema.*"]  # the same weights a second time
     cache = home() / "hub"
+    fetch = partial(huggingface_hub.snapshot_download, name, cache_dir=cache, allow_patterns=wanted, ignore_patterns=unwanted)
     try:
-        return Path(huggingface_hub.snapshot_download(name, cache_dir=cache, allow_patterns=patterns, local_files_only=offline))
+        with contextlib.suppress(LocalEntryNotFoundError):
+            return Path(fetch(local_files_only=True))
+        if offline:
+            raise EnvironmentFault(
+                f"{name} is not in the cache {cache} and nothing may be fetched", "run it once without --offline, or give a folder"
+            )
+        say(f"fetching {name} into {cache}")
+        return Path(fetch())
+    except HFValidationError:
+        raise InputError(f"{name!r} is no name of the hub", "give owner/name, or a folder that exists") from None
     except LocalEntryNotFoundError:
-        why = "--offline is given" if offline else "the hub cannot be reached"
-        raise EnvironmentFault(f"{name} is not in the cache {cache} and {why}", "run it once with a connection, or give a folder") from None
+        raise EnvironmentFault(
+            f"{name} is not in the cache {cache} and the hub cannot be reached", "check the connection, or give a folder"
+        ) from None
     except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise EnvironmentFault(f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder") from None
+
+
+def check_pixels(card: Card, pixels: int) -> None:
+    """Make sure that a side survives every halving of the autoencoder and of the denoiser.
+
+    Raises:
+        InputError: it does not; the multiple that would is named.
+    """
+    halvings = [len(read_json(card.folder / part / "config.json").get("block_out_channels", [0])) - 1 for part in ("vae", "unet")]
+    multiple = 2 ** sum(halvings)
+    if pixels % multiple:
+        raise InputError(f"sampling.pixels = {pixels} does not suit {card.title}", f"give a multiple of {multiple}")
+
+
+def has_alpha(card: Card) -> bool:
+    """Whether the autoencoder makes four channels, as its configuration says."""
+    return bool(read_json(card.folder / "vae" / "config.json").get("out_channels") == 4)

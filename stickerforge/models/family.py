@@ -19,17 +19,10 @@ class Family(Protocol):
     card: Card
     device: torch.device
     pixels: int  # side of the pictures it was trained on
-    steps: int  # recommended number of denoising steps
-    guidance: float  # recommended guidance scale
-    guidance_rescale: float  # recommended share of rescaling
     has_alpha: bool  # whether `decode` makes four channels
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
-        """(C, H, W) of the latents of a square picture.
-
-        Raises:
-            InputError: the side is not a multiple of what the model needs.
-        """
+        """(C, H, W) of the latents of a square picture."""
 
     def scheduler(self, kind: str, steps: int) -> Scheduler:
         """A diffusers scheduler with its timesteps set; "model" is the one the model comes with."""

@@ -5,7 +5,7 @@ rembg's own default is for non-commercial use only and is never used here.
 
 import os
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -37,10 +37,10 @@ MODELS = {
     for model in (
         MattingModel("isnet-general-use", "Apache-2.0", 179, "any subject"),
         MattingModel("isnet-anime", "Apache-2.0", 176, "drawn characters"),
-        MattingModel("birefnet-general-lite", "MIT", 224, "any subject, finer hair, slower"),
     )
 }
 DEFAULT = "isnet-general-use"
+INSTALL = 'pip install "rembg[cpu]"'
 
 
 def matting_model(name: str) -> MattingModel:
@@ -60,6 +60,11 @@ def weights_folder() -> Path:
     return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or home() / "matting")
 
 
+def weights_file(model: MattingModel) -> Path:
+    """Where rembg looks first, and where it saves what it fetches."""
+    return weights_folder() / "models" / model.name / f"{model.name}.onnx"
+
+
 def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     """A function from uint8 RGB (H, W, 3) to premultiplied RGBA, with edges cleaned of the ground's colour.
 
@@ -68,21 +73,23 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     """
     os.environ.setdefault("REMBG_HOME", str(weights_folder()))
     try:
-        import rembg
-        from pymatting import estimate_foreground_ml
-        from rembg.sessions import sessions
-    except ImportError:
-        raise EnvironmentFault(
-            "cutting out needs rembg, which is not installed", 'pip install "stickerforge[matting]", or give --matting none'
-        ) from None
-    kind = sessions[model.name]
-    if kind.resolve_existing(f"{model.name}.onnx") is None and offline:
+        with redirect_stdout(StringIO()):  # rembg says there that it lacks onnxruntime, and exits
+            import rembg
+            from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+            from pymatting import estimate_foreground_ml
+            from rembg.sessions import sessions
+    except (ImportError, SystemExit):
+        raise EnvironmentFault("cutting out needs rembg, which is not installed", f"{INSTALL}, or give --matting none") from None
+    here = sessions[model.name].resolve_existing(f"{model.name}.onnx")
+    if here is None and offline:
         raise missing_weights(model, "--offline is given")
     try:
         with redirect_stderr(StringIO()):  # its download bar
             session = rembg.new_session(model.name)
+    except (runtime.Fail, runtime.InvalidProtobuf, runtime.InvalidGraph) as error:
+        raise EnvironmentFault(f"the weights {here} are damaged", "delete that file and run it again") from error
     except (OSError, ValueError) as error:
-        raise missing_weights(model, str(error).splitlines()[0][:80]) from error
+        raise missing_weights(model, (str(error).splitlines() or [type(error).__name__])[0][:80]) from error
 
     def cut_out(rgb: NDArray[np.uint8]) -> Premultiplied:
         mask = session.predict(Image.fromarray(rgb))[0]
@@ -95,8 +102,7 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
 
 def missing_weights(model: MattingModel, why: str) -> EnvironmentFault:
     """What to fetch, and where to put it."""
-    target = weights_folder() / "models" / model.name / f"{model.name}.onnx"
     return EnvironmentFault(
         f"no weights of {model.name} ({model.licence}, {model.megabytes} MB) for cutting out: {why}",
-        f"save {model.name}.onnx of rembg's releases as {target}, or give --matting none",
+        f"save {model.name}.onnx of rembg's releases as {weights_file(model)}, or give --matting none",
     )

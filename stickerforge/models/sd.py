@@ -25,7 +25,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import Card, read_json
-from stickerforge.models.weights import safetensors_fault
+from stickerforge.runtime.device import out_of_memory
 from stickerforge.sampling.denoising import Scheduler
 
 SCHEDULERS = {"ddim": DDIMScheduler, "euler": EulerDiscreteScheduler, "dpm++": DPMSolverMultistepScheduler}
@@ -47,18 +47,11 @@ class StableDiffusion:
 
     def __post_init__(self) -> None:
         self.factor = 2 ** (len(self.vae.config.block_out_channels) - 1)  # pixels per latent
-        said = self.card.sampling
-        self.pixels = int(said.get("pixels", self.unet.config.sample_size * self.factor))
-        self.steps = int(said.get("steps", 25))
-        self.guidance = float(said.get("guidance", 7.5))
-        self.guidance_rescale = float(said.get("guidance_rescale", 0.0))
+        self.pixels = int(self.card.sampling.get("pixels", self.unet.config.sample_size * self.factor))
         self.has_alpha = self.vae.config.out_channels == 4
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
-        """(C, H, W); the side must survive every halving of the autoencoder and of the denoiser."""
-        multiple = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
-        if pixels % multiple:
-            raise InputError(f"sampling.pixels = {pixels} does not suit {self.card.title}", f"give a multiple of {multiple}")
+        """(C, H, W); `check_pixels` has made sure that it comes out even."""
         return int(self.unet.config.in_channels), pixels // self.factor, pixels // self.factor
 
     def scheduler(self, kind: str, steps: int) -> Scheduler:
@@ -127,5 +120,7 @@ def part(kind: Any, folder: Path, **options: Any) -> Any:
     try:
         return kind.from_pretrained(folder, local_files_only=True, **options)
     except BROKEN as error:
-        fault = safetensors_fault(folder)
-        raise InputError(f"{fault.message} ({type(error).__name__})", fault.hint) from error
+        if memory := out_of_memory(error):
+            raise memory from error
+        why = f"{folder.name} of the model in {folder.parent} cannot be read ({type(error).__name__})"
+        raise InputError(why, "fetch it again; only safetensors weights are loaded, never pickled ones") from error

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import EnvironmentFault
 from stickerforge.models.catalog import CARD, read_json
 
 EDGE = 1 << 20  # bytes at either end of a weights file that the fingerprint of a foreign folder reads
@@ -53,8 +53,3 @@ def fingerprint(folder: Path) -> str:
                     file.seek(start)
                     digest.update(file.read(EDGE))
     return digest.hexdigest()[:16]
-
-
-def safetensors_fault(path: Path) -> InputError:
-    """What to say of a model whose weights cannot be parsed."""
-    return InputError(f"the weights in {path} cannot be read", "fetch the model again; only safetensors are loaded")

@@ -21,13 +21,20 @@ def unseen_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, lis
 
     A plural whose singular is known counts as known; words in <angle brackets> are placeholders.
     """
-    found: dict[str, list[str]] = {}
-    for prompt in prompts:
-        for word in WORD.findall(re.sub(r"<[^<>]*>", " ", prompt.lower())):
-            parts = {word, word.removesuffix("s"), word.removesuffix("es"), *re.split("[-'’]", word)[:1]}
-            if known and word not in FILLERS and not parts & known:
-                found[word] = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
-    return found
+    text = re.sub(r"<[^<>]*>", " ", "\n".join(dict.fromkeys(prompts)).lower())
+    choices = sorted(known)
+    return {
+        word: difflib.get_close_matches(word, choices, n=3, cutoff=0.6)
+        for word in dict.fromkeys(WORD.findall(text))
+        if known and not is_known(word, known)
+    }
+
+
+def is_known(word: str, known: frozenset[str]) -> bool:
+    """Whether the word, its singular, or each part of it was seen, or says nothing."""
+    forms = {word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("'s").removesuffix("’s")}
+    parts = re.split("[-'’]", word)
+    return word in FILLERS or bool(forms & known) or (len(parts) > 1 and all(is_known(part, known) for part in parts))
 
 
 def unseen_warning(card: Card, unseen: dict[str, list[str]]) -> str:

@@ -1,5 +1,7 @@
 """Device and number format, chosen once."""
 
+import re
+
 import torch
 
 from stickerforge.errors import EnvironmentFault, InputError
@@ -15,7 +17,7 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
         raise InputError(f"unknown device {name!r}", "give auto, cpu, cuda, cuda:1 or mps")
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[kind] or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
@@ -26,3 +28,11 @@ def chosen_device(name: str) -> torch.device:
 def working_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 on CUDA; float32 elsewhere, where bfloat16 is slower on most machines."""
     return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def out_of_memory(error: BaseException) -> EnvironmentFault | None:
+    """What to say, if this is how torch says that memory ran out; CPU and GPU say it differently."""
+    text = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+        return EnvironmentFault("out of memory", "lower sampling.batch or sampling.pixels, or use a smaller model")
+    return None

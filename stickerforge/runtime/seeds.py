@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derived_seed(seed: int, purpose: str, step: int = 0, item: int = 0) -> int:
@@ -12,8 +14,10 @@ def derived_seed(seed: int, purpose: str, step: int = 0, item: int = 0) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str, step: int = 0, item: int = 0) -> torch.Generator:
+def generator(seed: int, purpose: str, step: int = 0, item: int = 0) -> "torch.Generator":
     """A CPU generator: draws are the same whatever device they are then moved to."""
+    import torch
+
     return torch.Generator().manual_seed(derived_seed(seed, purpose, step, item))
 
 

@@ -3,8 +3,10 @@
 Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -39,6 +41,7 @@ def denoise(
     *,
     guidance: float,
     guidance_rescale: float = 0.0,
+    generators: Sequence[torch.Generator] = (),
     on_step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Latents (B, C, H, W) for the prompts, denoised along the scheduler's timesteps.
@@ -47,9 +50,12 @@ def denoise(
         noise: standard normal, (B, C, H, W).
         text: the encoded prompts, (B, L, D).
         empty: the encoded negative prompts, (B, L, D); not used where guidance is 1.
+        generators: one per picture, for schedulers that add noise in each step.
         on_step: called after each step.
     """
     latents: Tensor = noise * scheduler.init_noise_sigma
+    takes_noise = bool(generators) and "generator" in inspect.signature(scheduler.step).parameters
+    step: Callable[..., Any] = partial(cast(Any, scheduler.step), generator=list(generators)) if takes_noise else scheduler.step
     for timestep in scheduler.timesteps:
         noisy = scheduler.scale_model_input(latents, timestep)
         if guidance == 1:
@@ -59,6 +65,6 @@ def denoise(
             unconditional, conditional = both.chunk(2)
             prediction = guided(unconditional, conditional, guidance)
             prediction = rescaled(prediction, conditional, guidance_rescale)
-        latents = scheduler.step(prediction, timestep, latents, return_dict=False)[0]
+        latents = step(prediction, timestep, latents, return_dict=False)[0]
         on_step()
     return latents

@@ -60,16 +60,14 @@ def recipe_of(path: Path) -> dict[str, Any] | None:
     """
     try:
         with Image.open(path, formats=("PNG", "WEBP")) as picture:
-            if picture.format == "PNG":
-                picture.load()  # text chunks may follow the pixels
             text = picture.info.get(KEY) or recipe_in_xmp(picture.info.get("xmp"))
-    except (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(str(error)) from None
     if not isinstance(text, str) or len(text) > MAX_RECIPE:
         return None
     try:
         recipe = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return recipe if isinstance(recipe, dict) else None
 

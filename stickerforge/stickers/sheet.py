@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 LIGHT, DARK, INK = (250, 250, 250), (226, 228, 232), (40, 42, 48)
-GAP_PX, LINE_PX = 8, 20
+CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image], captions: Sequence[str], *, columns: int | None = None, cell_px: int = 192
+    pictures: Sequence[Image.Image], captions: Sequence[str], *, columns: int | None = None, cell_px: int = CELL_PX
 ) -> Image.Image:
     """An RGB page of RGBA pictures on a chequered ground, so that transparency can be seen.
 

@@ -1,7 +1,6 @@
 """Whole commands on sticker-mini."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -49,14 +48,15 @@ def test_the_first_command_of_the_readme(cli, tmp_path):
 def test_every_picture_can_be_made_alone(cli):
     cli("generate", "cat", "dog", "--count", 2, "--seed", 5, "--out", "all", *FAST)
     cli("generate", "dog", "--count", 1, "--seed", 8, "--out", "one", *FAST)
+    assert (len(digests("all")), len(digests("one"))) == (4, 1)
     assert digests("one").items() <= digests("all").items()
-    assert len(digests("all")) == 4
 
 
 def test_padding_of_a_micro_batch_changes_nothing(cli):
     batch = ("--set", "sampling.batch=3")
     cli("generate", "cat", "--count", 4, "--seed", 5, "--out", "all", *batch, *FAST)
     cli("generate", "cat", "--count", 1, "--seed", 7, "--out", "one", *batch, *FAST)
+    assert (len(digests("all")), len(digests("one"))) == (4, 1)
     assert digests("one").items() <= digests("all").items()
 
 
@@ -85,8 +85,12 @@ def test_a_picture_can_be_repeated_from_itself(cli, kind):
 def test_a_picture_can_forget_its_prompt(cli):
     made = cli("generate", "secret plan", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST)
     path = Path(made.outputs[0]["path"])
-    assert b"secret plan" not in path.read_bytes()
+    assert "secret" not in path.name and b"secret plan" not in path.read_bytes()
+    assert "secret" not in Path("stickers/generate.toml").read_text()
     assert recipe_of(path)["seed"] == 1
+    cli("generate", "open plan", "--seed", 1, *FAST)
+    hidden = cli("generate", "open plan", "--seed", 1, "--set", "output.prompt=false", "--json", *FAST)
+    assert b"open plan" not in Path(hidden.outputs[0]["path"]).read_bytes()
     assert "made without its prompt" in one_line(cli("generate", "--from", path))
 
 
@@ -116,7 +120,8 @@ def test_without_a_seed_one_is_drawn_and_told(cli):
     first, second = (cli("generate", "cat", "--steps", 1, "--out", out) for out in "ab")
     assert first.err.startswith("seed ") and second.err.startswith("seed ")
     assert first.err != second.err
-    assert json.loads(json.dumps(cli("generate", "cat", "--json", *FAST).json))["result"]["seed"] >= 0
+    told = cli("generate", "cat", "--json", *FAST)
+    assert told.outputs[0]["seed"] == told.json["result"]["seed"] == tomllib.loads(Path("stickers/generate.toml").read_text())["seed"]
 
 
 def test_words_that_the_model_never_saw_are_one_warning(cli):
@@ -134,8 +139,9 @@ def test_a_model_without_alpha(cli, tiny_sd):
     assert "die-cut sticker" in recipe_of(Path(styled.outputs[0]["path"]))["text"]
 
 
-def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch):
-    monkeypatch.delenv("REMBG_HOME", raising=False)
+def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch, tmp_path):
+    for variable in ("REMBG_HOME", "U2NET_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "matting"))
     ended = cli("generate", "cat", "--model", tiny_sd, "--offline", "--seed", 1)
     assert ended.code == 3
     assert "isnet-general-use" in one_line(ended) and "--matting none" in one_line(ended)
@@ -154,6 +160,10 @@ def test_a_dry_run_writes_nothing(cli):
 BAD = [
     (["generate"], "no prompt given"),
     (["generate", "  "], "the prompt is empty"),
+    (["generate", "cat", "--negative", "\x00"], "control characters"),
+    (["generate", "cat", "--config", "/"], "cannot read /"),
+    (["generate", "cat", "--model", "a/b--c/"], "unknown model"),
+    (["generate", "cat", "--device", "cpu:"], "unknown device"),
     (["generate", "cat", "--style", "stiker"], "did you mean 'sticker'"),
     (["generate", "cat", "--model", "sticker-mimi"], "did you mean 'sticker-mini'"),
     (["generate", "cat", "--model", "."], "has no model_index.json"),
@@ -217,6 +227,55 @@ def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
     assert cli("doctor").code == 5
 
 
+def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
+    from stickerforge.commands import generate
+
+    real = generate.sampled
+
+    def broken(family, config, batch, on_step):
+        pixels = real(family, config, batch, on_step)
+        return pixels * float("nan") if batch[0].seed == 2 else pixels
+
+    monkeypatch.setattr(generate, "sampled", broken)
+    ended = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
+    assert ended.code == ended.json["error"]["code"] == 4
+    assert [output["seed"] for output in ended.outputs] == [1, 3]
+    assert "seed 2" in ended.json["result"]["failed"][0]
+    plain = cli("generate", "cat", "--count", 3, "--seed", 1, *FAST)
+    assert plain.code == 4 and len(plain.out.splitlines()) == 2 and "seed 2" in plain.err
+
+
+def test_ids_never_overwrite_what_is_not_ours(cli):
+    Path("stickers").mkdir()
+    Path("stickers/rex.png").write_bytes(b"my holiday")
+    Path("p.csv").write_text("prompt,id\ncat,rex\n")
+    ended = cli("generate", "--prompts", "p.csv", "--seed", 1, *FAST)
+    assert ended.code == 2 and "did not make it" in one_line(ended)
+    assert Path("stickers/rex.png").read_bytes() == b"my holiday"
+    Path("p.csv").write_text("prompt,id\ncat,contact-sheet\n")
+    assert "taken" in one_line(cli("generate", "--prompts", "p.csv", "--seed", 1, *FAST))
+
+
+def test_other_weights_than_the_pictures_are_a_warning(cli, monkeypatch):
+    made = cli("generate", "cat", "--seed", 1, "--json", *FAST)
+    monkeypatch.setattr("stickerforge.commands.generate.fingerprint", lambda folder: "0" * 16)
+    again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
+    assert "made with other weights" in again.json["warnings"][0]
+
+
+def test_a_picture_of_a_folder_model_asks_for_the_folder(cli, tiny_sd):
+    made = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST)
+    path = Path(made.outputs[0]["path"])
+    assert "--model FOLDER" in one_line(cli("generate", "--from", path))
+    again = cli("generate", "--from", path, "--model", tiny_sd, "--out", "again", "--json", "--quiet")
+    assert Path(again.outputs[0]["path"]).read_bytes() == path.read_bytes()
+
+
+def test_a_line_break_in_a_prompt_reaches_the_sheet(cli):
+    assert cli("generate", "cat\nastronaut", "--count", 2, "--seed", 1, *FAST).code == 0
+    assert Path("stickers/contact-sheet.png").exists()
+
+
 def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
     import errno
 
@@ -226,7 +285,7 @@ def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
 
     def nearly_full(descriptor):
         written.append(descriptor)
-        if len(written) > 4:  # two calls for each file: itself and its folder
+        if len(written) > 6:  # two calls for each file, itself and its folder; the settings are the first file
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
@@ -234,22 +293,26 @@ def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
     ended = cli("generate", "cat", "--count", 5, "--seed", 1, *FAST)
     assert ended.code == 3 and "disk is full" in one_line(ended)
     names = sorted(os.listdir("stickers"))
+    assert names.pop() == "generate.toml"
     assert len(names) == 2 and all(recipe_of(Path("stickers") / name) for name in names)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_keeps_what_is_finished(tmp_path, number, code):
+@pytest.mark.parametrize(("finished", "number", "code"), [(3, signal.SIGINT, 130), (3, signal.SIGTERM, 143), (0, signal.SIGINT, 130)])
+def test_an_interruption_keeps_what_is_finished(tmp_path, finished, number, code):
     command = [sys.executable, "-m", "stickerforge", "generate", "cat", "--count", "400", "--seed", "1", "--steps", "2"]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("stickers/cat-*.png"))) < 3 and time.monotonic() < deadline:
+    while not (tmp_path / "stickers/generate.toml").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)  # from here on libraries are imported
+    while len(list(tmp_path.glob("stickers/cat-*.png"))) < finished and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == code, err
     assert "Traceback" not in err
-    names = os.listdir(tmp_path / "stickers")
-    assert 3 <= len(names) < 400
+    assert err.count("\n") <= 2 and "what is finished stays" in err
+    names = set(os.listdir(tmp_path / "stickers")) - {"generate.toml"}
+    assert finished <= len(names) < 400
     assert all(recipe_of(tmp_path / "stickers" / name) for name in names), "a file was left half-written"
 
 
@@ -268,3 +331,15 @@ def test_models_and_doctor(cli):
     assert shown["alpha"] == "premultiplied" and "astronaut" in shown["words"] and shown["megabytes"] < 30
     healthy = cli("doctor", "--json")
     assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith("intact")
+
+
+def test_without_a_command_the_help_is_shown(cli):
+    for arguments in ([], ["models"]):
+        ended = cli(*arguments)
+        assert ended.code == 2 and "Usage" in ended.out and "see --help" not in ended.err
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    command = f"{sys.executable} -m stickerforge models show sticker-mini | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

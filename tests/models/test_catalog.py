@@ -33,7 +33,7 @@ def test_unknown_models(name, said):
 
 def test_a_hub_model_that_is_not_here(monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path))
-    with pytest.raises(EnvironmentFault, match="not in the cache"):
+    with pytest.raises(EnvironmentFault, match="nothing may be fetched"):
         located("somebody/some-model", offline=True)
 
 

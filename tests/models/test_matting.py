@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_model, weights_folder
+from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_model, weights_file
 
 
 def write_network(path):
@@ -25,9 +25,8 @@ def write_network(path):
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("REMBG_HOME", str(tmp_path / "matting"))
-    monkeypatch.setenv("U2NET_HOME", "")
-    monkeypatch.delenv("U2NET_HOME")
+    for variable in ("REMBG_HOME", "U2NET_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "matting"))
 
 
 def test_every_matting_model_may_be_used_commercially():
@@ -38,7 +37,7 @@ def test_every_matting_model_may_be_used_commercially():
 
 
 def test_a_dark_square_is_cut_out_of_white():
-    write_network(weights_folder() / "models" / DEFAULT / f"{DEFAULT}.onnx")
+    write_network(weights_file(MODELS[DEFAULT]))
     rgb = np.full((64, 64, 3), 255, np.uint8)
     rgb[16:48, 16:48] = (20, 40, 60)
     premultiplied = load_cut_out(matting_model("auto"), offline=True)(rgb)
@@ -52,3 +51,11 @@ def test_missing_weights_say_what_to_fetch():
     with pytest.raises(EnvironmentFault) as caught:
         load_cut_out(matting_model("auto"), offline=True)
     assert all(word in str(caught.value) for word in (DEFAULT, "Apache-2.0", "179 MB", "--matting none"))
+
+
+def test_damaged_weights_are_named():
+    weights = weights_file(MODELS[DEFAULT])
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"cut short")
+    with pytest.raises(EnvironmentFault, match="are damaged"):
+        load_cut_out(matting_model("auto"), offline=True)

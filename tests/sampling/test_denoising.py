@@ -45,6 +45,20 @@ def test_company_changes_nothing(family, kind):
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-3, atol=1e-3)
 
 
+def test_a_scheduler_that_adds_noise_takes_it_from_the_seed(family):
+    family.scheduler_config["_class_name"] = "EulerAncestralDiscreteScheduler"
+    try:
+        noise, text = noise_for(family, 1), family.encode_prompt(["cat"])
+        runs = []
+        for seed in (1, 1, 2):
+            generators = [torch.Generator().manual_seed(seed)]
+            runs.append(denoise(family.predict, family.scheduler("model", 4), noise, text, text, guidance=1.0, generators=generators))
+    finally:
+        family.scheduler_config["_class_name"] = "DDIMScheduler"
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.allclose(runs[0], runs[2])
+
+
 def test_decoding_is_the_pipelines(family, tiny_sd):
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
     latents = noise_for(family)
