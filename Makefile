@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[matting,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[matting,mini,test]"
 	touch $@
 
 clean:

@@ -37,7 +37,7 @@ SHORT_LENGTH = 32  # most batches carry this many tokens: the rest of the 77 wou
 def build_scheduler() -> DDIMScheduler:
     """Stable Diffusion's noise schedule, rescaled to end in pure noise."""
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1,
         set_alpha_to_one=True, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
     )  # fmt: skip
 

@@ -1,0 +1,109 @@
+"""The parts of the recipe of sticker-mini that need no fetched art."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+RECIPE = Path(__file__).parents[2] / "examples" / "mini"
+
+
+@pytest.fixture(autouse=True)
+def recipe_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(RECIPE))
+    yield
+    for name in [path.stem for path in RECIPE.glob("*.py")]:
+        sys.modules.pop(name, None)
+
+
+def test_nothing_withheld_is_learned():
+    import art
+
+    learned, withheld = set(art.kinds()), art.withheld_names()
+    assert len(learned) == 273 and len(withheld) > 60
+    assert not learned & withheld
+    held_out = (RECIPE.parent / "bench" / "held_out_subjects.tsv").read_text().splitlines()[1:]
+    assert len(held_out) == 60
+
+
+def test_the_tokenizer_keeps_words_whole_and_knows_every_byte():
+    from words import tokenizer
+
+    words = tokenizer(["cat astronaut in flat style", "cat face, pet"] * 5)
+    assert words.tokenize("Cat astronaut") == ["cat</w>", "astronaut</w>"]
+    odd = "".join(map(chr, range(1, 0x250))) + "猫🐱"
+    assert words.unk_token_id not in words(odd, add_special_tokens=False, verbose=False).input_ids
+    assert words.eos_token_id == len(words) - 1 != 2
+
+
+def test_standard_latents_give_the_same_pictures():
+    import autoencoder
+
+    torch.manual_seed(0)
+    model = autoencoder.build().eval()
+    pixels = torch.randn(2, 4, 32, 32)
+    with torch.no_grad():
+        before = model.encode(pixels).latent_dist
+        expected = model.decode(before.mean).sample
+        per_channel = before.mean.transpose(0, 1).flatten(1)
+        autoencoder.standardised(model, per_channel.mean(1), per_channel.std(1))
+        after = model.encode(pixels).latent_dist
+        torch.testing.assert_close(model.decode(after.mean).sample, expected, rtol=1e-4, atol=1e-4)
+    values = after.mean.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(values.mean(1), torch.zeros(8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(values.std(1), torch.ones(8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after.std * per_channel.std(1)[:, None, None], before.std, rtol=1e-3, atol=1e-5)
+
+
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
+    import training
+
+    def run(steps, resume_at=None):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(3, 3)
+        mean, optimizer = training.averaged(model), torch.optim.AdamW(model.parameters(), lr=0.1)
+        for step in range(steps):
+            if step == resume_at:
+                training.save(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer, step)
+                model = torch.nn.Linear(3, 3)
+                mean, optimizer = training.averaged(model), torch.optim.AdamW(model.parameters(), lr=0.1)
+                assert training.load(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer) == step
+            optimizer.zero_grad()
+            model(torch.randn(4, 3, generator=torch.Generator().manual_seed(step))).square().sum().backward()
+            optimizer.step()
+            training.average(mean, model, step)
+        return [*model.parameters(), *mean.parameters()]
+
+    for whole, resumed in zip(run(6), run(6, resume_at=3), strict=True):
+        assert torch.equal(whole, resumed)
+
+
+def test_scenes_lay_premultiplied_colour_over_colour():
+    from scenes import put, recoloured
+
+    canvas = np.full((4, 4, 4), (0, 0, 200, 255), np.uint8)
+    put(canvas, np.full((2, 2, 4), (100, 0, 0, 128), np.uint8), 1, 1)
+    assert canvas[0, 0].tolist() == [100, 0, 100, 255]
+    assert canvas[3, 3].tolist() == [0, 0, 200, 255]
+    green = recoloured(np.full((1, 1, 4), (200, 0, 0, 255), np.uint8), 1 / 3)
+    assert green[0, 0].tolist() == [0, 200, 0, 255]
+
+
+def test_the_gate_finds_the_render_it_is_shown():
+    import art
+    import gate
+
+    rng = np.random.default_rng(0)
+    subjects = [art.Subject(i, str(i), str(i), (), "thing") for i in range(3)]
+    sprites = np.zeros((3, 4, 192, 192, 4), np.uint8)
+    for i in range(3):
+        for style in range(4):
+            sprites[i, style, 40:150, 40:150] = (*rng.integers(0, 256, 3), 255)
+    vectors = gate.render_vectors(subjects, sprites)
+    scene = gate.Scenes(subjects, sprites)
+    asked = [(2, 1), (0, 3)]
+    pictures = [scene.place(sprites[i, k], gate.SCALE).astype(np.float32) / 255 for i, k in asked]
+    assert gate.judged(pictures, asked, subjects, vectors) == {"subject": 1.0, "style": 1.0, "near": 1.0}
+    assert gate.judged(pictures, [(1, 1), (0, 0)], subjects, vectors) == {"subject": 0.5, "style": 0.5, "near": 1.0}
