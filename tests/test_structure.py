@@ -89,3 +89,13 @@ def test_options_are_frozen():
         "--prompts", "--style", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps", "--guidance",
         "--model", "--matting", "--from", "--json", "--config", "--set", "--dry-run", "--offline", "--device", "--quiet",
     }  # fmt: skip
+
+
+def test_the_help_names_every_style():
+    from typer.main import get_command
+
+    from stickerforge.cli import app
+    from stickerforge.config.styles import styles
+
+    said = next(parameter.help for parameter in get_command(app).commands["generate"].params if parameter.name == "style")
+    assert all(name in said for name in styles())

@@ -11,13 +11,14 @@ from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_m
 
 def write_network(path):
     """Input (1, 3, 1024, 1024), white at 0.5 in every channel; output (1, 1, 1024, 1024)."""
+    # Clipped, since the resampling before it overshoots at edges.
     kernel = numpy_helper.from_array(np.full((1, 3, 1, 1), -1, np.float32), "kernel")
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["input", "kernel"], ["mask"])],
+        [helper.make_node("Conv", ["input", "kernel"], ["far"]), helper.make_node("Clip", ["far", "low", "high"], ["mask"])],
         "distance-from-white",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 1024, 1024])],
         [helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 1024, 1024])],
-        [kernel],
+        [kernel, *(numpy_helper.from_array(np.float32(value), name) for name, value in (("low", -1.4), ("high", 0.9)))],
     )
     path.parent.mkdir(parents=True)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
