@@ -31,6 +31,7 @@ STANDARD = RUNS / "autoencoder_standard.safetensors"
 LATENTS, CAPTIONS, TOKENIZER = RUNS / "latents.npy", RUNS / "captions.json", RUNS / "tokenizer"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
+SINGLE_WEIGHT = 2.0  # single subjects are shown this much more often than other scenes
 SHORT_LENGTH = 32  # most batches carry this many tokens: the rest of the 77 would be padding
 
 
@@ -134,6 +135,9 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
     stored, captions = np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     ids = words([*captions, ""], padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    scenes_drawn = training_scenes()
+    weights = np.array([SINGLE_WEIGHT if scenes_drawn.is_single(index) else 1.0 for index in range(len(stored))])
+    weights /= weights.sum()
     scheduler = build_scheduler()
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
     mean = averaged(model)
@@ -145,7 +149,7 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, peak)
         rng = np.random.default_rng((SEED, step))
-        rows = np.sort(rng.choice(len(stored), batch, replace=False))
+        rows = np.sort(rng.choice(len(stored), batch, replace=False, p=weights))
         latents = torch.from_numpy(stored[rows].astype(np.float32))
         rows[rng.random(batch) < CAPTION_DROPOUT] = len(captions)  # the empty caption
         order = rng.permutation(batch)

@@ -9,6 +9,7 @@ python examples/mini/scenes.py       a sheet of samples with captions: runs/scen
 """
 
 import colorsys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +106,7 @@ class Scenes:
 
     def __getitem__(self, index: int) -> Scene:
         rng = np.random.default_rng((self.seed, index))
-        shares = [share for share, _ in self.kinds]
-        kind = self.kinds[rng.choice(len(shares), p=shares)][1]
+        kind = self.kind(rng)
         style = int(rng.integers(len(STYLES)))
         canvas, words = kind(rng, style)
         grounded = rng.random() < 0.12
@@ -124,6 +124,15 @@ class Scenes:
             if len(words) > 1
             else words[0],
         )
+
+    def kind(self, rng: np.random.Generator) -> Callable[[np.random.Generator, int], tuple[np.ndarray, list[str]]]:
+        """The method that draws a scene: the first thing that its generator decides."""
+        shares = [share for share, _ in self.kinds]
+        return self.kinds[rng.choice(len(shares), p=shares)][1]
+
+    def is_single(self, index: int) -> bool:
+        """Whether a scene shows one subject as it was drawn."""
+        return self.kind(np.random.default_rng((self.seed, index))) == self.single
 
     def sprite(self, subject: Subject, style: int) -> np.ndarray:
         """Premultiplied uint8 (SPRITE_PIXELS, SPRITE_PIXELS, 4)."""
