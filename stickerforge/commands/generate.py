@@ -256,12 +256,13 @@ def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bo
     from stickerforge.stickers.alpha import settled, straight_from
     from stickerforge.stickers.encoding import encoded
     from stickerforge.stickers.enlarge import enlarged
+    from stickerforge.stickers.specks import without_specks
 
     planes = pixels.permute(1, 2, 0).numpy()
     if cut_out is not None:
         picture = cut_out((planes[..., :3] * 255).round().astype(np.uint8))
     elif planes.shape[-1] == 4:
-        picture = settled(planes)
+        picture = without_specks(settled(planes))
     else:
         picture = np.concatenate([planes, np.ones_like(planes[..., :1])], -1)
     size = item.recipe["output"]["size"]
