@@ -45,14 +45,15 @@ def warm(runs: int) -> float:
     from stickerforge.commands.generate import loaded, plan, sampled, save
     from stickerforge.config.load import resolve
     from stickerforge.config.schema import GenerateConfig
+    from stickerforge.runtime.messages import Messages
 
     with tempfile.TemporaryDirectory() as folder:
         settings = {"prompt": ["cat astronaut"], "style": "sticker", "count": runs + 1, "seed": 0, "output.folder": folder}
-        whole = plan(resolve(GenerateConfig, settings), offline=True)
+        whole = plan(resolve(GenerateConfig, settings), Messages(quiet=True), offline=True)
         family, seconds = loaded(whole), []
         for item in whole.items:
             started = time.perf_counter()
-            save(item, sampled(family, whole.config, [item], lambda: None)[0], None, keep_prompt=True)
+            save(*sampled(family, whole.config, {0: item}, lambda: None)[0], None, keep_prompt=True)
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])
 

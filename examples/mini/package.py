@@ -49,13 +49,16 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     return pipeline, step
 
 
-def prefix_text_keys(folder: Path) -> None:
+def finish_text_encoder(folder: Path) -> None:
     """Name the text encoder's tensors `text_model.…`, as every other tool expects them."""
     path = folder / "model.safetensors"
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     tensors = {key if key.startswith("text_model.") else f"text_model.{key}": value for key, value in load_file(path).items()}
     save_file(tensors, path, metadata)
+    # transformers computes in the type that the configuration names, diffusers in float32: they must agree.
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n")
 
 
 def write_plain_vocabulary(folder: Path) -> None:
@@ -78,7 +81,7 @@ def package() -> None:
     fresh = MODEL.with_name("mini.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     pipeline.save_pretrained(fresh, safe_serialization=True, max_shard_size=SHARD)
-    prefix_text_keys(fresh / "text_encoder")
+    finish_text_encoder(fresh / "text_encoder")
     write_plain_vocabulary(fresh / "tokenizer")
     captions = json.loads(CAPTIONS.read_text())
     seen = sorted({word for caption in captions for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", caption.lower())})
@@ -87,6 +90,8 @@ def package() -> None:
     if (MODEL / "README.md").exists():
         shutil.copy(MODEL / "README.md", fresh / "README.md")
     shutil.rmtree(MODEL, ignore_errors=True)
+    for path in fresh.rglob("*.safetensors"):
+        path.chmod(0o644)
     fresh.rename(MODEL)
     total = sum(path.stat().st_size for path in MODEL.rglob("*.safetensors"))
     print(f"step {step}: {total / 1e6:.1f} MB of weights in {MODEL}")

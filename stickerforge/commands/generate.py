@@ -207,8 +207,7 @@ def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | N
     steps = len(family.scheduler(sampling.scheduler, sampling.steps or 1).timesteps)
     with messages.progress("denoising", steps * len(whole.open)) as advance, written_behind() as write:
         for batch in micro_batches(whole.open, sampling.batch):
-            pixels = sampled(family, whole.config, batch, partial(advance, len(batch)))
-            for item, picture in zip(batch, pixels, strict=True):
+            for item, picture in sampled(family, whole.config, batch, partial(advance, len(batch))):
                 if not bool(picture.isfinite().all()):
                     failed.append(f"{item.prompt!r} seed {item.seed}: the model made no finite picture")
                     continue
@@ -217,21 +216,33 @@ def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | N
     return made, failed
 
 
-def micro_batches(open_items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    """The items in runs of `size`; the last run may be shorter, `sampled` pads it."""
-    for start in range(0, len(open_items), size):
-        yield list(open_items[start : start + size])
+def micro_batches(open_items: Sequence[Item], size: int) -> Iterator[dict[int, Item]]:
+    """The items in runs of at most `size`, each in its slot, which its seed alone decides.
+
+    Matrix products round differently from row to row, so a picture must always have the same slot.
+    """
+    batch: dict[int, Item] = {}
+    for item in open_items:
+        if item.seed % size in batch:
+            yield batch
+            batch = {}
+        batch[item.seed % size] = item
+    yield batch
 
 
-def sampled(family: "Family", config: GenerateConfig, batch: list[Item], on_step: Any) -> "Tensor":
-    """Pixels (B, 3 or 4, H, W) of one micro-batch; always of the same shape, so that company changes nothing."""
+def sampled(family: "Family", config: GenerateConfig, batch: dict[int, Item], on_step: Any) -> list[tuple[Item, "Tensor"]]:
+    """Each item with its pixels (3 or 4, H, W).
+
+    The batch is padded to its full size, so that shapes and slots, and with them the bytes, are the same in any company.
+    """
     import torch
 
     from stickerforge.sampling.denoising import denoise
 
     sampling = config.sampling
     assert sampling.steps is not None and sampling.guidance is not None and sampling.guidance_rescale is not None
-    padded = [batch[min(i, len(batch) - 1)] for i in range(sampling.batch)]
+    filler = next(iter(batch.values()))
+    padded = [batch.get(slot, filler) for slot in range(sampling.batch)]
     shape = family.latent_shape(sampling.pixels or family.pixels)
     noise = torch.stack([torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded])
     latents = denoise(
@@ -245,7 +256,8 @@ def sampled(family: "Family", config: GenerateConfig, batch: list[Item], on_step
         generators=[generator(item.seed, "steps") for item in padded],
         on_step=on_step,
     )
-    return family.decode(latents)[: len(batch)]
+    pixels = family.decode(latents)
+    return [(item, pixels[slot]) for slot, item in batch.items()]
 
 
 def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bool) -> None:

@@ -99,5 +99,5 @@ def test_the_prompt_decides_the_picture(family):
     red, blue = family.decode(denoise(family.predict, family.scheduler("model", 12), noise, text, empty, guidance=4.0))
     assert (red[0] - red[2]).sum() > 0 > (blue[0] - blue[2]).sum()
     for picture in (red, blue):
-        assert picture[3, :3, :3].max() < 0.1
+        assert picture[3, :4, :4].mean() < 0.1
         assert picture[3].mean() > 0.1
