@@ -1,10 +1,12 @@
 """Turn the checkpoints into the folder that ships: fp16 safetensors, sha256 sums, the card.
 
-python examples/mini/package.py      writes stickerforge/models/mini
+python examples/mini/package.py            writes stickerforge/models/mini
+python examples/mini/package.py --unpack   the other way: checkpoints from which denoiser.py goes on training
 
 The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
 """
 
+import argparse
 import hashlib
 import json
 import re
@@ -21,7 +23,7 @@ from transformers import CLIPTokenizer
 from autoencoder import build as build_autoencoder
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
 from settings import MODEL, PIXELS
-from training import load
+from training import load, save
 
 SHARD = "12MB"  # no file over 16 MB
 CARD = {
@@ -97,6 +99,22 @@ def package() -> None:
     print(f"step {step}: {total / 1e6:.1f} MB of weights in {MODEL}")
 
 
+def unpack() -> None:
+    """Checkpoints of the shipped weights, without the optimizer's state; nothing that is there is overwritten."""
+    pipeline = StableDiffusionPipeline.from_pretrained(MODEL)
+    step = json.loads((MODEL / "stickerforge.json").read_text())["step"]
+    model = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder}).float()
+    for path, modules in ((STANDARD, {"mean": pipeline.vae.float()}), (CHECKPOINT, {"model": model, "mean": model})):
+        if path.exists():
+            raise SystemExit(f"{path} is there already")
+        save(path, modules, torch.optim.SGD(model.parameters()), step)
+    print(f"step {step}: denoiser.py --steps N goes on from {CHECKPOINT}")
+
+
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    package()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--unpack", action="store_true")
+    if parser.parse_args().unpack:
+        unpack()
+    else:
+        package()
