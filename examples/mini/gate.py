@@ -74,6 +74,14 @@ def judged(pictures: list[np.ndarray], asked: list[tuple[int, int]], pool: list[
     return {"subject": right_subject / count, "style": right_style / count, "near": near / count}
 
 
+def style_confusion(pictures: list[np.ndarray], asked: list[tuple[int, int]], vectors: np.ndarray) -> np.ndarray:
+    """How often each style asked for (rows) had a nearest render of each style (columns)."""
+    counts = np.zeros((len(STYLES), len(STYLES)), int)
+    for picture, (_, style) in zip(pictures, asked, strict=True):
+        counts[style, int(np.square(vectors - vector(picture)).mean(1).argmin()) % len(STYLES)] += 1
+    return counts
+
+
 def main(count: int, steps: int, guidance: float, out: Path) -> None:
     """Print the shares, write them and a sheet of the pictures."""
     subjects, sprites = load()
@@ -91,6 +99,11 @@ def main(count: int, steps: int, guidance: float, out: Path) -> None:
         print(
             f"among the renders of {len(pool)} {name} subjects: " + ", ".join(f"{key} {value:.1%}" for key, value in results[name].items())
         )
+    confusion = style_confusion(pictures, asked, render_vectors(learned, sprites))
+    print("styles asked for, and those of the nearest learned render:", *STYLES)
+    for style, row in zip(STYLES, confusion.tolist(), strict=True):
+        print(f"{style:10}", *(f"{number:5}" for number in row))
+    results["confusion"] = confusion.tolist()
     out.mkdir(parents=True, exist_ok=True)
     (out / "gate.json").write_text(json.dumps(results, indent=1))
     side = 20
