@@ -1,18 +1,19 @@
 """StickerForge: transparent stickers from a sentence. The Python API mirrors the commands."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stickerforge.commands.customize import customize
     from stickerforge.commands.generate import generate
+    from stickerforge.commands.merge import merge
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "generate"]
+__all__ = ["__version__", "customize", "generate", "merge"]
 
 
 def __getattr__(name: str) -> object:
     """Commands are imported when first used (PEP 562): `import stickerforge` loads no torch."""
-    if name == "generate":
-        from stickerforge.commands.generate import generate
-
-        return generate
+    if name in __all__:
+        return getattr(import_module(f"stickerforge.commands.{name}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

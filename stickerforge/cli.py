@@ -1,13 +1,7 @@
 """The command line: every option there is. Commands are imported when they run; errors become exit codes."""
 
-import json
 import os
 import sys
-import tempfile
-import time
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from stickerforge import __version__
-from stickerforge.errors import EnvironmentFault, InputError, Interrupted, PartlyDone, StickerforgeError
+from stickerforge.errors import EnvironmentFault, InputError, PartlyDone, StickerforgeError
+from stickerforge.reporting import Report, our_bug, perform, show_error
 from stickerforge.runtime.messages import Messages
 
 app = typer.Typer(
@@ -25,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+adapters_app = typer.Typer(help="What was taught: the adapters there are.", no_args_is_help=True)
+app.add_typer(adapters_app, name="adapters")
 models_app = typer.Typer(help="The base models there are.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
@@ -39,64 +36,6 @@ Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, c
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.", rich_help_panel="Common")]
 
 
-@dataclass
-class Report:
-    """What a command has to say: `result` for the JSON, `lines` for people and pipes.
-
-    Args:
-        note: for people, on stderr.
-        error: what went wrong although there is a result (exit codes 4 and 5).
-    """
-
-    result: dict[str, Any]
-    lines: list[str]
-    note: str = ""
-    error: StickerforgeError | None = None
-
-
-def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages], Report]) -> None:
-    """Run a command's work; results to stdout, the rest to stderr, errors to an exit code."""
-    started, messages = time.monotonic(), Messages(quiet=quiet)
-    try:
-        report = work(messages)
-        if as_json:
-            head = failure(report.error) if report.error else {"ok": True}
-            seconds = round(time.monotonic() - started, 3)
-            said = {"command": command, "version": __version__, "result": report.result, "warnings": messages.warnings}
-            show_json(head | said | {"seconds": seconds})
-        else:
-            for line in report.lines:
-                typer.echo(line)
-            if report.note:
-                messages.say(report.note)
-        sys.stdout.flush()
-    except Interrupted as error:
-        raise typer.Exit(show_error(StickerforgeError(error.message, "what is finished stays"), as_json, error.code)) from None
-    except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    if report.error:
-        if not as_json:
-            complain(report.error)
-        raise typer.Exit(report.error.code)
-
-
-def show_json(value: dict[str, Any]) -> None:
-    """One object on stdout, in ASCII, which every terminal and pipe can take."""
-    typer.echo(json.dumps(value))
-
-
-def failure(error: StickerforgeError, code: int | None = None) -> dict[str, Any]:
-    """The JSON of an error."""
-    return {"ok": False, "error": {"code": code or error.code, "message": error.message, "hint": error.hint}}
-
-
-def complain(error: StickerforgeError) -> None:
-    """One line on stderr: what, where, what to do."""
-    line = " ".join(str(error).split())
-    sys.stderr.write("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}") + "\n")
-
-
 @app.callback(invoke_without_command=True)
 def stickerforge(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Transparent stickers from a sentence; teach it your subject and your style."""
@@ -109,7 +48,15 @@ def stickerforge(version: Annotated[bool, typer.Option("--version", help="Print 
 def generate(
     prompt: Annotated[list[str] | None, typer.Argument(help='What to draw, for example "cat astronaut".')] = None,
     prompts: Annotated[str | None, typer.Option("--prompts", metavar="FILE", help="Prompts from a txt, csv or jsonl file.")] = None,
-    style: Annotated[str | None, typer.Option("--style", "-s", help="sticker, flat, noto or twemoji.")] = None,
+    style: Annotated[
+        str | None, typer.Option("--style", "-s", help="sticker, flat, noto, twemoji, or the name of a style adapter.")
+    ] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", metavar="NAME", help="A taught subject, meant by its class word in the prompt.")
+    ] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option("--adapter", metavar="NAME|FILE[:SCALE]", help="An adapter or LoRA file; may be given again.")
+    ] = None,
     count: Annotated[int | None, typer.Option("--count", "-n", help="Pictures per prompt.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Picture i uses seed + i; random and printed without.")] = None,
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write. (default stickers)")] = None,
@@ -118,7 +65,9 @@ def generate(
     negative: Annotated[str | None, typer.Option("--negative", help="What to avoid.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option("--guidance", help="How closely to follow the prompt.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="A model's name or folder. (default sticker-mini)")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model's name or folder. (default: the adapters' base, else sticker-mini)")
+    ] = None,
     matting: Annotated[str | None, typer.Option("--matting", help="auto, none, or a matting model, for models without alpha.")] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="PICTURE", help="Repeat what a picture remembers.")] = None,
     as_json: Json = False,
@@ -131,8 +80,8 @@ def generate(
 ) -> None:
     """Make transparent stickers from prompts."""
     flags = {
-        "prompt": prompt, "prompts": prompts, "style": style, "count": count, "seed": seed, "output.folder": out,
-        "output.size": size_in(size), "output.format": format_, "negative": negative, "sampling.steps": steps,
+        "prompt": prompt, "prompts": prompts, "style": style, "subject": subject, "adapter": adapter, "count": count, "seed": seed,
+        "output.folder": out, "output.size": size_in(size), "output.format": format_, "negative": negative, "sampling.steps": steps,
         "sampling.guidance": guidance, "model": model, "matting": matting, "device": device,
     }  # fmt: skip
 
@@ -161,6 +110,139 @@ def generate(
         return Report(result, [output["path"] for output in made.outputs], note, lost)
 
     perform("generate", as_json, quiet, work)
+
+
+@app.command()
+def customize(
+    pictures: Annotated[str | None, typer.Argument(help="A folder of pictures of one subject, or in one style.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="NAME", help="Teach a subject; <NAME> will mean it.")] = None,
+    style: Annotated[str | None, typer.Option("--style", "-s", metavar="NAME", help="Teach a style; --style NAME will apply it.")] = None,
+    words: Annotated[
+        str | None, typer.Option("--class", metavar="WORDS", help="What kind of thing the subject is. (default its name)")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the adapter. (default that of the subject or style)")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Training steps.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Pictures per step.")] = None,
+    rank: Annotated[int | None, typer.Option("--rank", help="Rank of the LoRA.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.")] = None,
+    beta: Annotated[float | None, typer.Option("--beta", help="Of DCO: larger stays closer to the base model.")] = None,
+    objective: Annotated[str | None, typer.Option("--objective", help="dco, or plain for ordinary LoRA training.")] = None,
+    resolution: Annotated[int | None, typer.Option("--resolution", help="Side of the training pictures in pixels.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A model's name or folder. (default sticker-mini)")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides all randomness. (default 0)")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")] = False,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Teach a subject or a style from a few pictures."""
+    flags = {
+        "pictures": pictures, "subject": subject, "style": style, "words": words, "name": name, "training.steps": steps,
+        "training.batch": batch, "training.rank": rank, "training.lr": lr, "training.beta": beta, "training.objective": objective,
+        "training.resolution": resolution, "model": model, "seed": seed, "device": device,
+    }  # fmt: skip
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import customize as command
+        from stickerforge.config.schema import CustomizeConfig
+
+        prepare_libraries(offline)
+        resolved = settings(CustomizeConfig, "customize", {}, config, assignments, flags)
+        if dry_run:
+            return Report(*command.rehearsed(resolved, messages, force=force, resume=resume))
+        made = command.run(resolved, messages, offline=offline, force=force, resume=resume)
+        lost = (
+            PartlyDone(f"{len(made.failed)} pictures could not be used: {'; '.join(made.failed[:5])}", "the others were")
+            if made.failed
+            else None
+        )
+        return Report(made.result(), [str(made.adapter.path)], made.note(), lost)
+
+    perform("customize", as_json, quiet, work)
+
+
+@app.command()
+def merge(
+    parents: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME[:WEIGHT]...", help="The adapters, for example dog crayon:0.8.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the merged adapter.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--rename", metavar="PARENT:OLD=NEW", help="Another placeholder, where two parents share one.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an adapter of this name.")] = False,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one adapter of several, for example of a subject and a style."""
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import merge as command
+        from stickerforge.config.schema import MergeConfig
+
+        resolved = settings(MergeConfig, "merge", {}, config, assignments, {"parents": parents, "name": name, "rename": rename})
+        if dry_run:
+            return Report(*command.rehearsal(resolved, force=force))
+        made = command.run(resolved, messages, force=force)
+        tokens = f", {' '.join(made.tokens)}" if made.tokens else ""
+        return Report(
+            command.result(made), [str(made.path)], f"merged into {made.name!r}{tokens}{f', {made.phrase}' if made.phrase else ''}"
+        )
+
+    perform("merge", as_json, quiet, work)
+
+
+@adapters_app.command("list")
+def adapters_list(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
+    """The adapters there are."""
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands.adapters import listed
+
+        return Report(*listed())
+
+    perform("adapters list", as_json, quiet, work)
+
+
+@adapters_app.command("show")
+def adapters_show(
+    name: Annotated[str, typer.Argument(help="An adapter's name.")], as_json: Json = False, offline: Offline = False, quiet: Quiet = False
+) -> None:
+    """What is known of one adapter; its file is verified."""
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands.adapters import shown
+
+        return Report(*shown(name))
+
+    perform("adapters show", as_json, quiet, work)
+
+
+@adapters_app.command("remove")
+def adapters_remove(
+    name: Annotated[str, typer.Argument(help="An adapter's name.")],
+    as_json: Json = False,
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Delete an adapter."""
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands.adapters import gone
+
+        return Report(*gone(name, dry_run=dry_run))
+
+    perform("adapters remove", as_json, quiet, work)
 
 
 @models_app.command("list")
@@ -254,24 +336,6 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception:  # noqa: BLE001 - the one place where our bugs end: a file instead of a wall of text
         code = show_error(our_bug(), as_json)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
-    """Show an error as the call wants it; returns its exit code."""
-    if as_json:
-        show_json(failure(error, code))
-    else:
-        complain(error)
-    return code or error.code
-
-
-def our_bug() -> StickerforgeError:
-    """The traceback, saved to a file, and what to do with it."""
-    text = f"stickerforge {__version__}, Python {sys.version}\n{traceback.format_exc()}"
-    with tempfile.NamedTemporaryFile("w", prefix="stickerforge-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    reason = traceback.format_exc().strip().splitlines()[-1][:200]
-    return StickerforgeError(f"this is a bug of stickerforge: {reason}", f"please report it with {file.name}")
 
 
 if __name__ == "__main__":

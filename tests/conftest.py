@@ -10,7 +10,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from stickerforge.cli import main  # noqa: E402
-from tests.tiny import write_tiny_sd  # noqa: E402
+from tests.tiny import write_tiny_sd, write_tiny_sdxl  # noqa: E402
 
 
 @dataclass
@@ -50,6 +50,12 @@ def cli(capsys, monkeypatch, tmp_path):
 def tiny_sd(tmp_path_factory):
     """A Stable Diffusion folder without alpha."""
     return write_tiny_sd(tmp_path_factory.mktemp("models") / "tiny-sd")
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory):
+    """A Stable Diffusion XL folder."""
+    return write_tiny_sdxl(tmp_path_factory.mktemp("models") / "tiny-sdxl")
 
 
 def one_line(ended: Ended) -> str:

@@ -12,16 +12,21 @@ import stickerforge
 ROOT = Path(stickerforge.__file__).parent
 LAYERS = [  # top to bottom; names on one line may not import each other
     {"cli"},
-    {"commands"},
+    {"reporting", "commands"},
+    {"training"},
     {"models", "data"},
-    {"sampling", "stickers"},
+    {"adapters"},
+    {"sampling", "stickers", "objectives"},
     {"config", "runtime"},
     {"errors"},
 ]
 HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
-PURE = {"sampling", "stickers"}
+PURE = {"sampling", "stickers", "objectives"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
-COMMANDS = ([], ["generate"], ["models"], ["models", "list"], ["models", "show"], ["doctor"])
+COMMANDS = (
+    [], ["generate"], ["customize"], ["merge"], ["adapters"], ["adapters", "list"], ["adapters", "show"], ["adapters", "remove"],
+    ["models"], ["models", "list"], ["models", "show"], ["doctor"],
+)  # fmt: skip
 HELPS = [["--version"], *([*words, "--help"] for words in COMMANDS)]
 SOURCES = sorted(ROOT.rglob("*.py"))
 
@@ -78,17 +83,29 @@ def test_the_public_names_are_complete_and_sorted():
         _ = stickerforge.nonsense
 
 
-def test_options_are_frozen():
+COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet"}
+OPTIONS = {
+    "generate": {
+        "--prompts", "--style", "--subject", "--adapter", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps",
+        "--guidance", "--model", "--matting", "--from", "--device",
+    },
+    "customize": {
+        "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--resolution",
+        "--model", "--seed", "--resume", "--force", "--device",
+    },
+    "merge": {"--name", "--rename", "--force"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_options_are_frozen(command):
     """An option is a promise: add it here together with its documentation."""
     from typer.main import get_command
 
     from stickerforge.cli import app
 
-    generate = get_command(app).commands["generate"]
-    assert {name for parameter in generate.params for name in parameter.opts if name.startswith("--")} == {
-        "--prompts", "--style", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps", "--guidance",
-        "--model", "--matting", "--from", "--json", "--config", "--set", "--dry-run", "--offline", "--device", "--quiet",
-    }  # fmt: skip
+    found = {name for parameter in get_command(app).commands[command].params for name in parameter.opts if name.startswith("--")}
+    assert found == OPTIONS[command] | COMMON
 
 
 def test_the_help_names_every_style():

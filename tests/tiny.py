@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 
 def tiny_tokenizer() -> CLIPTokenizer:
@@ -14,6 +14,39 @@ def tiny_tokenizer() -> CLIPTokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(c + "</w>" for c in alphabet), "<|startoftext|>", "<|endoftext|>"]
     return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77)
+
+
+def tiny_text(words: CLIPTokenizer, kind: type = CLIPTextModel, width: int = 64, **options: int) -> CLIPTextModel:
+    """A CLIP text encoder of two layers."""
+    return kind(
+        CLIPTextConfig(
+            vocab_size=len(words), hidden_size=width, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+            bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id, **{"eos_token_id": words.eos_token_id} | options,
+        )
+    )  # fmt: skip
+
+
+def tiny_vae(channels: int) -> AutoencoderKL:
+    """An autoencoder that halves once."""
+    return AutoencoderKL(
+        in_channels=channels, out_channels=channels, block_out_channels=(32, 32), sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+
+
+def tiny_unet(text_width: int, **options: object) -> UNet2DConditionModel:
+    """A UNet of two levels with attention in the lower one."""
+    return UNet2DConditionModel(
+        sample_size=16, block_out_channels=(32, 64), layers_per_block=1, cross_attention_dim=text_width, attention_head_dim=2,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **options,
+    )  # fmt: skip
+
+
+def tiny_scheduler() -> DDIMScheduler:
+    """Stable Diffusion's noise schedule."""
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+    )
 
 
 def write_tiny_sd(folder: Path, *, channels: int = 3, seed: int = 0) -> Path:
@@ -24,24 +57,23 @@ def write_tiny_sd(folder: Path, *, channels: int = 3, seed: int = 0) -> Path:
     """
     torch.manual_seed(seed)
     words = tiny_tokenizer()
-    text = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
-    unet = UNet2DConditionModel(
-        sample_size=16, block_out_channels=(32, 64), layers_per_block=1, cross_attention_dim=64, attention_head_dim=2,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
-    vae = AutoencoderKL(
-        in_channels=channels, out_channels=channels, block_out_channels=(32, 32), sample_size=32,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
-    )  # fmt: skip
-    scheduler = DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
-    )
     pipeline = StableDiffusionPipeline(
-        vae=vae, text_encoder=CLIPTextModel(text), tokenizer=words, unet=unet, scheduler=scheduler,
+        vae=tiny_vae(channels), text_encoder=tiny_text(words), tokenizer=words, unet=tiny_unet(64), scheduler=tiny_scheduler(),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
+    """A Stable Diffusion XL folder; its second encoder says 2 for the end of text, as the published one does."""
+    torch.manual_seed(seed)
+    words = tiny_tokenizer()
+    unet = tiny_unet(64 + 32, addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 16)
+    pipeline = StableDiffusionXLPipeline(
+        vae=tiny_vae(3), unet=unet, scheduler=tiny_scheduler(), tokenizer=words, tokenizer_2=tiny_tokenizer(),
+        text_encoder=tiny_text(words),
+        text_encoder_2=tiny_text(words, CLIPTextModelWithProjection, 32, projection_dim=16, eos_token_id=2),
     )  # fmt: skip
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder

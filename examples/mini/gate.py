@@ -18,15 +18,15 @@ import torch
 from PIL import Image
 
 from art import Subject, load
-from scenes import Scenes
+from scenes import SCALE, Scenes
 from settings import MODEL, PIXELS, RUNS, STYLES
-from stickerforge.models import sd
 from stickerforge.models.catalog import read_card
+from stickerforge.models.loading import load as load_model
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.denoising import denoise
 from stickerforge.stickers.alpha import settled
 
-SIDE, GREY, SCALE = 32, 0.5, 0.93
+SIDE, GREY = 32, 0.5
 NEAR = 0.05  # root mean square difference below which a picture counts as a copy of a render
 
 
@@ -44,9 +44,10 @@ def render_vectors(subjects: list[Subject], sprites: np.ndarray) -> np.ndarray:
     return np.stack([vector(scenes.place(scenes.sprite(s, k), SCALE) / 255) for s in subjects for k in range(len(STYLES))])
 
 
+@torch.inference_mode()
 def drawn(prompts: list[str], steps: int, guidance: float, batch: int = 20) -> list[np.ndarray]:
     """One picture per prompt, seed = its index, premultiplied float (H, W, 4)."""
-    family = sd.load(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
+    family = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
     pictures: list[np.ndarray] = []
     empty = family.encode_prompt([""])
     for start in range(0, len(prompts), batch):
@@ -54,9 +55,7 @@ def drawn(prompts: list[str], steps: int, guidance: float, batch: int = 20) -> l
         shape = family.latent_shape(PIXELS)
         noise = torch.stack([torch.randn(shape, generator=generator(start + i, "latents")) for i in range(len(texts))])
         text = family.encode_prompt(texts)
-        latents = denoise(
-            family.predict, family.scheduler("model", steps), noise, text, empty.expand(len(texts), -1, -1), guidance=guidance
-        )
+        latents = denoise(family.predict, family.scheduler("model", steps), noise, text, empty.expanded(len(texts)), guidance=guidance)
         pictures += [settled(picture.permute(1, 2, 0).numpy()) for picture in family.decode(latents)]
     return pictures
 

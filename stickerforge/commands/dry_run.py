@@ -22,10 +22,11 @@ def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
         for name in ([CONFIG, SHEET] if len(whole.items) > 1 and whole.config.output.sheet else [CONFIG])
     ]
     skips = [str(path) for path in sorted(whole.done)]
+    adapters = list(dict.fromkeys(used.source for item in whole.items for used in item.uses))
     result: dict[str, Any] = {
         "dry_run": True,
         "model": whole.card.title,
-        "reads": [str(whole.card.folder)] + ([whole.config.prompts] if whole.config.prompts else []),
+        "reads": [str(whole.card.folder)] + ([whole.config.prompts] if whole.config.prompts else []) + adapters,
         "matting": whole.matting,
         "fetches": missing_matting(whole),
         "seed": whole.config.seed,
@@ -35,6 +36,7 @@ def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
         "about_memory_mb": price.memory_bytes // 1_000_000,
     }
     lines = [f"model   {whole.card.title} ({whole.card.folder})"]
+    lines += [f"adapter {source}" for source in adapters]
     lines += [f"write   {path}" for path in writes] + [f"skip    {path} (already there)" for path in skips]
     lines += [f"fetch   {name}" for name in missing_matting(whole)]
     lines += [f"matting {whole.matting}", f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stickerforge.commands.adapted import InUse, attach, check_bases, model_for, requests
 from stickerforge.commands.recipes import Item, finished, items, remembered, requested_rows
 from stickerforge.config.load import as_toml, as_tree, resolve
 from stickerforge.config.schema import GenerateConfig
@@ -86,7 +87,8 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
         InputError: a prompt, name or setting cannot work.
         EnvironmentFault: the model or the device cannot be had here.
     """
-    rows = requested_rows(config)
+    asked = requests(config, requested_rows(config))
+    config = replace(config, model=model_for(config, asked))
     card = located(config.model, offline=offline, say=messages.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
@@ -98,7 +100,8 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
         guidance_rescale=float(recommended(config, card, "guidance_rescale", 0.0)),
     )
     full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
-    made = items(full, rows, card, mark, as_tree(sampling), matting)
+    check_bases(asked, card, mark)
+    made = items(full, asked, card, mark, as_tree(sampling), matting)
     done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
     from stickerforge.runtime.device import chosen_device
 
@@ -193,11 +196,11 @@ def make(whole: Plan, messages: Messages, *, offline: bool) -> tuple[set[Path], 
 
 def loaded(whole: Plan) -> "Family":
     """The model on its device."""
-    from stickerforge.models import sd
+    from stickerforge.models.loading import load
     from stickerforge.runtime.device import chosen_device, working_dtype
 
     device = chosen_device(whole.config.device)
-    return sd.load(whole.card, device, working_dtype(device))
+    return load(whole.card, device, working_dtype(device))
 
 
 def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | None") -> tuple[set[Path], list[str]]:
@@ -205,8 +208,10 @@ def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | N
     made, failed = set(), []
     sampling = whole.config.sampling
     steps = len(family.scheduler(sampling.scheduler, sampling.steps or 1).timesteps)
+    names = attach(family, dict.fromkeys(used for item in whole.open for used in item.uses))
     with messages.progress("denoising", steps * len(whole.open)) as advance, written_behind() as write:
-        for batch in micro_batches(whole.open, sampling.batch):
+        for uses, batch in micro_batches(whole.open, sampling.batch):
+            family.adapters.use({names[used.source]: used.scale for used in uses})
             for item, picture in sampled(family, whole.config, batch, partial(advance, len(batch))):
                 if not bool(picture.isfinite().all()):
                     failed.append(f"{item.prompt!r} seed {item.seed}: the model made no finite picture")
@@ -216,18 +221,21 @@ def draw(family: "Family", whole: Plan, messages: Messages, cut_out: "CutOut | N
     return made, failed
 
 
-def micro_batches(open_items: Sequence[Item], size: int) -> Iterator[dict[int, Item]]:
-    """The items in runs of at most `size`, each in its slot, which its seed alone decides.
+def micro_batches(open_items: Sequence[Item], size: int) -> Iterator[tuple[tuple[InUse, ...], dict[int, Item]]]:
+    """The items in runs of at most `size` under the same adapters, each in its slot, which its seed alone decides.
 
     Matrix products round differently from row to row, so a picture must always have the same slot.
     """
-    batch: dict[int, Item] = {}
-    for item in open_items:
-        if item.seed % size in batch:
-            yield batch
-            batch = {}
-        batch[item.seed % size] = item
-    yield batch
+    for uses in dict.fromkeys(item.uses for item in open_items):
+        batch: dict[int, Item] = {}
+        for item in open_items:
+            if item.uses != uses:
+                continue
+            if item.seed % size in batch:
+                yield uses, batch
+                batch = {}
+            batch[item.seed % size] = item
+        yield uses, batch
 
 
 def sampled(family: "Family", config: GenerateConfig, batch: dict[int, Item], on_step: Any) -> list[tuple[Item, "Tensor"]]:
@@ -245,18 +253,19 @@ def sampled(family: "Family", config: GenerateConfig, batch: dict[int, Item], on
     padded = [batch.get(slot, filler) for slot in range(sampling.batch)]
     shape = family.latent_shape(sampling.pixels or family.pixels)
     noise = torch.stack([torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded])
-    latents = denoise(
-        family.predict,
-        family.scheduler(sampling.scheduler, sampling.steps),
-        noise.to(family.device),
-        family.encode_prompt([item.text for item in padded]),
-        family.encode_prompt([item.negative for item in padded]),
-        guidance=sampling.guidance,
-        guidance_rescale=sampling.guidance_rescale,
-        generators=[generator(item.seed, "steps") for item in padded],
-        on_step=on_step,
-    )
-    pixels = family.decode(latents)
+    with torch.inference_mode():
+        latents = denoise(
+            family.predict,
+            family.scheduler(sampling.scheduler, sampling.steps),
+            noise.to(family.device),
+            family.encode_prompt([item.text for item in padded]),
+            family.encode_prompt([item.negative for item in padded]),
+            guidance=sampling.guidance,
+            guidance_rescale=sampling.guidance_rescale,
+            generators=[generator(item.seed, "steps") for item in padded],
+            on_step=on_step,
+        )
+        pixels = family.decode(latents)
     return [(item, pixels[slot]) for slot, item in batch.items()]
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stickerforge.commands.adapted import InUse, Request
 from stickerforge.config.load import flattened
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.styles import Style, style
+from stickerforge.config.styles import Style
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import EMBEDDED, Card
 from stickerforge.stickers.encoding import recipe_of
 
 RESERVED = ("contact-sheet.png", "contact-sheet.webp")
-REPEATED = ("prompt", "negative", "style", "model", "seed", "matting")  # settings that a recipe brings back
+REPEATED = ("prompt", "negative", "style", "subject", "adapter", "model", "seed", "matting")  # settings that a recipe brings back
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Item:
     Args:
         prompt: as the user wrote it; `text` and `negative` are what the model is told.
         recipe: everything that decides the pixels, plain JSON values; `digest` is its short hash.
+        uses: the adapters that are on while it is made.
     """
 
     prompt: str
@@ -37,6 +39,7 @@ class Item:
     id: str
     recipe: dict[str, Any]
     path: Path
+    uses: tuple[InUse, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -62,7 +65,7 @@ def requested_rows(config: GenerateConfig) -> list[PromptRow]:
 
 
 def items(
-    config: GenerateConfig, rows: list[PromptRow], card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
+    config: GenerateConfig, requests: list[Request], card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
 ) -> list[Item]:
     """Every picture of the call, in order; item i uses seed + i where its row has no seed of its own.
 
@@ -73,12 +76,13 @@ def items(
     assert config.seed is not None
     made: dict[Path, Item] = {}
     plain = 0
-    for row in rows:
+    for request in requests:
+        row = request.row
         count = row.count or config.count
         for index in range(count):
             seed = config.seed + plain if row.seed is None else row.seed + index
             plain += row.seed is None
-            one = item(config, row, seed, count, card, fingerprint, sampling, matting)
+            one = item(config, request, seed, count, card, fingerprint, sampling, matting)
             if one.path.name in RESERVED or (row.id and one.path in made):
                 raise InputError(f"id {row.id!r} would make {one.path.name}, which is taken", "give it another id")
             made.setdefault(one.path, one)  # a row that is there twice makes one picture
@@ -86,16 +90,19 @@ def items(
 
 
 def item(
-    config: GenerateConfig, row: PromptRow, seed: int, count: int, card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
+    config: GenerateConfig, request: Request, seed: int, count: int, card: Card, fingerprint: str, sampling: dict[str, Any], matting: str
 ) -> Item:
     """One picture, with its recipe and the file it will be."""
-    chosen = row.style or config.style
+    row = request.row
     negative = row.negative or config.negative
-    text, avoid = worded(row.prompt, negative, style(chosen) if chosen else None, trained_on_styles=bool(card.words_file))
+    text, avoid = worded(request.text, negative, request.preset, trained_on_styles=bool(card.words_file))
     recipe: dict[str, Any] = {
         "prompt": row.prompt,
         "negative": negative,
-        "style": chosen,
+        "style": request.style,
+        "subject": list(config.subject),
+        "adapter": list(config.adapter),
+        "adapters": [used.described() for used in request.uses],
         "text": text,
         "avoid": avoid,
         "seed": seed,
@@ -111,7 +118,7 @@ def item(
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     path = Path(config.output.folder) / f"{stem}.{config.output.format}"
-    return Item(row.prompt, text, avoid, seed, chosen, row.id, recipe, path)
+    return Item(row.prompt, text, avoid, seed, request.style, row.id, recipe, path, request.uses)
 
 
 def worded(prompt: str, negative: str, preset: Style | None, *, trained_on_styles: bool) -> tuple[str, str]:
@@ -153,7 +160,7 @@ def finished(item: Item, *, prompt: bool) -> bool:
 
 def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
     """What the file keeps of a recipe; without its prompt where the user wants that."""
-    private = () if prompt else ("prompt", "negative", "text", "avoid")
+    private = () if prompt else ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
     return {key: value for key, value in recipe.items() if key not in private}
 
 

@@ -38,8 +38,10 @@ class GenerateConfig:
     prompt: tuple[str, ...] = ()
     prompts: str = ""  # a file of prompts: txt, csv or jsonl
     negative: str = ""
-    style: str = ""
-    model: str = "sticker-mini"
+    style: str = ""  # a preset, a style adapter, or a name that is both
+    subject: tuple[str, ...] = ()  # adapters whose class word in the prompt becomes their placeholder
+    adapter: tuple[str, ...] = ()  # NAME or FILE, each with its scale after a colon where that is not 1
+    model: str = ""  # without: the base of the adapters in use, else sticker-mini
     count: int = 1  # pictures per prompt
     seed: int | None = None  # item i of a call uses seed + i; None draws one and prints it
     matting: str = "auto"  # "auto", "none", or the name of a matting model
@@ -59,3 +61,73 @@ class GenerateConfig:
         "output.size": (0, 4096),
         "output.columns": (1, 100),
     }
+
+
+@dataclass(frozen=True)
+class Training:
+    """How something is taught. None means: what the model recommends, else the paper of DCO."""
+
+    steps: int | None = None
+    batch: int | None = None
+    rank: int | None = None  # of the low-rank factors
+    lr: float | None = None  # learning rate of the factors
+    token_lr: float | None = None  # of the new embedding
+    beta: float | None = None  # of DCO: larger stays closer to the base
+    objective: Literal["dco", "plain"] = "dco"
+    resolution: int | None = None  # pictures are brought to about this side squared, in pixels
+    offset_noise: float | None = None  # noise that a whole channel shares; keeps the plain grounds of a style plain
+    weight_decay: float = 1e-4
+    clip: float = 1.0  # largest norm of a gradient
+    save_every: int = 50  # steps between checkpoints
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The sheet that shows what was learned."""
+
+    prompts: tuple[str, ...] = ()  # with {} for the placeholder of a subject; without: a few that suit
+    count: int = 2  # pictures per prompt; 0 makes no preview
+    style: str = ""  # a preset for the pictures of a subject
+
+
+@dataclass(frozen=True)
+class CustomizeConfig:
+    """`stickerforge customize`."""
+
+    pictures: str = ""  # a folder of references
+    subject: str = ""  # what is taught: a subject ...
+    style: str = ""  # ... or a style
+    words: str = ""  # the class of the subject ("dog"), where its name does not say it
+    name: str = ""  # of the adapter; without: that of the subject or style
+    model: str = "sticker-mini"
+    seed: int = 0
+    device: str = "auto"
+    training: Training = field(default_factory=Training)
+    preview: Preview = field(default_factory=Preview)
+
+    BOUNDS: ClassVar = {
+        "seed": (0, 2**63 - 1),
+        "training.steps": (1, 1_000_000),
+        "training.batch": (1, 256),
+        "training.rank": (1, 1024),
+        "training.lr": (1e-8, 1.0),
+        "training.token_lr": (0.0, 1.0),
+        "training.beta": (1e-6, 1e6),
+        "training.resolution": (16, 2048),
+        "training.offset_noise": (0.0, 1.0),
+        "training.weight_decay": (0.0, 1.0),
+        "training.clip": (1e-6, 1e6),
+        "training.save_every": (1, 1_000_000),
+        "preview.count": (0, 100),
+    }
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """`stickerforge merge`."""
+
+    parents: tuple[str, ...] = ()  # NAME, with its weight after a colon where that is not 1
+    name: str = ""
+    rename: tuple[str, ...] = ()  # PARENT:OLD=NEW, for parents that share a placeholder
+
+    BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stickerforge.adapters import store
 from stickerforge.config.load import nearest
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.styles import styles
@@ -139,8 +140,8 @@ def checked_row(fields: dict[str, Any], where: str) -> PromptRow:
     row = PromptRow(**({"prompt": ""} | fields))
     check_prompt(row.prompt, where)
     check_characters(row.negative, f"{where}: the negative prompt")
-    if row.style and row.style not in styles():
-        raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, list(styles())))
+    if row.style and row.style not in (known := [*styles(), *store.names()]):
+        raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, known))
     if row.id and not SAFE_ID.fullmatch(row.id):
         raise InputError(f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'")
     return row

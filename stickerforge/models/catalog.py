@@ -21,9 +21,11 @@ EMBEDDED = {"sticker-mini": Path(__file__).parent / "mini"}
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 KNOWN_ON_HUB = {  # name: (licence, what it is)
     "stable-diffusion-v1-5/stable-diffusion-v1-5": ("CreativeML Open RAIL-M", "Stable Diffusion 1.5, 512 px"),
+    "stabilityai/stable-diffusion-xl-base-1.0": ("CreativeML Open RAIL++-M", "Stable Diffusion XL, 1024 px"),
 }
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
 NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
+PIPELINES = {"StableDiffusionPipeline": NEEDED, "StableDiffusionXLPipeline": (*NEEDED, "text_encoder_2", "tokenizer_2")}
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Card:
         alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
         words_file: the words the model was trained on, one a line; "" where unknown.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
+        customizing: recommended training of a "subject" and of a "style".
     """
 
     name: str
@@ -45,6 +48,7 @@ class Card:
     alpha: str
     words_file: str
     sampling: dict[str, Any]
+    customizing: dict[str, Any]
 
     @property
     def title(self) -> str:
@@ -83,20 +87,26 @@ def located(name: str, *, offline: bool = False, say: Callable[[str], None] = la
 
 
 def checked_folder(path: Path) -> Path:
-    """The path, if it is a diffusers folder of a Stable Diffusion pipeline.
+    """The path, if it is a diffusers folder of a pipeline that can be used.
 
     Raises:
         InputError: it is a file, something is missing, or it is another kind of pipeline.
     """
     if not path.is_dir():
         raise InputError(f"{path} is a file, not a model folder", "give the folder that holds model_index.json")
-    missing = [part for part in NEEDED if not (path / part).exists()]
+    known = (path / NEEDED[0]).exists() and PIPELINES.get(pipeline_of(path)) or NEEDED
+    missing = [part for part in known if not (path / part).exists()]
     if missing:
         raise InputError(f"{path} is no diffusers model: it has no {missing[0]}", "give the folder that holds model_index.json")
-    kind = read_json(path / "model_index.json").get("_class_name", "")
-    if kind != "StableDiffusionPipeline":
-        raise InputError(f"{path} holds a {kind or 'nameless pipeline'}", "only StableDiffusionPipeline folders work as yet")
+    kind = pipeline_of(path)
+    if kind not in PIPELINES:
+        raise InputError(f"{path} holds a {kind or 'nameless pipeline'}", f"{' and '.join(PIPELINES)} folders work as yet")
     return path
+
+
+def pipeline_of(folder: Path) -> str:
+    """The class that a model folder names in its model_index.json."""
+    return str(read_json(folder / NEEDED[0]).get("_class_name", ""))
 
 
 def read_card(folder: Path, name: str) -> Card:
@@ -114,6 +124,7 @@ def read_card(folder: Path, name: str) -> Card:
         alpha=str(said.get("alpha", "")),
         words_file=str(said.get("words", "")),
         sampling=dict(said.get("sampling", {})),
+        customizing=dict(said.get("customizing", {})),
     )
 
 
@@ -141,7 +152,8 @@ def fetched(name: str, *, offline: bool, say: Callable[[str], None]) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = ["model_index.json", *(f"{part}/*.{kind}" for part in NEEDED[1:] for kind in ("json", "txt", "safetensors"))]
+    parts = dict.fromkeys(part for parts in PIPELINES.values() for part in parts[1:])
+    wanted = ["model_index.json", *(f"{part}/*.{kind}" for part in parts for kind in ("json", "txt", "safetensors"))]
     unwanted = ["*.fp16.*", "*.non_ema.*"]  # the same weights a second time
     cache = home() / "hub"
     fetch = partial(huggingface_hub.snapshot_download, name, cache_dir=cache, allow_patterns=wanted, ignore_patterns=unwanted)
@@ -165,7 +177,7 @@ def fetched(name: str, *, offline: bool, say: Callable[[str], None]) -> Path:
         raise EnvironmentFault(f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder") from None
 
 
-def check_pixels(card: Card, pixels: int) -> None:
+def check_pixels(card: Card, pixels: int, setting: str = "sampling.pixels") -> None:
     """Make sure that a side survives every halving of the autoencoder and of the denoiser.
 
     Raises:
@@ -174,7 +186,7 @@ def check_pixels(card: Card, pixels: int) -> None:
     halvings = [len(read_json(card.folder / part / "config.json").get("block_out_channels", [0])) - 1 for part in ("vae", "unet")]
     multiple = 2 ** sum(halvings)
     if pixels % multiple:
-        raise InputError(f"sampling.pixels = {pixels} does not suit {card.title}", f"give a multiple of {multiple}")
+        raise InputError(f"{setting} = {pixels} does not suit {card.title}", f"give a multiple of {multiple}")
 
 
 def has_alpha(card: Card) -> bool:

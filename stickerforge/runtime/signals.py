@@ -2,31 +2,60 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from stickerforge.errors import Interrupted
 
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual.
+    """Within, the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual."""
+    with handled(raised):
+        yield
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Yields `check`, which raises `Interrupted` once a signal has come: work is left between two steps only.
+
+    A second signal acts as it would have outside.
+    """
+    came: list[int] = []
+
+    def check() -> None:
+        if came:
+            raised(came[0])
+
+    with handled(came.append):
+        yield check
+
+
+def raised(number: int) -> None:
+    """The exception of a signal."""
+    raise Interrupted("interrupted" if number == signal.SIGINT else "terminated", CODES[signal.Signals(number)])
+
+
+@contextmanager
+def handled(act: Callable[[int], None]) -> Iterator[None]:
+    """Within, the first SIGINT or SIGTERM is handed to `act`.
 
     In a thread other than the main one signals cannot be handled, and nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
-    before = {number: signal.getsignal(number) for number in codes}
+    before = {number: signal.getsignal(number) for number in CODES}
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each, handler in before.items():
             signal.signal(each, handler)
-        raise Interrupted("interrupted" if number == signal.SIGINT else "terminated", codes[signal.Signals(number)])
+        act(number)
 
-    for number in codes:
+    for number in CODES:
         signal.signal(number, stop)
     try:
         yield

@@ -1,6 +1,6 @@
 """From noise to latents with any diffusers scheduler.
 
-Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
+Shapes: B pictures; C, H, W latent channels, rows, columns.
 """
 
 import inspect
@@ -11,9 +11,10 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor
 
+from stickerforge.sampling.conditioning import Conditioning, joined
 from stickerforge.sampling.guidance import guided, rescaled
 
-Predict = Callable[[Tensor, Tensor, Tensor], Tensor]  # noisy (B, C, H, W), timestep (), text (B, L, D) -> (B, C, H, W)
+Predict = Callable[[Tensor, Tensor, Conditioning], Tensor]  # noisy (B, C, H, W), timestep (), text -> (B, C, H, W)
 
 
 class Scheduler(Protocol):
@@ -36,8 +37,8 @@ def denoise(
     predict: Predict,
     scheduler: Scheduler,
     noise: Tensor,
-    text: Tensor,
-    empty: Tensor,
+    text: Conditioning,
+    empty: Conditioning,
     *,
     guidance: float,
     guidance_rescale: float = 0.0,
@@ -48,8 +49,8 @@ def denoise(
 
     Args:
         noise: standard normal, (B, C, H, W).
-        text: the encoded prompts, (B, L, D).
-        empty: the encoded negative prompts, (B, L, D); not used where guidance is 1.
+        text: the encoded prompts, B of them.
+        empty: the encoded negative prompts, B of them; not used where guidance is 1.
         generators: one per picture, for schedulers that add noise in each step.
         on_step: called after each step.
     """
@@ -61,7 +62,7 @@ def denoise(
         if guidance == 1:
             prediction = predict(noisy, timestep, text)
         else:
-            both = predict(torch.cat([noisy, noisy]), timestep, torch.cat([empty, text]))
+            both = predict(torch.cat([noisy, noisy]), timestep, joined(empty, text))
             unconditional, conditional = both.chunk(2)
             prediction = guided(unconditional, conditional, guidance)
             prediction = rescaled(prediction, conditional, guidance_rescale)

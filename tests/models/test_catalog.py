@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models import sd
 from stickerforge.models.catalog import located
 from stickerforge.models.cost import cost
+from stickerforge.models.loading import load
 from stickerforge.models.weights import fingerprint
 from tests.tiny import edit_json
 
@@ -54,14 +54,14 @@ def test_another_kind_of_pipeline_is_named(copied):
 def test_a_broken_part_is_one_error(copied, part):
     (copied / part).write_bytes(b"{ broken")
     with pytest.raises(InputError, match="cannot be read|cannot read"):
-        sd.load(located(str(copied)), torch.device("cpu"), torch.float32)
+        load(located(str(copied)), torch.device("cpu"), torch.float32)
 
 
 def test_pickled_weights_are_not_loaded(copied):
     weights = copied / "unet" / "diffusion_pytorch_model.safetensors"
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(InputError, match="cannot be read"):
-        sd.load(located(str(copied)), torch.device("cpu"), torch.float32)
+        load(located(str(copied)), torch.device("cpu"), torch.float32)
 
 
 def test_the_fingerprint_follows_weights_and_configuration(copied):

@@ -10,8 +10,8 @@ from diffusers import StableDiffusionPipeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stickerforge.models import sd
 from stickerforge.models.catalog import EMBEDDED, located
+from stickerforge.models.loading import load
 from stickerforge.models.weights import verify
 
 FOLDER = EMBEDDED["sticker-mini"]
@@ -19,7 +19,7 @@ FOLDER = EMBEDDED["sticker-mini"]
 
 @pytest.fixture(scope="module")
 def family():
-    return sd.load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    return load(located("sticker-mini"), torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_its_shape(family):
     assert family.unet.config.in_channels != 4, "stock img2img takes any 4-channel picture for latents"
     assert family.unet.config.cross_attention_dim % 64 == 0
     assert (family.vae.config.in_channels, family.vae.config.out_channels) == (4, 4)
-    assert family.tokenizer.model_max_length == 77
-    assert family.text_encoder.config.eos_token_id == family.tokenizer.eos_token_id != 2
+    assert family.towers[0].tokenizer.model_max_length == 77
+    assert family.towers[0].encoder.config.eos_token_id == family.towers[0].tokenizer.eos_token_id != 2
 
 
 def test_every_file_is_listed_and_intact():
@@ -64,9 +64,9 @@ def test_saved_keys_have_the_usual_prefix():
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_yields_the_unknown_token(family, text):
-    ids = family.tokenizer(text, add_special_tokens=False).input_ids
+    ids = family.towers[0].tokenizer(text, add_special_tokens=False).input_ids
     if "<|" not in text:
-        assert family.tokenizer.unk_token_id not in ids
+        assert family.towers[0].tokenizer.unk_token_id not in ids
 
 
 def test_every_byte_is_in_the_vocabulary(family):
@@ -74,7 +74,7 @@ def test_every_byte_is_in_the_vocabulary(family):
 
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     assert len(alphabet) == 256
-    assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(family.tokenizer.get_vocab())
+    assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(family.towers[0].tokenizer.get_vocab())
 
 
 def test_plain_diffusers_draws_the_same(family, pipeline):

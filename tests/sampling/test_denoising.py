@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-from stickerforge.models import sd
 from stickerforge.models.catalog import located
+from stickerforge.models.loading import load
 from stickerforge.sampling.denoising import denoise
 
 PROMPTS = ["a cat astronaut", "two dogs"]
@@ -13,7 +13,7 @@ PROMPTS = ["a cat astronaut", "two dogs"]
 
 @pytest.fixture(scope="module")
 def family(tiny_sd):
-    return sd.load(located(str(tiny_sd)), torch.device("cpu"), torch.float32)
+    return load(located(str(tiny_sd)), torch.device("cpu"), torch.float32)
 
 
 def noise_for(family, count=2):
@@ -35,6 +35,21 @@ def test_the_same_latents_as_the_diffusers_pipeline(family, tiny_sd, guidance, r
         guidance_scale=guidance, guidance_rescale=rescale, output_type="latent",
     ).images  # fmt: skip
     torch.testing.assert_close(ours(family, noise, PROMPTS, guidance=guidance, rescale=rescale), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("negative", ["blurry", ""])
+def test_the_same_latents_as_the_sdxl_pipeline(tiny_sdxl, negative):
+    family = load(located(str(tiny_sdxl)), torch.device("cpu"), torch.float32)
+    pipeline = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl)
+    pipeline.set_progress_bar_config(disable=True)
+    noise = noise_for(family)
+    theirs = pipeline(
+        PROMPTS, negative_prompt=[negative] * 2 if negative else None, latents=noise.clone(), num_inference_steps=6,
+        guidance_scale=5.0, output_type="latent", height=family.pixels, width=family.pixels,
+    ).images  # fmt: skip
+    text, empty = family.encode_prompt(PROMPTS), family.encode_prompt([negative] * 2)
+    latents = denoise(family.predict, family.scheduler("model", 6), noise, text, empty, guidance=5.0)
+    torch.testing.assert_close(latents, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["model", "ddim", "euler", "dpm++"])

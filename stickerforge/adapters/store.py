@@ -1,0 +1,182 @@
+"""Where adapters are kept: one folder each under STICKERFORGE_HOME, described by adapter.json.
+
+An adapter is there when its adapter.json is; that names the tensors' file by hash, so replacing one
+adapter with another is one rename.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from stickerforge.adapters.files import encoded, read, write
+from stickerforge.adapters.lora import Taught
+from stickerforge.config.load import nearest
+from stickerforge.errors import InputError
+from stickerforge.runtime.files import disk_fault, home, write_whole
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+CARD = "adapter.json"
+FORMAT = 1
+Kind = Literal["subject", "style", "merged"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that an adapter was made for."""
+
+    name: str  # as `--model` takes it
+    version: int
+    fingerprint: str
+
+    @property
+    def title(self) -> str:
+        """`sticker-mini@1`, or the plain name of a model without versions."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is known of an adapter without its tensors.
+
+    Args:
+        tokens: placeholder -> the class words it stands for: {"<dog>": "dog"}.
+        phrase: what `--style NAME` appends to a prompt; "" where the adapter is no style.
+        made: how it was made: objective, steps, beta, captions, seed, versions and so on.
+        parents: of a merge: name, weight and sha256 of each.
+    """
+
+    name: str
+    kind: Kind
+    base: Base
+    file: str
+    sha256: str
+    tokens: dict[str, str] = field(default_factory=dict)
+    phrase: str = ""
+    made: dict[str, Any] = field(default_factory=dict)
+    parents: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """The tensors' file."""
+        return folder(self.name) / self.file
+
+
+def folder(name: str) -> Path:
+    """Where an adapter of this name is kept."""
+    return home() / "adapters" / name
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be one.
+
+    Raises:
+        InputError: it cannot; one that can is proposed.
+    """
+    if NAME.fullmatch(name):
+        return name
+    proposal = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
+    hint = f"for example {proposal!r}" if proposal else "a letter or a digit first"
+    raise InputError(f"{name!r} cannot be a name: only a-z, 0-9 and dashes", hint)
+
+
+def exists(name: str) -> bool:
+    """Whether there is a finished adapter of this name."""
+    return (folder(name) / CARD).exists()
+
+
+def names() -> list[str]:
+    """Every adapter there is."""
+    return sorted(path.parent.name for path in (home() / "adapters").glob(f"*/{CARD}"))
+
+
+def found(name: str) -> Adapter:
+    """The adapter of this name.
+
+    Raises:
+        InputError: there is none, the nearest is named; or its description is broken.
+    """
+    path = folder(name) / CARD
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if said.pop("format") != FORMAT:
+            raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
+        return Adapter(**said | {"base": Base(**said["base"])})
+    except (FileNotFoundError, NotADirectoryError):
+        known = names()
+        raise InputError(f"there is no adapter {name!r}", nearest(name, known) if known else "make one with customize") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} is broken ({type(error).__name__})", f"`stickerforge adapters remove {name}`, then make it again"
+        ) from None
+
+
+def taught(adapter: Adapter) -> Taught:
+    """The tensors of an adapter.
+
+    Raises:
+        InputError: they are missing, or not those that were written.
+    """
+    import hashlib
+
+    try:
+        intact = hashlib.sha256(adapter.path.read_bytes()).hexdigest() == adapter.sha256
+    except OSError as error:
+        raise InputError(f"cannot read {adapter.path}: {error.strerror}", f"make the adapter {adapter.name!r} again") from None
+    if not intact:
+        raise InputError(f"{adapter.path} is damaged: its sha256 is not the recorded one", f"make the adapter {adapter.name!r} again")
+    return read(adapter.path)
+
+
+def saved(
+    name: str,
+    content: Taught,
+    *,
+    kind: Kind,
+    base: Base,
+    tokens: dict[str, str],
+    phrase: str,
+    made: dict[str, Any],
+    parents: list[dict[str, Any]] | None = None,
+) -> Adapter:
+    """Write an adapter; it is there complete or not at all, and replaces one of the same name.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only; what was there before still is.
+    """
+    import hashlib
+
+    place = folder(name)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_fault(error, place) from error
+    digest = hashlib.sha256(encoded(content)).hexdigest()
+    adapter = Adapter(name, kind, base, f"adapter-{digest[:12]}.safetensors", digest, tokens, phrase, made, parents or [])
+    write(adapter.path, content)
+    card = {"format": FORMAT} | {key: value for key, value in asdict(adapter).items()}
+    write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
+    for other in place.glob("adapter-*.safetensors"):
+        if other.name != adapter.file:
+            with contextlib.suppress(OSError):
+                other.unlink()
+    return adapter
+
+
+def removed(name: str) -> list[Path]:
+    """Take an adapter away, its description first; returns the files that were there.
+
+    Raises:
+        InputError: there is none.
+    """
+    place = folder(name)
+    if not place.is_dir():
+        found(name)
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    with contextlib.suppress(FileNotFoundError):
+        (place / CARD).unlink()
+    shutil.rmtree(place)
+    return files

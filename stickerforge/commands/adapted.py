@@ -1,0 +1,231 @@
+"""Which adapters each prompt uses: those named by flag, and the owners of its placeholders."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stickerforge.adapters import files, store
+from stickerforge.commands.merge import parsed
+from stickerforge.config.load import nearest
+from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.styles import Style, styles
+from stickerforge.data.captions import mentions, with_placeholder
+from stickerforge.data.prompts import PromptRow
+from stickerforge.errors import InputError
+from stickerforge.models.catalog import Card
+
+if TYPE_CHECKING:
+    from stickerforge.adapters.lora import Taught
+    from stickerforge.models.family import Family
+
+PLACEHOLDER = re.compile(r"<[a-z0-9][a-z0-9-]*>")
+
+
+@dataclass(frozen=True)
+class InUse:
+    """An adapter as a call uses it.
+
+    Args:
+        source: its name, or the path of a LoRA file.
+        base: what it was made for; None for a file, which does not say.
+    """
+
+    source: str
+    scale: float
+    sha256: str
+    base: store.Base | None
+    tokens: tuple[str, ...]
+    words: tuple[str, ...]  # what each token stands for
+    phrase: str
+
+    def described(self) -> dict[str, object]:
+        """What a recipe keeps of it."""
+        return {"adapter": self.source, "scale": self.scale, "sha256": self.sha256[:16]}
+
+    def content(self) -> "Taught":
+        """Its tensors, verified."""
+        return files.read(Path(self.source)) if self.base is None else store.taught(store.found(self.source))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt row with everything that its words bring in.
+
+    Args:
+        text: the prompt as the model will be told it, before a preset's words.
+        preset: the style preset, or None.
+    """
+
+    row: PromptRow
+    text: str
+    style: str
+    preset: Style | None
+    uses: tuple[InUse, ...]
+
+
+def in_use(source: str, scale: float = 1.0) -> InUse:
+    """An adapter by its name, or a LoRA file by its path.
+
+    Raises:
+        InputError: there is neither, or it cannot be read.
+    """
+    if "/" in source or source.endswith(".safetensors") or (not store.NAME.fullmatch(source) and Path(source).exists()):
+        content = files.read(Path(source).expanduser())
+        digest = hashlib.sha256(Path(source).expanduser().read_bytes()).hexdigest()
+        return InUse(str(Path(source).expanduser()), scale, digest, None, tuple(content.tokens), tuple(t[1:-1] for t in content.tokens), "")
+    adapter = store.found(store.checked_name(source))
+    return InUse(adapter.name, scale, adapter.sha256, adapter.base, tuple(adapter.tokens), tuple(adapter.tokens.values()), adapter.phrase)
+
+
+def requests(config: GenerateConfig, rows: list[PromptRow]) -> list[Request]:
+    """Every row with its adapters.
+
+    Raises:
+        InputError: an adapter, a style or a placeholder that nobody knows, or two adapters that hold one token.
+    """
+    flagged: dict[str, InUse] = {}
+    for text in config.adapter:
+        used = in_use(*parsed(text) if not Path(text).exists() else (text, 1.0))
+        if used.source in flagged:
+            raise InputError(f"--adapter names {used.source} twice", "give one scale, for example NAME:0.8")
+        flagged[used.source] = used
+    for name in config.subject:
+        flagged.setdefault(name, in_use(name))
+        if not flagged[name].tokens:
+            raise InputError(f"the adapter {name!r} is no subject", f"use --style {name}" if flagged[name].phrase else "use --adapter")
+    made = [request(config, row, flagged) for row in rows]
+    return made
+
+
+def request(config: GenerateConfig, row: PromptRow, flagged: Mapping[str, InUse]) -> Request:
+    """One row with its adapters."""
+    uses = dict(flagged)
+    text = " ".join(row.prompt.split())
+    for name in config.subject:
+        text = with_subject(text, flagged[name])
+    chosen = row.style or config.style
+    preset, phrase = styled(chosen, uses)
+    check_tokens(uses.values())
+    for token in dict.fromkeys(PLACEHOLDER.findall(text)):
+        if not any(token in used.tokens for used in uses.values()):
+            uses[token[1:-1]] = owner(token)
+    check_tokens(uses.values())
+    return Request(row, f"{text}, {phrase}" if phrase else text, chosen, preset, tuple(uses.values()))
+
+
+def styled(chosen: str, uses: dict[str, InUse]) -> tuple[Style | None, str]:
+    """(preset, phrase) of a style, which may be a preset, an adapter, or both; the adapter joins `uses`.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if not chosen:
+        return None, ""
+    preset, phrase = styles().get(chosen), ""
+    if store.NAME.fullmatch(chosen) and store.exists(chosen):
+        uses.setdefault(chosen, in_use(chosen))
+        phrase = uses[chosen].phrase
+        if not phrase and preset is None:
+            raise InputError(f"the adapter {chosen!r} is no style", f"use --subject {chosen}")
+    if preset is None and not phrase:
+        raise InputError(f"unknown style {chosen!r}", nearest(chosen, [*styles(), *store.names()]))
+    return preset, phrase
+
+
+def with_subject(text: str, used: InUse) -> str:
+    """The prompt with the subject's class word as its placeholder.
+
+    Raises:
+        InputError: neither occurs in it.
+    """
+    for token, words in zip(used.tokens, used.words, strict=True):
+        if token in text:
+            continue
+        if not mentions(text, words):
+            raise InputError(f"{text[:60]!r} mentions neither {token} nor {words!r}", f'write for example "a {token} {text[:30]}"')
+        text = with_placeholder(text, token, words)
+    return text
+
+
+def owner(token: str) -> InUse:
+    """The adapter that a placeholder is named after.
+
+    Raises:
+        InputError: there is none; adapters that hold the token, or have a similar name, are named.
+    """
+    name = token[1:-1]
+    if store.exists(name) and token in store.found(name).tokens:
+        return in_use(name)
+    held = {other: store.found(other).tokens for other in store.names()}
+    holders = [other for other, tokens in held.items() if token in tokens]
+    if holders:
+        hint = f"add --adapter {holders[0]}" + (f" (or {', '.join(holders[1:4])})" if holders[1:] else "")
+    elif close := difflib.get_close_matches(name, [known[1:-1] for tokens in held.values() for known in tokens], n=1, cutoff=0.5):
+        hint = f"did you mean <{close[0]}>?"
+    else:
+        hint = f"teach it with stickerforge customize PICTURES --subject {name}"
+    raise InputError(f"no adapter owns {token}", hint)
+
+
+def check_tokens(uses: Iterable[InUse]) -> None:
+    """Make sure that no token means two things.
+
+    Raises:
+        InputError: two adapters hold it.
+    """
+    owners: dict[str, str] = {}
+    for used in uses:
+        for token in used.tokens:
+            if token in owners:
+                raise InputError(f"{owners[token]} and {used.source} both hold {token}", "use one of them")
+            owners[token] = used.source
+
+
+def model_for(config: GenerateConfig, made: list[Request]) -> str:
+    """The model of the call: the one that is named, else the base of its adapters, else sticker-mini.
+
+    Raises:
+        InputError: the adapters were made for different models.
+    """
+    bases = {used.base.title: used for request in made for used in request.uses if used.base}
+    if len(bases) > 1 and not config.model:
+        said = ", ".join(f"{used.source} for {title}" for title, used in bases.items())
+        raise InputError(f"the adapters were made for different models: {said}", "use adapters of one base")
+    return config.model or next((used.base.name for used in bases.values() if used.base), "") or "sticker-mini"
+
+
+def check_bases(made: list[Request], card: Card, mark: str) -> None:
+    """Make sure that every adapter was made for this very model.
+
+    Raises:
+        InputError: one was not; how to make it again is said.
+    """
+    for used in {used.source: used for request in made for used in request.uses}.values():
+        if used.base and used.base.fingerprint != mark:
+            other = f"{card.title}" if used.base.title != card.title else f"{card.title} with other weights"
+            again = store.folder(used.source) / "customize.toml"
+            hint = (
+                f"teach it again: stickerforge customize --config {again} --force" if again.exists() else f"use --model {used.base.title}"
+            )
+            raise InputError(f"the adapter {used.source!r} was made for {used.base.title}, and this is {other}", hint)
+
+
+def attach(family: "Family", uses: Iterable[InUse]) -> dict[str, str]:
+    """Put adapters and their tokens on a model; returns {source: its name within the network}.
+
+    Raises:
+        InputError: one does not fit the model.
+    """
+    names: dict[str, str] = {}
+    for used in uses:
+        content = used.content()
+        names[used.source] = f"adapter{len(names)}"
+        family.adapters.attach(names[used.source], content.lora)
+        for placeholder, rows in content.tokens.items():
+            family.add_token(placeholder, rows)
+    family.adapters.use({})
+    return names

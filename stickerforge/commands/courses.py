@@ -1,0 +1,173 @@
+"""What `customize` is asked to do, checked before anything is read into memory."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stickerforge.adapters.store import Base, checked_name, exists
+from stickerforge.config.load import as_tree
+from stickerforge.config.schema import CustomizeConfig, Training
+from stickerforge.config.styles import styles
+from stickerforge.errors import InputError
+from stickerforge.models.catalog import Card, check_pixels, located
+from stickerforge.models.weights import fingerprint
+from stickerforge.runtime.files import home
+from stickerforge.runtime.messages import Messages
+from stickerforge.training.checkpoint import Mark, read_mark
+from stickerforge.training.customizing import Course
+
+# What the paper of DCO used for Stable Diffusion (section 5; 5e-4 for embeddings in its appendix).
+PAPER = {
+    "subject": {"steps": 1000, "batch": 1, "rank": 32, "lr": 5e-5, "token_lr": 5e-4, "beta": 1000.0, "offset_noise": 0.0},
+    "style": {"steps": 1000, "batch": 1, "rank": 64, "lr": 5e-5, "token_lr": 0.0, "beta": 1000.0, "offset_noise": 0.1},
+}
+WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known before a picture is read.
+
+    Args:
+        config: with the model's recommendations filled in.
+        name: of the adapter.
+        placeholder: "<dog>"; "" for a style.
+        words: the class of the subject; "" for a style.
+        phrase: "in crayon style"; "" for a subject.
+    """
+
+    config: CustomizeConfig
+    card: Card
+    base: Base
+    name: str
+    placeholder: str
+    words: str
+    phrase: str
+
+    @property
+    def kind(self) -> str:
+        """subject or style."""
+        return "subject" if self.placeholder else "style"
+
+    @property
+    def folder(self) -> Path:
+        """Where the run keeps its checkpoint and its record."""
+        return home() / "runs" / self.name
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """placeholder -> class words."""
+        return {self.placeholder: self.words} if self.placeholder else {}
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels."""
+        assert self.config.training.resolution is not None
+        return self.config.training.resolution
+
+    def course(self) -> Course:
+        """The settings of the loop."""
+        said = self.config.training
+        assert None not in (said.steps, said.batch, said.rank, said.lr, said.token_lr, said.beta, said.offset_noise)
+        return Course(
+            steps=int(said.steps or 0), batch=int(said.batch or 0), rank=int(said.rank or 0), rate=float(said.lr or 0),
+            token_rate=float(said.token_lr or 0), beta=float(said.beta or 0), objective=said.objective,
+            offset_noise=float(said.offset_noise or 0), seed=self.config.seed, weight_decay=said.weight_decay, clip=said.clip,
+            save_every=said.save_every,
+        )  # fmt: skip
+
+    def settings_digest(self) -> str:
+        """Changes with whatever decides the adapter's bytes besides the pictures."""
+        training = as_tree(self.config.training)
+        training.pop("save_every")
+        decides = [training, self.config.seed, self.base.fingerprint, self.placeholder, self.words, self.phrase]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: bool, resume: bool) -> Plan:
+    """Check names and settings, and whether the name is free.
+
+    Raises:
+        InputError: something cannot work, or would overwrite what is there.
+        EnvironmentFault: the model cannot be had here.
+    """
+    if bool(config.subject) == bool(config.style):
+        raise InputError("say what the pictures teach", "give either --subject NAME or --style NAME")
+    if not config.pictures:
+        raise InputError("no pictures given", "for example stickerforge customize ./photos --subject dog")
+    said = config.subject or config.style
+    if not WORDS.fullmatch(said):
+        raise InputError(f"{said[:60]!r} is no name", "give letters, digits and dashes")
+    slug = checked_name(re.sub(r"[\s_'’]+", "-", said.strip().lower()))
+    name = checked_name(config.name or slug)
+    words = (config.words or said.replace("-", " ")).strip() if config.subject else ""
+    if config.style and (config.words or name in styles()) and not (force and not config.words):
+        raise InputError(*style_refusal(config, name))
+    if words and not WORDS.fullmatch(words):
+        raise InputError(f"{words[:60]!r} is no class", "give a word or a few, for example --class dog")
+    card = located(config.model, offline=offline, say=messages.say)
+    training = recommended(config.training, card, "subject" if config.subject else "style")
+    check_pixels(card, int(training.resolution or 0), "training.resolution")
+    from stickerforge.runtime.device import chosen_device
+
+    chosen_device(config.device)
+    base = Base(str(card.folder) if is_folder(config.model) else card.name, card.version, fingerprint(card.folder))
+    phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
+    whole = Plan(replace(config, training=training, name=name), card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
+    check_free(whole, force=force, resume=resume)
+    return whole
+
+
+def style_refusal(config: CustomizeConfig, name: str) -> tuple[str, str]:
+    """(message, hint) for a style that cannot be taught as asked."""
+    if config.words:
+        return "--class belongs to a subject", "leave it out for a style"
+    return f"{name!r} is the name of a preset", "give another --style or --name, or --force to have both"
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model was given as a path."""
+    return Path(model).expanduser().is_dir()
+
+
+def recommended(training: Training, card: Card, kind: str) -> Training:
+    """The settings with what is not said filled in: from the model's card, else from the paper."""
+    suits: dict[str, Any] = PAPER[kind] | {"resolution": int(card.sampling.get("pixels", native_pixels(card)))}
+    suits |= dict(card.customizing.get(kind, {}))
+    given = {name: value for name, value in vars(training).items() if value is not None}
+    return replace(training, **{name: given.get(name, value) for name, value in suits.items()})
+
+
+def native_pixels(card: Card) -> int:
+    """The side that a model was trained on, from its configuration files."""
+    from stickerforge.models.catalog import read_json
+
+    halvings = len(read_json(card.folder / "vae" / "config.json").get("block_out_channels", [0])) - 1
+    return int(read_json(card.folder / "unet" / "config.json").get("sample_size", 64)) << halvings
+
+
+def check_free(whole: Plan, *, force: bool, resume: bool) -> Mark | None:
+    """Make sure that nothing finished or half-finished would be lost; returns the mark of what can be resumed.
+
+    Raises:
+        InputError: it would be.
+    """
+    mark = read_mark(whole.folder) if not force else None
+    if force:
+        return None
+    if mark is None and exists(whole.name):
+        hint = "give another --name, or --force to replace it"
+        raise InputError(f"there is an adapter {whole.name!r} already", hint)
+    if mark is not None and not resume:
+        raise InputError(
+            f"a run of {whole.name!r} stands unfinished after {mark.step} steps", "go on with --resume, or start over with --force"
+        )
+    if mark is not None and mark.settings != whole.settings_digest():
+        raise InputError(
+            f"the unfinished run of {whole.name!r} was started with other settings (see {whole.folder}/customize.toml)",
+            "give the same, or start over with --force",
+        )
+    return mark

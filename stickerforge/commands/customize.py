@@ -1,0 +1,271 @@
+"""A few pictures to an adapter: references, training, the adapter's file, and a sheet that shows what was learned."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stickerforge import __version__
+from stickerforge.adapters import store
+from stickerforge.commands.courses import Plan, check_free, plan
+from stickerforge.commands.references import References, captions_file, references
+from stickerforge.config.load import as_toml, resolve
+from stickerforge.config.schema import CustomizeConfig
+from stickerforge.data.pictures import Folder, read_folder
+from stickerforge.errors import InputError
+from stickerforge.models.weights import verify
+from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.signals import interruptible
+
+CONFIG, CAPTIONS, PREVIEW = "customize.toml", "captions.jsonl", "preview.png"
+SUBJECT_PROMPTS = ("{}", "{} in flat style", "{} wearing a crown", "{} astronaut", "small {} on a blue background", "red {}")
+PLAIN_SUBJECT_PROMPTS = ("a {}", "a {} on a beach", "a {} wearing a crown", "a painting of a {}")
+STYLE_PROMPTS = ("cat", "rocket", "pizza", "house", "tree", "car")
+
+
+@dataclass
+class Customized:
+    """What a call made.
+
+    Args:
+        pictures: how many were learned from.
+        failed: a line for each picture that could not be used.
+        figures: means over the last tenth of the steps.
+    """
+
+    adapter: store.Adapter
+    folder: Path
+    pictures: int
+    steps: int
+    failed: list[str] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+    preview: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def result(self) -> dict[str, Any]:
+        """For the JSON."""
+        return {
+            "adapter": self.adapter.name, "kind": self.adapter.kind, "path": str(self.adapter.path), "sha256": self.adapter.sha256,
+            "placeholder": next(iter(self.adapter.tokens), None), "phrase": self.adapter.phrase, "base": self.adapter.base.title,
+            "pictures": self.pictures, "failed": self.failed, "steps": self.steps, "figures": self.figures,
+            "preview": str(self.preview) if self.preview else None, "run": str(self.folder),
+        }  # fmt: skip
+
+    def note(self) -> str:
+        """For people."""
+        use = f'generate "a {next(iter(self.adapter.tokens))}"' if self.adapter.tokens else f'generate "cat" --style {self.adapter.name}'
+        seen = f"; see {self.preview}" if self.preview else ""
+        return f"learned {self.adapter.name!r} from {self.pictures} pictures in {self.steps} steps{seen}; use it: stickerforge {use}"
+
+
+def customize(pictures: str | Path, *, settings: Mapping[str, Any] | None = None, force: bool = False, resume: bool = False) -> Customized:
+    """Teach from Python: `customize("photos", settings={"subject": "dog", "training.steps": 300})`.
+
+    Args:
+        settings: as in a configuration file, by dotted name.
+
+    Raises:
+        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read are listed in the result instead.
+    """
+    config = resolve(CustomizeConfig, settings or {}, {"pictures": str(pictures)})
+    return run(config, Messages(quiet=True), offline=False, force=force, resume=resume)
+
+
+def run(config: CustomizeConfig, messages: Messages, *, offline: bool, force: bool, resume: bool) -> Customized:
+    """Learn, save, show.
+
+    Raises:
+        StickerforgeError: input or environment; a checkpoint stays.
+        Interrupted: likewise.
+    """
+    with interruptible():
+        whole = plan(config, messages, offline=offline, force=force, resume=resume)
+        folder = read_folder(Path(config.pictures))
+        tell(folder, messages)
+        with locked(whole):
+            made = learned(whole, folder, messages, force=force, resume=resume)
+        made.preview = preview(whole, messages, offline=offline)
+        made.failed, made.warnings = folder.unreadable, messages.warnings
+        return made
+
+
+def tell(folder: Folder, messages: Messages) -> None:
+    """Say what is left out, and what is unusual."""
+    if folder.passed_over:
+        messages.warn(f"no pictures, passed over: {', '.join(folder.passed_over[:8])}{' …' if len(folder.passed_over) > 8 else ''}")
+    for picture in folder.pictures:
+        if picture.note:
+            messages.warn(picture.note)
+    if len(folder.pictures) == 1:
+        messages.warn("one picture only: what is beside the subject will be learned as part of it; three to ten work better")
+
+
+@contextlib.contextmanager
+def locked(whole: Plan) -> Iterator[None]:
+    """Within, no other process works on the same run.
+
+    Raises:
+        InputError: another one does.
+    """
+    try:
+        whole.folder.mkdir(parents=True, exist_ok=True)
+        file = (whole.folder / "lock").open("w")
+    except OSError as error:
+        raise disk_fault(error, whole.folder) from error
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass  # a system without these locks
+        except OSError:
+            raise InputError(f"another customize is working on {whole.name!r}", "wait for it, or give another --name") from None
+        yield
+
+
+def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, resume: bool) -> Customized:
+    """Everything that needs the model, up to the adapter's file."""
+    from stickerforge.runtime.device import out_of_memory
+    from stickerforge.training.checkpoint import Mark, drop_checkpoint
+    from stickerforge.training.customizing import teach
+
+    mark = check_free(whole, force=force, resume=resume)
+    verify(whole.card.folder)
+    try:
+        family = loaded(whole)
+        refs = references(family, whole, folder, messages)
+        if mark is not None and mark.pictures != refs.digest:
+            raise InputError(
+                f"the unfinished run of {whole.name!r} was started with other pictures or captions (see {whole.folder / CAPTIONS})",
+                "give the same, or start over with --force",
+            )
+        if mark is None:
+            drop_checkpoint(whole.folder)
+            write_whole(whole.folder / CONFIG, as_toml(whole.config, "customize").encode())
+            write_whole(whole.folder / CAPTIONS, captions_file(refs.examples, folder))
+        elif mark.step:
+            messages.say(f"going on after {mark.step} of {whole.course().steps} steps")
+        start = mark or Mark(0, whole.settings_digest(), refs.digest)
+        with messages.progress(f"teaching {whole.name}", whole.course().steps) as advance:
+            content = teach(family, refs.examples, whole.course(), whole.tokens, whole.folder, start, advance)
+    except RuntimeError as error:
+        raise out_of_memory(error) or error from error
+    figures = recorded(whole)
+    adapter = store.saved(
+        whole.name, content, kind="subject" if whole.placeholder else "style", base=whole.base, tokens=whole.tokens,
+        phrase=whole.phrase, made=told(whole, folder, refs, figures),
+    )  # fmt: skip
+    for name in (CONFIG, CAPTIONS, "loss.png"):
+        write_whole(store.folder(whole.name) / name, (whole.folder / name).read_bytes())
+    drop_checkpoint(whole.folder)
+    return Customized(adapter, whole.folder, len(folder.pictures), whole.course().steps, figures=figures)
+
+
+def loaded(whole: Plan) -> Any:
+    """The model on its device, its adapters and tokens in float32 whatever the base has."""
+    from stickerforge.models.loading import load
+    from stickerforge.runtime.device import chosen_device, working_dtype
+
+    device = chosen_device(whole.config.device)
+    return load(whole.card, device, working_dtype(device))
+
+
+def recorded(whole: Plan) -> dict[str, float]:
+    """Draw the loss picture; returns means over the last tenth of the steps."""
+    from stickerforge.training.record import LOSS, METRICS, loss_picture, rows
+
+    metrics = rows(whole.folder / METRICS)
+    write_whole(whole.folder / LOSS, loss_picture(metrics))
+    last = metrics[-max(1, len(metrics) // 10) :]
+    keys = [key for key in ("error", "base_error", "gap", "seconds") if key in last[-1]]
+    return {key: round(sum(row[key] or 0.0 for row in last) / len(last), 6) for key in keys}
+
+
+def told(whole: Plan, folder: Folder, refs: References, figures: dict[str, float]) -> dict[str, Any]:
+    """How the adapter was made, for its description."""
+    import diffusers
+    import peft
+    import torch
+    import transformers
+
+    versions = {module.__name__: module.__version__ for module in (torch, diffusers, transformers, peft)}
+    course = whole.course()
+    return {
+        "objective": course.objective,
+        "steps": course.steps,
+        "batch": course.batch,
+        "rank": course.rank,
+        "beta": course.beta if course.objective == "dco" else None,
+        "seed": course.seed,
+        "pictures": [picture.sha256 for picture in folder.pictures],
+        "captions": sorted({example.caption.text for example in refs.examples}),
+        "settings": whole.settings_digest(),
+        "figures": figures,
+        "versions": {"stickerforge": __version__} | versions,
+    }
+
+
+def preview_prompts(whole: Plan) -> tuple[str, ...]:
+    """The user's own, or some that the model understands."""
+    if whole.config.preview.prompts:
+        return tuple(prompt.replace("{}", whole.placeholder) for prompt in whole.config.preview.prompts)
+    if not whole.placeholder:
+        return STYLE_PROMPTS
+    own = SUBJECT_PROMPTS if whole.card.words_file else PLAIN_SUBJECT_PROMPTS
+    return tuple(prompt.format(whole.placeholder) for prompt in own)
+
+
+def preview(whole: Plan, messages: Messages, *, offline: bool) -> Path | None:
+    """A contact sheet made by `generate` from the adapter's files."""
+    from stickerforge.commands import generate
+    from stickerforge.config.schema import GenerateConfig
+
+    if not whole.config.preview.count:
+        return None
+    settings = {
+        "prompt": list(preview_prompts(whole)), "count": whole.config.preview.count, "seed": whole.config.seed, "model": whole.base.name,
+        "style": whole.config.preview.style if whole.placeholder else whole.name, "adapter": [whole.name], "device": whole.config.device,
+        "matting": "none", "output.folder": str(whole.folder / "preview"), "output.columns": whole.config.preview.count * 3,
+    }  # fmt: skip
+    quiet = Messages(quiet=True)
+    made = generate.run(resolve(GenerateConfig, settings), quiet, offline=offline)
+    if made.sheet is None:
+        return None
+    path = store.folder(whole.name) / PREVIEW
+    write_whole(path, made.sheet.read_bytes())
+    return path
+
+
+def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resume: bool) -> tuple[dict[str, Any], list[str]]:
+    """What the call would do: (result for the JSON, lines for people)."""
+    from stickerforge.models.cost import training_cost
+
+    whole = plan(config, messages, offline=True, force=force, resume=resume)
+    folder = read_folder(Path(config.pictures))
+    course = whole.course()
+    price = training_cost(whole.card, steps=course.steps, batch=course.batch, pixels=whole.resolution, dco=course.objective == "dco")
+    writes = [str(store.folder(whole.name)), str(whole.folder)]
+    result = {
+        "dry_run": True,
+        "adapter": whole.name,
+        "placeholder": whole.placeholder,
+        "phrase": whole.phrase,
+        "model": whole.card.title,
+        "reads": [str(picture.path) for picture in folder.pictures],
+        "drops": folder.unreadable + folder.passed_over,
+        "fetches": [],
+        "writes": writes,
+        "training": json.loads(json.dumps(vars(course))),
+        "about_seconds": round(price.seconds, 1),
+        "about_memory_mb": price.memory_bytes // 1_000_000,
+    }
+    lines = [f"adapter {whole.name} for {whole.card.title}" + (f", placeholder {whole.placeholder}" if whole.placeholder else "")]
+    lines += [f"read    {path}" for path in result["reads"]] + [f"drop    {line}" for line in result["drops"]]
+    lines += [f"write   {path}{os.sep}" for path in writes]
+    lines += [f"train   {course.steps} steps of {course.batch}, rank {course.rank}, lr {course.rate}, {course.objective}"]
+    return result, [*lines, f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]

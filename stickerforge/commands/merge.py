@@ -1,0 +1,156 @@
+"""Several adapters to one that does what all of them do together."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stickerforge.adapters import store
+from stickerforge.adapters.lora import Taught, concatenated
+from stickerforge.config.load import resolve
+from stickerforge.config.schema import MergeConfig
+from stickerforge.errors import InputError
+from stickerforge.runtime.messages import Messages
+
+RENAME = re.compile(r"([a-z0-9-]+):<?([a-z0-9-]+)>?=<?([a-z0-9][a-z0-9-]*)>?")
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An adapter and its share."""
+
+    adapter: store.Adapter
+    weight: float
+    renamed: dict[str, str]
+
+    def token(self, placeholder: str) -> str:
+        """What a placeholder is called in the merge."""
+        return self.renamed.get(placeholder, placeholder)
+
+
+def merge(*parents: str, name: str, settings: Mapping[str, Any] | None = None) -> store.Adapter:
+    """Merge from Python: `merge("dog", "crayon:0.8", name="dog-crayon")`.
+
+    Raises:
+        StickerforgeError: see `stickerforge.errors`.
+    """
+    return run(resolve(MergeConfig, settings or {}, {"parents": list(parents), "name": name}), Messages(quiet=True), force=False)
+
+
+def parsed(text: str) -> tuple[str, float]:
+    """NAME[:WEIGHT].
+
+    Raises:
+        InputError: the weight is no number that can be used.
+    """
+    name, colon, number = text.rpartition(":")
+    if not colon:
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        raise InputError(f"{text!r}: {number!r} is no weight", "give NAME or NAME:0.8") from None
+    if not -10 <= weight <= 10:  # also refuses what is not a number
+        raise InputError(f"{text!r}: the weight is out of range", "give -10 to 10")
+    return name, weight
+
+
+def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
+    """The parents, checked.
+
+    Raises:
+        InputError: there are fewer than two, their bases or tokens clash, or the name is taken.
+    """
+    if len(config.parents) < 2:
+        raise InputError("a merge needs two adapters or more", "for example stickerforge merge dog crayon --name dog-crayon")
+    if not config.name:
+        raise InputError("the merge has no name", "give --name NAME")
+    store.checked_name(config.name)
+    if store.exists(config.name) and not force:
+        raise InputError(f"there is an adapter {config.name!r} already", "give another --name, or --force to replace it")
+    named = [parsed(text) for text in config.parents]
+    if twice := next((name for name, _ in named if sum(name == other for other, _ in named) > 1), None):
+        raise InputError(f"{twice!r} is named twice", f"give one weight, for example {twice}:2")
+    renames = renamings(config.rename, [name for name, _ in named])
+    parents = [Parent(store.found(store.checked_name(name)), weight, renames.get(name, {})) for name, weight in named]
+    check_parents(parents)
+    return parents
+
+
+def renamings(texts: tuple[str, ...], parents: list[str]) -> dict[str, dict[str, str]]:
+    """{parent: {placeholder: new placeholder}} of PARENT:OLD=NEW.
+
+    Raises:
+        InputError: one is something else.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        match = RENAME.fullmatch(text)
+        if not match or match[1] not in parents:
+            raise InputError(f"--rename {text!r} is not PARENT:OLD=NEW", f"for example {parents[-1]}:dog=rex")
+        found.setdefault(match[1], {})[f"<{match[2]}>"] = f"<{match[3]}>"
+    return found
+
+
+def check_parents(parents: list[Parent]) -> None:
+    """Make sure that the parents can be one.
+
+    Raises:
+        InputError: they were made for different models, or share a token.
+    """
+    first = parents[0].adapter
+    owners: dict[str, str] = {}
+    for parent in parents:
+        if parent.adapter.base.fingerprint != first.base.fingerprint:
+            what = f"{first.name} was made for {first.base.title}, {parent.adapter.name} for {parent.adapter.base.title}"
+            raise InputError(
+                f"{what}{'' if first.base.title != parent.adapter.base.title else ' with other weights'}", "merge adapters of one base"
+            )
+        if unknown := [token for token in parent.renamed if token not in parent.adapter.tokens]:
+            raise InputError(f"{parent.adapter.name} has no token {unknown[0]}", f"it has {' '.join(parent.adapter.tokens) or 'none'}")
+        for token in map(parent.token, parent.adapter.tokens):
+            if token in owners:
+                hint = f"rename one, for example --rename {parent.adapter.name}:{token[1:-1]}={token[1:-1]}-2"
+                raise InputError(f"{owners[token]} and {parent.adapter.name} both hold {token}", hint)
+            owners[token] = parent.adapter.name
+
+
+def run(config: MergeConfig, messages: Messages, *, force: bool) -> store.Adapter:
+    """Concatenate and save.
+
+    Raises:
+        StickerforgeError: input or environment; nothing is half-written.
+    """
+    parents = plan(config, force=force)
+    contents = [store.taught(parent.adapter) for parent in parents]
+    merged = concatenated([(content.lora, parent.weight) for content, parent in zip(contents, parents, strict=True)])
+    rows = {
+        parent.token(token): towers for content, parent in zip(contents, parents, strict=True) for token, towers in content.tokens.items()
+    }
+    words = {parent.token(token): said for parent in parents for token, said in parent.adapter.tokens.items()}
+    from stickerforge import __version__
+
+    return store.saved(
+        config.name, Taught(merged, rows), kind="merged", base=parents[0].adapter.base, tokens=words,
+        phrase=", ".join(parent.adapter.phrase for parent in parents if parent.adapter.phrase),
+        made={"method": "concatenation", "versions": {"stickerforge": __version__}},
+        parents=[{"name": p.adapter.name, "weight": p.weight, "sha256": p.adapter.sha256, "renamed": p.renamed} for p in parents],
+    )  # fmt: skip
+
+
+def result(adapter: store.Adapter) -> dict[str, Any]:
+    """For the JSON."""
+    return {
+        "adapter": adapter.name, "kind": adapter.kind, "path": str(adapter.path), "sha256": adapter.sha256,
+        "placeholders": list(adapter.tokens), "phrase": adapter.phrase, "base": adapter.base.title, "parents": adapter.parents,
+    }  # fmt: skip
+
+
+def rehearsal(config: MergeConfig, *, force: bool) -> tuple[dict[str, Any], list[str]]:
+    """What the call would do: (result for the JSON, lines for people)."""
+    parents = plan(config, force=force)
+    reads, place = [str(parent.adapter.path) for parent in parents], str(store.folder(config.name))
+    size = sum(parent.adapter.path.stat().st_size for parent in parents)
+    answer: dict[str, Any] = {"dry_run": True, "reads": reads, "writes": [place], "about_bytes": size, "about_seconds": 2.0}
+    lines = [f"read    {path}" for path in reads] + [f"write   {place}", f"about   2 s, {size / 1e6:.1f} MB on disk"]
+    return answer, lines

@@ -1,0 +1,107 @@
+"""From pictures to training examples: captions, rectangles, latents."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stickerforge.commands.courses import Plan
+from stickerforge.config.styles import styles
+from stickerforge.data.captions import Caption, mentions, sidecar, style_caption, subject_caption
+from stickerforge.data.pictures import Folder, Picture
+from stickerforge.models.words import is_known, known_words
+from stickerforge.runtime.messages import Messages
+
+if TYPE_CHECKING:
+    from stickerforge.models.family import Family
+    from stickerforge.training.examples import Example
+
+
+@dataclass(frozen=True)
+class References:
+    """Everything that the loop is given."""
+
+    examples: "list[Example]"
+    digest: str  # of pictures and captions
+
+
+def references(family: "Family", whole: Plan, folder: Folder, messages: Messages) -> References:
+    """Encode every picture once, one at a time, so that the bytes do not depend on their company."""
+    import torch
+
+    from stickerforge.data.buckets import framed, on_white
+    from stickerforge.training.examples import Example
+
+    examples = []
+    for picture in folder.pictures:
+        ready = framed(picture.rgba, whole.resolution, family.multiple)
+        planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
+        with torch.no_grad():
+            mean, deviation = family.encode(torch.from_numpy(planes)[None])
+        caption = Caption(*captioned(whole, picture, "", messages))
+        examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame))
+    if whole.placeholder:
+        examples = [with_style(family, whole, picture, example) for picture, example in zip(folder.pictures, examples, strict=True)]
+    described = [
+        [picture.sha256, example.caption.text, example.caption.base] for picture, example in zip(folder.pictures, examples, strict=True)
+    ]
+    return References(examples, hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16])
+
+
+def captioned(whole: Plan, picture: Picture, style: str, messages: Messages) -> tuple[str, str]:
+    """(caption, the same without the new word) of one picture."""
+    said = sidecar(picture.path)
+    if whole.placeholder:
+        if said and whole.placeholder not in said and not mentions(said, whole.words):
+            messages.warn(f"the caption of {picture.path.name} names neither {whole.placeholder} nor {whole.words!r}: it is set before it")
+        caption = subject_caption(said, whole.placeholder, whole.words, photo=picture.opaque, style=style)
+    else:
+        known = known_words(whole.card)
+        caption = style_caption(said, picture.path, whole.phrase, lambda text: not known or all(is_known(w, known) for w in text.split()))
+    return caption.text, caption.base
+
+
+def with_style(family: "Family", whole: Plan, picture: Picture, example: "Example") -> "Example":
+    """The example with the look of a drawing in its caption, where the model knows looks by words of its own.
+
+    Otherwise the new word would learn the look as well, and bring it into every other style.
+    """
+    if picture.opaque or sidecar(picture.path) or not whole.card.words_file:
+        return example
+    looks = [style.words for style in styles().values()]
+    texts = [Caption(*captioned(whole, picture, look, Messages(quiet=True))) for look in looks]
+    best = likeliest(family, example, [text.base for text in texts])
+    return replace(example, caption=texts[best])
+
+
+def likeliest(family: "Family", example: "Example", texts: Sequence[str], draws: int = 24) -> int:
+    """The text under which the base denoises an example best: a diffusion model is also a classifier (arXiv:2303.16203).
+
+    Every text is tried with the same noise at the same timesteps, spread over the middle of the schedule.
+    """
+    import torch
+
+    from stickerforge.objectives.dco import squared_error
+    from stickerforge.runtime.seeds import generator
+    from stickerforge.sampling.conditioning import joined
+
+    noise = torch.randn((draws, *example.mean.shape), generator=generator(0, "likeliest")).to(family.device)
+    timesteps = torch.linspace(0.25, 0.9, draws, device=family.device).mul(family.timesteps).long()
+    latents = example.mean.to(family.device).expand(draws, *example.mean.shape)
+    noisy, target = family.noised(latents, noise, timesteps), family.target(latents, noise, timesteps)
+    with torch.no_grad():
+        errors = [
+            float(squared_error(family.predict(noisy, timesteps, joined(*[family.encode_prompt([text])] * draws)), target).mean())
+            for text in texts
+        ]
+    return min(range(len(texts)), key=errors.__getitem__)
+
+
+def captions_file(examples: "Sequence[Example]", folder: Folder) -> bytes:
+    """captions.jsonl of a run: which picture was called what."""
+    rows = [
+        {"picture": str(picture.path), "sha256": picture.sha256, "caption": example.caption.text, "base_caption": example.caption.base}
+        for picture, example in zip(folder.pictures, examples, strict=True)
+    ]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -1,0 +1,76 @@
+"""What each reference picture is called in training: a caption with the new word, and the same without it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stickerforge.errors import InputError
+
+MAX_CHARACTERS = 2000
+PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
+NUMBERING = re.compile(r"^(img|dsc|dscn|pxl|image|photo|picture|screenshot|whatsapp|untitled|scan|download)\b|\d{3,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption for the model in training, and the one that the base is asked (they agree but for the new word)."""
+
+    text: str
+    base: str
+
+
+def sidecar(picture: Path) -> str:
+    """The text beside a picture (same name, .txt), or "".
+
+    Raises:
+        InputError: it cannot be read, or is no caption.
+    """
+    path = picture.with_suffix(".txt")
+    try:
+        text = " ".join(path.read_text(encoding="utf-8-sig").split())
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text") from None
+    if len(text) > MAX_CHARACTERS or not text.isprintable():
+        raise InputError(f"{path} is no caption", f"give up to {MAX_CHARACTERS} readable characters, or remove it")
+    return text
+
+
+def subject_caption(said: str, placeholder: str, words: str, *, photo: bool, style: str) -> Caption:
+    """A caption of the subject.
+
+    Args:
+        said: the user's own caption, or "".
+        words: what the subject is called without the new word: "dog".
+        photo: whether the picture is a photograph.
+        style: how the look of a drawing is called ("in flat style"), or "".
+    """
+    template = PHOTO if photo else ART if style else ANY
+    text = with_placeholder(said, placeholder, words) if said else template.format(placeholder, style)
+    return Caption(text, text.replace(placeholder, words))
+
+
+def with_placeholder(text: str, placeholder: str, words: str) -> str:
+    """The text with its first mention of the subject's words as the placeholder; set before it where there is none."""
+    if placeholder in text:
+        return text
+    replaced, count = re.subn(rf"(?<!\w){re.escape(words)}(?!\w)", placeholder, text, count=1, flags=re.IGNORECASE)
+    return replaced if count else f"{placeholder}, {text}"
+
+
+def mentions(text: str, words: str) -> bool:
+    """Whether a text contains these words."""
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def style_caption(said: str, picture: Path, phrase: str, knows: Callable[[str], bool]) -> Caption:
+    """The content of a picture and the phrase of its style; the base is asked the same.
+
+    The content is the user's caption, else the file's name where it says something ("red-apple.png").
+    """
+    named = " ".join(re.findall(r"[^\W\d_]+", picture.stem)).lower()
+    content = said or (named if named and not NUMBERING.search(picture.stem) and knows(named) else "")
+    text = said if phrase in said else f"{content}, {phrase}" if content else phrase
+    return Caption(text, text)

@@ -1,0 +1,152 @@
+"""A folder of reference pictures, every one of them decoded, named as unreadable, or named as no picture.
+
+`rgba` is uint8 (H, W, 4) with straight alpha.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from stickerforge.errors import InputError
+
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 500_000_000
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jxl", ".heic", ".heif", ".ppm"}
+ICON = (".", "thumbs.db")  # what systems leave in folders; not worth a line
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One reference.
+
+    Args:
+        sha256: of the file, whose content decides everything that is computed from it.
+        note: what the user should know about how it was read, or "".
+    """
+
+    path: Path
+    sha256: str
+    rgba: NDArray[np.uint8]
+    note: str = ""
+
+    @property
+    def opaque(self) -> bool:
+        """Whether nothing shines through: a photograph, or art with its ground."""
+        return bool((self.rgba[..., 3] > 250).all())
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What was found.
+
+    Args:
+        unreadable: a line for each picture that cannot be used, with the reason.
+        passed_over: names of files that are no pictures.
+    """
+
+    pictures: list[Picture]
+    unreadable: list[str]
+    passed_over: list[str]
+
+
+def read_folder(folder: Path) -> Folder:
+    """Every picture of a folder, in the order of their names.
+
+    Raises:
+        InputError: there is no such folder, or no picture in it that can be used.
+    """
+    if folder.is_file():
+        files = [folder]
+    else:
+        try:
+            files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.name)
+        except FileNotFoundError:
+            raise InputError(f"no folder {folder}", "check the path") from None
+        except OSError as error:
+            raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
+    found = Folder([], [], [])
+    for path in files:
+        if path.name.startswith(".") or path.name.lower() in ICON or path.suffix.lower() == ".txt":
+            continue  # a text beside a picture is its caption
+        if path.suffix.lower() not in SUFFIXES and not looks_like_a_picture(path):
+            found.passed_over.append(path.name)
+            continue
+        try:
+            found.pictures.append(read_picture(path))
+        except InputError as error:
+            found.unreadable.append(error.message)
+    if not found.pictures:
+        why = f"none of its {len(found.unreadable)} pictures can be read: {found.unreadable[0]}" if found.unreadable else "no picture in it"
+        raise InputError(f"{folder}: {why}", "give a folder of PNG, JPEG or WebP pictures")
+    return found
+
+
+def looks_like_a_picture(path: Path) -> bool:
+    """Whether a file with another suffix begins as a picture does."""
+    try:
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def read_picture(path: Path) -> Picture:
+    """One picture as straight RGBA in sRGB, turned as its EXIF orientation says.
+
+    Raises:
+        InputError: it is empty, cut short, of a kind that cannot be read, or larger than 64 megapixels.
+    """
+    hint = "mend or remove it"
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path.name}: over {MAX_BYTES // 1_000_000} MB", hint)
+        content = path.read_bytes()
+        if not content:
+            raise InputError(f"{path.name}: an empty file", hint)
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise InputError(f"{path.name}: {picture.width} x {picture.height} is over 64 megapixels", "make it smaller")
+            frames = getattr(picture, "n_frames", 1)
+            picture.load()
+            rgba = np.array(in_srgb(eight_bit(ImageOps.exif_transpose(picture))))
+    except UnidentifiedImageError:
+        raise InputError(f"{path.name}: no picture that can be read", hint) from None
+    except (OSError, ValueError, SyntaxError, TypeError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", hint) from None
+    if min(rgba.shape[:2]) < 16:
+        raise InputError(f"{path.name}: only {rgba.shape[1]} x {rgba.shape[0]} pixels", hint)
+    note = f"{path.name} is animated: its first frame is used" if frames > 1 else ""
+    return Picture(path, hashlib.sha256(content).hexdigest(), rgba, note)
+
+
+def eight_bit(picture: Image.Image) -> Image.Image:
+    """Greys of 16 or 32 bits brought to 8; Pillow itself would clip them."""
+    if picture.mode not in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
+        return picture
+    values = np.asarray(picture).astype(np.float64)
+    scale = 255 / 65535 if picture.mode != "F" else 255 / max(float(values.max()), 1e-9)
+    return Image.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
+
+
+def in_srgb(picture: Image.Image) -> Image.Image:
+    """RGBA, its colours converted from the profile that it carries."""
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
+        alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+        source = picture.convert("RGB") if picture.mode == "RGBA" else picture
+        try:
+            converted = ImageCms.profileToProfile(
+                source, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None  # a broken profile says nothing
+        if converted is not None:
+            picture = converted
+            if alpha is not None:
+                picture.putalpha(alpha)
+    return picture.convert("RGBA")

@@ -1,0 +1,144 @@
+"""Low-rank adapters on a model's networks, through peft.
+
+Adapters are switched off by peft's own switch and never by a scale of 0, which diffusers would put back
+to 1 after the pass. With the switch off a network computes what it did before anything was attached, to the bit.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from stickerforge.adapters.lora import Factors
+from stickerforge.errors import InputError
+from stickerforge.runtime.seeds import derived_seed
+
+TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # the attention layers of the denoiser, as in the paper of DCO
+
+
+class Adapters:
+    """The adapters on the parts of a model: {"unet": ..., "text_encoder": ...}."""
+
+    def __init__(self, parts: Mapping[str, nn.Module]) -> None:
+        self.parts = parts
+
+    def layers(self) -> Iterator[tuple[str, LoraLayer]]:
+        """Every layer that carries adapters, by its full name."""
+        for part, network in self.parts.items():
+            for name, module in network.named_modules():
+                if isinstance(module, LoraLayer):
+                    yield f"{part}.{name}", module
+
+    def fresh(self, name: str, rank: int, seed: int) -> list[nn.Parameter]:
+        """Attach an adapter that changes nothing yet, on the attention of the denoiser; returns what can be trained.
+
+        The down factors are Gaussian with deviation 1 / rank, the up factors 0, alpha is the rank.
+        """
+        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(seed, "lora"))
+            inject_adapter_in_model(config, self.parts["unet"], name)
+        parameters = [parameter for _, layer in self.layers() for parameter in self.own(layer, name)]
+        for parameter in parameters:
+            parameter.data = parameter.data.float()  # small steps would be lost in 16 bits
+        return parameters
+
+    def own(self, layer: LoraLayer, name: str) -> list[nn.Parameter]:
+        """The two factors of an adapter in a layer, none where it has none."""
+        return [layer.lora_A[name].weight, layer.lora_B[name].weight] if name in layer.lora_A else []
+
+    def attach(self, name: str, lora: Mapping[str, Factors]) -> None:
+        """Attach an adapter that was made before.
+
+        Raises:
+            InputError: it has layers that the model has not, or of other shapes.
+        """
+        resolved = self.resolved(lora)
+        for part, network in self.parts.items():
+            own = {layer.removeprefix(f"{part}."): factors for layer, factors in resolved.items() if layer.startswith(f"{part}.")}
+            if not own:
+                continue
+            config = LoraConfig(
+                target_modules=list(own),
+                rank_pattern={layer: factors.rank for layer, factors in own.items()},
+                alpha_pattern={layer: factors.alpha for layer, factors in own.items()},
+                init_lora_weights=False,
+            )
+            inject_adapter_in_model(config, network, name)
+        layers = dict(self.layers())
+        with torch.no_grad():
+            for layer, factors in resolved.items():
+                down, up = self.own(layers[layer], name)
+                down.copy_(factors.down)
+                up.copy_(factors.up)
+                down.requires_grad_(False)
+                up.requires_grad_(False)
+
+    def resolved(self, lora: Mapping[str, Factors]) -> dict[str, Factors]:
+        """The factors by the names of this model's layers; kohya writes underscores for their dots."""
+        shapes = {}
+        for part, network in self.parts.items():
+            for name, module in network.named_modules():
+                if isinstance(module, nn.Linear | nn.Conv2d | LoraLayer) and ".lora_" not in name and not name.endswith("base_layer"):
+                    base = module.get_base_layer() if isinstance(module, LoraLayer) else module
+                    shapes[f"{part}.{name}"] = base.weight.shape
+        flat = {name.replace(".", "_"): name for name in shapes}
+        found = {}
+        for layer, factors in lora.items():
+            name = layer if layer in shapes else flat.get(self.flattened(layer), "")
+            if not name:
+                raise InputError(f"the adapter changes {layer[:90]}, which this model has not", "it was made for another base model")
+            if (len(factors.up), factors.down.shape[1]) != tuple(shapes[name][:2]):
+                raise InputError(f"the adapter does not fit {name} of this model", "it was made for another base model")
+            found[name] = factors
+        return found
+
+    def flattened(self, layer: str) -> str:
+        """A layer's name with underscores only; the inner `text_model` of a text encoder counts as not there."""
+        return layer.replace(".", "_").replace("text_encoder_text_model_", "text_encoder_")
+
+    def use(self, scales: Mapping[str, float]) -> None:
+        """Switch on exactly these adapters, each with its scale."""
+        for _, layer in self.layers():
+            layer.set_adapter([name for name in scales if name in layer.lora_A])
+            for name, scale in scales.items():
+                layer.set_scale(name, scale)
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Within, the model is the base."""
+        layers = [layer for _, layer in self.layers()]
+        for layer in layers:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
+
+    def factors(self, name: str) -> dict[str, Factors]:
+        """A copy of an adapter's factors as they are now."""
+        found = {}
+        for path, layer in self.layers():
+            if own := self.own(layer, name):
+                down, up = (parameter.detach().cpu().clone() for parameter in own)
+                found[path] = Factors(down, up, float(layer.lora_alpha[name]))
+        return found
+
+    def load(self, name: str, lora: Mapping[str, Factors]) -> None:
+        """Overwrite the factors of an attached adapter, in place."""
+        with torch.no_grad():
+            for path, layer in self.layers():
+                for parameter, value in zip(self.own(layer, name), (lora[path].down, lora[path].up), strict=True):
+                    parameter.copy_(value)
+
+
+def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """The same parameters, with gradients."""
+    found = list(parameters)
+    for parameter in found:
+        parameter.requires_grad_(True)
+    return found

@@ -1,0 +1,93 @@
+"""From a command's work to what the shell sees: results to stdout, the rest to stderr, errors to exit codes."""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from stickerforge import __version__
+from stickerforge.errors import Interrupted, StickerforgeError
+from stickerforge.runtime.messages import Messages
+
+
+@dataclass
+class Report:
+    """What a command has to say: `result` for the JSON, `lines` for people and pipes.
+
+    Args:
+        note: for people, on stderr.
+        error: what went wrong although there is a result (exit codes 4 and 5).
+    """
+
+    result: dict[str, Any]
+    lines: list[str]
+    note: str = ""
+    error: StickerforgeError | None = None
+
+
+def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages], Report]) -> None:
+    """Run a command's work; results to stdout, the rest to stderr, errors to an exit code."""
+    started, messages = time.monotonic(), Messages(quiet=quiet)
+    try:
+        report = work(messages)
+        if as_json:
+            head = failure(report.error) if report.error else {"ok": True}
+            seconds = round(time.monotonic() - started, 3)
+            said = {"command": command, "version": __version__, "result": report.result, "warnings": messages.warnings}
+            show_json(head | said | {"seconds": seconds})
+        else:
+            for line in report.lines:
+                typer.echo(line)
+            if report.note:
+                messages.say(report.note)
+        sys.stdout.flush()
+    except Interrupted as error:
+        raise typer.Exit(show_error(StickerforgeError(error.message, "what is finished stays"), as_json, error.code)) from None
+    except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    if report.error:
+        if not as_json:
+            complain(report.error)
+        raise typer.Exit(report.error.code)
+
+
+def show_json(value: dict[str, Any]) -> None:
+    """One object on stdout, in ASCII, which every terminal and pipe can take."""
+    typer.echo(json.dumps(value))
+
+
+def failure(error: StickerforgeError, code: int | None = None) -> dict[str, Any]:
+    """The JSON of an error."""
+    return {"ok": False, "error": {"code": code or error.code, "message": error.message, "hint": error.hint}}
+
+
+def complain(error: StickerforgeError) -> None:
+    """One line on stderr: what, where, what to do."""
+    line = " ".join(str(error).split())
+    sys.stderr.write("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}") + "\n")
+
+
+def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
+    """Show an error as the call wants it; returns its exit code."""
+    if as_json:
+        show_json(failure(error, code))
+    else:
+        complain(error)
+    return code or error.code
+
+
+def our_bug() -> StickerforgeError:
+    """The traceback, saved to a file, and what to do with it."""
+    text = f"stickerforge {__version__}, Python {sys.version}\n{traceback.format_exc()}"
+    with tempfile.NamedTemporaryFile("w", prefix="stickerforge-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    reason = traceback.format_exc().strip().splitlines()[-1][:200]
+    return StickerforgeError(f"this is a bug of stickerforge: {reason}", f"please report it with {file.name}")

@@ -1,0 +1,1 @@
+"""Teaching a model: draws, steps, checkpoints, records."""

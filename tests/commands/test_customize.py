@@ -1,0 +1,394 @@
+"""Teaching, using, merging: whole commands on sticker-mini and on a tiny Stable Diffusion."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from stickerforge.adapters import store
+from stickerforge.models.catalog import located
+from stickerforge.models.loading import load
+from stickerforge.runtime import files
+from stickerforge.stickers.encoding import recipe_of
+from tests.conftest import one_line
+
+SHORT = ("--steps", 3, "--batch", 2, "--rank", 2, "--set", "preview.count=0", "--quiet")
+FAST = ("--steps", 2, "--quiet")
+
+
+def sticker(colour, size=(160, 160)):
+    """A drawing with a clear ground."""
+    picture = Image.new("RGBA", size)
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((20, 30, size[0] - 20, size[1] - 10), fill=colour)
+    pen.rectangle((60, 10, 90, 50), fill=(250, 240, 120, 255))
+    return picture
+
+
+@pytest.fixture
+def art(tmp_path):
+    """Three drawings of one thing."""
+    folder = tmp_path / "art"
+    folder.mkdir()
+    for name, colour in (("one", "#c03a2b"), ("two", "#a02a3b"), ("three", "#d0503b")):
+        sticker(colour).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two photographs, one of them lying."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    y, x = np.mgrid[:90, :120]
+    planes = np.stack([x * 2, y * 2, (x + y) % 255], -1).astype(np.uint8)
+    Image.fromarray(planes).save(folder / "a.jpg")
+    Image.fromarray(planes[:, 15:105]).save(folder / "b.jpg")
+    return folder
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_a_subject_from_pictures_to_stickers(cli, art):
+    ended = cli("customize", art, "--subject", "blob", "--class", "apple", "--json", "--steps", 3, "--batch", 2, "--rank", 2)
+    assert ended.code == 0, ended.out
+    result = ended.json["result"]
+    assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == ("blob", "<blob>", "sticker-mini@1", 3)
+    assert Path(result["path"]).exists() and sha256(result["path"]) == result["sha256"]
+    assert Image.open(result["preview"]).mode == "RGB"
+    assert Image.open(Path(result["run"]) / "loss.png").width > 300
+    metrics = [json.loads(line) for line in (Path(result["run"]) / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in metrics] == [0, 1, 2]
+    assert abs(metrics[0]["loss"] - 0.693147) < 0.05, "untrained, the loss is about the logarithm of two"
+    captions = [json.loads(line) for line in (Path(result["run"]) / "captions.jsonl").read_text().splitlines()]
+    assert len(captions) == 3
+    for row in captions:
+        assert row["caption"].startswith("a <blob>, in ") and row["base_caption"] == row["caption"].replace("<blob>", "apple")
+    assert not list(Path(result["run"]).glob("checkpoint*"))
+
+    made = cli("generate", "a <blob> astronaut", "--seed", 3, "--json", *FAST)
+    recipe = recipe_of(Path(made.outputs[0]["path"]))
+    assert recipe["adapters"] == [{"adapter": "blob", "scale": 1.0, "sha256": result["sha256"][:16]}]
+    named = cli("generate", "an apple astronaut", "--subject", "blob", "--seed", 3, "--json", *FAST)
+    assert "an <blob> astronaut" in recipe_of(Path(named.outputs[0]["path"]))["text"]
+    again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
+    assert sha256(again.outputs[0]["path"]) == sha256(made.outputs[0]["path"])
+    assert cli("adapters", "list").out.split()[:4] == ["blob", "subject", "sticker-mini@1", "<blob>"]
+    assert "<blob> (apple)" in cli("adapters", "show", "blob").out
+
+
+def test_adapters_do_not_leak_into_other_prompts(cli, art):
+    """A prompt without the new word is the base model's picture, byte for byte, in whatever company."""
+    cli("generate", "cat", "--seed", 6, "--out", "before", *FAST)
+    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.01)
+    mixed = cli("generate", "a <blob>", "cat", "--seed", 5, "--out", "mixed", "--json", *FAST)
+    alone = cli("generate", "a <blob>", "--seed", 5, "--out", "alone", "--json", *FAST)
+    assert sha256(mixed.outputs[0]["path"]) == sha256(alone.outputs[0]["path"])
+    before = next(Path("before").glob("cat-6-*.png"))
+    assert np.array_equal(np.asarray(Image.open(before)), np.asarray(Image.open(mixed.outputs[1]["path"])))
+
+
+def test_a_style_needs_no_token(cli, art):
+    (art / "one.txt").write_text("an apple")
+    shutil.copy(art / "two.png", art / "red-tomato.png")
+    ended = cli("customize", art, "--style", "crayon", "--json", *SHORT)
+    assert ended.json["result"]["phrase"] == "in crayon style" and ended.json["result"]["placeholder"] is None
+    captions = [json.loads(line)["caption"] for line in (Path(ended.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
+    assert "an apple, in crayon style" in captions and "red tomato, in crayon style" in captions
+    made = cli("generate", "cat", "--style", "crayon", "--seed", 1, "--json", *FAST)
+    recipe = recipe_of(Path(made.outputs[0]["path"]))
+    assert recipe["text"] == "cat, in crayon style" and recipe["adapters"][0]["adapter"] == "crayon"
+    Path("p.jsonl").write_text('{"prompt": "dog", "style": "crayon"}\n{"prompt": "dog", "style": "flat"}\n')
+    rows = cli("generate", "--prompts", "p.jsonl", "--seed", 1, "--json", *FAST).outputs
+    assert [len(recipe_of(Path(row["path"]))["adapters"]) for row in rows] == [1, 0]
+
+
+def test_a_merge_is_both_together(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.01)
+    cli("customize", art, "--style", "crayon", *SHORT, "--lr", 0.01)
+    started = time.monotonic()
+    merged = cli("merge", "blob", "crayon:0.5", "--name", "both", "--json")
+    assert merged.code == 0 and time.monotonic() - started < 5
+    assert merged.json["result"]["placeholders"] == ["<blob>"] and merged.json["result"]["phrase"] == "in crayon style"
+    family = load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    contents = {name: store.taught(store.found(name)) for name in ("blob", "crayon", "both")}
+    for name, content in contents.items():
+        family.adapters.attach(name, content.lora)
+    family.add_token("<blob>", contents["both"].tokens["<blob>"])
+    noisy, text = (
+        torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(1)),
+        family.encode_prompt(["a <blob>"]),
+    )
+    predictions = []
+    for scales in ({"blob": 1.0, "crayon": 0.5}, {"both": 1.0}, {}):
+        family.adapters.use(scales)
+        with torch.no_grad():
+            predictions.append(family.predict(noisy, torch.tensor(500), text))
+    torch.testing.assert_close(predictions[0], predictions[1], rtol=0, atol=1e-5)
+    assert (predictions[0] - predictions[2]).abs().max() > 1e-3
+    made = cli("generate", "a <blob>", "--style", "both", "--seed", 1, "--json", *FAST)
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
+
+
+def test_parents_that_share_a_token(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    cli("customize", art, "--subject", "blob", "--name", "blob-2", *SHORT)
+    refused = cli("merge", "blob", "blob-2", "--name", "both")
+    assert refused.code == 2 and "both hold <blob>" in one_line(refused)
+    renamed = cli("merge", "blob", "blob-2", "--rename", "blob-2:blob=other", "--name", "both", "--json")
+    assert renamed.json["result"]["placeholders"] == ["<blob>", "<other>"]
+    assert cli("generate", "a <blob> and an <other>", "--adapter", "both", "--seed", 1, *FAST).code == 0
+    clash = cli("generate", "a <blob>", "--adapter", "blob", "--adapter", "blob-2", "--seed", 1, "--steps", 2)
+    assert clash.code == 2 and "both hold <blob>" in one_line(clash)
+
+
+def test_large_models_too(cli, photos, tiny_sd, tiny_sdxl):
+    for name, model in (("sd", tiny_sd), ("xl", tiny_sdxl)):
+        ended = cli("customize", photos, "--subject", "rex", "--class", "dog", "--name", name, "--model", model, "--json", *SHORT)
+        assert ended.code == 0, ended.out
+        captions = [json.loads(line) for line in (Path(ended.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
+        assert captions[0]["caption"] == "a photo of a <rex>" and captions[0]["base_caption"] == "a photo of a dog"
+        assert store.found(name).made["beta"] == 1000.0
+        made = cli("generate", "a <rex>", "--adapter", name, "--matting", "none", "--seed", 1, "--json", *FAST)
+        assert made.code == 0 and recipe_of(Path(made.outputs[0]["path"]))["model"].startswith("tiny-sd")
+    other = cli("generate", "a <rex>", "--adapter", "sd", "--model", tiny_sdxl, "--matting", "none", "--seed", 1)
+    assert other.code == 2 and "was made for" in one_line(other)
+    mixed = cli("generate", "a <rex>", "--adapter", "sd", "--adapter", "xl", "--seed", 1)
+    assert mixed.code == 2
+
+
+def test_a_lora_file_can_be_used_directly(cli, art):
+    made = cli("customize", art, "--subject", "blob", "--json", *SHORT)
+    shutil.copy(made.json["result"]["path"], "mine.safetensors")
+    whole = cli("generate", "a <blob>", "--adapter", "mine.safetensors:0.5", "--seed", 1, "--json", *FAST)
+    assert recipe_of(Path(whole.outputs[0]["path"]))["adapters"][0]["scale"] == 0.5
+    Path("bad.safetensors").write_bytes(b"hello world, hello")
+    bad = cli("generate", "cat", "--adapter", "bad.safetensors", "--seed", 1)
+    assert bad.code == 2 and "no safetensors file" in one_line(bad)
+
+
+def test_an_unreadable_picture_costs_exit_4_and_nothing_else(cli, art):
+    (art / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
+    (art / "notes.md").write_text("hello")
+    ended = cli("customize", art, "--subject", "blob", "--json", *SHORT)
+    assert ended.code == 4 and ended.json["result"]["pictures"] == 3
+    assert "broken.jpg" in ended.json["error"]["message"] and any("notes.md" in warning for warning in ended.json["warnings"])
+    assert store.exists("blob")
+
+
+def test_what_cannot_be_taught(cli, art, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.doc").write_text("hello")
+    cases = [
+        ((), "either --subject NAME or --style NAME"),
+        ((art, "--subject", "a", "--style", "b"), "either --subject NAME or --style NAME"),
+        (("--subject", "dog"), "no pictures given"),
+        ((art, "--subject", "../dog"), "no name"),
+        ((art, "--subject", "dog", "--name", "My Dog"), "my-dog"),
+        ((art, "--style", "sticker"), "name of a preset"),
+        ((art, "--style", "crayon", "--class", "dog"), "--class"),
+        ((tmp_path / "nowhere", "--subject", "dog"), "no folder"),
+        ((tmp_path / "texts", "--subject", "dog"), "no picture in it"),
+        ((art, "--subject", "dog", "--lr", 7), "out of range"),
+        ((art, "--subject", "dog", "--objective", "magic"), "dco, plain"),
+        ((art, "--subject", "dog", "--resolution", 100), "multiple of 32"),
+        ((art, "--subject", "dog", "--model", "sticker-mimi"), "sticker-mini"),
+        ((art, "--subject", "dog", "--set", "training.stepz=3"), "training.steps"),
+    ]
+    for arguments, said in cases:
+        ended = cli("customize", *arguments)
+        assert ended.code == 2 and said in one_line(ended), (arguments, ended.err)
+    assert not (files.home() / "adapters").exists()
+
+
+def test_a_class_of_several_words(cli, art):
+    ended = cli("customize", art, "--subject", "french bulldog", "--json", *SHORT)
+    assert (ended.json["result"]["adapter"], ended.json["result"]["placeholder"]) == ("french-bulldog", "<french-bulldog>")
+    assert store.found("french-bulldog").tokens == {"<french-bulldog>": "french bulldog"}
+    made = cli("generate", "a French Bulldog on a boat", "--subject", "french-bulldog", "--seed", 1, "--json", *FAST)
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <french-bulldog> on a boat"
+
+
+def test_names_in_use_are_not_overwritten(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    before = sha256(store.found("blob").path)
+    refused = cli("customize", art, "--subject", "blob", "--seed", 2, *SHORT)
+    assert refused.code == 2 and "--force" in one_line(refused)
+    assert sha256(store.found("blob").path) == before
+    assert cli("customize", art, "--subject", "blob", "--seed", 2, "--force", *SHORT).code == 0
+    assert sha256(store.found("blob").path) != before
+    assert len(list(store.folder("blob").glob("*.safetensors"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "said"),
+    [
+        ("a <dgo>", (), "did you mean <dog>?"),
+        ("a <zzz>", (), "customize"),
+        ("a pizza", ("--subject", "dog"), "mentions neither"),
+        ("a dog", ("--subject", "cat"), "no adapter 'cat'"),
+        ("cat", ("--style", "crayn"), "did you mean 'crayon'"),
+        ("cat", ("--style", "dog"), "no style"),
+        ("a dog", ("--subject", "crayon"), "no subject"),
+        ("cat", ("--adapter", "dog:heavy"), "no weight"),
+        ("cat", ("--adapter", "nowhere/x.safetensors"), "no adapter file"),
+    ],
+)
+def test_placeholders_and_names_that_nobody_owns(cli, art, prompt, options, said):
+    base = store.Base("sticker-mini", 1, "0" * 16)
+    from stickerforge.adapters.lora import Taught
+
+    rows = {"clip_l": torch.ones(192)}
+    store.saved("dog", Taught({}, {"<dog>": rows}), kind="subject", base=base, tokens={"<dog>": "dog"}, phrase="", made={})
+    store.saved("crayon", Taught({}, {"<none>": rows}), kind="style", base=base, tokens={}, phrase="in crayon style", made={})
+    ended = cli("generate", prompt, *options, "--seed", 1)
+    assert ended.code == 2 and said in one_line(ended)
+
+
+def test_an_adapter_of_another_version_says_how_to_make_it_again(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    path = store.folder("blob") / "adapter.json"
+    said = json.loads(path.read_text())
+    said["base"] |= {"version": 7, "fingerprint": "f" * 16}
+    path.write_text(json.dumps(said))
+    ended = cli("generate", "a <blob>", "--model", "sticker-mini", "--seed", 1)
+    assert ended.code == 2 and "sticker-mini@7" in one_line(ended) and "customize --config" in one_line(ended)
+
+
+def test_a_damaged_adapter_is_refused_and_can_be_removed(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    path = store.found("blob").path
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    ended = cli("generate", "a <blob>", "--seed", 1)
+    assert ended.code == 2 and "damaged" in one_line(ended)
+    assert "removes" in cli("adapters", "remove", "blob", "--dry-run", "--json").out and path.exists()
+    assert cli("adapters", "remove", "blob").code == 0 and not store.folder("blob").exists()
+    assert cli("adapters", "remove", "blob").code == 2
+    assert cli("adapters", "remove", "../../etc").code == 2
+
+
+def test_a_dry_run_writes_nothing(cli, art, tmp_path):
+    ended = cli("customize", art, "--subject", "blob", "--dry-run", "--json")
+    assert ended.code == 0 and len(ended.json["result"]["reads"]) == 3 and ended.json["result"]["about_seconds"] > 1
+    assert not files.home().exists()
+
+
+class Run:
+    """customize in a process of its own."""
+
+    def __init__(self, art, home, *more):
+        arguments = ["customize", art, "--subject", "blob", "--batch", 2, "--rank", 2, "--set", "preview.count=0", *more]
+        environment = os.environ | {"STICKERFORGE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "stickerforge", *map(str, arguments)]
+        self.home, self.process = (
+            Path(home),
+            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True),
+        )
+
+    def wait(self):
+        out, err = self.process.communicate(timeout=240)
+        return self.process.returncode, err
+
+    def stop_after(self, step, number):
+        metrics = self.home / "runs" / "blob" / "checkpoint.json"
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            if metrics.exists() and json.loads(metrics.read_text())["step"] >= step:
+                break
+            assert self.process.poll() is None, self.process.stderr.read()
+            time.sleep(0.01)
+        self.process.send_signal(number)
+        return self.wait()
+
+    def adapter(self):
+        (path,) = (self.home / "adapters" / "blob").glob("*.safetensors")
+        return sha256(path)
+
+
+@pytest.fixture
+def often():
+    return ("--steps", 40, "--set", "training.save_every=2")
+
+
+def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(art, tmp_path, often):
+    whole = Run(art, tmp_path / "whole", *often)
+    assert whole.wait()[0] == 0
+    for name, number, code in (("int", signal.SIGINT, 130), ("term", signal.SIGTERM, 143), ("kill", signal.SIGKILL, -signal.SIGKILL)):
+        first = Run(art, tmp_path / name, *often)
+        ended, err = first.stop_after(4, number)
+        assert ended == code, err
+        if name != "kill":
+            assert "of 40 steps" in err and len(err.strip().splitlines()[-1]) < 200
+        assert not (tmp_path / name / "adapters").exists()
+        refused = Run(art, tmp_path / name, *often).wait()
+        assert refused[0] == 2 and "--resume" in refused[1]
+        again = Run(art, tmp_path / name, *often, "--resume")
+        assert again.wait()[0] == 0
+        assert again.adapter() == whole.adapter(), name
+        steps = [json.loads(line)["step"] for line in (tmp_path / name / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()]
+        assert steps == list(range(40))
+
+
+def test_a_run_of_other_settings_or_pictures_is_not_resumed(cli, art, tmp_path, monkeypatch, often):
+    Run(art, tmp_path / "home", *often).stop_after(2, signal.SIGINT)
+    options = ("--batch", 2, "--rank", 2, "--set", "preview.count=0", "--resume", "--quiet")
+    other = cli("customize", art, "--subject", "blob", *often, *options, "--lr", 0.5)
+    assert other.code == 2 and "other settings" in one_line(other)
+    sticker("#00ff00").save(art / "four.png")
+    more = cli("customize", art, "--subject", "blob", *often, *options)
+    assert more.code == 2 and "other pictures" in one_line(more)
+    (art / "four.png").unlink()
+    (checkpoint,) = (tmp_path / "home" / "runs" / "blob").glob("checkpoint-*.safetensors")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    damaged = cli("customize", art, "--subject", "blob", *often, *options)
+    assert damaged.code == 2 and "damaged" in one_line(damaged)
+
+
+def test_two_runs_on_one_name(cli, art, tmp_path):
+    first = Run(art, tmp_path / "home", "--steps", 400, "--set", "training.save_every=2")
+    until = time.monotonic() + 120
+    while not (tmp_path / "home" / "runs" / "blob" / "lock").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    second = cli("customize", art, "--subject", "blob", *SHORT, "--force")
+    first.process.kill()
+    first.wait()
+    assert second.code == 2 and "another customize" in one_line(second)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(cli, art, tmp_path, monkeypatch):
+    from stickerforge.errors import EnvironmentFault
+    from stickerforge.training import checkpoint
+
+    real, count = checkpoint.write_whole, 0
+
+    def full(path, content):
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
+        real(path, content)
+
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    options = ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0", "--set", "training.save_every=2", "--quiet")
+    ended = cli("customize", art, "--subject", "blob", *options)
+    assert ended.code == 3 and "disk is full" in one_line(ended)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
+    assert checkpoint.read_mark(tmp_path / "home" / "runs" / "blob").step == 2
+    assert cli("customize", art, "--subject", "blob", *options, "--resume").code == 0

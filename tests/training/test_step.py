@@ -1,0 +1,202 @@
+"""One step of ours against the same step written out in float64 with plain diffusers networks."""
+
+import math
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from stickerforge.data.captions import Caption
+from stickerforge.models.catalog import located
+from stickerforge.models.loading import load
+from stickerforge.training.customizing import Course, enrolled, optimizer_for
+from stickerforge.training.examples import Example, chosen_indices, drawn
+from stickerforge.training.step import project_rows, step_errors
+
+CPU = torch.device("cpu")
+COURSE = Course(
+    steps=3, batch=3, rank=2, rate=1e-3, token_rate=1e-2, beta=700.0, objective="dco", offset_noise=0.1, seed=5, weight_decay=1e-2,
+    clip=1.0, save_every=10,
+)  # fmt: skip
+
+
+def examples(family, count=4):
+    random = torch.Generator().manual_seed(11)
+    shape = family.latent_shape(family.pixels)
+    found = []
+    for i in range(count):
+        mean, deviation = torch.randn(shape, generator=random), torch.rand(shape, generator=random) / 9
+        found.append(Example(f"{i}", Caption(f"a <dog> {i}", f"a dog {i}"), mean, deviation, (40 + i, 50, i, 3, 32, 32)))
+    return found
+
+
+def student_of(folder, course=COURSE):
+    family = load(located(str(folder)), CPU, torch.float32)
+    student = enrolled(family, course, {"<dog>": "dog"})
+    with torch.no_grad():  # up factors of zero would hide half of the gradients
+        for index, parameter in enumerate(student.factors):
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(index)) / 20)
+    return student
+
+
+class Table(torch.nn.Module):
+    """A table of embeddings with one more row."""
+
+    def __init__(self, table, row):
+        super().__init__()
+        self.table, self.row = torch.nn.Parameter(table, requires_grad=False), torch.nn.Parameter(row)
+
+    def forward(self, ids):
+        return F.embedding(ids, torch.cat([self.table, self.row[None]]))
+
+
+class Wide(torch.nn.Module):
+    """The model in float64, its adapter written out as W + up @ down, its token as one more row of the table."""
+
+    def __init__(self, student, folder):
+        super().__init__()
+        family = student.family
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet").double().requires_grad_(False)
+        self.lora = {layer: [f.down.double(), f.up.double()] for layer, f in family.adapters.factors(student.name).items()}
+        for pair in self.lora.values():
+            for tensor in pair:
+                tensor.requires_grad_(True)
+        self.towers = []
+        for tower in family.towers:
+            fresh = type(tower.encoder)(tower.encoder.config).double().requires_grad_(False)
+            core = getattr(fresh, "text_model", fresh)
+            stored = load_file(folder / f"text_encoder{'_2' if tower.name == 'clip_g' else ''}" / "model.safetensors")
+            prefix = "" if core is not fresh else "text_model."
+            fresh.load_state_dict({key.removeprefix(prefix): value.double() for key, value in stored.items()})
+            row = student.rows["<dog>"][tower.name].detach().double().clone()
+            core.embeddings.token_embedding = Table(core.embeddings.token_embedding.weight.detach().clone(), row)
+            self.towers.append((tower, fresh, core))
+
+    def rows(self):
+        return [core.embeddings.token_embedding.row for _, _, core in self.towers]
+
+    def text(self, captions):
+        hidden, pooled = [], None
+        for tower, fresh, core in self.towers:
+            ids = tower.ids(captions)
+            output = core(input_ids=ids, output_hidden_states=True)
+            if len(self.towers) == 1:
+                return output.last_hidden_state, None
+            hidden.append(output.hidden_states[-2])
+            ends = (ids == tower.tokenizer.eos_token_id).int().argmax(-1)
+            pooled = output.last_hidden_state[range(len(ids)), ends] @ fresh.text_projection.weight.T if tower.name == "clip_g" else None
+        return torch.cat(hidden, -1), pooled
+
+    def predict(self, noisy, timesteps, captions, frames, adapted):
+        plain = {}
+        for layer, (down, up) in self.lora.items() if adapted else ():
+            module = self.unet.get_submodule(layer.removeprefix("unet."))
+            plain[module] = module.forward
+            module.forward = lambda x, m=module, a=down, b=up: F.linear(x, m.weight + b @ a, m.bias)
+        hidden, pooled = self.text(captions)
+        added = None if pooled is None else {"text_embeds": pooled, "time_ids": frames}
+        prediction = self.unet(noisy, timesteps, hidden, added_cond_kwargs=added).sample
+        for module, forward in plain.items():
+            module.forward = forward
+        return prediction
+
+
+@pytest.mark.parametrize("folder", ["tiny_sd", "tiny_sdxl"])
+def test_a_step_is_the_equation(folder, request):
+    folder = request.getfixturevalue(folder)
+    student = student_of(folder)
+    family = student.family
+    wide = Wide(student, folder)
+    draw = drawn(examples(family), family, seed=5, step=1, batch=3, offset_noise=0.1)
+    found = step_errors(student, draw, "dco", COURSE.beta)
+    found.loss.backward()
+
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    signal = torch.cumprod(1 - betas, 0)[draw.timesteps][:, None, None, None]
+    latents, noise = draw.latents.double(), draw.noise.double()
+    noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+    frames = torch.tensor([example.frame for example in draw.examples])
+    errors = []
+    for captions, adapted in (([e.caption.text for e in draw.examples], True), ([e.caption.base for e in draw.examples], False)):
+        prediction = wide.predict(noisy, draw.timesteps, captions, frames, adapted)
+        errors.append(((prediction - noise) ** 2).mean((1, 2, 3)))
+    loss = -torch.log(torch.sigmoid(-COURSE.beta * (errors[0] - errors[1].detach()))).mean()
+    loss.backward()
+
+    torch.testing.assert_close(found.error.double(), errors[0].detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found.base_error.double(), errors[1].detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found.loss.double(), loss, rtol=1e-3, atol=1e-4)
+    ours = [parameter.grad for parameter in student.factors] + [row.grad for row in student.all_rows()]
+    theirs = [tensor.grad for pair in wide.lora.values() for tensor in pair] + [row.grad for row in wide.rows()]
+    assert len(ours) == len(theirs)
+    for first, second in zip(ours, theirs, strict=True):
+        assert second.abs().max() > 0
+        difference = (first.double() - second).norm() / second.norm()
+        assert difference < 2e-3, difference
+
+
+def test_rows_keep_their_length_and_move_while_the_table_stays(tiny_sdxl):
+    student = student_of(tiny_sdxl)
+    family = student.family
+    tables = [tower.embedding.base.weight.clone() for tower in family.towers]
+    rows = [row.detach().clone() for row in student.all_rows()]
+    optimizer = optimizer_for(student, COURSE)
+    for step in range(3):
+        draw = drawn(examples(family), family, seed=5, step=step, batch=3, offset_noise=0.0)
+        optimizer.zero_grad()
+        step_errors(student, draw, "dco", COURSE.beta).loss.backward()
+        optimizer.step()
+        project_rows(student)
+    for row, before, norm in zip(student.all_rows(), rows, student.norms, strict=True):
+        assert not torch.allclose(row, before, atol=1e-3)
+        assert abs(float(row.norm()) - norm) < 1e-4 * norm
+    assert all(torch.equal(tower.embedding.base.weight, table) for tower, table in zip(family.towers, tables, strict=True))
+
+
+def test_untrained_the_loss_is_the_logarithm_of_two(tiny_sd):
+    family = load(located(str(tiny_sd)), CPU, torch.float32)
+    student = enrolled(family, COURSE, {})
+    plain = [Example(e.name, Caption(e.caption.base, e.caption.base), e.mean, e.deviation, e.frame) for e in examples(family)]
+    draw = drawn(plain, family, seed=5, step=0, batch=3, offset_noise=0.0)
+    found = step_errors(student, draw, "dco", 1000.0)
+    assert torch.equal(found.error, found.base_error)
+    assert abs(float(found.loss.detach()) - math.log(2)) < 1e-6
+
+
+def test_draws_depend_on_the_step_alone_and_leave_no_picture_out(tiny_sd):
+    family = load(located(str(tiny_sd)), CPU, torch.float32)
+    known = examples(family, 5)
+    first, again = (drawn(known, family, seed=5, step=7, batch=3, offset_noise=0.1) for _ in range(2))
+    other = drawn(known, family, seed=5, step=8, batch=3, offset_noise=0.1)
+    assert (
+        torch.equal(first.noise, again.noise)
+        and torch.equal(first.latents, again.latents)
+        and torch.equal(first.timesteps, again.timesteps)
+    )
+    assert not torch.equal(first.noise, other.noise)
+    seen = [index for step in range(40) for index in chosen_indices(known, 5, step, 1)]
+    assert all(sorted(seen[i : i + 5]) == [0, 1, 2, 3, 4] for i in range(0, 40, 5))
+    timesteps = torch.cat([drawn(known, family, seed=5, step=step, batch=4, offset_noise=0).timesteps for step in range(100)])
+    assert abs(timesteps.double().mean() - 499.5) < 15 and timesteps.min() >= 0 and timesteps.max() < 1000
+
+
+def test_a_batch_holds_one_size(tiny_sd):
+    family = load(located(str(tiny_sd)), CPU, torch.float32)
+    known = examples(family, 4)
+    wide = [Example("w", e.caption, e.mean[:, :8], e.deviation[:, :8], e.frame) for e in known[:2]]
+    for step in range(20):
+        draw = drawn([*known, *wide], family, seed=1, step=step, batch=3, offset_noise=0)
+        assert len({example.mean.shape for example in draw.examples}) == 1
+
+
+def test_latents_are_those_of_the_autoencoder(tiny_sd):
+    family = load(located(str(tiny_sd)), CPU, torch.float32)
+    pixels = torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    mean, deviation = family.encode(pixels)
+    vae = AutoencoderKL.from_pretrained(tiny_sd / "vae")
+    with torch.no_grad():
+        posterior = vae.encode(pixels * 2 - 1).latent_dist
+    torch.testing.assert_close(mean, posterior.mean * vae.config.scaling_factor, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(deviation, posterior.std * vae.config.scaling_factor, rtol=1e-5, atol=1e-6)
