@@ -91,7 +91,7 @@ def generate(
         from stickerforge.config.schema import GenerateConfig
 
         prepare_libraries(offline)
-        remembered, made_with = settings_from(Path(from_)) if from_ else ({}, "")
+        remembered, repeated = settings_from(Path(from_)) if from_ else ({}, {})
         if from_ and "model" not in remembered and not model:
             raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
         resolved = settings(GenerateConfig, "generate", remembered, config, assignments, flags)
@@ -99,7 +99,7 @@ def generate(
             from stickerforge.commands.dry_run import rehearsal
 
             return Report(*rehearsal(command.plan(resolved, messages, offline=True)))
-        made = command.run(resolved, messages, offline=offline, made_with=made_with)
+        made = command.run(resolved, messages, offline=offline, repeated=repeated)
         result = {"outputs": made.outputs, "failed": made.failed, "seed": made.seed, "config": str(made.config)}
         result["sheet"] = str(made.sheet) if made.sheet else None
         skipped = sum(output["skipped"] for output in made.outputs)

@@ -21,6 +21,7 @@ from art import Subject, load
 from scenes import SCALE, Scenes
 from settings import MODEL, PIXELS, RUNS, STYLES
 from stickerforge.models.catalog import read_card
+from stickerforge.models.family import Family
 from stickerforge.models.loading import load as load_model
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.denoising import denoise
@@ -45,9 +46,9 @@ def render_vectors(subjects: list[Subject], sprites: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def drawn(prompts: list[str], steps: int, guidance: float, batch: int = 20) -> list[np.ndarray]:
+def drawn(prompts: list[str], steps: int, guidance: float, batch: int = 20, family: Family | None = None) -> list[np.ndarray]:
     """One picture per prompt, seed = its index, premultiplied float (H, W, 4)."""
-    family = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
+    family = family or load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
     pictures: list[np.ndarray] = []
     empty = family.encode_prompt([""])
     for start in range(0, len(prompts), batch):

@@ -21,6 +21,8 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from autoencoder import build as build_autoencoder
+from decoder import CHECKPOINT as DECODER
+from decoder import trained_parts
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
 from settings import MODEL, PIXELS
 from training import load, save
@@ -44,6 +46,8 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     step = load(CHECKPOINT, {"mean": model})
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
+    if DECODER.exists():
+        load(DECODER, {"mean": trained_parts(autoencoder)})
     pipeline = StableDiffusionPipeline(
         vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),
         scheduler=build_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,

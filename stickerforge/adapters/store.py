@@ -5,6 +5,7 @@ adapter with another is one rename.
 """
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ from stickerforge.adapters.files import encoded, read, write
 from stickerforge.adapters.lora import Taught
 from stickerforge.config.load import nearest
 from stickerforge.errors import InputError
-from stickerforge.runtime.files import disk_fault, home, write_whole
+from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
@@ -104,11 +105,15 @@ def found(name: str) -> Adapter:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said.pop("format") != FORMAT:
             raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-        return Adapter(**said | {"base": Base(**said["base"])})
+        adapter = Adapter(**said | {"base": Base(**said["base"])})
+        sound = isinstance(adapter.tokens, dict) and isinstance(adapter.made, dict) and isinstance(adapter.parents, list)
+        if not sound or Path(adapter.file).name != adapter.file or not isinstance(adapter.phrase, str):
+            raise ValueError(path)
+        return adapter
     except (FileNotFoundError, NotADirectoryError):
         known = names()
         raise InputError(f"there is no adapter {name!r}", nearest(name, known) if known else "make one with customize") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is broken ({type(error).__name__})", f"`stickerforge adapters remove {name}`, then make it again"
         ) from None
@@ -120,8 +125,6 @@ def taught(adapter: Adapter) -> Taught:
     Raises:
         InputError: they are missing, or not those that were written.
     """
-    import hashlib
-
     try:
         intact = hashlib.sha256(adapter.path.read_bytes()).hexdigest() == adapter.sha256
     except OSError as error:
@@ -147,23 +150,27 @@ def saved(
     Raises:
         EnvironmentFault: the disk is full or read-only; what was there before still is.
     """
-    import hashlib
-
     place = folder(name)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_fault(error, place) from error
     digest = hashlib.sha256(encoded(content)).hexdigest()
     adapter = Adapter(name, kind, base, f"adapter-{digest[:12]}.safetensors", digest, tokens, phrase, made, parents or [])
-    write(adapter.path, content)
-    card = {"format": FORMAT} | {key: value for key, value in asdict(adapter).items()}
-    write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
-    for other in place.glob("adapter-*.safetensors"):
-        if other.name != adapter.file:
-            with contextlib.suppress(OSError):
-                other.unlink()
+    with locked(lock(name), wait=True):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_fault(error, place) from error
+        write(adapter.path, content)
+        card = {"format": FORMAT} | asdict(adapter)
+        write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
+        for other in place.glob("adapter-*.safetensors"):
+            if other.name != adapter.file:
+                with contextlib.suppress(OSError):
+                    other.unlink()
     return adapter
+
+
+def lock(name: str) -> Path:
+    """The file that two processes changing one adapter take turns with."""
+    return home() / "adapters" / f".{name}.lock"
 
 
 def removed(name: str) -> list[Path]:
@@ -175,8 +182,9 @@ def removed(name: str) -> list[Path]:
     place = folder(name)
     if not place.is_dir():
         found(name)
-    files = sorted(path for path in place.rglob("*") if path.is_file())
-    with contextlib.suppress(FileNotFoundError):
-        (place / CARD).unlink()
-    shutil.rmtree(place)
+    with locked(lock(name), wait=True):
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        with contextlib.suppress(FileNotFoundError):
+            (place / CARD).unlink()
+        shutil.rmtree(place, ignore_errors=True)
     return files

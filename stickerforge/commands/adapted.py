@@ -1,5 +1,6 @@
 """Which adapters each prompt uses: those named by flag, and the owners of its placeholders."""
 
+import contextlib
 import difflib
 import hashlib
 import re
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from stickerforge.adapters.lora import Taught
     from stickerforge.models.family import Family
 
-PLACEHOLDER = re.compile(r"<[a-z0-9][a-z0-9-]*>")
+PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,26 @@ class InUse:
     phrase: str
 
     def described(self) -> dict[str, object]:
-        """What a recipe keeps of it."""
-        return {"adapter": self.source, "scale": self.scale, "sha256": self.sha256[:16]}
+        """What a recipe keeps of it; of a file its name, since folders tell of their owner."""
+        source = Path(self.source).name if self.base is None else self.source
+        return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
 
     def content(self) -> "Taught":
-        """Its tensors, verified."""
-        return files.read(Path(self.source)) if self.base is None else store.taught(store.found(self.source))
+        """Its tensors.
+
+        Raises:
+            InputError: they are no longer those that were found at first.
+        """
+        path = Path(self.source) if self.base is None else store.found(self.source).path
+        try:
+            intact = hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}", "make or fetch the adapter again") from None
+        if not intact:
+            raise InputError(
+                f"{path} is damaged, or changed just now: its sha256 is not the recorded one", "make or fetch the adapter again"
+            )
+        return files.read(path)
 
 
 @dataclass(frozen=True)
@@ -73,10 +88,11 @@ def in_use(source: str, scale: float = 1.0) -> InUse:
     Raises:
         InputError: there is neither, or it cannot be read.
     """
-    if "/" in source or source.endswith(".safetensors") or (not store.NAME.fullmatch(source) and Path(source).exists()):
-        content = files.read(Path(source).expanduser())
-        digest = hashlib.sha256(Path(source).expanduser().read_bytes()).hexdigest()
-        return InUse(str(Path(source).expanduser()), scale, digest, None, tuple(content.tokens), tuple(t[1:-1] for t in content.tokens), "")
+    if "/" in source or source.endswith(".safetensors"):
+        path = Path(source).expanduser()
+        content = files.read(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return InUse(str(path), scale, digest, None, tuple(content.tokens), tuple(token[1:-1] for token in content.tokens), "")
     adapter = store.found(store.checked_name(source))
     return InUse(adapter.name, scale, adapter.sha256, adapter.base, tuple(adapter.tokens), tuple(adapter.tokens.values()), adapter.phrase)
 
@@ -98,6 +114,7 @@ def requests(config: GenerateConfig, rows: list[PromptRow]) -> list[Request]:
         if not flagged[name].tokens:
             raise InputError(f"the adapter {name!r} is no subject", f"use --style {name}" if flagged[name].phrase else "use --adapter")
     made = [request(config, row, flagged) for row in rows]
+    check_tokens({used.source: used for one in made for used in one.uses}.values())
     return made
 
 
@@ -109,11 +126,10 @@ def request(config: GenerateConfig, row: PromptRow, flagged: Mapping[str, InUse]
         text = with_subject(text, flagged[name])
     chosen = row.style or config.style
     preset, phrase = styled(chosen, uses)
-    check_tokens(uses.values())
-    for token in dict.fromkeys(PLACEHOLDER.findall(text)):
+    avoided = row.negative or config.negative
+    for token in dict.fromkeys(PLACEHOLDER.findall(f"{text} {avoided}")):
         if not any(token in used.tokens for used in uses.values()):
             uses[token[1:-1]] = owner(token)
-    check_tokens(uses.values())
     return Request(row, f"{text}, {phrase}" if phrase else text, chosen, preset, tuple(uses.values()))
 
 
@@ -127,9 +143,11 @@ def styled(chosen: str, uses: dict[str, InUse]) -> tuple[Style | None, str]:
         return None, ""
     preset, phrase = styles().get(chosen), ""
     if store.NAME.fullmatch(chosen) and store.exists(chosen):
-        uses.setdefault(chosen, in_use(chosen))
-        phrase = uses[chosen].phrase
-        if not phrase and preset is None:
+        used = uses.get(chosen) or in_use(chosen)
+        phrase = used.phrase
+        if phrase:
+            uses[chosen] = used
+        elif preset is None:
             raise InputError(f"the adapter {chosen!r} is no style", f"use --subject {chosen}")
     if preset is None and not phrase:
         raise InputError(f"unknown style {chosen!r}", nearest(chosen, [*styles(), *store.names()]))
@@ -158,9 +176,12 @@ def owner(token: str) -> InUse:
         InputError: there is none; adapters that hold the token, or have a similar name, are named.
     """
     name = token[1:-1]
-    if store.exists(name) and token in store.found(name).tokens:
+    held = {}
+    for other in store.names():
+        with contextlib.suppress(InputError):  # a broken adapter owns nothing, and is not what was asked about
+            held[other] = store.found(other).tokens
+    if token in held.get(name, {}):
         return in_use(name)
-    held = {other: store.found(other).tokens for other in store.names()}
     holders = [other for other, tokens in held.items() if token in tokens]
     if holders:
         hint = f"add --adapter {holders[0]}" + (f" (or {', '.join(holders[1:4])})" if holders[1:] else "")
@@ -191,9 +212,9 @@ def model_for(config: GenerateConfig, made: list[Request]) -> str:
     Raises:
         InputError: the adapters were made for different models.
     """
-    bases = {used.base.title: used for request in made for used in request.uses if used.base}
+    bases = {used.base.fingerprint: used for one in made for used in one.uses if used.base}
     if len(bases) > 1 and not config.model:
-        said = ", ".join(f"{used.source} for {title}" for title, used in bases.items())
+        said = ", ".join(f"{used.source} for {used.base.title}" for used in bases.values() if used.base)
         raise InputError(f"the adapters were made for different models: {said}", "use adapters of one base")
     return config.model or next((used.base.name for used in bases.values() if used.base), "") or "sticker-mini"
 
@@ -205,13 +226,15 @@ def check_bases(made: list[Request], card: Card, mark: str) -> None:
         InputError: one was not; how to make it again is said.
     """
     for used in {used.source: used for request in made for used in request.uses}.values():
-        if used.base and used.base.fingerprint != mark:
-            other = f"{card.title}" if used.base.title != card.title else f"{card.title} with other weights"
-            again = store.folder(used.source) / "customize.toml"
-            hint = (
-                f"teach it again: stickerforge customize --config {again} --force" if again.exists() else f"use --model {used.base.title}"
-            )
-            raise InputError(f"the adapter {used.source!r} was made for {used.base.title}, and this is {other}", hint)
+        if not used.base or used.base.fingerprint == mark:
+            continue
+        if used.base.name not in (card.name, str(card.folder.resolve())):
+            what = f"the adapter {used.source!r} was made for {used.base.title}, not for {card.title}"
+            raise InputError(what, f"use --model {used.base.name}")
+        now = card.title if card.title != used.base.title else f"{card.title} with other weights"
+        again = store.folder(used.source) / "customize.toml"
+        hint = f"teach it again: stickerforge customize --config {again} --force" if again.exists() else "make it again"
+        raise InputError(f"the adapter {used.source!r} was made for {used.base.title}, and this is {now}", hint)
 
 
 def attach(family: "Family", uses: Iterable[InUse]) -> dict[str, str]:
@@ -224,7 +247,7 @@ def attach(family: "Family", uses: Iterable[InUse]) -> dict[str, str]:
     for used in uses:
         content = used.content()
         names[used.source] = f"adapter{len(names)}"
-        family.adapters.attach(names[used.source], content.lora)
+        family.adapters.attach(names[used.source], content.lora, used.source)
         for placeholder, rows in content.tokens.items():
             family.add_token(placeholder, rows)
     family.adapters.use({})

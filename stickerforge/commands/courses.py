@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters.store import Base, checked_name, exists
-from stickerforge.config.load import as_tree
+from stickerforge.config.load import as_tree, nearest
 from stickerforge.config.schema import CustomizeConfig, Training
 from stickerforge.config.styles import styles
+from stickerforge.data.prompts import check_prompt
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import Card, check_pixels, located
+from stickerforge.models.catalog import EMBEDDED, Card, check_pixels, located
 from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import home
 from stickerforge.runtime.messages import Messages
@@ -46,11 +47,6 @@ class Plan:
     placeholder: str
     words: str
     phrase: str
-
-    @property
-    def kind(self) -> str:
-        """subject or style."""
-        return "subject" if self.placeholder else "style"
 
     @property
     def folder(self) -> Path:
@@ -104,28 +100,42 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     slug = checked_name(re.sub(r"[\s_'’]+", "-", said.strip().lower()))
     name = checked_name(config.name or slug)
     words = (config.words or said.replace("-", " ")).strip() if config.subject else ""
-    if config.style and (config.words or name in styles()) and not (force and not config.words):
-        raise InputError(*style_refusal(config, name))
+    if config.style and config.words:
+        raise InputError("--class belongs to a subject", "leave it out for a style")
+    if name in styles() and not force:
+        raise InputError(f"{name!r} is the name of a preset", "give another --name, or --force to have both")
     if words and not WORDS.fullmatch(words):
         raise InputError(f"{words[:60]!r} is no class", "give a word or a few, for example --class dog")
+    if force and resume:
+        raise InputError("--resume goes on, --force starts over", "give one of them")
+    if not Path(config.pictures).exists():
+        raise InputError(f"no folder {config.pictures}", "check the path")
+    check_preview(config)
     card = located(config.model, offline=offline, say=messages.say)
     training = recommended(config.training, card, "subject" if config.subject else "style")
     check_pixels(card, int(training.resolution or 0), "training.resolution")
     from stickerforge.runtime.device import chosen_device
 
     chosen_device(config.device)
-    base = Base(str(card.folder) if is_folder(config.model) else card.name, card.version, fingerprint(card.folder))
+    name_of_base = card.name if card.folder in EMBEDDED.values() or not is_folder(config.model) else str(card.folder.resolve())
+    base = Base(name_of_base, card.version, fingerprint(card.folder))
     phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
-    whole = Plan(replace(config, training=training, name=name), card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
+    full = replace(config, training=training, name=name, pictures=str(Path(config.pictures).resolve()), model=base.name)
+    whole = Plan(full, card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
     check_free(whole, force=force, resume=resume)
     return whole
 
 
-def style_refusal(config: CustomizeConfig, name: str) -> tuple[str, str]:
-    """(message, hint) for a style that cannot be taught as asked."""
-    if config.words:
-        return "--class belongs to a subject", "leave it out for a style"
-    return f"{name!r} is the name of a preset", "give another --style or --name, or --force to have both"
+def check_preview(config: CustomizeConfig) -> None:
+    """Make sure that the sheet at the end can be made.
+
+    Raises:
+        InputError: its style or a prompt cannot be used.
+    """
+    if config.preview.style and config.preview.style not in styles():
+        raise InputError(f"unknown style {config.preview.style!r} for the preview", nearest(config.preview.style, list(styles())))
+    for prompt in config.preview.prompts:
+        check_prompt(prompt, "preview.prompts")
 
 
 def is_folder(model: str) -> bool:
@@ -155,9 +165,9 @@ def check_free(whole: Plan, *, force: bool, resume: bool) -> Mark | None:
     Raises:
         InputError: it would be.
     """
-    mark = read_mark(whole.folder) if not force else None
     if force:
         return None
+    mark = read_mark(whole.folder)
     if mark is None and exists(whole.name):
         hint = "give another --name, or --force to replace it"
         raise InputError(f"there is an adapter {whole.name!r} already", hint)

@@ -1,9 +1,8 @@
 """A few pictures to an adapter: references, training, the adapter's file, and a sheet that shows what was learned."""
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from stickerforge.commands.courses import Plan, check_free, plan
 from stickerforge.commands.references import References, captions_file, references
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import CustomizeConfig
+from stickerforge.data.captions import sidecar
 from stickerforge.data.pictures import Folder, read_folder
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.models.weights import verify
-from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.files import locked, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.signals import interruptible
 
@@ -86,9 +86,14 @@ def run(config: CustomizeConfig, messages: Messages, *, offline: bool, force: bo
         whole = plan(config, messages, offline=offline, force=force, resume=resume)
         folder = read_folder(Path(config.pictures))
         tell(folder, messages)
-        with locked(whole):
+        with locked(whole.folder / "lock", wait=False) as free:
+            if not free:
+                raise InputError(f"another customize is working on {whole.name!r}", "wait for it, or give another --name")
             made = learned(whole, folder, messages, force=force, resume=resume)
-        made.preview = preview(whole, messages, offline=offline)
+        try:
+            made.preview = preview(whole, offline=offline)
+        except StickerforgeError as error:
+            messages.warn(f"{whole.name!r} is learned, but its preview could not be made: {error}")
         made.failed, made.warnings = folder.unreadable, messages.warnings
         return made
 
@@ -100,32 +105,11 @@ def tell(folder: Folder, messages: Messages) -> None:
     for picture in folder.pictures:
         if picture.note:
             messages.warn(picture.note)
+        sidecar(picture.path)  # a broken caption is better found now than after the model was loaded
+    for line in folder.unreadable:
+        messages.warn(f"left out: {line}")
     if len(folder.pictures) == 1:
         messages.warn("one picture only: what is beside the subject will be learned as part of it; three to ten work better")
-
-
-@contextlib.contextmanager
-def locked(whole: Plan) -> Iterator[None]:
-    """Within, no other process works on the same run.
-
-    Raises:
-        InputError: another one does.
-    """
-    try:
-        whole.folder.mkdir(parents=True, exist_ok=True)
-        file = (whole.folder / "lock").open("w")
-    except OSError as error:
-        raise disk_fault(error, whole.folder) from error
-    with file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # a system without these locks
-        except OSError:
-            raise InputError(f"another customize is working on {whole.name!r}", "wait for it, or give another --name") from None
-        yield
 
 
 def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, resume: bool) -> Customized:
@@ -154,7 +138,7 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, res
         with messages.progress(f"teaching {whole.name}", whole.course().steps) as advance:
             content = teach(family, refs.examples, whole.course(), whole.tokens, whole.folder, start, advance)
     except RuntimeError as error:
-        raise out_of_memory(error) or error from error
+        raise out_of_memory(error, "lower --batch or --resolution, or use a smaller model") or error from error
     figures = recorded(whole)
     adapter = store.saved(
         whole.name, content, kind="subject" if whole.placeholder else "style", base=whole.base, tokens=whole.tokens,
@@ -182,7 +166,7 @@ def recorded(whole: Plan) -> dict[str, float]:
     metrics = rows(whole.folder / METRICS)
     write_whole(whole.folder / LOSS, loss_picture(metrics))
     last = metrics[-max(1, len(metrics) // 10) :]
-    keys = [key for key in ("error", "base_error", "gap", "seconds") if key in last[-1]]
+    keys = [key for key in ("error", "base_error", "gap", "seconds") if last and key in last[-1]]
     return {key: round(sum(row[key] or 0.0 for row in last) / len(last), 6) for key in keys}
 
 
@@ -220,7 +204,7 @@ def preview_prompts(whole: Plan) -> tuple[str, ...]:
     return tuple(prompt.format(whole.placeholder) for prompt in own)
 
 
-def preview(whole: Plan, messages: Messages, *, offline: bool) -> Path | None:
+def preview(whole: Plan, *, offline: bool) -> Path | None:
     """A contact sheet made by `generate` from the adapter's files."""
     from stickerforge.commands import generate
     from stickerforge.config.schema import GenerateConfig
@@ -230,10 +214,9 @@ def preview(whole: Plan, messages: Messages, *, offline: bool) -> Path | None:
     settings = {
         "prompt": list(preview_prompts(whole)), "count": whole.config.preview.count, "seed": whole.config.seed, "model": whole.base.name,
         "style": whole.config.preview.style if whole.placeholder else whole.name, "adapter": [whole.name], "device": whole.config.device,
-        "matting": "none", "output.folder": str(whole.folder / "preview"), "output.columns": whole.config.preview.count * 3,
+        "matting": "none", "output.folder": str(whole.folder / "preview"), "output.columns": min(100, whole.config.preview.count * 3),
     }  # fmt: skip
-    quiet = Messages(quiet=True)
-    made = generate.run(resolve(GenerateConfig, settings), quiet, offline=offline)
+    made = generate.run(resolve(GenerateConfig, settings), Messages(quiet=True), offline=offline)
     if made.sheet is None:
         return None
     path = store.folder(whole.name) / PREVIEW

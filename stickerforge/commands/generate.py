@@ -124,11 +124,11 @@ def chosen_matting(config: GenerateConfig, card: Card) -> str:
     return matting_model(config.matting).name
 
 
-def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, made_with: str = "") -> Generated:
+def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, repeated: Mapping[str, Any] | None = None) -> Generated:
     """Make every picture that is not there yet.
 
     Args:
-        made_with: fingerprint of the model that made the picture which is repeated, "" for none.
+        repeated: the recipe of the picture which is repeated, where one is.
 
     Raises:
         StickerforgeError: input or environment; what is finished stays.
@@ -140,8 +140,7 @@ def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, ma
         make_folder(folder)
         if config.seed is None:
             messages.say(f"seed {whole.config.seed}")
-        if made_with and made_with != whole.fingerprint:
-            messages.warn(f"the picture was made with other weights than this {whole.card.title}: the new one will differ")
+        warn_of_changes(whole, repeated or {}, messages)
         warn_of_words(whole, messages)
         write_whole(folder / CONFIG, as_toml(saved(whole.config), "generate").encode())
         made, failed = make(whole, messages, offline=offline) if whole.open else (set(), [])
@@ -152,14 +151,30 @@ def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, ma
         return result
 
 
+def warn_of_changes(whole: Plan, repeated: Mapping[str, Any], messages: Messages) -> None:
+    """Say what is no longer as it was when the picture was made."""
+    if repeated.get("fingerprint", whole.fingerprint) != whole.fingerprint:
+        messages.warn(f"the picture was made with other weights than this {whole.card.title}: the new one will differ")
+    now = {used.described()["adapter"]: used.sha256[:16] for item in whole.items for used in item.uses}
+    for used in repeated.get("adapters", []):
+        if now.get(used["adapter"], used["sha256"]) != used["sha256"]:
+            messages.warn(f"the picture was made before the adapter {used['adapter']!r} was made again: the new one will differ")
+
+
 def saved(config: GenerateConfig) -> GenerateConfig:
     """The configuration as it is kept: without prompts where pictures are to forget them."""
-    return config if config.output.prompt else replace(config, prompt=(), negative="")
+    return config if config.output.prompt else replace(config, prompt=(), negative="", subject=(), adapter=())
 
 
 def warn_of_words(whole: Plan, messages: Messages) -> None:
-    """Say once which words the model never saw."""
-    unseen = unseen_words([item.text for item in whole.items], known_words(whole.card))
+    """Say once which words the model never saw; adapters have taught it their own."""
+    texts = []
+    for item in whole.items:
+        text = item.text
+        for used in item.uses:
+            text = text.replace(used.phrase, "") if used.phrase else text
+        texts.append(text)
+    unseen = unseen_words(texts, known_words(whole.card))
     if unseen:
         messages.warn(unseen_warning(whole.card, unseen))
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from stickerforge.adapters import store
+from stickerforge.adapters.files import MAX_RANK
 from stickerforge.adapters.lora import Taught, concatenated
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import MergeConfig
+from stickerforge.config.styles import styles
 from stickerforge.errors import InputError
 from stickerforge.runtime.messages import Messages
 
@@ -66,6 +68,8 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
     if not config.name:
         raise InputError("the merge has no name", "give --name NAME")
     store.checked_name(config.name)
+    if config.name in styles() and not force:
+        raise InputError(f"{config.name!r} is the name of a preset", "give another --name, or --force to have both")
     if store.exists(config.name) and not force:
         raise InputError(f"there is an adapter {config.name!r} already", "give another --name, or --force to replace it")
     named = [parsed(text) for text in config.parents]
@@ -124,6 +128,8 @@ def run(config: MergeConfig, messages: Messages, *, force: bool) -> store.Adapte
     parents = plan(config, force=force)
     contents = [store.taught(parent.adapter) for parent in parents]
     merged = concatenated([(content.lora, parent.weight) for content, parent in zip(contents, parents, strict=True)])
+    if (rank := max((factors.rank for factors in merged.values()), default=0)) > MAX_RANK:
+        raise InputError(f"the merge would have rank {rank}, over {MAX_RANK}", "merge fewer adapters, or some of lower rank")
     rows = {
         parent.token(token): towers for content, parent in zip(contents, parents, strict=True) for token, towers in content.tokens.items()
     }

@@ -15,7 +15,7 @@ def listed() -> tuple[dict[str, Any], list[str]]:
     rows += [(name, "hub, fetched when first used", licence) for name, (licence, _) in KNOWN_ON_HUB.items()]
     result = {"models": [{"name": name, "where": where, "licence": licence} for name, where, licence in rows]}
     lines = [f"{name:48}  {where:30}  {licence}" for name, where, licence in rows]
-    return result, [*lines, "any Stable Diffusion 1.x or 2.x folder in diffusers format works too: --model FOLDER"]
+    return result, [*lines, "any Stable Diffusion 1.x, 2.x or XL folder in diffusers format works too: --model FOLDER"]
 
 
 def shown(name: str) -> tuple[dict[str, Any], list[str]]:

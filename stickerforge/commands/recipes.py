@@ -100,8 +100,6 @@ def item(
         "prompt": row.prompt,
         "negative": negative,
         "style": request.style,
-        "subject": list(config.subject),
-        "adapter": list(config.adapter),
         "adapters": [used.described() for used in request.uses],
         "text": text,
         "avoid": avoid,
@@ -113,7 +111,9 @@ def item(
         "sampling": sampling,
         "output": {"size": config.output.size, "format": config.output.format},
     }
+    named = [Path(text).name if text.partition(":")[0].endswith(".safetensors") else text for text in config.adapter]
     recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
+    recipe |= {"subject": list(config.subject), "adapter": named}  # how it was asked for; what it was is in "adapters"
     stem = f"{slug(row.prompt) if config.output.prompt else 'sticker'}-{seed}-{recipe['digest']}"
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
@@ -164,8 +164,8 @@ def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key not in private}
 
 
-def settings_from(path: Path) -> tuple[dict[str, Any], str]:
-    """The settings that made a picture, as {dotted name: value} for `resolve`, and its model's fingerprint.
+def settings_from(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that made a picture, as {dotted name: value} for `resolve`, and its whole recipe.
 
     Raises:
         InputError: the file is no picture of ours, or was made to forget its prompt.
@@ -188,4 +188,4 @@ def settings_from(path: Path) -> tuple[dict[str, Any], str]:
     for table in ("sampling", "output"):
         if isinstance(recipe.get(table), dict):
             settings |= dict(flattened(recipe[table], f"{table}."))
-    return settings, str(recipe.get("fingerprint", ""))
+    return settings, recipe

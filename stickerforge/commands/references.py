@@ -10,6 +10,7 @@ from stickerforge.commands.courses import Plan
 from stickerforge.config.styles import styles
 from stickerforge.data.captions import Caption, mentions, sidecar, style_caption, subject_caption
 from stickerforge.data.pictures import Folder, Picture
+from stickerforge.errors import InputError
 from stickerforge.models.words import is_known, known_words
 from stickerforge.runtime.messages import Messages
 
@@ -35,11 +36,12 @@ def references(family: "Family", whole: Plan, folder: Folder, messages: Messages
 
     examples = []
     for picture in folder.pictures:
-        ready = framed(picture.rgba, whole.resolution, family.multiple)
+        ready = framed(picture.rgba(), whole.resolution, family.multiple)
         planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
         with torch.no_grad():
             mean, deviation = family.encode(torch.from_numpy(planes)[None])
         caption = Caption(*captioned(whole, picture, "", messages))
+        check_length(family, whole, caption, picture, messages)
         examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame))
     if whole.placeholder:
         examples = [with_style(family, whole, picture, example) for picture, example in zip(folder.pictures, examples, strict=True)]
@@ -60,6 +62,20 @@ def captioned(whole: Plan, picture: Picture, style: str, messages: Messages) -> 
         known = known_words(whole.card)
         caption = style_caption(said, picture.path, whole.phrase, lambda text: not known or all(is_known(w, known) for w in text.split()))
     return caption.text, caption.base
+
+
+def check_length(family: "Family", whole: Plan, caption: Caption, picture: Picture, messages: Messages) -> None:
+    """Say what of a caption is not read.
+
+    Raises:
+        InputError: the new word is.
+    """
+    if not (rest := family.unread(caption.base)):
+        return
+    where = len(caption.text.split(whole.placeholder)[0]) if whole.placeholder else 0
+    if whole.placeholder and family.unread(caption.text[:where] + whole.words):
+        raise InputError(f"the caption of {picture.path.name} mentions {whole.placeholder} too late to be read", "shorten it")
+    messages.warn(f"the caption of {picture.path.name} is too long; not read: {rest[:60]!r}")
 
 
 def with_style(family: "Family", whole: Plan, picture: Picture, example: "Example") -> "Example":

@@ -5,6 +5,7 @@
 
 import hashlib
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,27 +18,38 @@ from stickerforge.errors import InputError
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 500_000_000
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jxl", ".heic", ".heif", ".ppm"}
-ICON = (".", "thumbs.db")  # what systems leave in folders; not worth a line
+ICONS = {"thumbs.db", "desktop.ini"}  # what systems leave in folders; not worth a line
+CAPTION = ".txt"  # a text beside a picture says what is in it
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several frames of other formats are pages or a phone's spare pictures
+MIN_SIDE = 16
+HINT = "mend or remove it"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One reference.
+    """One reference; its pixels are read again when they are needed, so that many large ones fit into memory.
 
     Args:
         sha256: of the file, whose content decides everything that is computed from it.
+        opaque: nothing shines through: a photograph, or art with its ground.
         note: what the user should know about how it was read, or "".
     """
 
     path: Path
     sha256: str
-    rgba: NDArray[np.uint8]
+    opaque: bool
     note: str = ""
 
-    @property
-    def opaque(self) -> bool:
-        """Whether nothing shines through: a photograph, or art with its ground."""
-        return bool((self.rgba[..., 3] > 250).all())
+    def rgba(self) -> NDArray[np.uint8]:
+        """The pixels.
+
+        Raises:
+            InputError: the file has changed since it was looked at.
+        """
+        content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputError(f"{self.path} changed while it was used", "run it again")
+        return decoded(content)[0]
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Folder:
 
     Args:
         unreadable: a line for each picture that cannot be used, with the reason.
-        passed_over: names of files that are no pictures.
+        passed_over: names of what is no picture, and of captions without one.
     """
 
     pictures: list[Picture]
@@ -55,25 +67,22 @@ class Folder:
 
 
 def read_folder(folder: Path) -> Folder:
-    """Every picture of a folder, in the order of their names.
+    """Every picture of a folder, in the order of their names; folders in it are not entered.
 
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
     """
-    if folder.is_file():
-        files = [folder]
-    else:
-        try:
-            files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.name)
-        except FileNotFoundError:
-            raise InputError(f"no folder {folder}", "check the path") from None
-        except OSError as error:
-            raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
+    try:
+        entries = [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
+    except FileNotFoundError:
+        raise InputError(f"no folder {folder}", "check the path") from None
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
     found = Folder([], [], [])
-    for path in files:
-        if path.name.startswith(".") or path.name.lower() in ICON or path.suffix.lower() == ".txt":
-            continue  # a text beside a picture is its caption
-        if path.suffix.lower() not in SUFFIXES and not looks_like_a_picture(path):
+    for path in entries:
+        if path.name.startswith(".") or path.name.lower() in ICONS or path.suffix == CAPTION:
+            continue
+        if not path.is_file() or (path.suffix.lower() not in SUFFIXES and not looks_like_a_picture(path)):
             found.passed_over.append(path.name)
             continue
         try:
@@ -83,6 +92,8 @@ def read_folder(folder: Path) -> Folder:
     if not found.pictures:
         why = f"none of its {len(found.unreadable)} pictures can be read: {found.unreadable[0]}" if found.unreadable else "no picture in it"
         raise InputError(f"{folder}: {why}", "give a folder of PNG, JPEG or WebP pictures")
+    captioned = {picture.path.stem for picture in found.pictures}
+    found.passed_over.extend(path.name for path in entries if path.suffix == CAPTION and path.stem not in captioned)
     return found
 
 
@@ -96,32 +107,47 @@ def looks_like_a_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> Picture:
-    """One picture as straight RGBA in sRGB, turned as its EXIF orientation says.
+    """Look at one picture, all of it.
 
     Raises:
         InputError: it is empty, cut short, of a kind that cannot be read, or larger than 64 megapixels.
     """
-    hint = "mend or remove it"
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path.name}: over {MAX_BYTES // 1_000_000} MB", hint)
+            raise InputError(f"{path.name}: over {MAX_BYTES // 1_000_000} MB", HINT)
         content = path.read_bytes()
-        if not content:
-            raise InputError(f"{path.name}: an empty file", hint)
+        rgba, animated = decoded(content)
+    except InputError as error:
+        raise InputError(f"{path.name}: {error.message.removeprefix(f'{path.name}: ')}", error.hint) from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path.name}: no picture that can be read", HINT) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many kinds on broken files
+        raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", HINT) from None
+    note = f"{path.name} is animated: its first frame is used" if animated else ""
+    return Picture(path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note)
+
+
+def decoded(content: bytes) -> tuple[NDArray[np.uint8], bool]:
+    """(straight RGBA in sRGB, turned as its EXIF orientation says; whether it is an animation).
+
+    Raises:
+        InputError: it is empty, too large or too small; and whatever Pillow raises on a broken file.
+    """
+    if not content:
+        raise InputError("an empty file", HINT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged below
         with Image.open(io.BytesIO(content)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{path.name}: {picture.width} x {picture.height} is over 64 megapixels", "make it smaller")
-            frames = getattr(picture, "n_frames", 1)
+                raise InputError(f"{picture.width} x {picture.height} is over 64 megapixels", "make it smaller")
+            animated = getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED
             picture.load()
             rgba = np.array(in_srgb(eight_bit(ImageOps.exif_transpose(picture))))
-    except UnidentifiedImageError:
-        raise InputError(f"{path.name}: no picture that can be read", hint) from None
-    except (OSError, ValueError, SyntaxError, TypeError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", hint) from None
-    if min(rgba.shape[:2]) < 16:
-        raise InputError(f"{path.name}: only {rgba.shape[1]} x {rgba.shape[0]} pixels", hint)
-    note = f"{path.name} is animated: its first frame is used" if frames > 1 else ""
-    return Picture(path, hashlib.sha256(content).hexdigest(), rgba, note)
+    if min(rgba.shape[:2]) < MIN_SIDE:
+        raise InputError(f"only {rgba.shape[1]} x {rgba.shape[0]} pixels", HINT)
+    return rgba, animated
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:

@@ -4,6 +4,8 @@ Adapters are switched off by peft's own switch and never by a scale of 0, which 
 to 1 after the pass. With the switch off a network computes what it did before anything was attached, to the bit.
 """
 
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -16,6 +18,7 @@ from stickerforge.adapters.lora import Factors
 from stickerforge.errors import InputError
 from stickerforge.runtime.seeds import derived_seed
 
+SGM = re.compile(r"unet\.(input_blocks|middle_block|output_blocks)_")  # how the original code of SDXL names its layers
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # the attention layers of the denoiser, as in the paper of DCO
 
 
@@ -38,7 +41,8 @@ class Adapters:
         The down factors are Gaussian with deviation 1 / rank, the up factors 0, alpha is the rank.
         """
         config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS))
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft remarks that there is an adapter already
             torch.manual_seed(derived_seed(seed, "lora"))
             inject_adapter_in_model(config, self.parts["unet"], name)
         parameters = [parameter for _, layer in self.layers() for parameter in self.own(layer, name)]
@@ -50,55 +54,46 @@ class Adapters:
         """The two factors of an adapter in a layer, none where it has none."""
         return [layer.lora_A[name].weight, layer.lora_B[name].weight] if name in layer.lora_A else []
 
-    def attach(self, name: str, lora: Mapping[str, Factors]) -> None:
+    def attach(self, name: str, lora: Mapping[str, Factors], source: str = "the adapter") -> None:
         """Attach an adapter that was made before.
+
+        Args:
+            source: what to call it in an error.
 
         Raises:
             InputError: it has layers that the model has not, or of other shapes.
         """
-        resolved = self.resolved(lora)
+        resolved = self.resolved(lora, source)
         for part, network in self.parts.items():
             own = {layer.removeprefix(f"{part}."): factors for layer, factors in resolved.items() if layer.startswith(f"{part}.")}
-            if not own:
-                continue
-            config = LoraConfig(
-                target_modules=list(own),
-                rank_pattern={layer: factors.rank for layer, factors in own.items()},
-                alpha_pattern={layer: factors.alpha for layer, factors in own.items()},
-                init_lora_weights=False,
-            )
-            inject_adapter_in_model(config, network, name)
+            if own:
+                inject(network, name, own)
         layers = dict(self.layers())
         with torch.no_grad():
             for layer, factors in resolved.items():
                 down, up = self.own(layers[layer], name)
                 down.copy_(factors.down)
                 up.copy_(factors.up)
-                down.requires_grad_(False)
-                up.requires_grad_(False)
 
-    def resolved(self, lora: Mapping[str, Factors]) -> dict[str, Factors]:
+    def resolved(self, lora: Mapping[str, Factors], source: str) -> dict[str, Factors]:
         """The factors by the names of this model's layers; kohya writes underscores for their dots."""
         shapes = {}
         for part, network in self.parts.items():
             for name, module in network.named_modules():
                 if isinstance(module, nn.Linear | nn.Conv2d | LoraLayer) and ".lora_" not in name and not name.endswith("base_layer"):
                     base = module.get_base_layer() if isinstance(module, LoraLayer) else module
-                    shapes[f"{part}.{name}"] = base.weight.shape
+                    shapes[f"{part}.{name}"] = tuple(base.weight.shape)
         flat = {name.replace(".", "_"): name for name in shapes}
         found = {}
         for layer, factors in lora.items():
-            name = layer if layer in shapes else flat.get(self.flattened(layer), "")
+            name = layer if layer in shapes else flat.get(flattened(layer), "")
             if not name:
-                raise InputError(f"the adapter changes {layer[:90]}, which this model has not", "it was made for another base model")
-            if (len(factors.up), factors.down.shape[1]) != tuple(shapes[name][:2]):
-                raise InputError(f"the adapter does not fit {name} of this model", "it was made for another base model")
+                hint = "kohya's files for SDXL cannot be read as yet" if SGM.match(layer) else "was it made for another base model?"
+                raise InputError(f"{source} changes {layer[:90]}, which this model has not", hint)
+            if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
+                raise InputError(f"{source} does not fit {name} of this model", "was it made for another base model?")
             found[name] = factors
         return found
-
-    def flattened(self, layer: str) -> str:
-        """A layer's name with underscores only; the inner `text_model` of a text encoder counts as not there."""
-        return layer.replace(".", "_").replace("text_encoder_text_model_", "text_encoder_")
 
     def use(self, scales: Mapping[str, float]) -> None:
         """Switch on exactly these adapters, each with its scale."""
@@ -134,6 +129,29 @@ class Adapters:
             for path, layer in self.layers():
                 for parameter, value in zip(self.own(layer, name), (lora[path].down, lora[path].up), strict=True):
                     parameter.copy_(value)
+
+
+def inject(network: nn.Module, name: str, own: Mapping[str, Factors]) -> None:
+    """Make room for the factors of these layers. Ranks are listed one by one only where they differ: peft searches long lists slowly."""
+    ranks = {layer: factors.rank for layer, factors in own.items()}
+    alphas = {layer: factors.alpha for layer, factors in own.items()}
+    uniform = len({*zip(ranks.values(), alphas.values(), strict=True)}) == 1
+    config = LoraConfig(
+        r=next(iter(ranks.values())),
+        lora_alpha=next(iter(alphas.values())),
+        target_modules=list(own),
+        rank_pattern={} if uniform else ranks,
+        alpha_pattern={} if uniform else alphas,
+        init_lora_weights=False,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inject_adapter_in_model(config, network, name)
+
+
+def flattened(layer: str) -> str:
+    """A layer's name with underscores only; the inner `text_model` of a text encoder counts as not there."""
+    return re.sub("^(text_encoder(_2)?)_text_model_", r"\1_", layer.replace(".", "_"))
 
 
 def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:

@@ -112,7 +112,7 @@ def pipeline_of(folder: Path) -> str:
 def read_card(folder: Path, name: str) -> Card:
     """What the folder says about itself, with defaults for folders that are not ours."""
     said = read_json(folder / CARD) if (folder / CARD).exists() else {}
-    if not isinstance(said.get("version", 0), int) or not isinstance(said.get("sampling", {}), dict):
+    if not isinstance(said.get("version", 0), int) or not all(isinstance(said.get(key, {}), dict) for key in ("sampling", "customizing")):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
     licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
     return Card(

@@ -43,7 +43,8 @@ class LatentDiffusion:
         self.card, self.device = card, device
         folder = card.folder
         self.unet = part(UNet2DConditionModel, folder / "unet", torch_dtype=dtype, use_safetensors=True).to(device).eval()
-        self.vae = part(AutoencoderKL, folder / "vae", torch_dtype=dtype, use_safetensors=True).to(device).eval()
+        # In float32 always: it runs once per picture, and the latents that training keeps inherit its errors.
+        self.vae = part(AutoencoderKL, folder / "vae", torch_dtype=torch.float32, use_safetensors=True).to(device).eval()
         self.unet.requires_grad_(False)
         self.vae.requires_grad_(False)
         self.towers = list(towers.values())

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from stickerforge.errors import InputError
+
 
 class SplicedEmbedding(nn.Module):
     """A token embedding with rows of its own after those of the base, which it never writes."""
@@ -88,9 +90,14 @@ class Tower:
         return (table[torch.tensor(ids, device=table.device)] if ids else table).mean(0).clone()
 
     def add_token(self, placeholder: str, row: Tensor) -> nn.Parameter:
-        """Make a placeholder one token with this embedding (D,), kept in float32."""
+        """Make a placeholder one token with this embedding (D,), kept in float32.
+
+        Raises:
+            InputError: the tokenizer has that token already.
+        """
         self.tokenizer.add_tokens([AddedToken(placeholder, normalized=False, single_word=False)])
         parameter = nn.Parameter(row.detach().float().to(self.embedding.base.weight.device).clone(), requires_grad=False)
         self.embedding.rows.append(parameter)
-        assert self.tokenizer.convert_tokens_to_ids(placeholder) == self.embedding.base.num_embeddings + len(self.embedding.rows) - 1
+        if self.tokenizer.convert_tokens_to_ids(placeholder) != self.embedding.base.num_embeddings + len(self.embedding.rows) - 1:
+            raise InputError(f"the tokenizer of this model knows {placeholder} already, or is not its encoder's", "use another name")
         return parameter

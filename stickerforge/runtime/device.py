@@ -30,9 +30,11 @@ def working_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
-def out_of_memory(error: BaseException) -> EnvironmentFault | None:
+def out_of_memory(
+    error: BaseException, hint: str = "lower sampling.batch or sampling.pixels, or use a smaller model"
+) -> EnvironmentFault | None:
     """What to say, if this is how torch says that memory ran out; CPU and GPU say it differently."""
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text or "can't allocate memory" in text:
-        return EnvironmentFault("out of memory", "lower sampling.batch or sampling.pixels, or use a smaller model")
+        return EnvironmentFault("out of memory", hint)
     return None

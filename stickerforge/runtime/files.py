@@ -5,6 +5,7 @@ import errno
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault, InputError
@@ -62,6 +63,36 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Within, no other process holds this lock file; yields whether it could be had.
+
+    A process that ends in any way gives its lock back. On systems without such locks it is always had.
+
+    Args:
+        wait: until it can be had.
+
+    Raises:
+        EnvironmentFault: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise disk_fault(error, path) from error
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except ImportError:
+            pass
+        except OSError:
+            yield False
+            return
+        yield True
 
 
 def sync_folder(folder: Path) -> None:

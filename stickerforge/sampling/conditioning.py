@@ -3,6 +3,7 @@
 Shapes: B pictures; L tokens; D text width; P width of the pooled text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,10 @@ class Conditioning:
     def expanded(self, count: int) -> "Conditioning":
         """One text for `count` pictures."""
         return Conditioning(*(None if part is None else part.expand(count, *part.shape[1:]) for part in self.parts()))  # type: ignore[arg-type]
+
+    def picked(self, rows: Sequence[int]) -> "Conditioning":
+        """These texts, in this order, some perhaps several times."""
+        return Conditioning(*(None if part is None else part[list(rows)] for part in self.parts()))  # type: ignore[arg-type]
 
     def parts(self) -> tuple[Tensor | None, ...]:
         """hidden, pooled, frames."""

@@ -1,5 +1,6 @@
 """The loop that teaches: from examples to factors and tokens, with checkpoints on the way."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stickerforge.adapters.lora import Factors, Taught
-from stickerforge.errors import EnvironmentFault, Interrupted
+from stickerforge.errors import InputError, Interrupted
 from stickerforge.models.adapting import trainable
 from stickerforge.models.family import Family
 from stickerforge.runtime.signals import stoppable
@@ -82,7 +83,15 @@ def state(student: Student, optimizer: torch.optim.Optimizer) -> dict[str, Tenso
 
 @torch.no_grad()
 def restore(student: Student, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `state` gave."""
+    """Put back what `state` gave.
+
+    Raises:
+        InputError: it was made by other versions of the libraries, with other names.
+    """
+    if {key: value.shape for key, value in state(student, optimizer).items() if "optimizer" not in key} != {
+        key: value.shape for key, value in tensors.items() if "optimizer" not in key
+    }:
+        raise InputError("the checkpoint was written by other versions of the libraries", "start over with --force")
     layers = [key.removeprefix("down/") for key in tensors if key.startswith("down/")]
     student.family.adapters.load(student.name, {layer: Factors(tensors[f"down/{layer}"], tensors[f"up/{layer}"], 0.0) for layer in layers})
     for name, towers in student.rows.items():
@@ -104,7 +113,8 @@ def teach(
 
     Raises:
         Interrupted: after a checkpoint was written.
-        EnvironmentFault: the disk is full, or the loss is no longer a number.
+        EnvironmentFault: the disk is full.
+        InputError: training diverged, or the checkpoint does not fit.
     """
     student = enrolled(family, course, tokens)
     optimizer = optimizer_for(student, course)
@@ -144,8 +154,8 @@ def trained(student: Student, optimizer: torch.optim.Optimizer, examples: Sequen
     found.loss.backward()  # type: ignore[no-untyped-call]
     parameters = [*student.factors, *student.all_rows()]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, course.clip))
-    if not torch.isfinite(found.loss) or norm != norm:
-        raise EnvironmentFault(f"the loss at step {step} is no number", "lower --lr, or give --resume with a smaller one")
+    if not math.isfinite(float(found.loss.detach())) or not math.isfinite(norm):
+        raise InputError(f"training diverged at step {step}: its loss or gradient is no number", "start over with --force and a lower --lr")
     optimizer.step()
     project_rows(student)
     figures = {"loss": float(found.loss.detach()), "error": float(found.error.mean()), "gradient_norm": norm}

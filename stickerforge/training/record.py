@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ class Record:
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.writelines(self.waiting)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise disk_fault(error, self.path) from error
         self.waiting = []

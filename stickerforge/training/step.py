@@ -46,7 +46,8 @@ class Student:
             base: whether the captions are those without the new word.
         """
         if not base and self.rows:
-            return self.family.encode_prompt(captions)
+            different = list(dict.fromkeys(captions))
+            return self.family.encode_prompt(different).picked([different.index(caption) for caption in captions])
         for caption in captions:
             if caption not in self.cached:
                 with torch.no_grad():

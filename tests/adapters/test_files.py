@@ -78,6 +78,8 @@ def broken(tmp_path, kind):
         "alone": {keys[0]: down},
         "empty tensor": dict(zip(keys, (torch.zeros(0, 3), torch.zeros(4, 0)), strict=True)),
         "unfit": dict(zip(keys, (down, torch.ones(4, 3)), strict=True)),
+        "alphas": dict(zip(keys, (down, up), strict=True)) | {f"{LAYER}.alpha": torch.ones(2)},
+        "kernel": dict(zip(keys, (torch.ones(2, 3, 1, 1), torch.ones(4, 2, 3, 3)), strict=True)),
         "foreign": {"unet.x.hada_w1_a": down},
         "nothing": {},
     }
@@ -88,7 +90,15 @@ def broken(tmp_path, kind):
         save_file(dict(zip(keys, (down, up), strict=True)), path)
         path.write_bytes(path.read_bytes()[:-5])
     else:
-        path.write_bytes({"text": b"hello world, hello", "empty file": b"", "pickle": b"\x80\x02}q\x00." * 9}[kind])
+        shape = b'{"a":{"dtype":"F32","shape":5,"data_offsets":[0,4]}}'
+        path.write_bytes(
+            {
+                "shape": len(shape).to_bytes(8, "little") + shape + b"0000",
+                "text": b"hello world, hello",
+                "empty file": b"",
+                "pickle": b"\x80\x02}q\x00." * 9,
+            }[kind]
+        )
     return path
 
 
@@ -96,7 +106,7 @@ def broken(tmp_path, kind):
     ("kind", "said"),
     [
         ("nan", "not finite"), ("inf", "not finite"), ("int8", "I8"), ("rank", "rank 5000"), ("alone", "no up factor"),
-        ("empty tensor", "empty tensor"), ("unfit", "do not fit"), ("foreign", "no part of a LoRA"), ("nothing", "holds no LoRA"),
+        ("empty tensor", "empty tensor"), ("unfit", "do not fit"), ("foreign", "no part of a LoRA"), ("nothing", "holds no LoRA"), ("alphas", "no single number"), ("kernel", "do not fit"), ("shape", "no safetensors"),
         ("cut", "broken"), ("text", "no safetensors"), ("empty file", "no safetensors"), ("pickle", "no safetensors"),
     ],
 )  # fmt: skip
@@ -117,3 +127,19 @@ def test_a_huge_header_is_refused_unread(tmp_path):
     seconds, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert seconds < 0.1 and peak < 1_000_000
+
+
+@pytest.mark.parametrize("said", ["[1]", "{", '{"unet.lora_alpha": "x"}', '{"unet.alpha_pattern": 3}'])
+def test_broken_metadata_is_named(tmp_path, said):
+    down, up = pair()
+    save_file({f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, tmp_path / "m.safetensors", {"lora_adapter_metadata": said})
+    with pytest.raises(InputError, match="metadata about alpha"):
+        read(tmp_path / "m.safetensors")
+
+
+def test_rank_stabilised_files_are_scaled_by_the_root_of_their_rank(tmp_path):
+    down, up = pair(4)
+    said = json.dumps({"unet.lora_alpha": 8, "unet.use_rslora": True})
+    save_file({f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, tmp_path / "r.safetensors", {"lora_adapter_metadata": said})
+    factors = read(tmp_path / "r.safetensors").lora[LAYER]
+    assert factors.alpha / factors.rank == pytest.approx(8 / 4**0.5)

@@ -142,6 +142,23 @@ def test_a_merge_is_both_together(cli, art):
     assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
 
 
+def test_two_owners_of_a_token_in_one_call(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    cli("customize", art, "--style", "crayon", *SHORT)
+    cli("merge", "blob", "crayon", "--name", "both")
+    Path("p.jsonl").write_text('{"prompt": "a <blob>", "style": "both"}\n{"prompt": "a <blob>"}\n')
+    ended = cli("generate", "--prompts", "p.jsonl", "--seed", 1)
+    assert ended.code == 2 and "both hold <blob>" in one_line(ended)
+
+
+def test_a_merge_in_use_says_nothing_of_libraries(cli, art):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    cli("customize", art, "--style", "crayon", *SHORT)
+    made = cli("generate", "a <blob>", "--style", "crayon", "--seed", 1, "--steps", 2)
+    assert made.code == 0
+    assert all(line.startswith(("denoising", "1 made")) for line in made.err.splitlines()), made.err
+
+
 def test_parents_that_share_a_token(cli, art):
     cli("customize", art, "--subject", "blob", *SHORT)
     cli("customize", art, "--subject", "blob", "--name", "blob-2", *SHORT)
@@ -198,6 +215,9 @@ def test_what_cannot_be_taught(cli, art, tmp_path):
         ((art, "--subject", "../dog"), "no name"),
         ((art, "--subject", "dog", "--name", "My Dog"), "my-dog"),
         ((art, "--style", "sticker"), "name of a preset"),
+        ((art, "--subject", "flat"), "name of a preset"),
+        ((art, "--subject", "dog", "--resume", "--force"), "give one of them"),
+        ((art, "--subject", "dog", "--set", "preview.style=flta"), "did you mean 'flat'"),
         ((art, "--style", "crayon", "--class", "dog"), "--class"),
         ((tmp_path / "nowhere", "--subject", "dog"), "no folder"),
         ((tmp_path / "texts", "--subject", "dog"), "no picture in it"),
@@ -237,6 +257,8 @@ def test_names_in_use_are_not_overwritten(cli, art):
     [
         ("a <dgo>", (), "did you mean <dog>?"),
         ("a <zzz>", (), "customize"),
+        ("a <Dog>", (), "no adapter owns <Dog>"),
+        ("a cat", ("--negative", "a <zzz>"), "no adapter owns <zzz>"),
         ("a pizza", ("--subject", "dog"), "mentions neither"),
         ("a dog", ("--subject", "cat"), "no adapter 'cat'"),
         ("cat", ("--style", "crayn"), "did you mean 'crayon'"),

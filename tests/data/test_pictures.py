@@ -22,15 +22,15 @@ def gradient(width=40, height=30, mode="RGB"):
 def test_a_plain_picture_is_what_it_was(tmp_path):
     gradient().save(tmp_path / "a.png")
     picture = read_picture(tmp_path / "a.png")
-    assert picture.opaque and picture.rgba.shape == (30, 40, 4)
-    assert np.array_equal(picture.rgba[..., :3], np.asarray(gradient()))
+    assert picture.opaque and picture.rgba().shape == (30, 40, 4)
+    assert np.array_equal(picture.rgba()[..., :3], np.asarray(gradient()))
 
 
 def test_exif_orientation_is_honoured(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     gradient().save(tmp_path / "a.jpg", exif=exif, quality=98)
-    turned = read_picture(tmp_path / "a.jpg").rgba[..., :3].astype(int)
+    turned = read_picture(tmp_path / "a.jpg").rgba()[..., :3].astype(int)
     expected = np.asarray(gradient().transpose(Image.Transpose.ROTATE_270)).astype(int)
     assert turned.shape == expected.shape == (40, 30, 3) and np.abs(turned - expected).mean() < 3
 
@@ -38,7 +38,7 @@ def test_exif_orientation_is_honoured(tmp_path):
 def test_sixteen_bits_keep_their_range(tmp_path):
     values = np.linspace(0, 65535, 40 * 30).reshape(30, 40).astype(np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")
-    grey = read_picture(tmp_path / "deep.png").rgba[..., 0]
+    grey = read_picture(tmp_path / "deep.png").rgba()[..., 0]
     assert np.abs(grey.astype(float) - values / 257).max() <= 0.51
 
 
@@ -47,25 +47,25 @@ def test_alpha_is_kept_and_palettes_are_unfolded(tmp_path):
     rgba[:10, :, 3] = 0
     Image.fromarray(rgba).save(tmp_path / "a.png")
     assert not read_picture(tmp_path / "a.png").opaque
-    assert np.array_equal(read_picture(tmp_path / "a.png").rgba[..., 3], rgba[..., 3])
+    assert np.array_equal(read_picture(tmp_path / "a.png").rgba()[..., 3], rgba[..., 3])
     Image.fromarray(rgba).quantize(16).save(tmp_path / "p.png")
-    assert (read_picture(tmp_path / "p.png").rgba[:10, :, 3] == 0).all()
+    assert (read_picture(tmp_path / "p.png").rgba()[:10, :, 3] == 0).all()
 
 
 def test_cmyk_and_profiles_become_srgb(tmp_path):
     gradient(mode="CMYK").save(tmp_path / "c.jpg", quality=98)
-    assert np.abs(read_picture(tmp_path / "c.jpg").rgba[..., :3].astype(int) - np.asarray(gradient())).mean() < 4
+    assert np.abs(read_picture(tmp_path / "c.jpg").rgba()[..., :3].astype(int) - np.asarray(gradient())).mean() < 4
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     gradient().save(tmp_path / "s.png", icc_profile=profile)
-    assert np.abs(read_picture(tmp_path / "s.png").rgba[..., :3].astype(int) - np.asarray(gradient())).max() <= 1
+    assert np.abs(read_picture(tmp_path / "s.png").rgba()[..., :3].astype(int) - np.asarray(gradient())).max() <= 1
     gradient().save(tmp_path / "b.png", icc_profile=b"no profile at all")
-    assert np.array_equal(read_picture(tmp_path / "b.png").rgba[..., :3], np.asarray(gradient()))
+    assert np.array_equal(read_picture(tmp_path / "b.png").rgba()[..., :3], np.asarray(gradient()))
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
     gradient().save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (40, 30), "red")])
     picture = read_picture(tmp_path / "a.gif")
-    assert "first frame" in picture.note and np.abs(picture.rgba[..., :3].astype(int) - np.asarray(gradient())).mean() < 12
+    assert "first frame" in picture.note and np.abs(picture.rgba()[..., :3].astype(int) - np.asarray(gradient())).mean() < 12
 
 
 def huge_png(path, side=9000):
@@ -88,13 +88,17 @@ def fill(folder: Path) -> None:
     huge_png(folder / "huge.png")
     gradient(mode="RGB").save(folder / "nameless", "PNG")
     (folder / ".hidden").write_text("x")
+    (folder / "folder").mkdir()
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "good.txt").write_text("a caption")
+    (folder / "orphan.txt").write_text("a caption of nothing")
 
 
 def test_every_file_of_a_folder_is_accounted_for(tmp_path):
     fill(tmp_path)
     found = read_folder(tmp_path)
     assert [picture.path.name for picture in found.pictures] == ["good.png", "nameless"]
-    assert found.passed_over == ["notes.md"]
+    assert found.passed_over == ["folder", "gone.png", "notes.md", "orphan.txt"]
     assert [line.split(":")[0] for line in found.unreadable] == ["cut.jpg", "empty.png", "huge.png", "text.jpg", "tiny.png"]
     assert "64 megapixels" in found.unreadable[2] and "empty" in found.unreadable[1]
 
@@ -108,3 +112,11 @@ def test_a_folder_without_pictures(tmp_path, content):
         (folder / "a.doc").write_text("hello")
     with pytest.raises(InputError, match="no folder" if content == "missing" else "no picture in it"):
         read_folder(folder)
+
+
+def test_a_picture_that_changes_in_between_is_noticed(tmp_path):
+    gradient().save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png")
+    gradient(50).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="changed"):
+        picture.rgba()

@@ -1,6 +1,7 @@
 """One step of ours against the same step written out in float64 with plain diffusers networks."""
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from stickerforge.models.loading import load
 from stickerforge.training.customizing import Course, enrolled, optimizer_for
 from stickerforge.training.examples import Example, chosen_indices, drawn
 from stickerforge.training.step import project_rows, step_errors
+from tests.tiny import edit_json
 
 CPU = torch.device("cpu")
 COURSE = Course(
@@ -103,30 +105,39 @@ class Wide(torch.nn.Module):
         return prediction
 
 
-@pytest.mark.parametrize("folder", ["tiny_sd", "tiny_sdxl"])
-def test_a_step_is_the_equation(folder, request):
-    folder = request.getfixturevalue(folder)
+STEPS = [
+    ("tiny_sd", "dco", "epsilon"), ("tiny_sd", "dco", "v_prediction"), ("tiny_sd", "plain", "v_prediction"),
+    ("tiny_sdxl", "dco", "epsilon"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("folder", "objective", "kind"), STEPS)
+def test_a_step_is_the_equation(folder, objective, kind, request, tmp_path):
+    folder = shutil.copytree(request.getfixturevalue(folder), tmp_path / folder)
+    edit_json(folder / "scheduler" / "scheduler_config.json", prediction_type=kind)
     student = student_of(folder)
     family = student.family
     wide = Wide(student, folder)
     draw = drawn(examples(family), family, seed=5, step=1, batch=3, offset_noise=0.1)
-    found = step_errors(student, draw, "dco", COURSE.beta)
+    found = step_errors(student, draw, objective, COURSE.beta)
     found.loss.backward()
 
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     signal = torch.cumprod(1 - betas, 0)[draw.timesteps][:, None, None, None]
     latents, noise = draw.latents.double(), draw.noise.double()
     noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+    target = noise if kind == "epsilon" else signal.sqrt() * noise - (1 - signal).sqrt() * latents
     frames = torch.tensor([example.frame for example in draw.examples])
     errors = []
     for captions, adapted in (([e.caption.text for e in draw.examples], True), ([e.caption.base for e in draw.examples], False)):
         prediction = wide.predict(noisy, draw.timesteps, captions, frames, adapted)
-        errors.append(((prediction - noise) ** 2).mean((1, 2, 3)))
-    loss = -torch.log(torch.sigmoid(-COURSE.beta * (errors[0] - errors[1].detach()))).mean()
+        errors.append(((prediction - target) ** 2).mean((1, 2, 3)))
+    loss = -torch.log(torch.sigmoid(-COURSE.beta * (errors[0] - errors[1].detach()))).mean() if objective == "dco" else errors[0].mean()
     loss.backward()
 
     torch.testing.assert_close(found.error.double(), errors[0].detach(), rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(found.base_error.double(), errors[1].detach(), rtol=1e-4, atol=1e-6)
+    if objective == "dco":
+        torch.testing.assert_close(found.base_error.double(), errors[1].detach(), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found.loss.double(), loss, rtol=1e-3, atol=1e-4)
     ours = [parameter.grad for parameter in student.factors] + [row.grad for row in student.all_rows()]
     theirs = [tensor.grad for pair in wide.lora.values() for tensor in pair] + [row.grad for row in wide.rows()]

@@ -1,0 +1,118 @@
+"""Train the decoder further, on latents as the denoiser delivers them.
+
+python examples/mini/decoder.py [--steps 1500]      after denoiser.py; resumes from runs/decoder.safetensors
+
+Until here it has seen exact latents only, and answers small errors with blotches. Now half of them are the
+denoiser's own estimates from noisy latents, a quarter carry white noise, and a quarter are exact. The encoder
+stays as it is, so the latents that the denoiser learned stay right.
+Shapes: B pictures; C, H, W latent channels, rows, columns.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from autoencoder import Pictures, reconstruction_loss
+from denoiser import CAPTIONS, LATENTS, TOKENIZER, build_scheduler, build_text_encoder, build_unet, pixels_of, standard_autoencoder
+from denoiser import CHECKPOINT as DENOISER
+from scenes import training_scenes
+from settings import DEVICE, RUNS, SEED
+from training import average, averaged, load, rate, save
+from words import TEXT_LENGTH
+
+CHECKPOINT = RUNS / "decoder.safetensors"
+NOISIEST = 600  # timestep up to which the denoiser's estimates are taken
+SPREAD = 0.35  # largest deviation of the white noise
+PHOTOGRAPHS = 1  # of a batch
+
+
+class Denoiser:
+    """The trained denoiser, asked for clean latents."""
+
+    def __init__(self) -> None:
+        self.words = CLIPTokenizer.from_pretrained(TOKENIZER)
+        self.model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(self.words)}).eval()
+        load(DENOISER, {"mean": self.model})
+        self.model.to(DEVICE)
+        self.scheduler = build_scheduler()
+
+    @torch.no_grad()
+    def estimate(self, latents: Tensor, captions: list[str], timesteps: Tensor, noise: Tensor) -> Tensor:
+        """Clean latents (B, C, H, W) as estimated from noisy ones at timesteps (B,)."""
+        tokens = self.words(captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+        noisy = self.scheduler.add_noise(latents, noise, timesteps)
+        velocity = self.model["unet"](noisy, timesteps, self.model["text"](tokens.to(DEVICE)).last_hidden_state).sample
+        signal = self.scheduler.alphas_cumprod.to(DEVICE)[timesteps][:, None, None, None]
+        return signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
+
+
+def disturbed(denoiser: Denoiser, latents: Tensor, captions: list[str], step: int) -> Tensor:
+    """Latents as they may come, (B, C, H, W): estimates, then white noise, then exact ones."""
+    generator = torch.Generator().manual_seed(SEED + step)
+    noise = torch.randn(latents.shape, generator=generator).to(DEVICE)
+    timesteps = torch.randint(NOISIEST, (len(latents),), generator=generator).to(DEVICE)
+    spread = SPREAD * torch.rand((len(latents), 1, 1, 1), generator=generator).to(DEVICE)
+    half, quarter = len(latents) // 2, len(latents) // 4
+    found = latents + spread * noise
+    found[:half] = denoiser.estimate(latents[:half], captions[:half], timesteps[:half], noise[:half])
+    found[half + quarter :] = latents[half + quarter :]
+    return found
+
+
+def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
+    """What comes after the latents."""
+    return nn.ModuleDict({"post_quant_conv": autoencoder.post_quant_conv, "decoder": autoencoder.decoder})
+
+
+def train(steps: int, batch: int, minutes: float, peak: float) -> None:
+    """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
+    scenes, stored, captions = training_scenes(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
+    autoencoder, denoiser, pictures = standard_autoencoder(scenes), Denoiser(), Pictures()
+    autoencoder.requires_grad_(False)
+    parts = trained_parts(autoencoder).requires_grad_(True)
+    mean = averaged(parts)
+    optimizer = torch.optim.AdamW(parts.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=1e-4)
+    modules = {"model": parts, "mean": mean}
+    start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
+    saved, recent = time.monotonic(), []
+    for step in range(start, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps, peak, warmup=50)
+        rng = np.random.default_rng((SEED, 7, step))
+        rows = rng.choice(len(stored), batch, replace=False)
+        pixels = pixels_of(np.stack([scenes[int(row)].rgba for row in rows])).to(DEVICE)
+        latents = torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE)
+        photos = pixels_of(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(DEVICE)
+        with torch.no_grad():
+            photo_latents = autoencoder.encode(photos).latent_dist.mean
+        taken = torch.cat([disturbed(denoiser, latents, [captions[row] for row in rows], step), photo_latents])
+        decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
+        loss = reconstruction_loss(decoded, wanted)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
+        optimizer.step()
+        average(mean, parts, step, 0.998)
+        recent.append(float((decoded.detach() - wanted).abs().mean() / 2))
+        if len(recent) == 100:
+            print(f"{time.strftime('%H:%M:%S')} step {step + 1} absolute error {np.mean(recent):.4f}", flush=True)
+            recent = []
+        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
+            save(CHECKPOINT, modules, optimizer, step + 1)
+            saved = time.monotonic()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--minutes", type=float, default=3, help="between checkpoints")
+    args = parser.parse_args()
+    train(args.steps, args.batch, args.minutes, args.rate)

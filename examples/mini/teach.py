@@ -1,0 +1,145 @@
+"""Does customize teach? Held-out subjects, taught from three styles, asked for in the fourth and in scenes.
+
+python examples/mini/teach.py [--subjects 8] [--drift 2]      needs data/ (fetch.py, art.py); results in runs/teach
+
+Each subject is taught with default settings from its renders in three of the four styles (the fourth rotates).
+Then it is asked for in the fourth style and in five scenes, two seeds each, with the adapter and, as its class
+words, without. A picture counts where the nearest of all renders (32 px, as in gate.py) shows the subject.
+Drift: how far pictures for 50 prompts without the new word move while the adapter is on (root mean square over
+premultiplied pixels), for DCO and for plain training of several lengths, interpolated at DCO's training error.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from art import Subject, load, withheld_names
+from gate import drawn, render_vectors, vector
+from scenes import Scenes
+from settings import RUNS, STYLES
+
+HOME = RUNS / "teach"
+TAUGHT = ("llama", "whale", "tulip", "banana", "hedgehog", "pineapple", "axe", "tent")  # chosen before anything was trained
+SCENES = ("{} wearing a crown", "{} wearing glasses", "red {}", "{} mirrored", "{} on a blue background")
+SEEDS = (1, 2)
+BATCH = 12
+
+
+def references(subject: Subject, scenes: Scenes, held: int) -> Path:
+    """A folder with the subject's renders in three styles."""
+    folder = HOME / "pictures" / subject.name.replace(" ", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    for style in range(len(STYLES)):
+        if style != held:
+            premultiplied = np.ascontiguousarray(scenes.sprite(subject, style))
+            picture = Image.frombuffer("RGBa", premultiplied.shape[1::-1], premultiplied.tobytes(), "raw", "RGBa", 0, 1)
+            picture.convert("RGBA").save(folder / f"{STYLES[style]}.png")
+    return folder
+
+
+def family_with(names: list[str]):
+    """sticker-mini with these adapters on."""
+    from stickerforge.commands.adapted import attach, in_use
+    from stickerforge.models.catalog import located
+    from stickerforge.models.loading import load as load_model
+
+    family = load_model(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    attached = attach(family, [in_use(name) for name in names])
+    family.adapters.use(dict.fromkeys(attached.values(), 1.0))
+    return family
+
+
+def taught(subject: Subject, scenes: Scenes, held: int, name: str, **training) -> dict[str, float]:
+    """Run customize; returns its figures and how long it took."""
+    from stickerforge.commands.customize import customize
+
+    settings = {"subject": subject.name, "name": name, "preview.count": 0} | {f"training.{key}": value for key, value in training.items()}
+    started = time.monotonic()
+    made = customize(references(subject, scenes, held), settings=settings, force=True)
+    return made.figures | {"seconds": time.monotonic() - started}
+
+
+def shares(pictures: list[np.ndarray], subject: Subject, subjects: list[Subject], vectors: np.ndarray) -> list[bool]:
+    """Whether the nearest render of each picture is the subject's."""
+    return [
+        subjects[int(np.square(vectors - vector(picture)).mean(1).argmin()) // len(STYLES)].index == subject.index for picture in pictures
+    ]
+
+
+def asked(subject: Subject, held: int, word: str) -> list[str]:
+    """The prompts: the style that was not shown, and the scenes in the house style."""
+    return [f"{word} in {STYLES[held]} style", *(f"{scene.format(word)}, in fluent style" for scene in SCENES)]
+
+
+def teaching(subjects: list[Subject], scenes: Scenes, chosen: list[Subject]) -> dict:
+    """The first table."""
+    vectors, rows, sheet = render_vectors(subjects, scenes.sprites), [], []
+    for number, subject in enumerate(chosen):
+        held = number % len(STYLES)
+        name = subject.name.replace(" ", "-")
+        figures = taught(subject, scenes, held, name)
+        row = {"subject": subject.name, "held_style": STYLES[held]} | figures
+        for kind, family, word in (("with", family_with([name]), f"a <{name}>"), ("without", family_with([]), f"a {subject.name}")):
+            prompts = [prompt for prompt in asked(subject, held, word) for _ in SEEDS]
+            pictures = drawn(prompts, 20, 4.0, BATCH, family)
+            row[kind] = shares(pictures, subject, subjects, vectors)
+            sheet.append(np.concatenate([p[..., :3] + 0.8 * (1 - p[..., 3:]) for p in pictures], 1))
+        rows.append(row)
+        print(f"{subject.name:12} with {np.mean(row['with']):.0%} without {np.mean(row['without']):.0%} {figures}", flush=True)
+    Image.fromarray((np.concatenate(sheet) * 255).clip(0, 255).astype(np.uint8)).save(HOME / "teach.png")
+    with_adapter, without = (float(np.mean([row[kind] for row in rows])) for kind in ("with", "without"))
+    print(f"nearest render is the taught subject: {with_adapter:.1%} with the adapter, {without:.1%} without")
+    return {"rows": rows, "with": with_adapter, "without": without}
+
+
+def drift(subjects: list[Subject], scenes: Scenes, chosen: list[Subject], lengths: tuple[float, ...] = (0.15, 0.3, 0.6, 1.0)) -> list[dict]:
+    """The second table."""
+    learned = [s for s in subjects if s.kind]
+    rng = np.random.default_rng(5)
+    prompts = [f"{learned[i].name} in {STYLES[int(rng.integers(4))]} style" for i in rng.choice(len(learned), 50, replace=False)]
+    base = np.stack(drawn(prompts, 20, 4.0, BATCH, family_with([])))
+    rows = []
+    for number, subject in enumerate(chosen):
+        name, held = subject.name.replace(" ", "-"), number % len(STYLES)
+
+        def measured(adapter: str, figures: dict[str, float]) -> dict[str, float]:
+            moved = np.stack(drawn(prompts, 20, 4.0, BATCH, family_with([adapter])))
+            return {"error": figures["error"], "drift": float(np.sqrt(np.square(moved - base).mean()))}
+
+        from stickerforge.adapters import store
+
+        made = store.found(name).made
+        dco = measured(name, made["figures"])
+        plain = []
+        for share in lengths:
+            other, steps = f"{name}-plain-{round(100 * share)}", max(1, round(share * made["steps"]))
+            plain.append(measured(other, taught(subject, scenes, held, other, objective="plain", steps=steps)))
+        errors, drifts = ([row[key] for row in sorted(plain, key=lambda row: row["error"])] for key in ("error", "drift"))
+        equal = float(np.interp(dco["error"], errors, drifts))
+        rows.append({"subject": subject.name, "dco": dco, "plain": plain, "plain_at_equal_error": equal})
+        print(f"{subject.name:12} drift: dco {dco['drift']:.4f}, plain at the same error {equal:.4f}; {plain}", flush=True)
+    return rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subjects", type=int, default=len(TAUGHT))
+    parser.add_argument("--drift", type=int, default=2, help="subjects of the second table")
+    parser.add_argument("--names", default="", help="other subjects, comma-separated: for development")
+    args = parser.parse_args()
+    os.environ["STICKERFORGE_HOME"] = str(HOME / "home")
+    everything, sprites = load()
+    by_name = {subject.name: subject for subject in everything}
+    wanted = [by_name[name] for name in (args.names.split(",") if args.names else TAUGHT[: args.subjects])]
+    assert {subject.name for subject in wanted} <= withheld_names()
+    HOME.mkdir(parents=True, exist_ok=True)
+    all_scenes = Scenes(everything, sprites)
+    results = {"teaching": teaching(everything, all_scenes, wanted)}
+    results["drift"] = drift(everything, all_scenes, wanted[: args.drift])
+    (HOME / "teach.json").write_text(json.dumps(results, indent=1, default=float))
