@@ -102,14 +102,15 @@ def broken(tmp_path, kind):
     return path
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("nan", "not finite"), ("inf", "not finite"), ("int8", "I8"), ("rank", "rank 5000"), ("alone", "no up factor"),
-        ("empty tensor", "empty tensor"), ("unfit", "do not fit"), ("foreign", "no part of a LoRA"), ("nothing", "holds no LoRA"), ("alphas", "no single number"), ("kernel", "do not fit"), ("shape", "no safetensors"),
-        ("cut", "broken"), ("text", "no safetensors"), ("empty file", "no safetensors"), ("pickle", "no safetensors"),
-    ],
-)  # fmt: skip
+BROKEN = {
+    "nan": "not finite", "inf": "not finite", "int8": "I8", "rank": "rank 5000", "alone": "no up factor", "empty tensor": "empty tensor",
+    "unfit": "do not fit", "foreign": "no part of a LoRA", "nothing": "holds no LoRA", "alphas": "no single number",
+    "kernel": "do not fit", "shape": "no safetensors", "cut": "broken", "text": "no safetensors", "empty file": "no safetensors",
+    "pickle": "no safetensors",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "said"), BROKEN.items())
 def test_broken_files_are_named(tmp_path, kind, said):
     with pytest.raises(InputError, match=said):
         read(broken(tmp_path, kind))
