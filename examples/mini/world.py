@@ -1,0 +1,324 @@
+"""StickerWorld: scenes together with the exact truth about them.
+
+python examples/mini/world.py [--count 48] [--part all|generator|judge]     a sheet of samples: runs/world.png
+
+A scene is a function of (seed, index): what is in it (one to five things, their colours, sizes, places, what they
+wear or hold, how they stand to each other), its style and its ground. `World.truth` decides, `World.draw` draws and
+notes where everything came to lie, `captions.py` tells. What a part of the project may not see is withheld by
+rule: see `withheld`.
+"""
+
+import argparse
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from art import Subject, load, withheld_names
+from backdrops import Ground, drawn_ground, random_ground
+from scenes import BEHIND, EYEWEAR, HATS, HEADS, HUES, WINDOW, bounds, put, recoloured, resized
+from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
+
+Part = Literal["all", "generator", "judge"]
+RELATIONS = ("to the left of", "to the right of", "above", "below", "behind", "in front of", "inside", "holding")
+CONTAINERS = ("basket", "bucket", "wrapped gift", "pot of food", "takeout box", "wastebasket")
+HOLDERS = ("teddy bear", "robot", "snowman", "panda", "gorilla", "penguin", "monkey", "ghost", "alien", "bear", "koala", "octopus")
+HELD = ("red apple", "balloon", "guitar", "key", "trophy", "umbrella", "ice cream", "rose", "carrot", "camera", "lemon", "doughnut")
+SIZES = {"small": 0.36, "medium": 0.55, "large": 0.86}
+MIN_SEEN = 0.6  # share of every thing that must stay visible
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One subject of a scene, drawn `count` times.
+
+    Args:
+        colour: "" for its own.
+        wears: the name of a hat, glasses or "space suit", or "".
+        size: small, medium or large.
+        x, y: of its centre, on a unit square.
+    """
+
+    subject: Subject
+    count: int = 1
+    colour: str = ""
+    wears: str = ""
+    size: str = "large"
+    x: float = 0.5
+    y: float = 0.5
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Everything that is so in a scene.
+
+    Args:
+        things: the first one is what the second one relates to: "things[0] relation things[1]".
+        boxes: left, top, right, bottom of every drawn thing on a unit square, in the order of `things`, each as
+            often as it is counted; empty until drawn.
+    """
+
+    style: str
+    things: tuple[Thing, ...]
+    relation: str
+    ground: Ground
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@cache
+def dice(text: str) -> int:
+    """A number that a text decides and nothing else."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def withheld(part: Part, *names: str) -> bool:
+    """Whether a part of the project may not see a combination: (code points, style), (subject, colour), two subjects...
+
+    One in sixteen is kept from the generator, one in five from the judge; never the same ones by design.
+    """
+    if part == "all":
+        return False
+    number = dice("|".join(names))
+    return number % 16 == 0 if part == "generator" else number % 5 == 1
+
+
+def combinations(truth: Truth) -> list[tuple[str, ...]]:
+    """What `withheld` is asked about for a scene."""
+    found: list[tuple[str, ...]] = [(thing.subject.codepoints, truth.style) for thing in truth.things]
+    for thing in truth.things:
+        found += [(thing.subject.codepoints, extra) for extra in (thing.colour, thing.wears) if extra]
+    if len(truth.things) > 1:
+        found.append(tuple(thing.subject.codepoints for thing in truth.things))
+    return found
+
+
+class World:
+    """All scenes over a set of subjects for one part of the project."""
+
+    def __init__(self, subjects: list[Subject], sprites: np.ndarray, *, part: Part = "all", seed: int = SEED) -> None:
+        self.subjects, self.sprites, self.part, self.seed = subjects, sprites, part, seed
+        self.by_name = {subject.name: subject for subject in subjects}
+        self.kinds = (
+            (0.34, self.one),
+            (0.12, self.placed),
+            (0.14, self.counted),
+            (0.22, self.pair),
+            (0.10, self.dressed),
+            (0.08, self.suited),
+        )
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Truth]:
+        """(premultiplied uint8 (PIXELS, PIXELS, 4), its truth), always the same."""
+        for attempt in range(100):
+            rng = np.random.default_rng((self.seed, index, attempt))
+            truth = self.truth(rng)
+            if truth is None or any(withheld(self.part, *names) for names in combinations(truth)):
+                continue
+            picture, found, seen = self.draw(truth)
+            if seen >= MIN_SEEN:
+                return picture, found
+        raise RuntimeError(f"scene {index}: nothing that may be shown in a hundred attempts")
+
+    def truth(self, rng: np.random.Generator) -> Truth | None:
+        """What a scene is to show; None where the subjects at hand do not allow it."""
+        style = str(rng.choice(STYLES))
+        shares = [share for share, _ in self.kinds]
+        made = self.kinds[rng.choice(len(shares), p=shares)][1](rng)
+        if made is None:
+            return None
+        things, relation = made
+        return Truth(style, things, relation, random_ground(rng))
+
+    def any(self, rng: np.random.Generator) -> Thing:
+        """A subject, one time in seven in another colour."""
+        subject = self.subjects[rng.integers(len(self.subjects))]
+        return Thing(subject, colour=str(rng.choice(list(HUES))) if rng.random() < 1 / 7 else "")
+
+    def named(self, rng: np.random.Generator, names: tuple[str, ...]) -> Thing | None:
+        """One of some subjects, if it may appear here."""
+        known = [name for name in names if name in self.by_name]
+        return Thing(self.by_name[str(rng.choice(known))]) if known else None
+
+    def one(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str]:
+        """A single subject, large."""
+        return (self.any(rng),), ""
+
+    def placed(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str]:
+        """A single subject, smaller and somewhere."""
+        size = str(rng.choice(("small", "medium")))
+        reach = (1 - SIZES[size]) / 2
+        x, y = (0.5 + reach * float(rng.choice((-0.9, 0, 0.9))) for _ in range(2))
+        return (replace(self.any(rng), size=size, x=x, y=y),), ""
+
+    def counted(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str]:
+        """Two to five of a kind."""
+        return (replace(self.any(rng), count=int(rng.integers(2, 6)), size="medium"),), ""
+
+    def pair(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
+        """Two subjects that stand to each other somehow."""
+        relation = str(rng.choice(RELATIONS))
+        first: Thing | None = self.any(rng)
+        second: Thing | None = self.any(rng)
+        if relation == "inside":
+            second = self.named(rng, CONTAINERS)
+        if relation == "holding":
+            first, second = self.named(rng, HOLDERS), self.named(rng, HELD)
+        if first is None or second is None or first.subject == second.subject:
+            return None
+        places = {
+            "to the left of": ((0.27, 0.5), (0.73, 0.5)), "to the right of": ((0.73, 0.5), (0.27, 0.5)),
+            "above": ((0.5, 0.27), (0.5, 0.73)), "below": ((0.5, 0.73), (0.5, 0.27)),
+            "behind": ((0.36, 0.36), (0.64, 0.64)), "in front of": ((0.64, 0.64), (0.36, 0.36)),
+            "inside": ((0.5, 0.36), (0.5, 0.66)), "holding": ((0.45, 0.48), (0.76, 0.68)),
+        }[relation]  # fmt: skip
+        sizes = {"holding": ("large", "small")}.get(relation, ("medium", "medium"))
+        things = (replace(thing, size=size, x=x, y=y) for thing, size, (x, y) in zip((first, second), sizes, places, strict=True))
+        return tuple(things), relation
+
+    def dressed(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
+        """A head or a round face with a hat or glasses."""
+        faces = tuple(s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes")))
+        wearer = self.named(rng, HEADS if rng.random() < 0.7 else faces)
+        worn = self.named(rng, HATS if rng.random() < 0.6 else EYEWEAR)
+        return None if wearer is None or worn is None else ((replace(wearer, wears=worn.subject.name),), "")
+
+    def suited(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
+        """An animal as an astronaut."""
+        animal = self.named(rng, HEADS)
+        return None if animal is None or "astronaut" not in self.by_name else ((replace(animal, wears="space suit"),), "")
+
+    def sprite(self, name: str, style: str) -> np.ndarray:
+        """Premultiplied uint8 (SPRITE_PIXELS, SPRITE_PIXELS, 4)."""
+        return np.asarray(self.sprites[self.by_name[name].index, STYLES.index(style)])
+
+    def looks(self, thing: Thing, style: str) -> np.ndarray:
+        """A thing by itself, coloured and dressed."""
+        sprite = np.asarray(self.sprites[thing.subject.index, STYLES.index(style)])
+        if thing.colour:
+            sprite = recoloured(sprite, HUES[thing.colour])
+        if thing.wears == "space suit":
+            return in_space_suit(sprite, self.sprite("astronaut", style), style)
+        return wearing(sprite, self.sprite(thing.wears, style), hat=thing.wears in HATS) if thing.wears else sprite
+
+    def draw(self, truth: Truth) -> tuple[np.ndarray, Truth, float]:
+        """(the picture, the truth with boxes, the least visible share of any thing)."""
+        pieces = [(looks, *place) for thing in truth.things for looks in [self.looks(thing, truth.style)] for place in places(thing)]
+        on_top_last = list(range(len(pieces)))
+        if truth.relation in ("in front of", "above"):
+            on_top_last.reverse()
+        layer = np.zeros((PIXELS, PIXELS, 4), np.uint8)
+        owner = np.full((PIXELS, PIXELS), -1)
+        boxes, areas = [(0.0, 0.0, 0.0, 0.0)] * len(pieces), [1] * len(pieces)
+        for number in on_top_last:
+            looks, scale, x, y = pieces[number]
+            alone = np.zeros_like(layer)
+            piece = resized(looks, max(8, round(PIXELS * scale)))
+            put(alone, piece, PIXELS * x, PIXELS * y)
+            shape = alone[..., 3] > 96
+            left, top, right, bottom = bounds(alone)
+            boxes[number] = (left / PIXELS, top / PIXELS, right / PIXELS, bottom / PIXELS)
+            areas[number] = max(1, int((piece[..., 3] > 96).sum()))  # what lies beyond the border counts as hidden
+            owner[shape] = number
+            put(layer, piece, PIXELS * x, PIXELS * y)
+        seen = min(float((owner == number).sum()) / areas[number] for number in range(len(pieces)))
+        inside = truth.relation in ("inside", "behind", "holding", "in front of")  # these hide something by nature
+        ground = drawn_ground(truth.ground)
+        put(ground, layer, PIXELS / 2, PIXELS / 2)
+        return ground, replace(truth, boxes=tuple(boxes)), seen + (0.25 if inside else 0.0)
+
+
+def places(thing: Thing) -> list[tuple[float, float, float]]:
+    """(scale, x, y) of each of a thing's copies."""
+    if thing.count == 1:
+        return [(SIZES[thing.size], thing.x, thing.y)]
+    scale = {2: 0.48, 3: 0.42, 4: 0.42, 5: 0.32}[thing.count]
+    spots = {
+        2: [(0.26, 0.5), (0.74, 0.5)],
+        3: [(0.5, 0.27), (0.26, 0.72), (0.74, 0.72)],
+        4: [(0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)],
+        5: [(0.2, 0.22), (0.8, 0.22), (0.5, 0.5), (0.2, 0.78), (0.8, 0.78)],
+    }[thing.count]
+    return [(scale, x, y) for x, y in spots]
+
+
+def wearing(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
+    """A head with something on it, on a canvas of the sprite's size: the head is lowered to make room for a hat."""
+    side = SPRITE_PIXELS
+    canvas = np.zeros_like(wearer)
+    small = resized(wearer, round(0.8 * side)) if hat else wearer
+    put(canvas, small, side / 2, side * (0.6 if hat else 0.5))
+    left, top, right, bottom = bounds(canvas)
+    inner = bounds(worn)
+    piece = worn[inner[1] : inner[3], inner[0] : inner[2]]
+    width = (right - left) * (0.62 if hat else 0.74)
+    height = width * piece.shape[0] / piece.shape[1]
+    if hat and height > 0.36 * side:
+        width, height = width * 0.36 * side / height, 0.36 * side
+    picture = Image.frombuffer("RGBa", piece.shape[1::-1], np.ascontiguousarray(piece).tobytes(), "raw", "RGBa", 0, 1)
+    picture = picture.resize((max(1, round(width)), max(1, round(height))), Image.Resampling.LANCZOS)
+    piece = np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width, 4)
+    y = top + 0.14 * (bottom - top) - height / 2 if hat else top + 0.45 * (bottom - top)
+    put(canvas, piece, (left + right) / 2, max(y, height / 2))
+    return canvas
+
+
+def in_space_suit(head: np.ndarray, suit: np.ndarray, style: str) -> np.ndarray:
+    """The astronaut's sprite with this head in place of the human one."""
+    suit = suit.copy()
+    x, y, radius = (v * SPRITE_PIXELS for v in WINDOW[style])
+    rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] + 0.5
+    left, top, right, bottom = bounds(head)
+    helmet_on = style in BEHIND
+    size = round((1.9 if helmet_on else 2.0) * radius * head.shape[0] / max(right - left, bottom - top))
+    middle = ((left + right) / 2 / head.shape[0] - 0.5) * size, ((top + bottom) / 2 / head.shape[0] - 0.5) * size
+    if not helmet_on:
+        suit[(rows < 133) & (columns > 62)] = 0  # the human head; the collar begins below it
+        put(suit, resized(head, size), x - middle[0], y - middle[1])
+        return suit
+    layer = np.zeros_like(suit)
+    layer[:] = (*BEHIND[style], 255)
+    put(layer, resized(head, size), x - middle[0], y - middle[1])
+    return np.where((np.hypot(columns - x, rows - y) < radius)[..., None], layer, suit)
+
+
+def world(part: Part = "all", *, learned_only: bool = False) -> World:
+    """The world over all subjects that a part may see; "all" shows the held-out ones too."""
+    subjects, sprites = load()
+    hidden = set() if part == "all" else withheld_names()
+    return World([s for s in subjects if s.name not in hidden and (s.kind or not learned_only)], sprites, part=part)
+
+
+def sheet(scenes: World, count: int, columns: int = 6) -> Image.Image:
+    """The first scenes with their comprehensive captions."""
+    from captions import caption
+
+    page = Image.new("RGB", (columns * 200, -(-count // columns) * 196), (206, 206, 206))
+    pen = ImageDraw.Draw(page)
+    for index in range(count):
+        rgba, truth = scenes[index]
+        x, y = index % columns * 200 + 36, index // columns * 196
+        picture = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        page.paste(picture, (x, y), picture)
+        words, lines = caption(truth, "comprehensive", np.random.default_rng(index)).split(), [""]
+        for word in words:
+            lines = [*lines[:-1], f"{lines[-1]} {word}"] if len(lines[-1]) + len(word) < 38 else [*lines, word]
+        pen.text((x - 32, y + 130), "\n".join(lines[:5]), fill=(0, 0, 0), font_size=10, spacing=2)
+    return page
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=48)
+    parser.add_argument("--part", choices=("all", "generator", "judge"), default="all")
+    args = parser.parse_args()
+    RUNS.mkdir(exist_ok=True)
+    shown = world(args.part, learned_only=True)
+    sheet(shown, args.count).save(RUNS / "world.png")
+    started = time.monotonic()
+    for number in range(300):
+        _ = shown[number]
+    print(RUNS / "world.png", f"{300 / (time.monotonic() - started):.0f} scenes a second on one core")
