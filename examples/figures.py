@@ -20,6 +20,12 @@ GENERATE = ["generate", "cat astronaut", "--style", "sticker", "--offline", "--q
 HELPS = (
     ["--help"],
     ["generate", "--help"],
+    ["customize", "--help"],
+    ["merge", "--help"],
+    ["adapters", "--help"],
+    ["adapters", "list", "--help"],
+    ["adapters", "show", "--help"],
+    ["adapters", "remove", "--help"],
     ["models", "--help"],
     ["models", "list", "--help"],
     ["models", "show", "--help"],

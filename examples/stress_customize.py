@@ -21,6 +21,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+STOPPED = (130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)  # how a stopped run may end
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -71,6 +72,10 @@ def main(kills: int, seed: int, steps: int) -> int:
         code, err = call(home, *teach, wait=rng.uniform(0.05, length), number=rng.choice(SIGNALS))
         while code != 0:
             counts["kills"] += 1
+            if code not in STOPPED:
+                counts["stuck"] += 1
+                print(f"exit {code}: {err.strip()[-300:]}")
+                break
             if (home / "adapters" / "blob" / "adapter.json").exists() and not digest(home):
                 counts["broken"] += 1
             unfinished = (home / "runs" / "blob" / "checkpoint.json").exists()
@@ -81,10 +86,6 @@ def main(kills: int, seed: int, steps: int) -> int:
             counts["resumed" if unfinished else "started over"] += 1
             again = rng.uniform(0.05, length) if rng.random() < 0.5 else None
             code, err = call(home, *teach, *(["--resume"] if unfinished else []), wait=again, number=rng.choice(SIGNALS))
-            if code not in (0, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
-                counts["stuck"] += 1
-                print(f"exit {code}: {err.strip()[-300:]}")
-                break
         if digest(home) != expected:
             counts["different"] += 1
     print(", ".join(f"{name} {count}" for name, count in counts.items()), f"in {time.monotonic() - started:.0f} s")

@@ -92,9 +92,9 @@ def generate(
 
         prepare_libraries(offline)
         remembered, repeated = settings_from(Path(from_)) if from_ else ({}, {})
-        if from_ and "model" not in remembered and not model:
-            raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
         resolved = settings(GenerateConfig, "generate", remembered, config, assignments, flags)
+        if from_ and not resolved.model:
+            raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
         if dry_run:
             from stickerforge.commands.dry_run import rehearsal
 
@@ -192,7 +192,7 @@ def merge(
         resolved = settings(MergeConfig, "merge", {}, config, assignments, {"parents": parents, "name": name, "rename": rename})
         if dry_run:
             return Report(*command.rehearsal(resolved, force=force))
-        made = command.run(resolved, messages, force=force)
+        made = command.run(resolved, force=force)
         tokens = f", {' '.join(made.tokens)}" if made.tokens else ""
         return Report(
             command.result(made), [str(made.path)], f"merged into {made.name!r}{tokens}{f', {made.phrase}' if made.phrase else ''}"

@@ -24,6 +24,7 @@ UNCHANGED = ("glasses", "sunglasses", "goggles", "jeans", "gloves", "socks", "bo
 IRREGULAR = {"mouse": "mice", "fish": "fish", "sheep": "sheep", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "tomato": "tomatoes",
              "potato": "potatoes", "mosquito": "mosquitoes"}  # fmt: skip
 CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo")  # a unicorn
+COLOURS = ("red", "green", "blue", "yellow", "white", "black", "orange", "brown", "purple", "pink", "grey")
 LOOKS = {
     "noto": "warm colours and gentle gradients", "twemoji": "a few bold flat colours", "fluent": "soft rounded shading",
     "flat": "flat shapes without shading",
@@ -58,8 +59,8 @@ def article(words: str) -> str:
 def own_name(thing: "Thing", short: bool) -> str:
     """Its colour and name."""
     name = short_name(thing.subject.name) if short else thing.subject.name
-    if thing.colour and name.split(" ")[0] in ("red", "green", "blue", "yellow", "white", "black", "orange", "brown", "purple"):
-        name = name.split(" ", 1)[1]
+    if thing.colour:
+        name = re.sub(rf"^((light|dark|pale) )?({'|'.join(COLOURS)}) ", "", name)
     return f"{thing.colour} {name}".strip()
 
 
@@ -124,23 +125,23 @@ def long(truth: "Truth", rng: np.random.Generator) -> str:
     """Six to ten facts, most of them in sentences of their own, in an order that varies."""
     first = truth.things[0]
     facts = [f"The drawing is in {truth.style} style, with {LOOKS[truth.style]}.", ground_sentence(truth.ground)]
+    if truth.relation:
+        names = [short_name(thing.subject.name) for thing in truth.things]
+        facts.append(f"As for their arrangement, the {names[0]} is {truth.relation} the {names[1]}.")
     for number, thing in enumerate(truth.things):
         said = noun(thing, short=False)
         lead = "It shows" if number == 0 else "There is also"
         facts.append(f"{lead} {said}.")
         facts.append(size_sentence(thing, truth, number))
         if thing.colour:
-            facts.append(f"Unlike usual, the {short_name(thing.subject.name)} is {thing.colour} all over.")
+            facts.append(f"The {own_name(thing, True)} is not in its usual colour but {thing.colour}.")
         words = [word for word in thing.subject.keywords if word not in thing.subject.name][:4]
         if len(words) > 1:
             facts.append(f"One may think of {', '.join(words[:-1])} or {words[-1]} when looking at the {short_name(thing.subject.name)}.")
         if thing.wears:
             worn = "a white space suit, its head seen in the helmet" if thing.wears == "space suit" else f"the {thing.wears} well in place"
             facts.append(f"The {short_name(thing.subject.name)} has {worn}.")
-    if truth.relation:
-        names = [short_name(thing.subject.name) for thing in truth.things]
-        facts.append(f"As for their arrangement, the {names[0]} is {truth.relation} the {names[1]}.")
-    total = sum(thing.count for thing in truth.things)
+    total = sum(thing.count + bool(thing.wears) for thing in truth.things)
     facts.append(
         f"Altogether {NUMBERS.get(total, str(total))} {'thing is' if total == 1 else 'things are'} drawn, and nothing else besides."
     )

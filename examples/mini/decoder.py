@@ -9,6 +9,7 @@ Shapes: B pictures; C, H, W latent channels, rows, columns.
 """
 
 import argparse
+import hashlib
 import json
 import time
 
@@ -19,7 +20,17 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from autoencoder import Pictures, reconstruction_loss
-from denoiser import CAPTIONS, LATENTS, TOKENIZER, build_scheduler, build_text_encoder, build_unet, pixels_of, standard_autoencoder
+from denoiser import (
+    CAPTIONS,
+    LATENTS,
+    STANDARD,
+    TOKENIZER,
+    build_scheduler,
+    build_text_encoder,
+    build_unet,
+    pixels_of,
+    standard_autoencoder,
+)
 from denoiser import CHECKPOINT as DENOISER
 from scenes import training_scenes
 from settings import DEVICE, RUNS, SEED
@@ -27,6 +38,7 @@ from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
 CHECKPOINT = RUNS / "decoder.safetensors"
+SOURCES = RUNS / "decoder.sources"  # what the checkpoint was trained on
 NOISIEST = 600  # timestep up to which the denoiser's estimates are taken
 SPREAD = 0.35  # largest deviation of the white noise
 PHOTOGRAPHS = 1  # of a batch
@@ -50,6 +62,21 @@ class Denoiser:
         velocity = self.model["unet"](noisy, timesteps, self.model["text"](tokens.to(DEVICE)).last_hidden_state).sample
         signal = self.scheduler.alphas_cumprod.to(DEVICE)[timesteps][:, None, None, None]
         return signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
+
+
+def sources() -> str:
+    """A digest of what the decoder is trained on: the autoencoder's latents and the denoiser's estimates."""
+    digest = hashlib.sha256()
+    for path in (STANDARD, DENOISER):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def check_sources() -> None:
+    """Stop where the decoder's checkpoint belongs to another autoencoder or denoiser."""
+    if SOURCES.read_text() != sources():
+        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder or denoiser: remove it, and run decoder.py again")
 
 
 def disturbed(denoiser: Denoiser, latents: Tensor, captions: list[str], step: int) -> Tensor:
@@ -79,7 +106,12 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     mean = averaged(parts)
     optimizer = torch.optim.AdamW(parts.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=1e-4)
     modules = {"model": parts, "mean": mean}
-    start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
+    start = 0
+    if CHECKPOINT.exists():
+        check_sources()
+        start = load(CHECKPOINT, modules, optimizer)
+    SOURCES.write_text(sources())
+    print(f"from step {start} to {steps}", flush=True)
     saved, recent = time.monotonic(), []
     for step in range(start, steps):
         for group in optimizer.param_groups:

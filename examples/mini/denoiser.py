@@ -108,7 +108,8 @@ def write_latents(count: int) -> None:
         stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
         captions += [scene.caption for scene in drawn]
     stored.flush()
-    tokenizer(captions).save_pretrained(TOKENIZER)
+    if not TOKENIZER.exists():  # an encoder in training knows its words by number
+        tokenizer(captions).save_pretrained(TOKENIZER)
     CAPTIONS.write_text(json.dumps(captions, ensure_ascii=False))
     spread = stored[:4096].astype(np.float32)
     print(f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}", flush=True)

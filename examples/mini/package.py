@@ -22,7 +22,7 @@ from transformers import CLIPTokenizer
 
 from autoencoder import build as build_autoencoder
 from decoder import CHECKPOINT as DECODER
-from decoder import trained_parts
+from decoder import check_sources, trained_parts
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
 from settings import MODEL, PIXELS
 from training import load, save
@@ -47,6 +47,7 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
     if DECODER.exists():
+        check_sources()
         load(DECODER, {"mean": trained_parts(autoencoder)})
     pipeline = StableDiffusionPipeline(
         vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),
@@ -112,6 +113,7 @@ def unpack() -> None:
         if path.exists():
             raise SystemExit(f"{path} is there already")
         save(path, modules, torch.optim.SGD(model.parameters()), step)
+    shutil.copytree(MODEL / "tokenizer", TOKENIZER, dirs_exist_ok=True)
     print(f"step {step}: denoiser.py --steps N goes on from {CHECKPOINT}")
 
 

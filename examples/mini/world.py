@@ -9,6 +9,7 @@ rule: see `withheld`.
 """
 
 import argparse
+import colorsys
 import hashlib
 import time
 from dataclasses import dataclass, replace
@@ -78,7 +79,7 @@ def dice(text: str) -> int:
 def withheld(part: Part, *names: str) -> bool:
     """Whether a part of the project may not see a combination: (code points, style), (subject, colour), two subjects...
 
-    One in sixteen is kept from the generator, one in five from the judge; never the same ones by design.
+    One in sixteen is kept from the generator, one in five from the judge, whatever the other may see.
     """
     if part == "all":
         return False
@@ -92,7 +93,7 @@ def combinations(truth: Truth) -> list[tuple[str, ...]]:
     for thing in truth.things:
         found += [(thing.subject.codepoints, extra) for extra in (thing.colour, thing.wears) if extra]
     if len(truth.things) > 1:
-        found.append(tuple(thing.subject.codepoints for thing in truth.things))
+        found.append(tuple(sorted(thing.subject.codepoints for thing in truth.things)))
     return found
 
 
@@ -136,7 +137,27 @@ class World:
     def any(self, rng: np.random.Generator) -> Thing:
         """A subject, one time in seven in another colour."""
         subject = self.subjects[rng.integers(len(self.subjects))]
-        return Thing(subject, colour=str(rng.choice(list(HUES))) if rng.random() < 1 / 7 else "")
+        colour = str(rng.choice(list(HUES))) if rng.random() < 1 / 7 else ""
+        return Thing(subject, colour=colour if colour and self.can_be(subject, colour) else "")
+
+    def can_be(self, subject: Subject, colour: str) -> bool:
+        """Whether turning every hue shows: greys stay grey, and what has this hue already would not change."""
+        return all(
+            self.hue_share(subject.index, style) > 0.5 and not self.has_hue(subject.index, style, colour) for style in range(len(STYLES))
+        )
+
+    def hue_share(self, index: int, style: int) -> float:
+        """Share of what is visible that has a colour at all."""
+        sprite = np.asarray(self.sprites[index, style])[::4, ::4].astype(int)
+        seen = sprite[..., 3] > 128
+        return float(((sprite[..., :3].max(-1) - sprite[..., :3].min(-1) > 50) & seen).sum() / max(1, seen.sum()))
+
+    def has_hue(self, index: int, style: int, colour: str) -> bool:
+        """Whether the mean colour of a sprite is near a hue already."""
+        sprite = np.asarray(self.sprites[index, style])[::4, ::4].reshape(-1, 4)
+        red, green, blue = sprite[sprite[:, 3] > 128][:, :3].mean(0) / 255
+        hue = colorsys.rgb_to_hsv(red, green, blue)[0]
+        return abs((hue - HUES[colour] + 0.5) % 1 - 0.5) < 0.08
 
     def named(self, rng: np.random.Generator, names: tuple[str, ...]) -> Thing | None:
         """One of some subjects, if it may appear here."""

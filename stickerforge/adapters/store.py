@@ -11,13 +11,15 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stickerforge.adapters.files import encoded, read, write
-from stickerforge.adapters.lora import Taught
 from stickerforge.config.load import nearest
 from stickerforge.errors import InputError
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
+
+if TYPE_CHECKING:
+    from stickerforge.adapters.lora import Taught
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
@@ -105,7 +107,7 @@ def found(name: str) -> Adapter:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said.pop("format") != FORMAT:
             raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-        adapter = Adapter(**said | {"base": Base(**said["base"])})
+        adapter = Adapter(**said | {"name": name, "base": Base(**said["base"])})
         sound = isinstance(adapter.tokens, dict) and isinstance(adapter.made, dict) and isinstance(adapter.parents, list)
         if not sound or Path(adapter.file).name != adapter.file or not isinstance(adapter.phrase, str):
             raise ValueError(path)
@@ -119,7 +121,7 @@ def found(name: str) -> Adapter:
         ) from None
 
 
-def taught(adapter: Adapter) -> Taught:
+def taught(adapter: Adapter) -> "Taught":
     """The tensors of an adapter.
 
     Raises:
@@ -136,7 +138,7 @@ def taught(adapter: Adapter) -> Taught:
 
 def saved(
     name: str,
-    content: Taught,
+    content: "Taught",
     *,
     kind: Kind,
     base: Base,
@@ -161,8 +163,8 @@ def saved(
         write(adapter.path, content)
         card = {"format": FORMAT} | asdict(adapter)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
-        for other in place.glob("adapter-*.safetensors"):
-            if other.name != adapter.file:
+        for other in place.iterdir():  # what belonged to an adapter that was here before
+            if other.name not in (adapter.file, CARD):
                 with contextlib.suppress(OSError):
                     other.unlink()
     return adapter

@@ -176,12 +176,12 @@ def owner(token: str) -> InUse:
         InputError: there is none; adapters that hold the token, or have a similar name, are named.
     """
     name = token[1:-1]
+    if store.NAME.fullmatch(name) and store.exists(name) and token in store.found(name).tokens:
+        return in_use(name)
     held = {}
     for other in store.names():
         with contextlib.suppress(InputError):  # a broken adapter owns nothing, and is not what was asked about
             held[other] = store.found(other).tokens
-    if token in held.get(name, {}):
-        return in_use(name)
     holders = [other for other, tokens in held.items() if token in tokens]
     if holders:
         hint = f"add --adapter {holders[0]}" + (f" (or {', '.join(holders[1:4])})" if holders[1:] else "")

@@ -51,7 +51,7 @@ class Plan:
     @property
     def folder(self) -> Path:
         """Where the run keeps its checkpoint and its record."""
-        return home() / "runs" / self.name
+        return run_folder(self.name)
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     words = (config.words or said.replace("-", " ")).strip() if config.subject else ""
     if config.style and config.words:
         raise InputError("--class belongs to a subject", "leave it out for a style")
-    if name in styles() and not force:
+    if name in styles() and not force and not (resume and read_mark(run_folder(name))):
         raise InputError(f"{name!r} is the name of a preset", "give another --name, or --force to have both")
     if words and not WORDS.fullmatch(words):
         raise InputError(f"{words[:60]!r} is no class", "give a word or a few, for example --class dog")
@@ -111,6 +111,7 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     if not Path(config.pictures).exists():
         raise InputError(f"no folder {config.pictures}", "check the path")
     check_preview(config)
+    check_free(name, force=force, resume=resume)
     card = located(config.model, offline=offline, say=messages.say)
     training = recommended(config.training, card, "subject" if config.subject else "style")
     check_pixels(card, int(training.resolution or 0), "training.resolution")
@@ -122,8 +123,13 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
     full = replace(config, training=training, name=name, pictures=str(Path(config.pictures).resolve()), model=base.name)
     whole = Plan(full, card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
-    check_free(whole, force=force, resume=resume)
+    resumable(whole, force=force, resume=resume)
     return whole
+
+
+def run_folder(name: str) -> Path:
+    """Where the run of an adapter keeps its checkpoint and its record."""
+    return home() / "runs" / name
 
 
 def check_preview(config: CustomizeConfig) -> None:
@@ -156,25 +162,33 @@ def native_pixels(card: Card) -> int:
     from stickerforge.models.catalog import read_json
 
     halvings = len(read_json(card.folder / "vae" / "config.json").get("block_out_channels", [0])) - 1
-    return int(read_json(card.folder / "unet" / "config.json").get("sample_size", 64)) << halvings
+    return int(read_json(card.folder / "unet" / "config.json").get("sample_size") or 64) << halvings
 
 
-def check_free(whole: Plan, *, force: bool, resume: bool) -> Mark | None:
-    """Make sure that nothing finished or half-finished would be lost; returns the mark of what can be resumed.
+def check_free(name: str, *, force: bool, resume: bool) -> None:
+    """Make sure that nothing finished or half-finished would be lost.
 
     Raises:
         InputError: it would be.
     """
     if force:
-        return None
-    mark = read_mark(whole.folder)
-    if mark is None and exists(whole.name):
-        hint = "give another --name, or --force to replace it"
-        raise InputError(f"there is an adapter {whole.name!r} already", hint)
+        return
+    mark = read_mark(run_folder(name))
+    if mark is None and exists(name):
+        raise InputError(f"there is an adapter {name!r} already", "give another --name, or --force to replace it")
     if mark is not None and not resume:
-        raise InputError(
-            f"a run of {whole.name!r} stands unfinished after {mark.step} steps", "go on with --resume, or start over with --force"
-        )
+        hint = "go on with --resume, or start over with --force"
+        raise InputError(f"a run of {name!r} stands unfinished after {mark.step} steps", hint)
+
+
+def resumable(whole: Plan, *, force: bool, resume: bool) -> Mark | None:
+    """The mark of the checkpoint to go on from, if there is one and it is to be used.
+
+    Raises:
+        InputError: it belongs to other settings, or the name is taken.
+    """
+    check_free(whole.name, force=force, resume=resume)
+    mark = None if force else read_mark(whole.folder)
     if mark is not None and mark.settings != whole.settings_digest():
         raise InputError(
             f"the unfinished run of {whole.name!r} was started with other settings (see {whole.folder}/customize.toml)",

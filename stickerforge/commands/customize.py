@@ -9,7 +9,7 @@ from typing import Any
 
 from stickerforge import __version__
 from stickerforge.adapters import store
-from stickerforge.commands.courses import Plan, check_free, plan
+from stickerforge.commands.courses import Plan, plan, resumable
 from stickerforge.commands.references import References, captions_file, references
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import CustomizeConfig
@@ -57,7 +57,9 @@ class Customized:
 
     def note(self) -> str:
         """For people."""
-        use = f'generate "a {next(iter(self.adapter.tokens))}"' if self.adapter.tokens else f'generate "cat" --style {self.adapter.name}'
+        token = next(iter(self.adapter.tokens), "")
+        use = f'generate "a {token}"' if token else f'generate "cat" --style {self.adapter.name}'
+        use += "" if token in ("", f"<{self.adapter.name}>") else f" --adapter {self.adapter.name}"
         seen = f"; see {self.preview}" if self.preview else ""
         return f"learned {self.adapter.name!r} from {self.pictures} pictures in {self.steps} steps{seen}; use it: stickerforge {use}"
 
@@ -118,7 +120,7 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, res
     from stickerforge.training.checkpoint import Mark, drop_checkpoint
     from stickerforge.training.customizing import teach
 
-    mark = check_free(whole, force=force, resume=resume)
+    mark = resumable(whole, force=force, resume=resume)
     verify(whole.card.folder)
     try:
         family = loaded(whole)
@@ -231,7 +233,10 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
     whole = plan(config, messages, offline=True, force=force, resume=resume)
     folder = read_folder(Path(config.pictures))
     course = whole.course()
-    price = training_cost(whole.card, steps=course.steps, batch=course.batch, pixels=whole.resolution, dco=course.objective == "dco")
+    from stickerforge.runtime.device import chosen_device
+
+    cuda, dco = chosen_device(config.device).type == "cuda", course.objective == "dco"
+    price = training_cost(whole.card, steps=course.steps, batch=course.batch, pixels=whole.resolution, dco=dco, cuda=cuda)
     writes = [str(store.folder(whole.name)), str(whole.folder)]
     result = {
         "dry_run": True,

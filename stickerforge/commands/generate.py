@@ -156,8 +156,9 @@ def warn_of_changes(whole: Plan, repeated: Mapping[str, Any], messages: Messages
     if repeated.get("fingerprint", whole.fingerprint) != whole.fingerprint:
         messages.warn(f"the picture was made with other weights than this {whole.card.title}: the new one will differ")
     now = {used.described()["adapter"]: used.sha256[:16] for item in whole.items for used in item.uses}
-    for used in repeated.get("adapters", []):
-        if now.get(used["adapter"], used["sha256"]) != used["sha256"]:
+    then = repeated.get("adapters")
+    for used in then if isinstance(then, list) else []:
+        if isinstance(used, dict) and now.get(used.get("adapter"), used.get("sha256")) != used.get("sha256"):
             messages.warn(f"the picture was made before the adapter {used['adapter']!r} was made again: the new one will differ")
 
 

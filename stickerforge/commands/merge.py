@@ -7,12 +7,11 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.files import MAX_RANK
-from stickerforge.adapters.lora import Taught, concatenated
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.styles import styles
 from stickerforge.errors import InputError
-from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.files import home
 
 RENAME = re.compile(r"([a-z0-9-]+):<?([a-z0-9-]+)>?=<?([a-z0-9][a-z0-9-]*)>?")
 
@@ -36,7 +35,7 @@ def merge(*parents: str, name: str, settings: Mapping[str, Any] | None = None) -
     Raises:
         StickerforgeError: see `stickerforge.errors`.
     """
-    return run(resolve(MergeConfig, settings or {}, {"parents": list(parents), "name": name}), Messages(quiet=True), force=False)
+    return run(resolve(MergeConfig, settings or {}, {"parents": list(parents), "name": name}), force=False)
 
 
 def parsed(text: str) -> tuple[str, float]:
@@ -72,6 +71,9 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
         raise InputError(f"{config.name!r} is the name of a preset", "give another --name, or --force to have both")
     if store.exists(config.name) and not force:
         raise InputError(f"there is an adapter {config.name!r} already", "give another --name, or --force to replace it")
+    if (home() / "runs" / config.name / "checkpoint.json").exists() and not force:
+        hint = "finish it with customize --resume, or give another --name"
+        raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
     named = [parsed(text) for text in config.parents]
     if twice := next((name for name, _ in named if sum(name == other for other, _ in named) > 1), None):
         raise InputError(f"{twice!r} is named twice", f"give one weight, for example {twice}:2")
@@ -119,12 +121,14 @@ def check_parents(parents: list[Parent]) -> None:
             owners[token] = parent.adapter.name
 
 
-def run(config: MergeConfig, messages: Messages, *, force: bool) -> store.Adapter:
+def run(config: MergeConfig, *, force: bool) -> store.Adapter:
     """Concatenate and save.
 
     Raises:
         StickerforgeError: input or environment; nothing is half-written.
     """
+    from stickerforge.adapters.lora import Taught, concatenated
+
     parents = plan(config, force=force)
     contents = [store.taught(parent.adapter) for parent in parents]
     merged = concatenated([(content.lora, parent.weight) for content, parent in zip(contents, parents, strict=True)])

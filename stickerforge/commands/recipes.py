@@ -111,7 +111,7 @@ def item(
         "sampling": sampling,
         "output": {"size": config.output.size, "format": config.output.format},
     }
-    named = [Path(text).name if text.partition(":")[0].endswith(".safetensors") else text for text in config.adapter]
+    named = [Path(text).name for text in config.adapter]  # folders tell of their owner
     recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
     recipe |= {"subject": list(config.subject), "adapter": named}  # how it was asked for; what it was is in "adapters"
     stem = f"{slug(row.prompt) if config.output.prompt else 'sticker'}-{seed}-{recipe['digest']}"
@@ -184,7 +184,7 @@ def settings_from(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"{path} was made without its prompt (output.prompt=false)", "give the prompt and its settings again")
     settings = {name: recipe[name] for name in REPEATED if name in recipe}
     if str(recipe.get("model", "")).partition("@")[0] not in EMBEDDED and "/" not in str(recipe.get("model")):
-        del settings["model"]  # a folder, which may be anywhere: the call names it
+        settings.pop("model", None)  # a folder, which may be anywhere: the call names it
     for table in ("sampling", "output"):
         if isinstance(recipe.get(table), dict):
             settings |= dict(flattened(recipe[table], f"{table}."))

@@ -120,4 +120,4 @@ def captions_file(examples: "Sequence[Example]", folder: Folder) -> bytes:
         {"picture": str(picture.path), "sha256": picture.sha256, "caption": example.caption.text, "base_caption": example.caption.base}
         for picture, example in zip(folder.pictures, examples, strict=True)
     ]
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()

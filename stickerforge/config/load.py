@@ -119,12 +119,23 @@ def checked(name: str, value: Any, annotation: Any, bounds: tuple[float, float] 
         return tuple(items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if isinstance(value, str) and not encodable(value):
+        raise InputError(f"{name} = {value!r} holds bytes that are no text", "rename it with letters that are")
     if type(value) is not annotation:
         wanted = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise InputError(f"{name} = {value!r} is not {wanted[annotation]}", "change its value")
     if bounds and not (math.isfinite(value) and bounds[0] <= value <= bounds[1]):
         raise InputError(f"{name} = {value} is out of range", f"give {bounds[0]} to {bounds[1]}")
     return value
+
+
+def encodable(text: str) -> bool:
+    """Whether a text can be written; file names of other systems may hold what cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def nearest(name: str, names: list[str]) -> str:

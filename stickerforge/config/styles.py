@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from stickerforge.config.load import nearest
-from stickerforge.errors import InputError
-
 
 @dataclass(frozen=True)
 class Style:
@@ -31,14 +28,3 @@ def styles() -> dict[str, Style]:
     """Every preset by name."""
     text = resources.files("stickerforge.config").joinpath("styles.toml").read_text(encoding="utf-8")
     return {name: Style(name, **entry) for name, entry in tomllib.loads(text).items()}
-
-
-def style(name: str) -> Style:
-    """The preset of this name.
-
-    Raises:
-        InputError: there is none; the nearest is named.
-    """
-    if name not in styles():
-        raise InputError(f"unknown style {name!r}", nearest(name, list(styles())))
-    return styles()[name]

@@ -1,1 +1,1 @@
-"""What users bring: prompts, later pictures and captions."""
+"""What users bring: prompts, pictures and their captions."""

@@ -37,10 +37,10 @@ def cost(card: Card, *, pictures: int, steps: int, guidance: float, pixels: int,
     return Cost(START_S + flops / speed + 0.02 * pictures, int(BASE_BYTES + working * everything + 4000 * pixels**2 / 4))
 
 
-def training_cost(card: Card, *, steps: int, batch: int, pixels: int, dco: bool) -> Cost:
-    """What teaching will take on a CPU: a pass forwards, one backwards for the inputs, and the base's own with DCO."""
+def training_cost(card: Card, *, steps: int, batch: int, pixels: int, dco: bool, cuda: bool) -> Cost:
+    """What teaching will take: a pass forwards, one backwards for the inputs, and the base's own with DCO."""
     passes = batch * (3 if dco else 2)
-    plain = cost(card, pictures=1, steps=steps * passes, guidance=1, pixels=pixels, cuda=False)
+    plain = cost(card, pictures=1, steps=steps * passes, guidance=1, pixels=pixels, cuda=cuda)
     activations = 12 * batch * weights_bytes(card.folder / "unet") // 10
     return Cost(plain.seconds, plain.memory_bytes + activations)
 

@@ -87,11 +87,11 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except ImportError:
-            pass
-        except OSError:
+        except BlockingIOError:
             yield False
             return
+        except (ImportError, OSError):
+            pass
         yield True
 
 

@@ -262,6 +262,7 @@ def test_names_in_use_are_not_overwritten(cli, art):
         ("a pizza", ("--subject", "dog"), "mentions neither"),
         ("a dog", ("--subject", "cat"), "no adapter 'cat'"),
         ("cat", ("--style", "crayn"), "did you mean 'crayon'"),
+        ("cat", ("--style", "stiker"), "did you mean 'sticker'"),
         ("cat", ("--style", "dog"), "no style"),
         ("a dog", ("--subject", "crayon"), "no subject"),
         ("cat", ("--adapter", "dog:heavy"), "no weight"),

@@ -5,7 +5,7 @@ import pytest
 
 from stickerforge.config.load import as_toml, flattened, read_assignment, read_toml, resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.styles import style, styles
+from stickerforge.config.styles import styles
 from stickerforge.errors import InputError
 
 
@@ -82,8 +82,3 @@ def test_styles_are_complete():
         assert preset.words.startswith("in ")
         assert "{prompt}" in preset.template
         assert all(dataclasses.astuple(preset)), name
-
-
-def test_the_nearest_style_is_named():
-    with pytest.raises(InputError, match="did you mean 'sticker'"):
-        style("stiker")
