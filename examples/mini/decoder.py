@@ -1,6 +1,6 @@
 """Train the decoder further, on latents as the denoiser delivers them.
 
-python examples/mini/decoder.py [--steps 1500]      after denoiser.py; resumes from runs/decoder.safetensors
+python examples/mini/decoder.py [--steps 1000]      after denoiser.py; resumes from runs/decoder.safetensors
 
 Until here it has seen exact latents only, and answers small errors with blotches. Now half of them are the
 denoiser's own estimates from noisy latents, a quarter carry white noise, and a quarter are exact. The encoder
@@ -38,7 +38,7 @@ from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
 CHECKPOINT = RUNS / "decoder.safetensors"
-SOURCES = RUNS / "decoder.sources"  # what the checkpoint was trained on
+SOURCE = RUNS / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
 NOISIEST = 600  # timestep up to which the denoiser's estimates are taken
 SPREAD = 0.35  # largest deviation of the white noise
 PHOTOGRAPHS = 1  # of a batch
@@ -64,19 +64,16 @@ class Denoiser:
         return signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
 
 
-def sources() -> str:
-    """A digest of what the decoder is trained on: the autoencoder's latents and the denoiser's estimates."""
-    digest = hashlib.sha256()
-    for path in (STANDARD, DENOISER):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def source() -> str:
+    """A digest of the autoencoder whose latents the decoder is trained on."""
+    with STANDARD.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_sources() -> None:
-    """Stop where the decoder's checkpoint belongs to another autoencoder or denoiser."""
-    if SOURCES.read_text() != sources():
-        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder or denoiser: remove it, and run decoder.py again")
+def check_source() -> None:
+    """Stop where the decoder's checkpoint belongs to another autoencoder, whose latents mean other pictures."""
+    if SOURCE.read_text() != source():
+        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder: remove it, and run decoder.py again")
 
 
 def disturbed(denoiser: Denoiser, latents: Tensor, captions: list[str], step: int) -> Tensor:
@@ -108,9 +105,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     modules = {"model": parts, "mean": mean}
     start = 0
     if CHECKPOINT.exists():
-        check_sources()
+        check_source()
         start = load(CHECKPOINT, modules, optimizer)
-    SOURCES.write_text(sources())
+    SOURCE.write_text(source())
     print(f"from step {start} to {steps}", flush=True)
     saved, recent = time.monotonic(), []
     for step in range(start, steps):
@@ -142,7 +139,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--minutes", type=float, default=3, help="between checkpoints")

@@ -1,6 +1,6 @@
 """Train the denoiser and its text encoder, on latents of the autoencoder.
 
-python examples/mini/denoiser.py [--steps 9000]      resumes from runs/denoiser.safetensors
+python examples/mini/denoiser.py [--steps 12500]      resumes from runs/denoiser.safetensors
 
 Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a sticker is
 mostly empty ground, and with any signal left at the last timestep the ground comes out tinted.
@@ -135,13 +135,19 @@ def velocity_loss(unet: nn.Module, text: nn.Module, scheduler: DDIMScheduler, la
     return F.mse_loss(velocity, target)
 
 
-def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> None:
-    """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
+def train(steps: int, batch: int, minutes: float, peak: float, scenes: int, begin: int, favoured: list[str]) -> None:
+    """Run, or go on, until `steps` are done; a checkpoint every `minutes`.
+
+    Args:
+        begin: the step from which the learning rate counts.
+        favoured: scenes whose captions hold one of these words are drawn four times as often.
+    """
     torch.manual_seed(SEED)
     write_latents(scenes)
     stored, captions = np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     ids = words([*captions, ""], padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    weights = np.array([4.0 if any(word in caption for word in favoured) else 1.0 for caption in captions])
     scheduler = build_scheduler()
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
     mean = averaged(model)
@@ -151,9 +157,9 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
     saved, recent = time.monotonic(), []
     for step in range(start, steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps, peak)
+            group["lr"] = rate(step - begin, steps - begin, peak)
         rng = np.random.default_rng((SEED, step))
-        rows = np.sort(rng.choice(len(stored), batch, replace=False))
+        rows = np.sort(rng.choice(len(stored), batch, replace=False, p=weights / weights.sum()))
         latents = torch.from_numpy(stored[rows].astype(np.float32))
         rows[rng.random(batch) < CAPTION_DROPOUT] = len(captions)  # the empty caption
         order = rng.permutation(batch)
@@ -175,10 +181,13 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--steps", type=int, default=12_500)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--scenes", type=int, default=40_000)
+    parser.add_argument("--scenes", type=int, default=30_000)
     parser.add_argument("--minutes", type=float, default=4, help="between checkpoints")
+    parser.add_argument("--begin", type=int, default=0, help="step from which the learning rate counts, for a second round")
+    parser.add_argument("--favour", default="", help="comma-separated words whose scenes are drawn four times as often")
     args = parser.parse_args()
-    train(args.steps, args.batch, args.minutes, args.rate, args.scenes)
+    favoured = [word for word in args.favour.split(",") if word]
+    train(args.steps, args.batch, args.minutes, args.rate, args.scenes, args.begin, favoured)

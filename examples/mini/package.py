@@ -22,7 +22,7 @@ from transformers import CLIPTokenizer
 
 from autoencoder import build as build_autoencoder
 from decoder import CHECKPOINT as DECODER
-from decoder import check_sources, trained_parts
+from decoder import check_source, trained_parts
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
 from settings import MODEL, PIXELS
 from training import load, save
@@ -35,7 +35,7 @@ CARD = {
     "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
     "alpha": "premultiplied",
     "words": "words.txt",
-    "sampling": {"steps": 20, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
+    "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps (see teach.py's figures).
     "customizing": {
         "subject": {"steps": 300, "batch": 4, "rank": 16, "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
@@ -52,7 +52,7 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
     if DECODER.exists():
-        check_sources()
+        check_source()
         load(DECODER, {"mean": trained_parts(autoencoder)})
     pipeline = StableDiffusionPipeline(
         vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),

@@ -31,7 +31,7 @@ TAUGHT = ("llama", "whale", "tulip", "banana", "hedgehog", "pineapple", "axe", "
 SCENES = ("{} wearing a crown", "{} wearing glasses", "red {}", "{} mirrored", "{} on a blue background")
 TIMES = 2  # pictures per prompt
 BATCH = 12
-GUIDANCE = 2.0
+STEPS, GUIDANCE = 12, 2.0
 
 
 def references(subject: Subject, scenes: Scenes, held: int) -> Path:
@@ -115,7 +115,7 @@ def teaching(subjects: list[Subject], scenes: Scenes, chosen: list[Subject]) -> 
         row = {"subject": subject.name, "held_style": STYLES[held]} | figures
         for kind, family, word in (("with", family_with([name]), f"a <{name}>"), ("without", family_with([]), f"a {subject.name}")):
             prompts = [prompt for prompt in asked(subject, held, word) for _ in range(TIMES)]
-            pictures = drawn(prompts, 20, GUIDANCE, BATCH, family)
+            pictures = drawn(prompts, STEPS, GUIDANCE, BATCH, family)
             row[kind] = shares(pictures, subject, subjects, vectors)
             sheet.append(np.concatenate([p[..., :3] + 0.8 * (1 - p[..., 3:]) for p in pictures], 1))
         rows.append(row)
@@ -131,13 +131,13 @@ def drift(subjects: list[Subject], scenes: Scenes, chosen: list[Subject], length
     learned = [s for s in subjects if s.kind]
     rng = np.random.default_rng(5)
     prompts = [f"{learned[i].name} in {STYLES[int(rng.integers(4))]} style" for i in rng.choice(len(learned), 50, replace=False)]
-    base = np.stack(drawn(prompts, 20, GUIDANCE, BATCH, family_with([])))
+    base = np.stack(drawn(prompts, STEPS, GUIDANCE, BATCH, family_with([])))
     rows = []
     for number, subject in enumerate(chosen):
         name, held = subject.name.replace(" ", "-"), number % len(STYLES)
 
         def measured(adapter: str) -> dict[str, float]:
-            moved = np.stack(drawn(prompts, 20, GUIDANCE, BATCH, family_with([adapter])))
+            moved = np.stack(drawn(prompts, STEPS, GUIDANCE, BATCH, family_with([adapter])))
             return {
                 "error": training_error(adapter),
                 "drift": float(np.sqrt(np.square(moved - base).mean())),
