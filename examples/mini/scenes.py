@@ -219,32 +219,26 @@ class Scenes:
 
     def suited(self, head: np.ndarray, style: int) -> np.ndarray:
         """The astronaut's sprite with this head in place of the human one."""
-        suit = self.sprite(self.by_name["astronaut"], style).copy()
-        x, y, radius = (v * SPRITE_PIXELS for v in WINDOW[STYLES[style]])
-        rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] + 0.5
-        window = (np.hypot(columns - x, rows - y) < radius)[..., None]
-        left, top, right, bottom = bounds(head)
-        side = max(right - left, bottom - top)
-        layer = np.zeros_like(suit)
-        if STYLES[style] in BEHIND:  # the helmet is on: the head is seen through its window
-            layer[:] = (*BEHIND[STYLES[style]], 255)
-            size = round(1.9 * radius * head.shape[0] / side)
-            put(
-                layer,
-                resized(head, size),
-                x - ((left + right) / 2 / head.shape[0] - 0.5) * size,
-                y - ((top + bottom) / 2 / head.shape[0] - 0.5) * size,
-            )
-            return np.where(window, layer, suit)
+        return in_space_suit(head, self.sprite(self.by_name["astronaut"], style), STYLES[style])
+
+
+def in_space_suit(head: np.ndarray, suit: np.ndarray, style: str) -> np.ndarray:
+    """The astronaut's sprite with this head in place of the human one."""
+    suit = suit.copy()
+    x, y, radius = (v * SPRITE_PIXELS for v in WINDOW[style])
+    rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] + 0.5
+    left, top, right, bottom = bounds(head)
+    helmet_on = style in BEHIND
+    size = round((1.9 if helmet_on else 2.0) * radius * head.shape[0] / max(right - left, bottom - top))
+    middle = ((left + right) / 2 / head.shape[0] - 0.5) * size, ((top + bottom) / 2 / head.shape[0] - 0.5) * size
+    if not helmet_on:
         suit[(rows < 133) & (columns > 62)] = 0  # the human head; the collar begins below it
-        size = round(2 * radius * head.shape[0] / side)
-        put(
-            suit,
-            resized(head, size),
-            x - ((left + right) / 2 / head.shape[0] - 0.5) * size,
-            y - ((top + bottom) / 2 / head.shape[0] - 0.5) * size,
-        )
+        put(suit, resized(head, size), x - middle[0], y - middle[1])
         return suit
+    layer = np.zeros_like(suit)
+    layer[:] = (*BEHIND[style], 255)
+    put(layer, resized(head, size), x - middle[0], y - middle[1])
+    return np.where((np.hypot(columns - x, rows - y) < radius)[..., None], layer, suit)
 
 
 def sheet(scenes: Scenes, count: int = 48, columns: int = 8) -> Image.Image:

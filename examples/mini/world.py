@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from art import Subject, load, withheld_names
 from backdrops import Ground, drawn_ground, random_ground
-from scenes import BEHIND, EYEWEAR, HATS, HEADS, HUES, WINDOW, bounds, put, recoloured, resized
+from scenes import EYEWEAR, HATS, HEADS, HUES, bounds, in_space_suit, put, recoloured, resized
 from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
 
 Part = Literal["all", "generator", "judge"]
@@ -285,25 +285,6 @@ def wearing(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
     y = top + 0.14 * (bottom - top) - height / 2 if hat else top + 0.45 * (bottom - top)
     put(canvas, piece, (left + right) / 2, max(y, height / 2))
     return canvas
-
-
-def in_space_suit(head: np.ndarray, suit: np.ndarray, style: str) -> np.ndarray:
-    """The astronaut's sprite with this head in place of the human one."""
-    suit = suit.copy()
-    x, y, radius = (v * SPRITE_PIXELS for v in WINDOW[style])
-    rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] + 0.5
-    left, top, right, bottom = bounds(head)
-    helmet_on = style in BEHIND
-    size = round((1.9 if helmet_on else 2.0) * radius * head.shape[0] / max(right - left, bottom - top))
-    middle = ((left + right) / 2 / head.shape[0] - 0.5) * size, ((top + bottom) / 2 / head.shape[0] - 0.5) * size
-    if not helmet_on:
-        suit[(rows < 133) & (columns > 62)] = 0  # the human head; the collar begins below it
-        put(suit, resized(head, size), x - middle[0], y - middle[1])
-        return suit
-    layer = np.zeros_like(suit)
-    layer[:] = (*BEHIND[style], 255)
-    put(layer, resized(head, size), x - middle[0], y - middle[1])
-    return np.where((np.hypot(columns - x, rows - y) < radius)[..., None], layer, suit)
 
 
 def world(part: Part = "all", *, learned_only: bool = False) -> World:

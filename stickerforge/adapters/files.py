@@ -62,12 +62,14 @@ def write(path: Path, taught: "Taught") -> str:
     """
     content = encoded(taught)
     write_whole(path, content)
+    intact = False
     try:
-        if not same(taught, read(path)):
-            raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        intact = same(taught, read(path))
+    finally:
+        if not intact:
+            path.unlink(missing_ok=True)
+    if not intact:
+        raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
     return hashlib.sha256(content).hexdigest()
 
 
