@@ -28,9 +28,10 @@ class Ground:
     colours: tuple[str, ...] = ()
 
 
-def random_ground(rng: np.random.Generator) -> Ground:
-    """Half of all scenes have none."""
-    kind = str(rng.choice(("transparent", "plain", "gradient", "pattern", "place"), p=(0.5, 0.2, 0.1, 0.1, 0.1)))
+def random_ground(rng: np.random.Generator, clear: float = 0.5) -> Ground:
+    """None in a share `clear` of all scenes; of the others two in five are plain."""
+    chances = (clear, *((1 - clear) * share for share in (0.4, 0.2, 0.2, 0.2)))
+    kind = str(rng.choice(("transparent", "plain", "gradient", "pattern", "place"), p=chances))
     colours = tuple(str(colour) for colour in rng.choice(list(GROUNDS), 2, replace=False))
     if kind == "place":
         return Ground(kind, str(rng.choice(PLACES)))

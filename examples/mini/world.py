@@ -12,6 +12,7 @@ import argparse
 import colorsys
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
@@ -30,6 +31,7 @@ CONTAINERS = ("basket", "bucket", "wrapped gift", "pot of food", "takeout box", 
 HOLDERS = ("teddy bear", "robot", "snowman", "panda", "gorilla", "penguin", "monkey", "ghost", "alien", "bear", "koala", "octopus")
 HELD = ("red apple", "balloon", "guitar", "key", "trophy", "umbrella", "ice cream", "rose", "carrot", "camera", "lemon", "doughnut")
 SIZES = {"small": 0.36, "medium": 0.55, "large": 0.86}
+SHARES = {"one": 0.34, "placed": 0.12, "counted": 0.14, "pair": 0.22, "dressed": 0.10, "suited": 0.08}
 MIN_SEEN = 0.6  # share of every thing that must stay visible
 
 
@@ -100,17 +102,17 @@ def combinations(truth: Truth) -> list[tuple[str, ...]]:
 class World:
     """All scenes over a set of subjects for one part of the project."""
 
-    def __init__(self, subjects: list[Subject], sprites: np.ndarray, *, part: Part = "all", seed: int = SEED) -> None:
+    def __init__(
+        self, subjects: list[Subject], sprites: np.ndarray, *, part: Part = "all", seed: int = SEED,
+        shares: Mapping[str, float] = SHARES, clear: float = 0.5,
+    ) -> None:  # fmt: skip
+        """Args:
+        shares: how often each kind of scene comes, by the name of its method.
+        clear: share of scenes without a ground.
+        """
+        self.shares, self.clear = shares, clear
         self.subjects, self.sprites, self.part, self.seed = subjects, sprites, part, seed
         self.by_name = {subject.name: subject for subject in subjects}
-        self.kinds = (
-            (0.34, self.one),
-            (0.12, self.placed),
-            (0.14, self.counted),
-            (0.22, self.pair),
-            (0.10, self.dressed),
-            (0.08, self.suited),
-        )
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Truth]:
         """(premultiplied uint8 (PIXELS, PIXELS, 4), its truth), always the same."""
@@ -127,12 +129,12 @@ class World:
     def truth(self, rng: np.random.Generator) -> Truth | None:
         """What a scene is to show; None where the subjects at hand do not allow it."""
         style = str(rng.choice(STYLES))
-        shares = [share for share, _ in self.kinds]
-        made = self.kinds[rng.choice(len(shares), p=shares)][1](rng)
+        kind = list(self.shares)[rng.choice(len(self.shares), p=list(self.shares.values()))]
+        made: tuple[tuple[Thing, ...], str] | None = getattr(self, kind)(rng)
         if made is None:
             return None
         things, relation = made
-        return Truth(style, things, relation, random_ground(rng))
+        return Truth(style, things, relation, random_ground(rng, self.clear))
 
     def any(self, rng: np.random.Generator) -> Thing:
         """A subject, one time in seven in another colour."""
@@ -287,11 +289,14 @@ def wearing(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
     return canvas
 
 
-def world(part: Part = "all", *, learned_only: bool = False) -> World:
-    """The world over all subjects that a part may see; "all" shows the held-out ones too."""
+def world(
+    part: Part = "all", *, learned_only: bool = False, seed: int = SEED, shares: Mapping[str, float] = SHARES, clear: float = 0.5
+) -> World:
+    """The world over all subjects that a part may see: all of them, but for the generator, which is to be taught the held-out ones."""
     subjects, sprites = load()
-    hidden = set() if part == "all" else withheld_names()
-    return World([s for s in subjects if s.name not in hidden and (s.kind or not learned_only)], sprites, part=part)
+    hidden = withheld_names() if part == "generator" else set()
+    shown = [s for s in subjects if s.name not in hidden and (s.kind or not learned_only)]
+    return World(shown, sprites, part=part, seed=seed, shares=shares, clear=clear)
 
 
 def sheet(scenes: World, count: int, columns: int = 6) -> Image.Image:
