@@ -201,6 +201,62 @@ def merge(
     perform("merge", as_json, quiet, work)
 
 
+@app.command()
+def evaluate(
+    pictures: Annotated[str | None, typer.Argument(help="A folder of stickers.")] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option("--prompts", metavar="FILE", help="What was asked for; ids are file names. (default what pictures remember)"),
+    ] = None,
+    reference: Annotated[str | None, typer.Option("--reference", metavar="FOLDER", help="Pictures of the subject.")] = None,
+    style_reference: Annotated[str | None, typer.Option("--style-reference", metavar="FOLDER", help="Pictures in the style.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="FOLDER", help="Stickers for the same prompts to compare with.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option("--encoder", metavar="NAME|FOLDER", help="judge, second, clip, siglip, dinov2 or a folder. (default judge)"),
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only these, for example cutout,alignment.")] = None,
+    fail_under: Annotated[
+        list[str] | None, typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 5 where a figure is worse; may be given again.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option("--compare", metavar="A.json B.json", help="Two reports side by side; measures nothing.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write the report. (default evaluation)")
+    ] = None,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
+    flags = {
+        "pictures": pictures, "prompts": prompts, "reference": reference, "style_reference": style_reference, "baseline": baseline,
+        "encoder": encoder, "metrics": metrics, "fail_under": fail_under, "out": out,
+    }  # fmt: skip
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import evaluate as command
+        from stickerforge.config.schema import EvaluateConfig
+
+        prepare_libraries(offline)
+        if compare:
+            result, lines = command.compared(Path(compare[0]), Path(compare[1]))
+            return Report({"figures": result}, lines)
+        resolved = settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)
+        if dry_run:
+            return Report(*command.rehearsed(resolved))
+        made = command.run(resolved, messages, offline=offline)
+        return Report(made.result(), command.lines_of(made), f"see {made.page}", made.error())
+
+    perform("evaluate", as_json, quiet, work)
+
+
 @adapters_app.command("list")
 def adapters_list(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """The adapters there are."""

@@ -15,7 +15,7 @@ LAYERS = [  # top to bottom; names on one line may not import each other
     {"reporting", "commands"},
     {"training"},
     {"models", "data"},
-    {"adapters"},
+    {"adapters", "evaluation"},
     {"sampling", "stickers", "objectives"},
     {"config", "runtime"},
     {"errors"},
@@ -24,8 +24,8 @@ HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
 PURE = {"sampling", "stickers", "objectives"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
 COMMANDS = (
-    [], ["generate"], ["customize"], ["merge"], ["adapters"], ["adapters", "list"], ["adapters", "show"], ["adapters", "remove"],
-    ["models"], ["models", "list"], ["models", "show"], ["doctor"],
+    [], ["generate"], ["customize"], ["merge"], ["evaluate"], ["adapters"], ["adapters", "list"], ["adapters", "show"],
+    ["adapters", "remove"], ["models"], ["models", "list"], ["models", "show"], ["doctor"],
 )  # fmt: skip
 HELPS = [["--version"], *([*words, "--help"] for words in COMMANDS)]
 SOURCES = sorted(ROOT.rglob("*.py"))

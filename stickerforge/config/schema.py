@@ -70,6 +70,7 @@ class Training:
     steps: int | None = None
     batch: int | None = None
     rank: int | None = None  # of the low-rank factors
+    layers: Literal["attention", "all"] | None = None  # which of the denoiser's layers get factors; all: convolutions too
     lr: float | None = None  # learning rate of the factors
     token_lr: float | None = None  # of the new embedding
     beta: float | None = None  # of DCO: larger stays closer to the base
@@ -129,5 +130,23 @@ class MergeConfig:
     parents: tuple[str, ...] = ()  # NAME, with its weight after a colon where that is not 1
     name: str = ""
     rename: tuple[str, ...] = ()  # PARENT:OLD=NEW, for parents that share a placeholder
+
+    BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {}
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """`stickerforge evaluate`."""
+
+    pictures: str = ""  # a folder
+    prompts: str = ""  # a file; ids are file stems. Without: what the pictures remember
+    reference: str = ""  # pictures of the subject
+    style_reference: str = ""  # pictures in the style
+    baseline: str = ""  # a folder of pictures for the same prompts
+    encoder: str = "judge"
+    metrics: tuple[str, ...] = ()  # names of metrics or of groups; none means all that can be had
+    fail_under: tuple[str, ...] = ()  # METRIC=VALUE
+    allow_small: bool = False  # give distances even of sets that are too small for them
+    out: str = "evaluation"  # folder of the report
 
     BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {}

@@ -8,7 +8,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ class Card:
         words_file: the words the model was trained on, one a line; "" where unknown.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         customizing: recommended training of a "subject" and of a "style".
+        articles: whether the model's captions began with "a", "an" or "the"; where they did not, prompts lose theirs.
     """
 
     name: str
@@ -49,6 +50,11 @@ class Card:
     words_file: str
     sampling: dict[str, Any]
     customizing: dict[str, Any]
+    articles: bool = True
+
+    def spoken(self, text: str) -> str:
+        """A prompt as the model's captions would have put it."""
+        return text if self.articles else re.sub(r"^\s*(an?|the)\s+(?=\S)", "", text, flags=re.IGNORECASE)
 
     @property
     def title(self) -> str:
@@ -79,7 +85,7 @@ def located(name: str, *, offline: bool = False, say: Callable[[str], None] = la
     if os.path.exists(path):
         return read_card(checked_folder(path), path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
-        return read_card(checked_folder(fetched(name, offline=offline, say=say)), name)
+        return read_card(checked_folder(fetched(name, offline=offline, say=say, wanted=of_a_pipeline())), name)
     names = [*EMBEDDED, *KNOWN_ON_HUB]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]!r}?" if close else "give sticker-mini, a diffusers folder, or owner/name of a hub model"
@@ -125,6 +131,7 @@ def read_card(folder: Path, name: str) -> Card:
         words_file=str(said.get("words", "")),
         sampling=dict(said.get("sampling", {})),
         customizing=dict(said.get("customizing", {})),
+        articles=said.get("articles", True) is not False,
     )
 
 
@@ -143,8 +150,17 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def fetched(name: str, *, offline: bool, say: Callable[[str], None]) -> Path:
-    """The folder of a hub model, from the cache or the network; safetensors of the needed parts only.
+def of_a_pipeline() -> tuple[str, ...]:
+    """The files of a diffusers pipeline that are needed: safetensors of the known parts only."""
+    parts = dict.fromkeys(part for parts in PIPELINES.values() for part in parts[1:])
+    return ("model_index.json", *(f"{part}/*.{kind}" for part in parts for kind in ("json", "txt", "safetensors")))
+
+
+def fetched(name: str, *, offline: bool, say: Callable[[str], None], wanted: Sequence[str]) -> Path:
+    """The folder of a hub model, from the cache or the network.
+
+    Args:
+        wanted: patterns of the files that are needed.
 
     Raises:
         EnvironmentFault: it is not in the cache and cannot be fetched.
@@ -152,11 +168,9 @@ def fetched(name: str, *, offline: bool, say: Callable[[str], None]) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    parts = dict.fromkeys(part for parts in PIPELINES.values() for part in parts[1:])
-    wanted = ["model_index.json", *(f"{part}/*.{kind}" for part in parts for kind in ("json", "txt", "safetensors"))]
     unwanted = ["*.fp16.*", "*.non_ema.*"]  # the same weights a second time
     cache = home() / "hub"
-    fetch = partial(huggingface_hub.snapshot_download, name, cache_dir=cache, allow_patterns=wanted, ignore_patterns=unwanted)
+    fetch = partial(huggingface_hub.snapshot_download, name, cache_dir=cache, allow_patterns=list(wanted), ignore_patterns=unwanted)
     try:
         with contextlib.suppress(LocalEntryNotFoundError):
             return Path(fetch(local_files_only=True))

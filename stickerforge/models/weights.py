@@ -42,7 +42,13 @@ def fingerprint(folder: Path) -> str:
     if listed := sums(folder):
         digest.update(json.dumps(listed, sort_keys=True).encode())
         return digest.hexdigest()[:16]
-    for path in sorted(folder.glob("*/*")) + [folder / "model_index.json"]:
+    return fingerprint_of_files(folder)
+
+
+def fingerprint_of_files(folder: Path) -> str:
+    """Sixteen hexadecimal digits of the configuration and weights files of a folder and of the folders in it."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*/*")) + sorted(folder.glob("*.*")):
         if path.suffix == ".json":
             digest.update(path.name.encode() + path.read_bytes())
         elif path.suffix == ".safetensors":

@@ -43,8 +43,11 @@ def make_folder(folder: Path) -> None:
         raise InputError(f"cannot write into {folder}: permission denied", "give another --out")
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file so that it is there complete, or not at all: temporary name, fsync, rename, fsync.
+
+    Args:
+        durable: whether it is to survive a power cut; what can be made again need not.
 
     Raises:
         EnvironmentFault: the disk is full, read-only or broken; nothing is left behind.
@@ -55,9 +58,11 @@ def write_whole(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         partial.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise disk_fault(error, path) from error
     finally:

@@ -1,0 +1,279 @@
+# ruff: noqa: E402 - the modules of examples/mini are found once its folder is on the path
+"""StickerBench: one scale for every model, measured by a judge that never saw a generated picture.
+
+python examples/bench/sticker_bench.py [--model sticker-mini] [--adapter NAME] [--quick] [--lists test|dev] [--out FOLDER]
+python examples/bench/sticker_bench.py --pictures FOLDER      pictures made elsewhere, named ID.png for the ids of --write-prompts
+python examples/bench/sticker_bench.py --write-prompts FILE   the prompts, as `stickerforge generate --prompts` takes them
+
+Seven families of prompts over StickerWorld, each about combinations that were withheld from sticker-mini (from version 2
+on). A score is what the judge finds in the generated pictures over what it finds in real renders of the same prompts, so
+that its own mistakes cancel. Pictures lie in FOLDER and are not made twice, so an interrupted run goes on. Settings are
+chosen on the list `dev`; `test` is for results. Needs the art of examples/mini (fetch.py, art.py).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+MINI = Path(__file__).resolve().parent.parent / "mini"
+sys.path.insert(0, str(MINI))
+
+from backdrops import Ground
+from captions import caption
+from scenes import HUES, short_name
+from settings import STYLES
+from stickerforge.evaluation.intervals import RESAMPLES, group_means
+from stickerforge.models.judges import Judging, judging
+from stickerforge.models.judging import Readings
+from world import Thing, Truth, World, combinations, dice, withheld, world
+
+CLEAR = Ground("transparent")
+COUNTS = {"single": 400, "colour": 100, "pair": 100, "count": 60, "worn": 100, "long": 60, "diversity": 50}
+SEEDS = 8  # pictures per prompt of the family "diversity"
+SEEN = 3  # a thing counts as present among so many likeliest labels, and one more for each further thing
+QUICK = 10  # every tenth prompt
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to be made.
+
+    Args:
+        group: prompts that belong together: the bootstrap draws these.
+        truth: None for the family "diversity", whose real renders are those of all styles.
+    """
+
+    id: str
+    family: str
+    prompt: str
+    seed: int
+    group: str
+    truth: Truth
+
+
+def candidates(scenes: World, family: str, rng: np.random.Generator) -> Iterator[Truth]:
+    """Scenes of a family, without end; those that show a combination which was withheld."""
+    kinds = {"single": ("one",), "colour": ("one",), "pair": ("pair",), "count": ("counted",), "worn": ("dressed", "suited")}
+    while True:
+        kind = str(rng.choice(kinds.get(family, ("one", "pair", "counted", "dressed"))))
+        made = getattr(scenes, kind)(rng)
+        if made is None:
+            continue
+        things, relation = made
+        if family == "colour":
+            colour = str(rng.choice(list(HUES)))
+            if not scenes.can_be(things[0].subject, colour):
+                continue
+            things = (replace(things[0], colour=colour),)
+        elif family != "long":
+            things = tuple(replace(thing, colour="") for thing in things)
+        if family == "count":
+            things = (replace(things[0], count=int(rng.integers(2, 5))),)
+        truth = Truth(str(rng.choice(STYLES)), things, relation, CLEAR)
+        if any(withheld("generator", *names) for names in deciding(truth, family)):
+            yield truth
+
+
+def deciding(truth: Truth, family: str) -> list[tuple[str, ...]]:
+    """The combinations that a family is about."""
+    both = combinations(truth)
+    if family in ("single", "count"):
+        return [names for names in both if names[1] == truth.style]
+    if family == "long":
+        return both
+    return [names for names in both if truth.style not in names]
+
+
+def spoken(truth: Truth, family: str, rng: np.random.Generator) -> str:
+    """How a prompt asks for it."""
+    if family == "long":
+        return caption(truth, "long", rng)
+    return caption(truth, "comprehensive", rng).replace(f", {truth.style} style", f", in {truth.style} style")
+
+
+def items(which: str, quick: bool) -> list[Item]:
+    """Every picture of a list. A scene belongs to `test` or to `dev` by the hash of what it shows."""
+    scenes, found = world("all", learned_only=True), []
+    for family, count in COUNTS.items():
+        rng = np.random.default_rng((77, list(COUNTS).index(family)))
+        if family == "diversity":
+            found += diverse(scenes, which, count)
+            continue
+        kept: dict[str, Item] = {}
+        repeats: dict[str, int] = {}
+        for truth in candidates(scenes, family, rng):
+            if len(kept) == count:
+                break
+            key = "|".join(sorted("|".join(names) for names in deciding(truth, family)))
+            if (dice(f"list|{key}") % 4 == 0) != (which == "dev"):
+                continue
+            prompt = spoken(truth, family, rng)
+            repeats[prompt] = repeats.get(prompt, -1) + 1
+            name = f"{family}-{len(kept):03d}"
+            kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], prompt, truth)
+        found += list(kept.values())
+    return found[::QUICK] if quick else found
+
+
+def diverse(scenes: World, which: str, count: int) -> list[Item]:
+    """Prompts without a style, each SEEDS times."""
+    pool = [s for s in scenes.subjects if (dice(f"list|{s.codepoints}") % 4 == 0) == (which == "dev")]
+    order = np.random.default_rng(78).permutation(len(pool))[:count]
+    bare = {i: Truth("", (Thing(pool[i]),), "", CLEAR) for i in order}
+    return [
+        Item(f"diversity-{n:03d}-{seed}", "diversity", short_name(pool[i].name), 1000 + seed, pool[i].name, bare[i])
+        for n, i in enumerate(order)
+        for seed in range(SEEDS)
+    ]  # fmt: skip
+
+
+def prompts_file(chosen: Sequence[Item], path: Path) -> None:
+    """For `stickerforge generate --prompts`."""
+    rows = [json.dumps({"id": item.id, "prompt": item.prompt, "seed": item.seed}, ensure_ascii=False) for item in chosen]
+    path.write_text("\n".join(rows) + "\n")
+
+
+def generate(chosen: Sequence[Item], out: Path, options: Sequence[str]) -> None:
+    """Make what is missing, with the very command of a user."""
+    out.mkdir(parents=True, exist_ok=True)
+    prompts_file(chosen, out / "prompts.jsonl")
+    command = [sys.executable, "-m", "stickerforge", "generate", "--prompts", str(out / "prompts.jsonl"), "--out", str(out / "pictures")]
+    subprocess.run([*command, "--size", "native", "--set", "output.sheet=false", *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def picture_of(item: Item, folder: Path) -> Image.Image | None:
+    """The generated picture; its name begins with the id."""
+    path = next(iter(sorted(folder.glob(f"{item.id}.png")) or sorted(folder.glob(f"{item.id}-*.png"))), None)
+    return Image.open(path).convert("RGBA") if path else None
+
+
+def render_of(item: Item, scenes: World) -> Image.Image:
+    """What a perfect generator would have made; for "diversity" one of the styles."""
+    truth = replace(item.truth, style=STYLES[item.seed % len(STYLES)]) if item.family == "diversity" else item.truth
+    rgba = scenes.draw(truth)[0]
+    return Image.frombuffer("RGBa", rgba.shape[1::-1], np.ascontiguousarray(rgba).tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+
+
+def facts(item: Item, read: Readings, row: int, judge: Judging) -> dict[str, float]:
+    """The scores of one picture, each 0 or 1 or a share, by name."""
+    truth, first = item.truth, item.truth.things[0]
+    label = lambda name: judge.labels.index(judge.label_of[name])  # noqa: E731
+    worn = ["astronaut" if thing.wears == "space suit" else thing.wears for thing in truth.things if thing.wears]
+    wanted = list(dict.fromkeys([label(thing.subject.name) for thing in truth.things] + [label(name) for name in worn]))
+    likeliest = read.presence[row].topk(SEEN + len(wanted) - 1).indices.tolist()
+    present = [float(name in likeliest) for name in wanted]
+    style = float(judge.styles[int(read.style[row].argmax())] == truth.style)
+    total = sum(thing.count for thing in truth.things)
+    counted = float(int(read.count[row].argmax()) + 1 == total)
+    hues = {hue: float(read.colours[row, judge.colours.index(hue)]) for hue in HUES}
+    coloured = float(max(hues, key=hues.__getitem__) == first.colour)
+    if item.family == "single":
+        return {"subject": float(int(read.subject[row].argmax()) == wanted[0]), "style": style}
+    if item.family == "long":
+        claims = [*present, style] + ([coloured] if first.colour else []) + ([counted] if total > 1 else [])
+        return {"facts present": float(np.mean(claims))}
+    if item.family == "count":
+        return {"count": counted}
+    return {"colour": coloured} if item.family == "colour" else {"all present": float(all(present))}
+
+
+def scored(chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judging) -> dict[str, dict[str, float]]:
+    """{id: scores} of all families but diversity."""
+    found = {}
+    for start in range(0, len(chosen), 256):
+        read = judge.read(judge.pictures(pictures[start : start + 256]))
+        for row, item in enumerate(chosen[start : start + 256]):
+            found[item.id] = facts(item, read, row, judge)
+    return found
+
+
+def spreads(chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judging) -> dict[str, float]:
+    """{group: mean of 1 - cosine over its pictures}."""
+    vectors = judge.encode_image(judge.pictures(pictures)).numpy()
+    found = {}
+    for group in dict.fromkeys(item.group for item in chosen):
+        own = vectors[[item.group == group for item in chosen]]
+        if len(own) > 1:
+            found[group] = float(1 - (own @ own.T)[np.triu_indices(len(own), 1)].mean())
+    return found
+
+
+def share(ours: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Mean over mean, with the bootstrap over prompts."""
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(ours), (RESAMPLES, len(ours)))
+    low, high = np.quantile(ours[drawn].mean(1) / np.maximum(real[drawn].mean(1), 1e-9), (0.025, 0.975))
+    told = {
+        "share": ours.mean() / max(real.mean(), 1e-9),
+        "low": low,
+        "high": high,
+        "ours": ours.mean(),
+        "real": real.mean(),
+        "prompts": len(ours),
+    }
+    return {key: round(float(value), 4) for key, value in told.items()}
+
+
+def table(chosen: Sequence[Item], open_picture: Callable[[Item], Image.Image | None], judge: Judging) -> dict[str, dict[str, float]]:
+    """Every figure of StickerBench."""
+    scenes, rows = world("all", learned_only=True), {}
+    for family in COUNTS:
+        own = [(item, picture) for item in chosen if item.family == family for picture in [open_picture(item)] if picture is not None]
+        if not own:
+            continue
+        those, made = [item for item, _ in own], [picture for _, picture in own]
+        real = [render_of(item, scenes) for item in those]
+        if family == "diversity":
+            both = [spreads(those, pictures, judge) for pictures in (made, real)]
+            rows[family] = share(*(np.array(list(values.values())) for values in both))
+            continue
+        both = [scored(those, pictures, judge) for pictures in (made, real)]
+        groups = [item.group for item in those]
+        for name in both[0][those[0].id]:
+            means = [group_means([values[item.id][name] for item in those], groups) for values in both]
+            rows[f"{family}: {name}"] = share(*means)
+    return rows
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="sticker-mini")
+    parser.add_argument("--adapter", action="append", default=[])
+    parser.add_argument("--set", action="append", default=[], dest="settings", help="as of stickerforge generate")
+    parser.add_argument("--lists", choices=("test", "dev"), default="test")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("bench"))
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--write-prompts", type=Path)
+    args = parser.parse_args()
+    chosen, started = items(args.lists, args.quick), time.monotonic()
+    if args.write_prompts:
+        prompts_file(chosen, args.write_prompts)
+        return
+    if not args.pictures:
+        options = ["--model", args.model, *(part for name in args.adapter for part in ("--adapter", name))]
+        generate(chosen, args.out, [*options, *(part for text in args.settings for part in ("--set", text))])
+    folder = args.pictures or args.out / "pictures"
+    judge = judging("judge")
+    rows = table(chosen, lambda item: picture_of(item, folder), judge)
+    args.out.mkdir(parents=True, exist_ok=True)
+    told = {"model": args.model, "adapters": args.adapter, "settings": args.settings, "lists": args.lists, "quick": args.quick}
+    told |= {"judge": judge.sha256, "seconds": round(time.monotonic() - started), "figures": rows}
+    (args.out / f"bench-{args.lists}.json").write_text(json.dumps(told, indent=1) + "\n")
+    print(f"{'':24}{'share':>8}   {'95 % interval':18}{'made':>7}{'real':>7}  prompts")
+    for name, row in rows.items():
+        spread = f"{row['low']:.1%} to {row['high']:.1%}"
+        print(f"{name:24}{row['share']:>8.1%}   {spread:18}{row['ours']:>7.3f}{row['real']:>7.3f}  {row['prompts']:.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""From what was measured of single pictures to the figures of a report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stickerforge.commands.measured import Measured
+from stickerforge.config.load import nearest
+from stickerforge.errors import InputError
+from stickerforge.evaluation import fidelity, similarity
+from stickerforge.evaluation.facts import Facts, facts_in, vocabulary
+from stickerforge.evaluation.figures import GROUPS, METRICS, Figure, figure, full_name, single
+from stickerforge.evaluation.intervals import group_means, interval, sign_flip_p
+
+if TYPE_CHECKING:
+    from stickerforge.models.encoders import Encoder
+    from stickerforge.models.judges import Judging
+
+SETS = Mapping[str, list[Measured]]
+COPY = 0.05  # root mean square difference at 32 px below which a picture counts as a copy
+SEEN = 0.2  # chance from which the judge counts as having seen a thing or a colour
+FEWEST = {"kernel_distance": 20, "frechet_distance": 4}  # pictures in either set; the second one times the number of features
+PAIRED = ("alignment", "facts", "subject_similarity", "style_similarity", "halo", "holes", "stray", "haze", "legibility")
+
+
+@dataclass
+class Table:
+    """Everything that was computed.
+
+    Args:
+        values: of each picture by metric, (N,), NaN where one has none.
+        paired: differences to the baseline by metric.
+        refused: what was not computed, and why.
+        unanswered: prompts of the baseline for which there is no picture.
+    """
+
+    figures: list[Figure] = field(default_factory=list)
+    values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    paired: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+
+
+def metric_names(asked: Sequence[str]) -> set[str]:
+    """The metrics that --metrics means: names, or groups of them; all without.
+
+    Raises:
+        InputError: something is neither.
+    """
+    found = set()
+    for name in (part.strip() for text in asked for part in text.split(",") if part.strip()):
+        if name not in METRICS and name not in GROUPS:
+            raise InputError(f"unknown metric {name!r}", nearest(name, [*GROUPS, *METRICS]))
+        found |= {name} if name in METRICS else {metric.name for metric in METRICS.values() if metric.group == name}
+    return found or set(METRICS)
+
+
+def figured(sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str], *, allow_small: bool) -> Table:
+    """Every figure that can be had of these sets."""
+    table = Table()
+    per_picture(table, sets, prompts, asked, wanted)
+    groups = [prompt or item.path.name for prompt, item in zip(prompts, sets["pictures"], strict=True)]
+    for name, values in table.values.items():
+        known = np.flatnonzero(~np.isnan(values))
+        if len(known):
+            table.figures.append(figure(name, values[known].tolist(), [groups[i] for i in known]))
+    of_sets(table, sets, groups, asked, wanted)
+    distances(table, sets, asked, wanted, allow_small=allow_small)
+    if "baseline" in sets:
+        against_baseline(table, sets, prompts, asked, wanted)
+    order = list(METRICS)
+    table.figures.sort(key=lambda found: order.index(found.metric.name))
+    return table
+
+
+def per_picture(table: Table, sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
+    """One value for each picture."""
+    pictures = sets["pictures"]
+    if wanted & {"alignment"} and asked.reads_text and any(prompts):
+        table.values[full_name("alignment", asked.name)] = alignments(pictures, prompts, asked)
+    elif "alignment" in wanted and any(prompts):
+        table.refused.append(f"alignment: {asked.name} reads no text")
+    if "facts" in wanted and any(prompts) and len(pictures[0].read):
+        table.values[full_name("facts", asked.name)] = facts(pictures, prompts, asked.judge)  # type: ignore[attr-defined]
+    if "reference" in sets:
+        mean, best = similarity.to_references(stacked(pictures, "foreground"), stacked(sets["reference"], "foreground"))
+        named = {"subject_similarity": mean, "subject_best": best}
+        table.values |= {full_name(name, asked.name): values for name, values in named.items() if name in wanted}
+    if "style_reference" in sets and "style_similarity" in wanted:
+        mean, _ = similarity.to_references(stacked(pictures, "whole"), stacked(sets["style_reference"], "whole"))
+        table.values[full_name("style_similarity", asked.name)] = mean
+    for name in pictures[0].cutout:
+        if name in wanted:
+            table.values[name] = np.array([item.cutout[name] for item in pictures])
+    if "bytes" in wanted:
+        table.values["bytes"] = np.array([float(item.size) for item in pictures])
+
+
+def stacked(items: Sequence[Measured], which: str) -> NDArray[np.float32]:
+    """(N, D)."""
+    return np.stack([getattr(item, which) for item in items])
+
+
+def alignments(pictures: Sequence[Measured], prompts: Sequence[str], asked: "Encoder") -> NDArray[np.float64]:
+    """Cosine of each picture with its prompt; of a prompt of several sentences the mean over them (LongAlign, arXiv:2410.11817)."""
+    parts = {prompt: similarity.segments(prompt) for prompt in prompts if prompt}
+    texts = list(dict.fromkeys(part for own in parts.values() for part in own))
+    vectors = dict(zip(texts, np.concatenate([asked.texts(texts[i : i + 64]) for i in range(0, len(texts), 64)]), strict=True))
+    return np.array(
+        [
+            np.mean([float(item.whole @ vectors[part]) for part in parts[prompt]]) if prompt else np.nan
+            for item, prompt in zip(pictures, prompts, strict=True)
+        ]
+    )
+
+
+def facts(pictures: Sequence[Measured], prompts: Sequence[str], judge: "Judging") -> NDArray[np.float64]:
+    """Share of the claims of each prompt that the judge sees; NaN where a prompt claims nothing that it knows."""
+    names = vocabulary(judge.label_of)
+    claims = {prompt: facts_in(prompt, names, judge.colours, judge.styles) for prompt in dict.fromkeys(prompts)}
+    found = []
+    for item, prompt in zip(pictures, prompts, strict=True):
+        seen = held(item, claims[prompt], judge)
+        found.append(float(np.mean(seen)) if seen else np.nan)
+    return np.array(found)
+
+
+def held(item: Measured, claims: Facts, judge: "Judging") -> list[bool]:
+    """Whether each claim is true of a picture, as the judge sees it."""
+    ends = np.cumsum([len(judge.labels), len(judge.styles), len(judge.colours)])
+    things, styles, colours, counts = np.split(item.read, ends)
+    seen = [bool(things[judge.labels.index(thing)] >= SEEN) for thing in claims.things]
+    seen += [bool(colours[judge.colours.index(colour)] >= SEEN) for colour in claims.colours]
+    if claims.count:
+        seen.append(int(counts.argmax()) + 1 == claims.count)
+    if claims.style:
+        seen.append(judge.styles[int(styles.argmax())] == claims.style)
+    return seen
+
+
+def of_sets(table: Table, sets: SETS, groups: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
+    """What only several pictures have."""
+    features = stacked(sets["pictures"], "whole")
+    if "diversity" in wanted and (spread := similarity.diversity(features, groups)):
+        name = full_name("diversity", asked.name)
+        table.figures.append(figure(name, list(spread.values()), list(spread)))
+    if "duplicates" in wanted and len(features) > 1:
+        repeated = similarity.near_duplicates(features)
+        table.figures.append(figure(full_name("duplicates", asked.name), repeated.astype(float).tolist(), groups))
+    if "copies" in wanted and (role := next((role for role in ("reference", "style_reference") if role in sets), "")):
+        small, others = stacked(sets["pictures"], "small"), stacked(sets[role], "small")
+        near = [float(np.sqrt(np.square(others - row).mean(1)).min() < COPY) for row in small]
+        table.figures.append(figure("copies", near, groups))
+
+
+def distances(table: Table, sets: SETS, asked: "Encoder", wanted: set[str], *, allow_small: bool) -> None:
+    """How far the whole set is from another; refused for sets that are too small to say."""
+    role = next((role for role in ("style_reference", "reference") if role in sets), "")
+    if not role:
+        return
+    ours, theirs = stacked(sets["pictures"], "whole"), stacked(sets[role], "whole")
+    fewest = {"kernel_distance": FEWEST["kernel_distance"], "frechet_distance": FEWEST["frechet_distance"] * ours.shape[1]}
+    for name, function in (("kernel_distance", fidelity.kernel_distance), ("frechet_distance", fidelity.frechet_distance)):
+        have = min(len(ours), len(theirs))
+        if name not in wanted:
+            continue
+        if have < 2 or (have < fewest[name] and not allow_small):
+            hint = "" if have < 2 else "; --set allow_small=true gives it nevertheless"
+            table.refused.append(f"{name}: {have} pictures are too few, {fewest[name]} would do{hint}")
+            continue
+        table.figures.append(single(full_name(name, asked.name), function(ours, theirs), len(ours)))
+
+
+def against_baseline(table: Table, sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
+    """Differences to the baseline, prompt by prompt: those that both sets know."""
+    theirs = sets["baseline"]
+    names = [str(item.recipe.get("prompt", "")) for item in theirs]
+    by_stem = {item.path.stem: prompt for item, prompt in zip(sets["pictures"], prompts, strict=True)}
+    names = [by_stem.get(item.path.stem, "") or name for item, name in zip(theirs, names, strict=True)]
+    shared = [prompt for prompt in dict.fromkeys(prompts) if prompt and prompt in names]
+    table.unanswered = sorted(set(names) - set(prompts) - {""})
+    if not shared:
+        table.refused.append("baseline: it shares no prompt with the pictures")
+        return
+    other = Table()
+    roles = {role: items for role, items in sets.items() if role != "baseline"} | {"pictures": theirs}
+    per_picture(other, roles, names, asked, wanted & set(PAIRED))
+    for name, values in other.values.items():
+        change = by_prompt(table.values[name], prompts, shared) - by_prompt(values, names, shared)
+        change = change[~np.isnan(change)]
+        if len(change):
+            low, high = interval(change.tolist(), [str(i) for i in range(len(change))])
+            told = {"change": float(change.mean()), "low": low, "high": high, "pairs": len(change), "p": sign_flip_p(change)}
+            table.paired[name] = told
+    if "drift" in wanted:
+        means = [by_prompt_vectors(stacked(items, "whole"), own, shared) for items, own in ((sets["pictures"], prompts), (theirs, names))]
+        moved = 1 - (means[0] * means[1]).sum(1)
+        table.figures.append(figure(full_name("drift", asked.name), moved.tolist(), shared))
+
+
+def by_prompt(values: NDArray[np.float64], prompts: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
+    """The mean of each shared prompt, NaN where it has none."""
+    means = dict(zip(dict.fromkeys(prompts), group_means(values.tolist(), prompts), strict=True))
+    return np.array([means[prompt] for prompt in shared])
+
+
+def by_prompt_vectors(vectors: NDArray[np.float32], prompts: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
+    """The mean direction of each shared prompt, of unit length."""
+    rows = np.array(prompts)
+    means = np.stack([vectors[rows == prompt].astype(np.float64).mean(0) for prompt in shared])
+    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))

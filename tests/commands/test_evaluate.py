@@ -1,0 +1,216 @@
+"""`stickerforge evaluate`, whole: on stickers drawn here, on broken ones, and in the browser where there is one."""
+
+import json
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from stickerforge.commands import measured
+from stickerforge.stickers.encoding import encoded
+from tests.conftest import one_line
+
+COLOURS = {"red": (226, 40, 40), "blue": (60, 110, 230), "yellow": (250, 214, 60), "purple": (140, 60, 200)}
+
+
+def drawn(kind, colour, size=192):
+    """A disc or a square with a smooth edge."""
+    big = Image.new("RGBA", (2 * size, 2 * size), (*colour, 0))
+    pen = ImageDraw.Draw(big)
+    box = (0.2 * size, 0.2 * size, 1.8 * size, 1.8 * size)
+    {"circle": pen.ellipse, "square": pen.rectangle}[kind](box, fill=(*colour, 255))
+    return np.array(big.convert("RGBa").resize((size, size), Image.Resampling.BOX).convert("RGBA"))
+
+
+@pytest.fixture
+def stickers(tmp_path):
+    """Eight stickers that remember their prompts."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    for name, colour in COLOURS.items():
+        for kind in ("circle", "square"):
+            recipe = {"prompt": f"a {name} {kind}, flat style", "seed": 7}
+            (folder / f"{name}-{kind}.png").write_bytes(encoded(drawn(kind, colour), recipe, "test", "png"))
+    return folder
+
+
+def figures(ended, code=0):
+    assert ended.code == code, ended.out + ended.err
+    return ended.json["result"]["figures"]
+
+
+def test_a_report_from_stickers_that_remember_their_prompts(cli, stickers, tmp_path):
+    ended = cli("evaluate", stickers, "--json")
+    found = figures(ended)
+    assert {"alignment@judge", "facts@judge", "coverage", "halo", "duplicates@judge", "bytes"} <= set(found)
+    assert found["facts@judge"]["n"] == found["facts@judge"]["prompts"] == 8
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
+    assert report["schema"] == 1 and len(report["pictures"]) == 8 and report["figures"] == found
+    row = next(row for row in report["pictures"] if row["file"] == "red-circle.png")
+    assert row["prompt"] == "a red circle, flat style" and row["pixels"] == [192, 192]
+    disc = np.pi * 0.4**2  # of a square of side 1
+    assert row["values"]["coverage"] == pytest.approx(disc, rel=0.01) and row["values"]["border_touch"] == 0
+    assert found["coverage"]["low"] < found["coverage"]["value"] < found["coverage"]["high"]
+
+
+def test_wrong_prompts_fit_worse(cli, stickers, tmp_path):
+    names = sorted(path.stem for path in stickers.glob("*.png"))
+    right = [f"a {name.replace('-', ' ')}, flat style" for name in names]
+    values = []
+    for number, prompts in enumerate((right, right[3:] + right[:3])):
+        rows = [json.dumps({"id": name, "prompt": prompt}) for name, prompt in zip(names, prompts, strict=True)]
+        (tmp_path / f"{number}.jsonl").write_text("\n".join(rows))
+        values.append(figures(cli("evaluate", stickers, "--prompts", tmp_path / f"{number}.jsonl", "--out", f"out{number}", "--json")))
+    for name in ("alignment@judge", "facts@judge"):
+        assert values[0][name]["value"] > values[1][name]["value"]
+    ended = cli("evaluate", "--compare", "out0/report.json", "out1/report.json", "--json")
+    change = ended.json["result"]["figures"]["alignment@judge"]
+    assert change["pairs"] == 8 and change["second"] < change["first"] and change["p"] < 0.05
+    assert "alignment@judge" in cli("evaluate", "--compare", "out0/report.json", "out1/report.json").out
+
+
+def test_references_and_themselves(cli, stickers):
+    found = figures(cli("evaluate", stickers, "--reference", stickers, "--style-reference", stickers, "--baseline", stickers, "--json"))
+    assert found["subject_best@judge"]["value"] == pytest.approx(1, abs=1e-5)
+    assert found["copies"]["value"] == 1 and found["drift@judge"]["value"] == pytest.approx(0, abs=1e-6)
+    assert "kernel_distance@judge" not in found and "frechet_distance@judge" not in found
+    ended = cli("evaluate", stickers, "--style-reference", stickers, "--set", "allow_small=true", "--json")
+    assert figures(ended)["frechet_distance@judge"]["value"] == pytest.approx(0, abs=1e-6)
+    assert figures(ended)["kernel_distance@judge"]["value"] < 1e-6
+    refused = cli("evaluate", stickers, "--style-reference", stickers)
+    assert "8 pictures are too few, 20 would do" in refused.err
+
+
+def test_a_baseline_is_compared_prompt_by_prompt(cli, stickers, tmp_path):
+    worse = tmp_path / "worse"
+    shutil.copytree(stickers, worse)
+    for path in worse.glob("*.png"):
+        kind, name = path.stem.split("-")[1], path.stem.split("-")[0]
+        rgba = drawn(kind, COLOURS[name])
+        rgba[(rgba[..., 3] > 0) & (rgba[..., 3] < 255), :3] = 0
+        rgba[90:110, 90:110, 3] = 0
+        path.write_bytes(encoded(rgba, {"prompt": f"a {name} {kind}, flat style", "seed": 7}, "test", "png"))
+    ended = cli("evaluate", worse, "--baseline", stickers, "--json")
+    pairs = ended.json["result"]["against_baseline"]
+    assert pairs["holes"]["pairs"] == 8 and pairs["holes"]["change"] > 0.005 and pairs["holes"]["p"] < 0.01
+    assert "drift@judge" in figures(ended)
+    assert "than the baseline, 8 prompts" in cli("evaluate", worse, "--baseline", stickers).out
+
+
+def test_a_limit_that_is_not_kept_is_exit_5(cli, stickers):
+    ended = cli("evaluate", stickers, "--fail-under", "coverage=0.99", "--fail-under", "halo=200", "--json")
+    assert ended.code == 5 and ended.json["error"]["code"] == 5
+    assert "coverage is 0." in ended.json["error"]["message"] and "halo" not in ended.json["error"]["message"]
+    assert ended.json["result"]["figures"]["coverage"]
+    assert cli("evaluate", stickers, "--fail-under", "border_touch=0.5", "--quiet").code == 0
+    assert cli("evaluate", stickers, "--fail-under", "parts=0.5", "--quiet").code == 5
+
+
+def test_a_second_look_measures_nothing_anew(cli, stickers, monkeypatch):
+    first = figures(cli("evaluate", stickers, "--json"))
+    monkeypatch.setattr(measured, "look", lambda path: pytest.fail("looked again"))
+    assert figures(cli("evaluate", stickers, "--json")) == first
+
+
+def test_one_corrupt_picture_costs_exit_4_and_the_rest_is_measured(cli, stickers):
+    path = next(stickers.glob("*.png"))
+    path.write_bytes(path.read_bytes()[:300])
+    ended = cli("evaluate", stickers, "--json")
+    assert ended.code == 4 and path.name in ended.json["error"]["message"]
+    assert ended.json["result"]["figures"]["coverage"]["n"] == 7
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ((), "no folder given"),
+        (("nowhere",), "no folder nowhere"),
+        (("empty",), "no picture in it"),
+        (("broken",), "none of its 1 pictures can be read"),
+        (("made", "--reference", "empty"), "no picture in it"),
+        (("made", "--metrics", "beauty"), "unknown metric 'beauty'"),
+        (("made", "--encoder", "clop"), "unknown encoder 'clop'"),
+        (("made", "--encoder", "empty"), "holds no encoder"),
+        (("made", "--fail-under", "halo"), "is no limit"),
+        (("made", "--fail-under", "nothing=3"), "is no limit"),
+        (("made", "--fail-under", "subject_best=0.5"), "was not measured"),
+        (("made", "--prompts", "other.txt"), "none of the 8 pictures belongs to a prompt"),
+        (("--compare", "nothing.json", "nothing.json"), "cannot read nothing.json"),
+        (("--compare", "other.txt", "other.txt"), "is no report"),
+    ],
+)
+def test_what_cannot_be_evaluated(cli, stickers, tmp_path, arguments, said):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"\x89PNG broken")
+    (tmp_path / "other.txt").write_text("a castle\n")
+    ended = cli("evaluate", *arguments)
+    assert ended.code == 2 and said in one_line(ended)
+
+
+def test_encoders_of_the_hub_that_are_not_there(cli, stickers):
+    ended = cli("evaluate", stickers, "--encoder", "clip", "--offline")
+    assert ended.code == 3 and "openai/clip-vit-large-patch14 is not in the cache" in one_line(ended)
+
+
+def test_pictures_of_every_kind(cli, tmp_path):
+    folder = tmp_path / "kinds"
+    folder.mkdir()
+    rgba = Image.fromarray(drawn("circle", (226, 40, 40)))
+    rgba.save(folder / "a.webp", lossless=True)
+    rgba.convert("RGB").save(folder / "b.jpg")
+    rgba.resize((40, 90)).save(folder / "c.png")
+    rgba.convert("P").save(folder / "d.gif")
+    Image.new("RGBA", (1, 1)).resize((1500, 1200)).save(folder / "e.png")
+    ended = cli("evaluate", folder, "--metrics", "cutout,size", "--json")
+    assert figures(ended)["coverage"]["n"] == 5 and "alignment@judge" not in figures(ended)
+
+
+def test_no_text_of_a_stranger_becomes_markup(cli, tmp_path):
+    folder = tmp_path / "<b>bold"
+    folder.mkdir()
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    (folder / "x&<i>.png").write_bytes(encoded(drawn("circle", (9, 99, 9)), {"prompt": evil}, "test", "png"))
+    assert cli("evaluate", folder, "--quiet").code == 0
+    page = (tmp_path / "evaluation" / "report.html").read_text()
+    assert "<script>alert" not in page and "<img src=x" not in page and "<b>bold" not in page and "<i>.png" not in page
+    assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "")
+
+
+def test_a_dry_run_writes_nothing(cli, stickers, tmp_path):
+    ended = cli("evaluate", stickers, "--dry-run", "--json")
+    assert ended.json["result"]["reads"] == {str(stickers): 8}
+    assert not (tmp_path / "evaluation").exists() and not (tmp_path / "home").exists()
+
+
+def test_the_python_api(cli, stickers, tmp_path):
+    import stickerforge
+
+    made = stickerforge.evaluate(stickers, settings={"metrics": ["cutout"]})
+    assert {found.name for found in made.table.figures} >= {"coverage", "halo"} and made.page.exists()
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
+    assert cli("evaluate", stickers, "--quiet").code == 0
+    page = tmp_path / "evaluation" / "report.html"
+    script = """<script>
+    window.onerror = (message) => document.title = "ERROR " + message;
+    const cards = () => [...document.querySelectorAll("#grid .card")].map((card) => parseFloat(card.querySelector("b").textContent));
+    one("metric").value = "coverage"; one("metric").onchange(); const all = cards();
+    one("order").value = "best"; one("order").onchange(); const best = cards();
+    one("find").value = "red"; one("find").oninput(); const red = cards().length;
+    const loaded = [...document.images].every((image) => image.complete || image.loading === "lazy");
+    document.title = JSON.stringify({ all, best, red, loaded, told: one("told").textContent });
+    </script>"""
+    page.write_text(page.read_text().replace("</body>", script + "</body>"))
+    started = time.monotonic()
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    title = dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"')
+    found = json.loads(title)
+    assert len(found["all"]) == 8 and found["all"] == sorted(found["all"]) and found["best"] == sorted(found["best"], reverse=True)
+    assert found["red"] == 2 and found["loaded"] and found["told"] == "2 of 8" and time.monotonic() - started < 60

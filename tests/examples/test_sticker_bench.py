@@ -1,0 +1,101 @@
+"""StickerBench over drawings of our own: lists that share nothing, scores that are right for what is there."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stickerforge.models.judges import judging
+from stickerforge.models.judging import Readings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytest.importorskip("resvg_py", reason="needs the extra [mini]")
+
+NAMES = (
+    "cat face", "dog face", "locomotive", "basket", "robot", "key", "crown", "glasses", "astronaut", "unicorn", "fox", "lion", "bear",
+    "frog", "panda", "rose", "carrot", "balloon", "house", "rocket",
+)  # fmt: skip
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "mini"))
+    monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
+    import sticker_bench
+
+    import world
+    from art import Subject
+    from settings import SPRITE_PIXELS, STYLES
+
+    subjects = [Subject(i, f"{i:x}", name, ("thing", "drawn"), "thing") for i, name in enumerate(NAMES)]
+    rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] - SPRITE_PIXELS / 2
+    sprites = np.zeros((len(NAMES), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4), np.uint8)
+    for i in range(len(NAMES)):
+        for k in range(len(STYLES)):
+            sprites[i, k][np.hypot(rows, columns) < (0.3 + 0.008 * i) * SPRITE_PIXELS] = (12 * i, 255 - 12 * i, 60 * k, 255)
+    monkeypatch.setattr(sticker_bench, "world", lambda *_, **__: world.World(subjects, sprites))
+    monkeypatch.setattr(sticker_bench, "withheld", lambda part, *names: world.dice("|".join(names)) % 2 == 0)  # there are few names
+    few = {"single": 6, "colour": 4, "pair": 6, "count": 4, "worn": 3, "long": 4, "diversity": 5}
+    monkeypatch.setattr(sticker_bench, "COUNTS", few)
+    yield sticker_bench
+    for name in [path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")]:
+        sys.modules.pop(name, None)
+
+
+def readings(rows, judge):
+    sizes = (len(judge.labels), len(judge.labels), len(judge.styles), len(judge.colours), 5)
+    return Readings(*(torch.zeros(rows, size) for size in sizes))
+
+
+def test_lists_are_repeatable_and_share_no_combination(bench):
+    test, dev = bench.items("test", False), bench.items("dev", False)
+    assert [item.id for item in test] == [item.id for item in bench.items("test", False)]
+    assert len(test) == sum(bench.COUNTS.values()) - bench.COUNTS["diversity"] + len([i for i in test if i.family == "diversity"])
+    shown = lambda items: {names for item in items if item.truth.style for names in bench.deciding(item.truth, item.family)}  # noqa: E731
+    singles = [[item for item in items if item.family == "single"] for items in (test, dev)]
+    assert not shown(singles[0]) & shown(singles[1])
+    assert len({item.id for item in test}) == len(test) and bench.items("test", True) == test[:: bench.QUICK]
+
+
+def test_every_prompt_is_about_what_was_withheld(bench):
+    for item in bench.items("test", False):
+        if item.family != "diversity":
+            assert any(bench.withheld("generator", *names) for names in bench.deciding(item.truth, item.family)), item
+
+
+def test_scores_of_what_the_judge_reads(bench):
+    judge = judging("second")
+    found = {item.family: item for item in bench.items("test", False)}
+    read = readings(1, judge)
+    single = found["single"]
+    read.subject[0, judge.labels.index(judge.label_of[single.truth.things[0].subject.name])] = 5
+    read.style[0, judge.styles.index(single.truth.style)] = 5
+    assert bench.facts(single, read, 0, judge) == {"subject": 1, "style": 1}
+    assert bench.facts(single, readings(1, judge), 0, judge)["subject"] == float(judge.labels[0] == single.truth.things[0].subject.name)
+    count = found["count"]
+    read.count[0, count.truth.things[0].count - 1] = 1
+    assert bench.facts(count, read, 0, judge) == {"count": 1}
+    pair = found["pair"]
+    names = [judge.labels.index(judge.label_of[thing.subject.name]) for thing in pair.truth.things]
+    read.presence[0, names[0]] = 3
+    read.presence[0, [n for n in range(900, 910) if n not in names]] = 2
+    assert bench.facts(pair, read, 0, judge) == {"all present": 0}
+    read.presence[0, names[1]] = 3
+    assert bench.facts(pair, read, 0, judge) == {"all present": 1}
+
+
+def test_a_model_that_draws_like_the_world_scores_one(bench):
+    scenes, judge = bench.world(), judging("second")
+    chosen = bench.items("test", False)
+    rows = bench.table(chosen, lambda item: bench.render_of(item, scenes), judge)
+    assert rows and all(row["share"] == pytest.approx(1) for row in rows.values() if row["real"] > 0)
+    assert {name.split(":")[0] for name in rows} == set(bench.COUNTS)
+
+
+def test_shares_and_their_intervals(bench):
+    rng = np.random.default_rng(0)
+    ours, real = (rng.random(200) < 0.4).astype(float), (rng.random(200) < 0.8).astype(float)
+    row = bench.share(ours, real)
+    assert row["share"] == pytest.approx(ours.mean() / real.mean(), abs=1e-4) and row["low"] < row["share"] < row["high"]

@@ -1,0 +1,116 @@
+"""Encoders of transformers, on tiny random ones, against transformers' own forward passes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from stickerforge.errors import InputError
+from stickerforge.models.encoders import encoder
+from tests.tiny import tiny_tokenizer
+
+WHITE = (255, 255, 255)
+
+
+def preprocessor(folder, kind, side):
+    config = {"image_processor_type": kind, "size": {"height": side, "width": side}, "do_center_crop": False, "do_resize": True}
+    config |= {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_rescale": True, "rescale_factor": 1 / 255}
+    (folder / "preprocessor_config.json").write_text(json.dumps(config | {"do_convert_rgb": True}))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-clip"
+    words = tiny_tokenizer()
+    torch.manual_seed(0)
+    text = transformers.CLIPTextConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24,
+        max_position_embeddings=20, eos_token_id=words.eos_token_id, bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+    vision = transformers.CLIPVisionConfig(
+        hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24, image_size=32, patch_size=8
+    )
+    transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)).save_pretrained(folder)
+    words.save_pretrained(folder)
+    preprocessor(folder, "CLIPImageProcessor", 32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dinov2(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-dinov2"
+    torch.manual_seed(0)
+    config = transformers.Dinov2Config(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2
+    )
+    transformers.Dinov2Model(config).save_pretrained(folder)
+    preprocessor(folder, "BitImageProcessor", 28)
+    return folder
+
+
+def pictures():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (40, 40, 4), np.uint8)), Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))]
+
+
+def test_the_clip_score_is_that_of_transformers(clip):
+    """logits_per_image of CLIPModel's own forward is scale times our cosine."""
+    ours = encoder(str(clip))
+    sentences = ["a cat", "two dogs eat"]
+    cosines = ours.images(pictures(), WHITE) @ ours.texts(sentences).T
+    model = transformers.CLIPModel.from_pretrained(clip).eval()
+    laid = []
+    for picture in pictures():
+        behind = Image.new("RGBA", picture.size, (*WHITE, 255))
+        laid.append(Image.alpha_composite(behind, picture.convert("RGBA")).convert("RGB"))
+    processor = transformers.AutoImageProcessor.from_pretrained(clip)
+    words = transformers.AutoTokenizer.from_pretrained(clip)
+    tokens = words(sentences, padding="max_length", max_length=20, return_tensors="pt")
+    with torch.no_grad():
+        logits = model(pixel_values=processor(laid, return_tensors="pt")["pixel_values"], **tokens).logits_per_image
+        expected = (logits / model.logit_scale.exp()).numpy()
+    np.testing.assert_allclose(cosines, expected, atol=1e-5)
+
+
+def test_the_ground_is_what_is_seen_through_alpha(clip):
+    ours = encoder(str(clip))
+    clear = [Image.new("RGBA", (32, 32), (9, 9, 9, 0))]
+    white = ours.images(clear, WHITE)
+    np.testing.assert_allclose(white, ours.images([Image.new("RGB", (32, 32), WHITE)], (0, 0, 0)), atol=1e-6)
+    assert np.abs(white - ours.images(clear, (0, 0, 0))).max() > 1e-4
+
+
+def test_dinov2_reads_pictures_only(dinov2):
+    ours = encoder(str(dinov2))
+    vectors = ours.images(pictures(), WHITE)
+    assert vectors.shape == (2, 24) and not ours.reads_text
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_evaluate_takes_a_folder(cli, clip, dinov2, tmp_path):
+    (tmp_path / "made").mkdir()
+    for number, picture in enumerate(pictures()):
+        picture.save(tmp_path / "made" / f"{number}.png")
+    (tmp_path / "prompts.jsonl").write_text('{"id": "0", "prompt": "a cat"}\n{"id": "1", "prompt": "a dog"}\n')
+    arguments = ("evaluate", "made", "--prompts", "prompts.jsonl", "--reference", "made", "--json")
+    found = cli(*arguments, "--encoder", clip).json["result"]["figures"]
+    assert {"alignment@tiny-clip", "subject_best@tiny-clip"} <= set(found) and "facts@tiny-clip" not in found
+    ended = cli(*arguments, "--encoder", dinov2)
+    assert "alignment@tiny-dinov2" not in ended.json["result"]["figures"]
+    assert any("reads no text" in line for line in ended.json["warnings"])
+
+
+@pytest.mark.parametrize("harm", ["weights", "config", "processor"])
+def test_a_broken_folder_is_one_line(clip, tmp_path, harm):
+    folder = tmp_path / harm
+    shutil.copytree(clip, folder)
+    if harm == "weights":
+        (folder / "model.safetensors").write_bytes(b"nothing")
+    else:
+        (folder / {"config": "config.json", "processor": "preprocessor_config.json"}[harm]).write_text("{")
+    with pytest.raises(InputError, match="holds no encoder that can be read"):
+        encoder(str(folder))
