@@ -38,8 +38,9 @@ def pixels(count: int) -> torch.Tensor:
 def ours(objective: str, batch: int, rank: int) -> Callable[[int], None]:
     """A step of `customize`."""
     course = Course(
-        steps=1, batch=batch, rank=rank, rate=1e-4, token_rate=1e-3, beta=100.0, objective=objective, offset_noise=0.0,  # type: ignore[arg-type]
-        seed=0, weight_decay=1e-4, clip=1.0, save_every=100,
+        steps=1, batch=batch, rank=rank, layers="attention", rate=1e-4, token_rate=1e-3, beta=100.0,
+        objective=objective, offset_noise=0.0, seed=0,  # type: ignore[arg-type]
+        weight_decay=1e-4, clip=1.0, save_every=100,
     )  # fmt: skip
     family = load(MODEL, torch.device("cpu"), torch.float32)
     examples = []

@@ -1,6 +1,6 @@
 """Train the decoder further, on latents as the denoiser delivers them.
 
-python examples/mini/decoder.py [--steps 1000]      after denoiser.py; resumes from runs/decoder.safetensors
+python examples/mini/decoder.py [--steps 1000]      after denoiser.py; resumes from runs/v2/decoder.safetensors
 
 Until here it has seen exact latents only, and answers small errors with blotches. Now half of them are the
 denoiser's own estimates from noisy latents, a quarter carry white noise, and a quarter are exact. The encoder
@@ -22,6 +22,7 @@ from transformers import CLIPTokenizer
 from autoencoder import Pictures, reconstruction_loss
 from denoiser import (
     CAPTIONS,
+    HERE,
     LATENTS,
     STANDARD,
     TOKENIZER,
@@ -32,13 +33,14 @@ from denoiser import (
     standard_autoencoder,
 )
 from denoiser import CHECKPOINT as DENOISER
+from lessons import COMPREHENSIVE, lessons
 from scenes import training_scenes
-from settings import DEVICE, RUNS, SEED
+from settings import DEVICE, SEED
 from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
-CHECKPOINT = RUNS / "decoder.safetensors"
-SOURCE = RUNS / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
+CHECKPOINT = HERE / "decoder.safetensors"
+SOURCE = HERE / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
 NOISIEST = 600  # timestep up to which the denoiser's estimates are taken
 SPREAD = 0.35  # largest deviation of the white noise
 PHOTOGRAPHS = 1  # of a batch
@@ -96,8 +98,8 @@ def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
-    scenes, stored, captions = training_scenes(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
-    autoencoder, denoiser, pictures = standard_autoencoder(scenes), Denoiser(), Pictures()
+    scenes, stored, captions = lessons(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
+    autoencoder, denoiser, pictures = standard_autoencoder(training_scenes()), Denoiser(), Pictures()
     autoencoder.requires_grad_(False)
     parts = trained_parts(autoencoder).requires_grad_(True)
     mean = averaged(parts)
@@ -115,12 +117,12 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
             group["lr"] = rate(step, steps, peak, warmup=50)
         rng = np.random.default_rng((SEED, 7, step))
         rows = rng.choice(len(stored), batch, replace=False)
-        pixels = pixels_of(np.stack([scenes[int(row)].rgba for row in rows])).to(DEVICE)
+        pixels = pixels_of(np.stack([scenes[int(row)][0] for row in rows])).to(DEVICE)
         latents = torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE)
         photos = pixels_of(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(DEVICE)
         with torch.no_grad():
             photo_latents = autoencoder.encode(photos).latent_dist.mean
-        taken = torch.cat([disturbed(denoiser, latents, [captions[row] for row in rows], step), photo_latents])
+        taken = torch.cat([disturbed(denoiser, latents, [captions[row][COMPREHENSIVE] for row in rows], step), photo_latents])
         decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
         loss = reconstruction_loss(decoded, wanted)
         optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,6 @@
 """Train the denoiser and its text encoder, on latents of the autoencoder.
 
-python examples/mini/denoiser.py [--steps 12500]      resumes from runs/denoiser.safetensors
+python examples/mini/denoiser.py [--steps 25000]      resumes from runs/v2/denoiser.safetensors
 
 Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a sticker is
 mostly empty ground, and with any signal left at the last timestep the ground comes out tinted.
@@ -10,6 +10,7 @@ Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text wid
 import argparse
 import json
 import time
+from itertools import chain
 
 import numpy as np
 import torch
@@ -21,14 +22,16 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from autoencoder import CHECKPOINT as AUTOENCODER
 from autoencoder import build as build_autoencoder
 from autoencoder import standardised
+from lessons import SEED as LESSONS
+from lessons import WAYS, lessons, told
 from scenes import Scenes, training_scenes
 from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
 from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH, tokenizer
 
-CHECKPOINT = RUNS / "denoiser.safetensors"
+HERE = RUNS / "v2"  # version 1 was made from scenes.py alone
+CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = HERE / "denoiser.safetensors", HERE / "latents.npy", HERE / "captions.json", HERE / "tokenizer"
 STANDARD = RUNS / "autoencoder_standard.safetensors"
-LATENTS, CAPTIONS, TOKENIZER = RUNS / "latents.npy", RUNS / "captions.json", RUNS / "tokenizer"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
 
@@ -96,20 +99,21 @@ def standard_autoencoder(scenes: Scenes) -> AutoencoderKL:
 
 @torch.no_grad()
 def write_latents(count: int) -> None:
-    """Draw `count` scenes and encode them once: latents.npy (float16) and captions.json."""
+    """Draw `count` scenes and encode them once: latents.npy (float16), and captions.json with every way of telling each."""
     if CAPTIONS.exists() and len(json.loads(CAPTIONS.read_text())) >= count:
         return
-    scenes, captions = training_scenes(), []
-    autoencoder, side = standard_autoencoder(scenes), PIXELS // 8
+    HERE.mkdir(parents=True, exist_ok=True)
+    scenes, captions = lessons(), []
+    autoencoder, side = standard_autoencoder(training_scenes()), PIXELS // 8
     stored = np.lib.format.open_memmap(LATENTS, "w+", np.float16, (count, LATENT_CHANNELS, side, side))
     for start in range(0, count, 64):
         drawn = [scenes[index] for index in range(start, min(start + 64, count))]
-        posterior = autoencoder.encode(pixels_of(np.stack([s.rgba for s in drawn])).to(DEVICE)).latent_dist
+        posterior = autoencoder.encode(pixels_of(np.stack([rgba for rgba, _ in drawn])).to(DEVICE)).latent_dist
         stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
-        captions += [scene.caption for scene in drawn]
+        captions += [told(truth, np.random.default_rng((LESSONS, start + i, 1))) for i, (_, truth) in enumerate(drawn)]
     stored.flush()
     if not TOKENIZER.exists():  # an encoder in training knows its words by number
-        tokenizer(captions).save_pretrained(TOKENIZER)
+        tokenizer(chain.from_iterable(captions)).save_pretrained(TOKENIZER)
     CAPTIONS.write_text(json.dumps(captions, ensure_ascii=False))
     spread = stored[:4096].astype(np.float32)
     print(f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}", flush=True)
@@ -146,8 +150,9 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int, begi
     write_latents(scenes)
     stored, captions = np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
-    ids = words([*captions, ""], padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
-    weights = np.array([4.0 if any(word in caption for word in favoured) else 1.0 for caption in captions])
+    flat = [*chain.from_iterable(captions), ""]
+    ids = words(flat, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    weights = np.array([4.0 if any(word in ways[1] for word in favoured) else 1.0 for ways in captions])
     scheduler = build_scheduler()
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
     mean = averaged(model)
@@ -161,7 +166,8 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int, begi
         rng = np.random.default_rng((SEED, step))
         rows = np.sort(rng.choice(len(stored), batch, replace=False, p=weights / weights.sum()))
         latents = torch.from_numpy(stored[rows].astype(np.float32))
-        rows[rng.random(batch) < CAPTION_DROPOUT] = len(captions)  # the empty caption
+        rows = rows * len(WAYS) + rng.choice(len(WAYS), batch, p=WAYS)
+        rows[rng.random(batch) < CAPTION_DROPOUT] = len(flat) - 1  # the empty caption
         order = rng.permutation(batch)
         tokens = ids[rows[order]].to(DEVICE)  # all 77: the padding is where the encoder can lay out a picture
         loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step)
@@ -181,10 +187,10 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int, begi
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=12_500)
+    parser.add_argument("--steps", type=int, default=25_000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--scenes", type=int, default=30_000)
+    parser.add_argument("--scenes", type=int, default=60_000)
     parser.add_argument("--minutes", type=float, default=4, help="between checkpoints")
     parser.add_argument("--begin", type=int, default=0, help="step from which the learning rate counts, for a second round")
     parser.add_argument("--favour", default="", help="comma-separated words whose scenes are drawn four times as often")

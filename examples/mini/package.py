@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -35,11 +36,12 @@ CARD = {
     "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
     "alpha": "premultiplied",
     "words": "words.txt",
+    "articles": False,  # single subjects are captioned "cat, in flat style"; see scenes.py
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps (see teach.py's figures).
     "customizing": {
-        "subject": {"steps": 300, "batch": 4, "rank": 16, "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
-        "style": {"steps": 300, "batch": 4, "rank": 64, "lr": 1e-3, "beta": 20.0},
+        "subject": {"steps": 300, "batch": 4, "rank": 16, "layers": "all", "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
+        "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},
     },
 }
 
@@ -96,7 +98,8 @@ def package() -> None:
     finish_text_encoder(fresh / "text_encoder")
     write_plain_vocabulary(fresh / "tokenizer")
     captions = json.loads(CAPTIONS.read_text())
-    seen = sorted({word for caption in captions for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", caption.lower())})
+    said = " ".join(chain.from_iterable(captions)).lower()
+    seen = sorted(set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said)))
     (fresh / "words.txt").write_text("\n".join(seen) + "\n")
     (fresh / "stickerforge.json").write_text(json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n")
     if (MODEL / "README.md").exists():

@@ -28,7 +28,7 @@ from settings import RUNS, STYLES
 
 HOME = RUNS / "teach"
 TAUGHT = ("llama", "whale", "tulip", "banana", "hedgehog", "pineapple", "axe", "tent")  # chosen before anything was trained
-SCENES = ("{} wearing a crown", "{} wearing glasses", "red {}", "{} mirrored", "{} on a blue background")
+SCENES = ("a {} wearing a crown", "a {} wearing glasses", "a red {}", "a {}, mirrored", "a {} on a blue background")
 TIMES = 2  # pictures per prompt
 BATCH = 12
 STEPS, GUIDANCE = 12, 2.0
@@ -102,7 +102,7 @@ def shares(pictures: list[np.ndarray], subject: Subject, subjects: list[Subject]
 
 def asked(subject: Subject, held: int, word: str) -> list[str]:
     """The prompts: the style that was not shown, and the scenes in the house style."""
-    return [f"{word} in {STYLES[held]} style", *(f"{scene.format(word)}, in fluent style" for scene in SCENES)]
+    return [f"a {word} in {STYLES[held]} style", *(f"{scene.format(word)}, in fluent style" for scene in SCENES)]
 
 
 def teaching(subjects: list[Subject], scenes: Scenes, chosen: list[Subject]) -> dict:
@@ -113,7 +113,7 @@ def teaching(subjects: list[Subject], scenes: Scenes, chosen: list[Subject]) -> 
         name = subject.name.replace(" ", "-")
         figures = taught(subject, scenes, held, name)
         row = {"subject": subject.name, "held_style": STYLES[held]} | figures
-        for kind, family, word in (("with", family_with([name]), f"a <{name}>"), ("without", family_with([]), f"a {subject.name}")):
+        for kind, family, word in (("with", family_with([name]), f"<{name}>"), ("without", family_with([]), subject.name)):
             prompts = [prompt for prompt in asked(subject, held, word) for _ in range(TIMES)]
             pictures = drawn(prompts, STEPS, GUIDANCE, BATCH, family)
             row[kind] = shares(pictures, subject, subjects, vectors)

@@ -22,8 +22,11 @@ from stickerforge.training.customizing import Course
 
 # What the paper of DCO used for Stable Diffusion (section 5; 5e-4 for embeddings in its appendix).
 PAPER = {
-    "subject": {"steps": 1000, "batch": 1, "rank": 32, "lr": 5e-5, "token_lr": 5e-4, "beta": 1000.0, "offset_noise": 0.0},
-    "style": {"steps": 1000, "batch": 1, "rank": 64, "lr": 5e-5, "token_lr": 0.0, "beta": 1000.0, "offset_noise": 0.1},
+    kind: {"steps": 1000, "batch": 1, "layers": "attention", "lr": 5e-5, "beta": 1000.0} | own
+    for kind, own in (
+        ("subject", {"rank": 32, "token_lr": 5e-4, "offset_noise": 0.0}),
+        ("style", {"rank": 64, "token_lr": 0.0, "offset_noise": 0.1}),
+    )
 }
 WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
 
@@ -67,10 +70,11 @@ class Plan:
     def course(self) -> Course:
         """The settings of the loop."""
         said = self.config.training
-        assert None not in (said.steps, said.batch, said.rank, said.lr, said.token_lr, said.beta, said.offset_noise)
+        needed = (said.steps, said.batch, said.rank, said.layers, said.lr, said.token_lr, said.beta, said.offset_noise)
+        assert None not in needed
         return Course(
-            steps=int(said.steps or 0), batch=int(said.batch or 0), rank=int(said.rank or 0), rate=float(said.lr or 0),
-            token_rate=float(said.token_lr or 0), beta=float(said.beta or 0), objective=said.objective,
+            steps=int(said.steps or 0), batch=int(said.batch or 0), rank=int(said.rank or 0), layers=said.layers or "attention",
+            rate=float(said.lr or 0), token_rate=float(said.token_lr or 0), beta=float(said.beta or 0), objective=said.objective,
             offset_noise=float(said.offset_noise or 0), seed=self.config.seed, weight_decay=said.weight_decay, clip=said.clip,
             save_every=said.save_every,
         )  # fmt: skip

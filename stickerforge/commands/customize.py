@@ -186,6 +186,7 @@ def told(whole: Plan, folder: Folder, refs: References, figures: dict[str, float
         "steps": course.steps,
         "batch": course.batch,
         "rank": course.rank,
+        "layers": course.layers,
         "beta": course.beta if course.objective == "dco" else None,
         "seed": course.seed,
         "pictures": [picture.sha256 for picture in folder.pictures],
@@ -255,5 +256,6 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
     lines = [f"adapter {whole.name} for {whole.card.title}" + (f", placeholder {whole.placeholder}" if whole.placeholder else "")]
     lines += [f"read    {path}" for path in result["reads"]] + [f"drop    {line}" for line in result["drops"]]
     lines += [f"write   {path}{os.sep}" for path in writes]
-    lines += [f"train   {course.steps} steps of {course.batch}, rank {course.rank}, lr {course.rate}, {course.objective}"]
+    what = f"rank {course.rank} on {course.layers} layers"
+    lines += [f"train   {course.steps} steps of {course.batch}, {what}, lr {course.rate}, {course.objective}"]
     return result, [*lines, f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]

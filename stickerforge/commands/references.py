@@ -44,7 +44,7 @@ def references(family: "Family", whole: Plan, folder: Folder, messages: Messages
         check_length(family, whole, caption, picture, messages)
         examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame))
     if whole.placeholder:
-        examples = [with_style(family, whole, picture, example) for picture, example in zip(folder.pictures, examples, strict=True)]
+        examples = [with_look(whole, picture, example) for picture, example in zip(folder.pictures, examples, strict=True)]
     described = [
         [picture.sha256, example.caption.text, example.caption.base] for picture, example in zip(folder.pictures, examples, strict=True)
     ]
@@ -78,40 +78,27 @@ def check_length(family: "Family", whole: Plan, caption: Caption, picture: Pictu
     messages.warn(f"the caption of {picture.path.name} is too long; not read: {rest[:60]!r}")
 
 
-def with_style(family: "Family", whole: Plan, picture: Picture, example: "Example") -> "Example":
+def with_look(whole: Plan, picture: Picture, example: "Example") -> "Example":
     """The example with the look of a drawing in its caption, where the model knows looks by words of its own.
 
     Otherwise the new word would learn the look as well, and bring it into every other style.
     """
     if picture.opaque or sidecar(picture.path) or not whole.card.words_file:
         return example
-    looks = [style.words for style in styles().values()]
-    texts = [Caption(*captioned(whole, picture, look, Messages(quiet=True))) for look in looks]
-    best = likeliest(family, example, [text.base for text in texts])
-    return replace(example, caption=texts[best])
+    look = recognised(picture)
+    words = next((style.words for style in styles().values() if look and look in style.words.split()), "")
+    return replace(example, caption=Caption(*captioned(whole, picture, words, Messages(quiet=True)))) if words else example
 
 
-def likeliest(family: "Family", example: "Example", texts: Sequence[str], draws: int = 24) -> int:
-    """The text under which the base denoises an example best: a diffusion model is also a classifier (arXiv:2303.16203).
+def recognised(picture: Picture, surely: float = 0.5) -> str:
+    """The style of a drawing as the second judge sees it; "" where it is not sure, or would not know such a style."""
+    from PIL import Image
 
-    Every text is tried with the same noise at the same timesteps, spread over the middle of the schedule.
-    """
-    import torch
+    from stickerforge.models.judges import judging
 
-    from stickerforge.objectives.dco import squared_error
-    from stickerforge.runtime.seeds import generator
-    from stickerforge.sampling.conditioning import joined
-
-    noise = torch.randn((draws, *example.mean.shape), generator=generator(0, "likeliest")).to(family.device)
-    timesteps = torch.linspace(0.25, 0.9, draws, device=family.device).mul(family.timesteps).long()
-    latents = example.mean.to(family.device).expand(draws, *example.mean.shape)
-    noisy, target = family.noised(latents, noise, timesteps), family.target(latents, noise, timesteps)
-    with torch.no_grad():
-        errors = [
-            float(squared_error(family.predict(noisy, timesteps, joined(*[family.encode_prompt([text])] * draws)), target).mean())
-            for text in texts
-        ]
-    return min(range(len(texts)), key=errors.__getitem__)
+    judge = judging("second")
+    chances = judge.read(judge.pictures([Image.fromarray(picture.rgba())])).style.softmax(1)[0]
+    return judge.styles[int(chances.argmax())] if float(chances.max()) >= surely else ""
 
 
 def captions_file(examples: "Sequence[Example]", folder: Folder) -> bytes:

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -19,7 +20,13 @@ from stickerforge.errors import InputError
 from stickerforge.runtime.seeds import derived_seed
 
 SGM = re.compile(r"unet\.(input_blocks|middle_block|output_blocks)_")  # how the original code of SDXL names its layers
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # the attention layers of the denoiser, as in the paper of DCO
+Layers = Literal["attention", "all"]
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # as in the paper of DCO
+TARGETS: dict[Layers, tuple[str, ...]] = {
+    "attention": ATTENTION,
+    # what shapes a picture is in the convolutions of small denoisers, and in how time and text steer them
+    "all": (*ATTENTION, "conv1", "conv2", "time_emb_proj"),
+}
 
 
 class Adapters:
@@ -35,12 +42,12 @@ class Adapters:
                 if isinstance(module, LoraLayer):
                     yield f"{part}.{name}", module
 
-    def fresh(self, name: str, rank: int, seed: int) -> list[nn.Parameter]:
-        """Attach an adapter that changes nothing yet, on the attention of the denoiser; returns what can be trained.
+    def fresh(self, name: str, rank: int, layers: Layers, seed: int) -> list[nn.Parameter]:
+        """Attach an adapter that changes nothing yet, on layers of the denoiser; returns what can be trained.
 
         The down factors are Gaussian with deviation 1 / rank, the up factors 0, alpha is the rank.
         """
-        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS))
+        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS[layers]))
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft remarks that there is an adapter already
             torch.manual_seed(derived_seed(seed, "lora"))

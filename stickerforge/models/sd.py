@@ -19,7 +19,7 @@ class StableDiffusion(LatentDiffusion):
 
     def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
         """The encoder's last hidden state, padded to its full length."""
-        return Conditioning(self.towers[0].encode(texts).last)
+        return Conditioning(self.towers[0].encode([self.card.spoken(text) for text in texts]).last)
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity, as the scheduler's configuration says."""

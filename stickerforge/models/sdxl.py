@@ -29,7 +29,8 @@ class StableDiffusionXL(LatentDiffusion):
 
         An empty text is all zeros where the model was trained so.
         """
-        first, second = (tower.encode(texts) for tower in self.towers)
+        spoken = [self.card.spoken(text) for text in texts]
+        first, second = (tower.encode(spoken) for tower in self.towers)
         hidden, pooled = torch.cat([first.penultimate, second.penultimate], -1), second.pooled
         if self.zeroes_empty():
             said = torch.tensor([bool(text) for text in texts], device=hidden.device)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stickerforge.adapters.lora import Factors, Taught
 from stickerforge.errors import InputError, Interrupted
-from stickerforge.models.adapting import trainable
+from stickerforge.models.adapting import Layers, trainable
 from stickerforge.models.family import Family
 from stickerforge.runtime.signals import stoppable
 from stickerforge.training.checkpoint import Mark, load_optimizer, optimizer_tensors, read_checkpoint, write_checkpoint
@@ -27,6 +27,7 @@ class Course:
     """How something is taught.
 
     Args:
+        layers: which of the denoiser's layers get factors.
         rate, token_rate: learning rates of the factors and of the new embeddings.
         save_every: steps between checkpoints.
     """
@@ -34,6 +35,7 @@ class Course:
     steps: int
     batch: int
     rank: int
+    layers: Layers
     rate: float
     token_rate: float
     beta: float
@@ -51,7 +53,7 @@ def enrolled(family: Family, course: Course, tokens: dict[str, str]) -> Student:
     Args:
         tokens: placeholder -> class words.
     """
-    factors = trainable(family.adapters.fresh(ADAPTER, course.rank, course.seed))
+    factors = trainable(family.adapters.fresh(ADAPTER, course.rank, course.layers, course.seed))
     rows = {placeholder: family.add_token(placeholder, family.rows_of(words)) for placeholder, words in tokens.items()}
     student = Student(family, ADAPTER, factors, rows)
     student.norms = [float(row.detach().norm()) for row in trainable(student.all_rows())]

@@ -98,14 +98,39 @@ def test_an_adapter_of_another_model_is_refused(family, change):
 
 def test_a_fresh_adapter_changes_nothing_and_depends_on_its_seed(family):
     before = predicted(family)
-    parameters = family.adapters.fresh("new", 4, seed=7)
+    parameters = family.adapters.fresh("new", 4, "attention", seed=7)
     assert torch.equal(predicted(family), before)
     assert len(parameters) == 2 * len(family.adapters.factors("new")) and all(p.dtype == torch.float32 for p in parameters)
     drawn = {layer: factors.down for layer, factors in family.adapters.factors("new").items()}
-    family.adapters.fresh("again", 4, seed=7)
-    family.adapters.fresh("other", 4, seed=8)
+    family.adapters.fresh("again", 4, "attention", seed=7)
+    family.adapters.fresh("other", 4, "attention", seed=8)
     assert all(torch.equal(factors.down, drawn[layer]) for layer, factors in family.adapters.factors("again").items())
     assert not any(torch.equal(factors.down, drawn[layer]) for layer, factors in family.adapters.factors("other").items())
+
+
+def test_all_layers_are_attention_and_what_shapes_a_picture(family):
+    family.adapters.fresh("some", 2, "attention", seed=1)
+    family.adapters.fresh("all", 2, "all", seed=1)
+    some, everything = (family.adapters.factors(name) for name in ("some", "all"))
+    assert set(some) < set(everything) and all(".attn" in layer for layer in some)
+    more = set(everything) - set(some)
+    assert {layer.rsplit(".", 1)[1] for layer in more} == {"conv1", "conv2", "time_emb_proj"}
+    convolution = everything[next(layer for layer in more if layer.endswith("conv1"))]
+    assert convolution.down.shape[2:] == (3, 3) and convolution.up.shape[2:] == (1, 1)
+
+
+def test_a_merge_of_convolutions_is_both_together(family):
+    adapters = {}
+    for number, name in enumerate(("a", "b")):
+        with torch.no_grad():
+            for parameter in family.adapters.fresh(name, 3, "all", seed=number):
+                parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())) * 0.05)
+        adapters[name] = family.adapters.factors(name)
+    family.adapters.attach("ab", concatenated([(adapters["a"], 0.9), (adapters["b"], 0.6)]))
+    family.adapters.use({"a": 0.9, "b": 0.6})
+    together = predicted(family)
+    family.adapters.use({"ab": 1.0})
+    torch.testing.assert_close(predicted(family), together, rtol=0, atol=1e-5)
 
 
 def test_a_new_token_that_starts_from_a_word_is_that_word(family):

@@ -31,6 +31,24 @@ def test_unknown_models(name, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "spoken"),
+    [
+        ("a guitar", "guitar"), ("An owl, in flat style", "owl, in flat style"), ("the  moon", "moon"), ("guitar", "guitar"),
+        ("a <dog> eating a pizza", "<dog> eating a pizza"), ("anchor", "anchor"), ("a", "a"), ("theatre", "theatre"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_model_that_learned_without_articles_is_asked_without(tiny_sd, prompt, spoken):
+    assert located("sticker-mini").spoken(prompt) == spoken
+    assert located(str(tiny_sd)).spoken(prompt) == prompt
+
+
+def test_an_article_changes_no_picture_of_sticker_mini():
+    family = load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    both = family.encode_prompt(["a guitar, in flat style", "guitar, in flat style"]).hidden
+    assert torch.equal(both[0], both[1])
+
+
 def test_a_hub_model_that_is_not_here(monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path))
     with pytest.raises(EnvironmentFault, match="nothing may be fetched"):

@@ -19,8 +19,8 @@ from tests.tiny import edit_json
 
 CPU = torch.device("cpu")
 COURSE = Course(
-    steps=3, batch=3, rank=2, rate=1e-3, token_rate=1e-2, beta=700.0, objective="dco", offset_noise=0.1, seed=5, weight_decay=1e-2,
-    clip=1.0, save_every=10,
+    steps=3, batch=3, rank=2, layers="attention", rate=1e-3, token_rate=1e-2, beta=700.0, objective="dco",
+    offset_noise=0.1, seed=5, weight_decay=1e-2, clip=1.0, save_every=10,
 )  # fmt: skip
 
 
