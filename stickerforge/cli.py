@@ -204,15 +204,10 @@ def merge(
 @app.command()
 def evaluate(
     pictures: Annotated[str | None, typer.Argument(help="A folder of stickers.")] = None,
-    prompts: Annotated[
-        str | None,
-        typer.Option("--prompts", metavar="FILE", help="What was asked for; ids are file names. (default what pictures remember)"),
-    ] = None,
+    prompts: Annotated[str | None, typer.Option("--prompts", metavar="FILE", help="What was asked for; ids are file names.")] = None,
     reference: Annotated[str | None, typer.Option("--reference", metavar="FOLDER", help="Pictures of the subject.")] = None,
     style_reference: Annotated[str | None, typer.Option("--style-reference", metavar="FOLDER", help="Pictures in the style.")] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", metavar="FOLDER", help="Stickers for the same prompts to compare with.")
-    ] = None,
+    baseline: Annotated[str | None, typer.Option("--baseline", metavar="FOLDER", help="Stickers for the same prompts.")] = None,
     encoder: Annotated[
         str | None,
         typer.Option("--encoder", metavar="NAME|FOLDER", help="judge, second, clip, siglip, dinov2 or a folder. (default judge)"),
@@ -232,12 +227,13 @@ def evaluate(
     assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
     dry_run: DryRun = False,
     offline: Offline = False,
+    device: Device = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
     flags = {
         "pictures": pictures, "prompts": prompts, "reference": reference, "style_reference": style_reference, "baseline": baseline,
-        "encoder": encoder, "metrics": metrics, "fail_under": fail_under, "out": out,
+        "encoder": encoder, "metrics": metrics, "fail_under": fail_under, "out": out, "device": device,
     }  # fmt: skip
 
     def work(messages: Messages) -> Report:
@@ -246,6 +242,8 @@ def evaluate(
 
         prepare_libraries(offline)
         if compare:
+            if any(value is not None for value in flags.values()):
+                raise InputError("--compare takes two reports and measures nothing", "leave the other options out")
             result, lines = command.compared(Path(compare[0]), Path(compare[1]))
             return Report({"figures": result}, lines)
         resolved = settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)

@@ -21,7 +21,7 @@ LAYERS = [  # top to bottom; names on one line may not import each other
     {"errors"},
 ]
 HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
-PURE = {"sampling", "stickers", "objectives"}
+PURE = {"sampling", "stickers", "objectives", "evaluation"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
 COMMANDS = (
     [], ["generate"], ["customize"], ["merge"], ["evaluate"], ["adapters"], ["adapters", "list"], ["adapters", "show"],

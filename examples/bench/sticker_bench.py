@@ -48,7 +48,7 @@ class Item:
 
     Args:
         group: prompts that belong together: the bootstrap draws these.
-        truth: None for the family "diversity", whose real renders are those of all styles.
+        truth: of the family "diversity" without a style: its real renders are those of all styles.
     """
 
     id: str
@@ -101,7 +101,7 @@ def spoken(truth: Truth, family: str, rng: np.random.Generator) -> str:
 
 def items(which: str, quick: bool) -> list[Item]:
     """Every picture of a list. A scene belongs to `test` or to `dev` by the hash of what it shows."""
-    scenes, found = world("all", learned_only=True), []
+    scenes, found, mark = world("all", learned_only=True), [], "dev-" if which == "dev" else ""
     for family, count in COUNTS.items():
         rng = np.random.default_rng((77, list(COUNTS).index(family)))
         if family == "diversity":
@@ -117,7 +117,7 @@ def items(which: str, quick: bool) -> list[Item]:
                 continue
             prompt = spoken(truth, family, rng)
             repeats[prompt] = repeats.get(prompt, -1) + 1
-            name = f"{family}-{len(kept):03d}"
+            name = f"{mark}{family}-{len(kept):03d}"
             kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], prompt, truth)
         found += list(kept.values())
     return found[::QUICK] if quick else found
@@ -127,9 +127,10 @@ def diverse(scenes: World, which: str, count: int) -> list[Item]:
     """Prompts without a style, each SEEDS times."""
     pool = [s for s in scenes.subjects if (dice(f"list|{s.codepoints}") % 4 == 0) == (which == "dev")]
     order = np.random.default_rng(78).permutation(len(pool))[:count]
+    mark = "dev-" if which == "dev" else ""
     bare = {i: Truth("", (Thing(pool[i]),), "", CLEAR) for i in order}
     return [
-        Item(f"diversity-{n:03d}-{seed}", "diversity", short_name(pool[i].name), 1000 + seed, pool[i].name, bare[i])
+        Item(f"{mark}diversity-{n:03d}-{seed}", "diversity", short_name(pool[i].name), 1000 + seed, pool[i].name, bare[i])
         for n, i in enumerate(order)
         for seed in range(SEEDS)
     ]  # fmt: skip
@@ -223,13 +224,13 @@ def share(ours: np.ndarray, real: np.ndarray) -> dict[str, float]:
 
 
 def table(chosen: Sequence[Item], open_picture: Callable[[Item], Image.Image | None], judge: Judging) -> dict[str, dict[str, float]]:
-    """Every figure of StickerBench."""
+    """Every figure of StickerBench; a picture that is missing counts as one that shows nothing."""
     scenes, rows = world("all", learned_only=True), {}
     for family in COUNTS:
-        own = [(item, picture) for item in chosen if item.family == family for picture in [open_picture(item)] if picture is not None]
-        if not own:
+        those = [item for item in chosen if item.family == family]
+        made = [open_picture(item) or Image.new("RGBA", (64, 64)) for item in those]
+        if not those:
             continue
-        those, made = [item for item, _ in own], [picture for _, picture in own]
         real = [render_of(item, scenes) for item in those]
         if family == "diversity":
             both = [spreads(those, pictures, judge) for pictures in (made, real)]

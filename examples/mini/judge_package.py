@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from art import load as load_art
 from judge_labels import all_labels
-from judge_pictures import ALL_STYLES, COLOURS, RUNS
-from judge_train import SEEDS, SIZES, WORDS, shape
+from judge_pictures import ALL_STYLES, COLOURS
+from judge_train import SEEDS, SIZES, WORDS, final, shape
 from settings import MODEL
 from stickerforge.models.judging import Judge, fold
 from training import load
@@ -23,7 +23,7 @@ FOLDER = MODEL.with_name("judge")
 def write_weights(name: str) -> int:
     """The averaged weights of a judge in half precision; returns the step they were taken at."""
     judge = Judge(shape(name))
-    step = load(RUNS / f"{name}.safetensors", {"mean": judge})
+    step = load(final(name), {"mean": judge})
     tensors = {key: value.half().contiguous() for key, value in fold(judge).state_dict().items()}
     save_file(tensors, FOLDER / f"{name}.safetensors")
     (FOLDER / f"{name}.safetensors").chmod(0o644)
@@ -39,7 +39,7 @@ def main() -> None:
     judges = {
         name: {"file": f"{name}.safetensors", "seed": SEEDS[name], "step": write_weights(name), "shape": asdict(shape(name))}
         for name in SIZES
-        if (RUNS / f"{name}.safetensors").exists()
+        if final(name).exists()
     }
     files = sorted([*(f"{name}.safetensors" for name in judges), "tokenizer.json"])
     card = {

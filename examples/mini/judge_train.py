@@ -1,6 +1,6 @@
 """Train a judge: both towers and the heads at once, on drawings and scenes in equal parts.
 
-python examples/mini/judge_train.py judge [--steps 6500]      or: second; resumes from runs/NAME.safetensors
+python examples/mini/judge_train.py judge [--steps 6500]      or: second; resumes from runs/judge/NAME.safetensors
 
 Never on a generated picture. The two judges differ in size, seed and scenes. Losses: cross-entropy for the one
 subject and the count; binary cross-entropy for every label and colour; the symmetric contrastive loss of CLIP
@@ -40,6 +40,11 @@ def shape(name: str) -> JudgeShape:
     widths, depths, joint, text_width, text_layers = SIZES[name]
     pieces, labels = Tokenizer.from_file(str(WORDS)).get_vocab_size(), len(all_labels(load_art()[0])[0])
     return JudgeShape(widths, depths, joint, text_width, text_layers, pieces, LENGTH, labels, len(ALL_STYLES), len(COLOURS), PIXELS)
+
+
+def final(name: str) -> Path:
+    """Where the averaged weights of a finished judge lie."""
+    return RUNS / f"{name}-final.safetensors"
 
 
 def write_words() -> None:
@@ -173,7 +178,7 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
         seen.append(float(loss.detach()))
         if step % 200 == 199:
             print(f"{name} style {step + 1} {np.mean(seen[-200:]):.3f}", flush=True)
-    save(path, {"judge": judge, "mean": mean}, optimizer, done)
+    save(final(name), {"mean": mean}, optimizer, done)
 
 
 if __name__ == "__main__":

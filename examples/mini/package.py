@@ -31,12 +31,11 @@ from training import load, save
 SHARD = "12MB"  # no file over 16 MB
 CARD = {
     "name": "sticker-mini",
-    "version": 1,
+    "version": 2,
     "licence": "Apache-2.0 (trained on art under Apache-2.0, MIT and CC BY 4.0: see README.md)",
     "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
     "alpha": "premultiplied",
     "words": "words.txt",
-    "articles": False,  # single subjects are captioned "cat, in flat style"; see scenes.py
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps (see teach.py's figures).
     "customizing": {

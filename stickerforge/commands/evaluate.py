@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +10,23 @@ import numpy as np
 
 from stickerforge import __version__
 from stickerforge.commands.figured import Table, figured, metric_names
+from stickerforge.commands.matching import Asked, Prompts
 from stickerforge.commands.measured import Measured, listed, measure
-from stickerforge.config.load import resolve
+from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import EvaluateConfig
-from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
 from stickerforge.evaluation.figures import METRICS, Figure, as_json, shown, worse
-from stickerforge.evaluation.intervals import sign_flip_p
+from stickerforge.evaluation.intervals import group_means, paired
+from stickerforge.models.catalog import encoder_repository
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.signals import interruptible
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-SCHEMA = 1
-MATCH_HINT = "ids of the file are the file names of the pictures without suffix"
+SCHEMA, CONFIG = 1, "evaluate.toml"
+ROLES = ("pictures", "reference", "style_reference", "baseline")
 
 
 @dataclass(frozen=True)
@@ -85,39 +87,93 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
     Raises:
         InputError: a folder, a prompt file or a setting cannot be used.
         EnvironmentFault: the encoder cannot be had here, or the report cannot be written.
+        Interrupted: everything that was measured is kept for the next time.
     """
-    limits = [limit(text) for text in config.fail_under]
-    wanted = metric_names(config.metrics)
-    folders = {"pictures": config.pictures, "reference": config.reference, "style_reference": config.style_reference}
-    folders |= {"baseline": config.baseline}
-    if not config.pictures:
-        raise InputError("no folder given", "for example stickerforge evaluate stickers/")
-    paths = {key: listed(Path(folder)) for key, folder in folders.items() if folder}
-    rows = read_prompts(Path(config.prompts)) if config.prompts else []
-    out = Path(config.out)
-    make_folder(out)
     from stickerforge.models.encoders import encoder
 
-    asked = encoder(config.encoder, offline=offline, say=messages.say)
-    sets, failed = measured_sets(paths, asked, messages)
-    prompts = matched(sets["pictures"], {row.id: row.prompt for row in rows if row.id}, {row.prompt for row in rows})
-    if rows and not any(prompts):
-        raise InputError(f"none of the {len(prompts)} pictures belongs to a prompt of {config.prompts}", MATCH_HINT)
-    if missing := sum(not prompt for prompt in prompts):
-        messages.warn(f"{missing} of {len(prompts)} pictures have no known prompt: they count where none is needed")
-    table = figured(sets, prompts, asked, wanted, allow_small=config.allow_small)
-    for line in table.refused:
-        messages.warn(line)
-    missed = [line for item in limits for line in [checked(item, table.figures)] if line]
-    report = as_report(config, sets, prompts, table, asked, failed)
-    json_file, page = out / "report.json", out / "report.html"
-    write_whole(json_file, (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
+    whole = plan(config)
+    for role, names in whole.passed_over.items():
+        messages.warn(f"no pictures in {role}, passed over: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
+    with interruptible():
+        asked = encoder(config.encoder, device=config.device, offline=offline, say=messages.say)
+        sets, failed = measured_sets(whole.paths, asked, messages)
+        found = {role: whole.prompts.matched(items) for role, items in sets.items() if role in ("pictures", "baseline")}
+        if missing := sum(not item.text for item in found["pictures"]):
+            messages.warn(f"{missing} of {len(found['pictures'])} pictures have no known prompt: they count where none is needed")
+        table = figured(sets, found, asked, whole.wanted, allow_small=config.allow_small)
+        table.refused += unmeasured(config, table) if config.metrics else []
+        for line in table.refused:
+            messages.warn(line)
+        report = as_report(config, sets, found["pictures"], table, asked, failed)
+        report["prompts_without_picture"] = whole.prompts.unanswered(found["pictures"])
+        made = written(whole, report, sets["pictures"])
+    missed = [line for item in whole.limits for line in [checked(item, table.figures)] if line]
+    return Evaluated(table, report, made[0], made[1], failed, missed)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is known before a picture is read.
+
+    Args:
+        paths: of what may be pictures, by role.
+        passed_over: names of what is none, by the folder.
+    """
+
+    config: EvaluateConfig
+    limits: list[Limit]
+    wanted: set[str]
+    prompts: Prompts
+    paths: dict[str, list[Path]]
+    passed_over: dict[str, list[str]]
+    out: Path
+
+
+def plan(config: EvaluateConfig) -> Plan:
+    """Check settings and folders.
+
+    Raises:
+        InputError: something cannot work, or the report would lie among the pictures.
+    """
+    if not config.pictures:
+        raise InputError("no folder given", "for example stickerforge evaluate stickers/")
+    limits, wanted = [limit(text) for text in config.fail_under], metric_names(config.metrics)
+    encoder_repository(config.encoder)
+    folders = {role: getattr(config, role) for role in ROLES if getattr(config, role)}
+    entries = {role: listed(Path(folder)) for role, folder in folders.items()}
+    out = Path(config.out).resolve()
+    for folder in map(Path, folders.values()):
+        if folder.resolve() in (out, *out.parents):
+            raise InputError(f"the report would be written into {folder}, among the pictures", "give --out FOLDER somewhere else")
+    over = {folders[role]: names for role, (_, names) in entries.items() if names}
+    paths = {role: found for role, (found, _) in entries.items()}
+    return Plan(config, limits, wanted, Prompts(config.prompts), paths, over, Path(config.out))
+
+
+def written(whole: Plan, report: dict[str, Any], pictures: Sequence[Measured]) -> tuple[Path, Path]:
+    """(report.json, report.html), and beside them the settings as a --config."""
     from stickerforge.evaluation.page import page_of
 
-    thumbnails = [item.thumbnail for item in sets["pictures"]]
-    links = [item.path.resolve() for item in sets["pictures"]]
-    write_whole(page, page_of(report, thumbnails, links, out.resolve()).encode())
-    return Evaluated(table, report, json_file, page, failed, missed)
+    make_folder(whole.out)
+    json_file, page = whole.out / "report.json", whole.out / "report.html"
+    write_whole(whole.out / CONFIG, as_toml(whole.config, "evaluate").encode())
+    write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+    links = [item.path.resolve() for item in pictures]
+    write_whole(page, page_of(report, [item.thumbnail for item in pictures], links, whole.out.resolve()).encode("utf-8", "replace"))
+    return json_file, page
+
+
+def unmeasured(config: EvaluateConfig, table: Table) -> list[str]:
+    """A line for each metric that was named and could not be computed."""
+    have = {found.metric.name for found in table.figures} | {line.partition(":")[0] for line in table.refused}
+    needs = {
+        "reference": "--reference",
+        "style": "--style-reference",
+        "baseline": "--baseline",
+        "prompt": "prompts, and an encoder that reads text",
+    }
+    named = [name for text in config.metrics for name in text.split(",") if name in METRICS and name not in have]
+    return [f"{name}: needs {needs.get(METRICS[name].group, 'other pictures')}" for name in named]
 
 
 def measured_sets(paths: Mapping[str, list[Path]], asked: "Encoder", messages: Messages) -> tuple[dict[str, list[Measured]], list[str]]:
@@ -128,25 +184,17 @@ def measured_sets(paths: Mapping[str, list[Path]], asked: "Encoder", messages: M
     """
     sets, failed = {}, []
     with messages.progress("measuring", sum(map(len, paths.values()))) as advance:
-        for key, files in paths.items():
-            sets[key], lost = measure(files, asked, advance)
-            failed += lost
-            if not sets[key]:
-                raise InputError(f"{files[0].parent}: none of its {len(files)} pictures can be read: {lost[0]}", "mend or replace them")
+        for role, files in paths.items():
+            found = measure(files, asked, advance)
+            if not found.pictures:
+                raise InputError(
+                    f"{files[0].parent}: none of its {len(files)} pictures can be read: {found.failed[0]}", "mend or replace them"
+                )
+            sets[role] = found.pictures
+            failed += found.failed
+            for note in found.notes[:8]:
+                messages.warn(note)
     return sets, failed
-
-
-def matched(pictures: Sequence[Measured], by_id: Mapping[str, str], known: set[str]) -> list[str]:
-    """The prompt of each picture: what it remembers, else the row whose id is its file stem; "" where there is none.
-
-    Args:
-        known: prompts of the file; where there are any, what a picture remembers counts only if it is among them.
-    """
-    found = []
-    for picture in pictures:
-        remembered = str(picture.recipe.get("prompt", ""))
-        found.append(by_id.get(picture.path.stem, "") or (remembered if remembered in known or not known else ""))
-    return found
 
 
 def limit(text: str) -> Limit:
@@ -160,8 +208,11 @@ def limit(text: str) -> Limit:
         value = float(number)
     except ValueError:
         value = float("nan")
-    if name.partition("@")[0] not in METRICS or value != value:
+    metric = METRICS.get(name.partition("@")[0])
+    if metric is None or value != value:
         raise InputError(f"--fail-under {text!r} is no limit", "give METRIC=VALUE, for example alignment@judge=0.3")
+    if not metric.better:
+        raise InputError(f"--fail-under: {metric.name} is neither better high nor low", "look at it in the report")
     return Limit(name, value)
 
 
@@ -177,51 +228,61 @@ def checked(item: Limit, figures: Sequence[Figure]) -> str:
         raise InputError(f"--fail-under: {item.name} was not measured", f"there are {have}")
     if not worse(found, item.value):
         return ""
-    return f"{found.name} is {shown(found.value)}, {'over' if found.metric.better == 'lower' else 'under'} {item.value:g}"
+    side = "over" if found.metric.better == "lower" else "under"
+    return f"{found.name} is {shown(found.value)}, {side} {item.value:g}"
 
 
 def as_report(
-    config: EvaluateConfig, sets: Mapping[str, list[Measured]], prompts: Sequence[str], table: Table, asked: "Encoder", failed: list[str]
+    config: EvaluateConfig, sets: Mapping[str, list[Measured]], asked: Sequence[Asked], table: Table, used: "Encoder", failed: list[str]
 ) -> dict[str, Any]:
     """The whole report; its schema is in the README."""
     pictures = [
         {
-            "file": item.path.name, "sha256": item.sha256, "pixels": list(item.pixels), "prompt": prompt,
+            "file": item.path.name, "sha256": item.sha256, "pixels": list(item.pixels), "prompt": wish.text,
             "seed": item.recipe.get("seed"),
             "values": {name: round(float(values[number]), 6) for name, values in table.values.items() if not np.isnan(values[number])},
         }
-        for number, (item, prompt) in enumerate(zip(sets["pictures"], prompts, strict=True))
+        for number, (item, wish) in enumerate(zip(sets["pictures"], asked, strict=True))
     ]  # fmt: skip
     return {
         "schema": SCHEMA, "stickerforge": __version__, "folder": str(Path(config.pictures)),
-        "encoder": {"name": asked.name, "sha256": asked.digest}, "counts": {role: len(items) for role, items in sets.items()},
-        "figures": as_json(table.figures), "pictures": pictures, "prompts_without_picture": table.unanswered,
+        "encoder": {"name": used.name, "sha256": used.digest}, "counts": {role: len(items) for role, items in sets.items()},
+        "figures": as_json(table.figures), "pictures": pictures, "prompts_without_picture": [],
         "against_baseline": table.paired, "refused": table.refused, "failed": failed,
     }  # fmt: skip
 
 
 def compared(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
-    """Two report files side by side: (result for the JSON, lines for people). Paired where file names are the same.
+    """Two report files side by side: (result for the JSON, lines for people). Differences are of prompts that both have.
 
     Raises:
-        InputError: one is no report.
+        InputError: one is no report, or they share no figure.
     """
     reports = [read_report(path) for path in (first, second)]
-    names = [name for name in reports[0]["figures"] if name in reports[1]["figures"]]
+    same = reports[0]["encoder"] == reports[1]["encoder"]
+    names = [name for name in reports[0]["figures"] if name in reports[1]["figures"] and (same or "@" not in name)]
     if not names:
         raise InputError(f"{first} and {second} share no figure", "compare reports of one encoder")
-    values = [{row["file"]: row["values"] for row in report["pictures"]} for report in reports]
-    result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   p"]
+    result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   prompts      p"]
     for name in names:
-        shared = [file for file in values[0] if file in values[1] and name in values[0][file] and name in values[1][file]]
-        change = np.array([values[1][file][name] - values[0][file][name] for file in shared])
         before, after = (float(report["figures"][name]["value"]) for report in reports)
-        chance = sign_flip_p(change) if len(change) > 1 else None
-        result[name] = {"first": before, "second": after, "pairs": len(shared), "p": chance}
-        told = "" if chance is None else f"   {chance:.3f}"
+        means = [means_of_prompts(report["pictures"], name) for report in reports]
+        shared = [prompt for prompt in means[0] if prompt in means[1]]
+        row: dict[str, Any] = {"first": before, "second": after, "prompts": len(shared)}
+        if shared:
+            row |= paired(np.array([means[1][prompt] - means[0][prompt] for prompt in shared]))
+        result[name] = row
         unit = METRICS[name.partition("@")[0]].unit
-        lines.append(f"{name:28}{shown(before, unit):>12}{shown(after, unit):>12}{after - before:>+12.3f}{told}")
+        told = f"{row['change']:>+12.3f}{len(shared):>10}{row['p']:>7.3f}" if shared else f"{'':12}{0:>10}"
+        lines.append(f"{name:28}{shown(before, unit):>12}{shown(after, unit):>12}{told}")
     return result, lines
+
+
+def means_of_prompts(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+    """The mean of a figure by prompt, of pictures without one by file name."""
+    known = [(row["prompt"] or row["file"], float(row["values"][name])) for row in rows if name in row["values"]]
+    keys = [key for key, _ in known]
+    return dict(zip(dict.fromkeys(keys), group_means([value for _, value in known], keys).tolist(), strict=True)) if known else {}
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -232,11 +293,15 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        if report["schema"] == SCHEMA and isinstance(report["figures"], dict) and isinstance(report["pictures"], list):
-            return dict(report)
+        figures = {
+            str(name): {"value": float(entry["value"])} for name, entry in report["figures"].items() if name.partition("@")[0] in METRICS
+        }
+        rows = [{"file": str(row["file"]), "prompt": str(row["prompt"]), "values": dict(row["values"])} for row in report["pictures"]]
+        if report["schema"] == SCHEMA and figures:
+            return {"figures": figures, "pictures": rows, "encoder": dict(report["encoder"])}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "give a report.json of evaluate") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise InputError(f"{path} is no report of this version", "give a report.json of evaluate")
 
@@ -249,22 +314,22 @@ def lines_of(evaluated: Evaluated) -> list[str]:
         arrow = {"higher": "more is better", "lower": "less is better"}.get(found.metric.better, "")
         lines.append(f"{found.name:28}{shown(found.value, found.metric.unit):>12}   {spread:22}n={found.n:<6}{arrow}".rstrip())
     for name, row in evaluated.table.paired.items():
-        lines.append(f"{name:28}{row['change']:>+12.3f}   than the baseline, {row['pairs']} prompts, p {row['p']:.3f}")
+        lines.append(f"{name:28}{row['change']:>+12.3f}   than the baseline, {row['prompts']} prompts, p {row['p']:.3f}")
     return lines
 
 
 def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    config = replace(config)
-    if not config.pictures:
-        raise InputError("no folder given", "for example stickerforge evaluate stickers/")
-    folders = [folder for folder in (config.pictures, config.reference, config.style_reference, config.baseline) if folder]
-    reads = {folder: len(listed(Path(folder))) for folder in folders}
-    for text in config.fail_under:
-        limit(text)
-    names = sorted(metric_names(config.metrics))
-    writes = [str(Path(config.out) / name) for name in ("report.json", "report.html")]
-    seconds = round(3 + 0.05 * sum(reads.values()), 1)
-    result = {"dry_run": True, "reads": reads, "metrics": names, "encoder": config.encoder, "fetches": [], "writes": writes}
-    lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()] + [f"write   {path}" for path in writes]
-    return result | {"about_seconds": seconds, "about_memory_mb": 900}, [*lines, f"about   {seconds} s, 900 MB"]
+    whole = plan(config)
+    reads = {getattr(config, role): len(paths) for role, paths in whole.paths.items()}
+    drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
+    repository = encoder_repository(config.encoder)
+    writes = [str(whole.out / name) for name in (CONFIG, "report.json", "report.html")]
+    seconds = round(4 + 0.06 * sum(reads.values()), 1)
+    result = {
+        "dry_run": True, "reads": reads, "drops": drops, "metrics": sorted(whole.wanted), "encoder": config.encoder,
+        "fetches": [repository] if repository else [], "writes": writes, "about_seconds": seconds, "about_memory_mb": 900,
+    }  # fmt: skip
+    lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()] + [f"drop    {line}" for line in drops]
+    lines += [f"fetch   {repository}, unless it is in the cache"] if repository else []
+    return result, [*lines, *(f"write   {path}" for path in writes), f"about   {seconds} s, 900 MB"]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stickerforge.commands.matching import Asked
 from stickerforge.commands.measured import Measured
 from stickerforge.config.load import nearest
 from stickerforge.errors import InputError
 from stickerforge.evaluation import fidelity, similarity
 from stickerforge.evaluation.facts import Facts, facts_in, vocabulary
 from stickerforge.evaluation.figures import GROUPS, METRICS, Figure, figure, full_name, single
-from stickerforge.evaluation.intervals import group_means, interval, sign_flip_p
+from stickerforge.evaluation.intervals import paired
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
@@ -34,14 +35,12 @@ class Table:
         values: of each picture by metric, (N,), NaN where one has none.
         paired: differences to the baseline by metric.
         refused: what was not computed, and why.
-        unanswered: prompts of the baseline for which there is no picture.
     """
 
     figures: list[Figure] = field(default_factory=list)
     values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     paired: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    unanswered: list[str] = field(default_factory=list)
 
 
 def metric_names(asked: Sequence[str]) -> set[str]:
@@ -58,45 +57,47 @@ def metric_names(asked: Sequence[str]) -> set[str]:
     return found or set(METRICS)
 
 
-def figured(sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str], *, allow_small: bool) -> Table:
-    """Every figure that can be had of these sets."""
-    table = Table()
-    per_picture(table, sets, prompts, asked, wanted)
-    groups = [prompt or item.path.name for prompt, item in zip(prompts, sets["pictures"], strict=True)]
+def figured(sets: SETS, asked: Mapping[str, Sequence[Asked]], used: "Encoder", wanted: set[str], *, allow_small: bool) -> Table:
+    """Every figure that can be had of these sets.
+
+    Args:
+        asked: what each of the "pictures", and of the "baseline" where there is one, was to show.
+    """
+    table, groups = Table(), [wish.key for wish in asked["pictures"]]
+    table.values = per_picture(sets, [wish.text for wish in asked["pictures"]], used, wanted)
+    if "alignment" in wanted and not used.reads_text and any(wish.text for wish in asked["pictures"]):
+        table.refused.append(f"alignment: {used.name} reads no text")
     for name, values in table.values.items():
         known = np.flatnonzero(~np.isnan(values))
         if len(known):
             table.figures.append(figure(name, values[known].tolist(), [groups[i] for i in known]))
-    of_sets(table, sets, groups, asked, wanted)
-    distances(table, sets, asked, wanted, allow_small=allow_small)
+    of_sets(table, sets, groups, used, wanted)
+    distances(table, sets, used, wanted, allow_small=allow_small)
     if "baseline" in sets:
-        against_baseline(table, sets, prompts, asked, wanted)
+        against_baseline(table, sets, asked, used, wanted)
     order = list(METRICS)
     table.figures.sort(key=lambda found: order.index(found.metric.name))
     return table
 
 
-def per_picture(table: Table, sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
-    """One value for each picture."""
-    pictures = sets["pictures"]
-    if wanted & {"alignment"} and asked.reads_text and any(prompts):
-        table.values[full_name("alignment", asked.name)] = alignments(pictures, prompts, asked)
-    elif "alignment" in wanted and any(prompts):
-        table.refused.append(f"alignment: {asked.name} reads no text")
+def per_picture(sets: SETS, prompts: Sequence[str], used: "Encoder", wanted: set[str]) -> dict[str, NDArray[np.float64]]:
+    """One value for each picture by metric, NaN where it has none."""
+    pictures, found = sets["pictures"], {}
+    if "alignment" in wanted and used.reads_text and any(prompts):
+        found[full_name("alignment", used.name)] = alignments(pictures, prompts, used)
     if "facts" in wanted and any(prompts) and len(pictures[0].read):
-        table.values[full_name("facts", asked.name)] = facts(pictures, prompts, asked.judge)  # type: ignore[attr-defined]
+        found[full_name("facts", used.name)] = facts(pictures, prompts, used.judge)  # type: ignore[attr-defined]
     if "reference" in sets:
         mean, best = similarity.to_references(stacked(pictures, "foreground"), stacked(sets["reference"], "foreground"))
         named = {"subject_similarity": mean, "subject_best": best}
-        table.values |= {full_name(name, asked.name): values for name, values in named.items() if name in wanted}
+        found |= {full_name(name, used.name): values for name, values in named.items() if name in wanted}
     if "style_reference" in sets and "style_similarity" in wanted:
         mean, _ = similarity.to_references(stacked(pictures, "whole"), stacked(sets["style_reference"], "whole"))
-        table.values[full_name("style_similarity", asked.name)] = mean
-    for name in pictures[0].cutout:
-        if name in wanted:
-            table.values[name] = np.array([item.cutout[name] for item in pictures])
+        found[full_name("style_similarity", used.name)] = mean
+    found |= {name: np.array([item.cutout[name] for item in pictures]) for name in pictures[0].cutout if name in wanted}
     if "bytes" in wanted:
-        table.values["bytes"] = np.array([float(item.size) for item in pictures])
+        found["bytes"] = np.array([float(item.size) for item in pictures])
+    return found
 
 
 def stacked(items: Sequence[Measured], which: str) -> NDArray[np.float32]:
@@ -104,11 +105,11 @@ def stacked(items: Sequence[Measured], which: str) -> NDArray[np.float32]:
     return np.stack([getattr(item, which) for item in items])
 
 
-def alignments(pictures: Sequence[Measured], prompts: Sequence[str], asked: "Encoder") -> NDArray[np.float64]:
+def alignments(pictures: Sequence[Measured], prompts: Sequence[str], used: "Encoder") -> NDArray[np.float64]:
     """Cosine of each picture with its prompt; of a prompt of several sentences the mean over them (LongAlign, arXiv:2410.11817)."""
     parts = {prompt: similarity.segments(prompt) for prompt in prompts if prompt}
     texts = list(dict.fromkeys(part for own in parts.values() for part in own))
-    vectors = dict(zip(texts, np.concatenate([asked.texts(texts[i : i + 64]) for i in range(0, len(texts), 64)]), strict=True))
+    vectors = dict(zip(texts, np.concatenate([used.texts(texts[i : i + 64]) for i in range(0, len(texts), 64)]), strict=True))
     return np.array(
         [
             np.mean([float(item.whole @ vectors[part]) for part in parts[prompt]]) if prompt else np.nan
@@ -141,22 +142,22 @@ def held(item: Measured, claims: Facts, judge: "Judging") -> list[bool]:
     return seen
 
 
-def of_sets(table: Table, sets: SETS, groups: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
+def of_sets(table: Table, sets: SETS, groups: Sequence[str], used: "Encoder", wanted: set[str]) -> None:
     """What only several pictures have."""
     features = stacked(sets["pictures"], "whole")
     if "diversity" in wanted and (spread := similarity.diversity(features, groups)):
-        name = full_name("diversity", asked.name)
+        name = full_name("diversity", used.name)
         table.figures.append(figure(name, list(spread.values()), list(spread)))
     if "duplicates" in wanted and len(features) > 1:
         repeated = similarity.near_duplicates(features)
-        table.figures.append(figure(full_name("duplicates", asked.name), repeated.astype(float).tolist(), groups))
+        table.figures.append(figure(full_name("duplicates", used.name), repeated.astype(float).tolist(), groups))
     if "copies" in wanted and (role := next((role for role in ("reference", "style_reference") if role in sets), "")):
         small, others = stacked(sets["pictures"], "small"), stacked(sets[role], "small")
         near = [float(np.sqrt(np.square(others - row).mean(1)).min() < COPY) for row in small]
         table.figures.append(figure("copies", near, groups))
 
 
-def distances(table: Table, sets: SETS, asked: "Encoder", wanted: set[str], *, allow_small: bool) -> None:
+def distances(table: Table, sets: SETS, used: "Encoder", wanted: set[str], *, allow_small: bool) -> None:
     """How far the whole set is from another; refused for sets that are too small to say."""
     role = next((role for role in ("style_reference", "reference") if role in sets), "")
     if not role:
@@ -171,44 +172,39 @@ def distances(table: Table, sets: SETS, asked: "Encoder", wanted: set[str], *, a
             hint = "" if have < 2 else "; --set allow_small=true gives it nevertheless"
             table.refused.append(f"{name}: {have} pictures are too few, {fewest[name]} would do{hint}")
             continue
-        table.figures.append(single(full_name(name, asked.name), function(ours, theirs), len(ours)))
+        table.figures.append(single(full_name(name, used.name), function(ours, theirs), len(ours)))
 
 
-def against_baseline(table: Table, sets: SETS, prompts: Sequence[str], asked: "Encoder", wanted: set[str]) -> None:
+def against_baseline(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], used: "Encoder", wanted: set[str]) -> None:
     """Differences to the baseline, prompt by prompt: those that both sets know."""
-    theirs = sets["baseline"]
-    names = [str(item.recipe.get("prompt", "")) for item in theirs]
-    by_stem = {item.path.stem: prompt for item, prompt in zip(sets["pictures"], prompts, strict=True)}
-    names = [by_stem.get(item.path.stem, "") or name for item, name in zip(theirs, names, strict=True)]
-    shared = [prompt for prompt in dict.fromkeys(prompts) if prompt and prompt in names]
-    table.unanswered = sorted(set(names) - set(prompts) - {""})
+    theirs, keys = sets["baseline"], {role: [wish.key for wish in wishes] for role, wishes in asked.items()}
+    shared = [key for key in dict.fromkeys(keys["pictures"]) if key in set(keys["baseline"])]
     if not shared:
         table.refused.append("baseline: it shares no prompt with the pictures")
         return
-    other = Table()
     roles = {role: items for role, items in sets.items() if role != "baseline"} | {"pictures": theirs}
-    per_picture(other, roles, names, asked, wanted & set(PAIRED))
-    for name, values in other.values.items():
-        change = by_prompt(table.values[name], prompts, shared) - by_prompt(values, names, shared)
-        change = change[~np.isnan(change)]
-        if len(change):
-            low, high = interval(change.tolist(), [str(i) for i in range(len(change))])
-            told = {"change": float(change.mean()), "low": low, "high": high, "pairs": len(change), "p": sign_flip_p(change)}
-            table.paired[name] = told
+    other = per_picture(roles, [wish.text for wish in asked["baseline"]], used, wanted & set(PAIRED))
+    for name, values in other.items():
+        change = by_prompt(table.values[name], keys["pictures"], shared) - by_prompt(values, keys["baseline"], shared)
+        if len(change := change[~np.isnan(change)]):
+            table.paired[name] = paired(change)
     if "drift" in wanted:
-        means = [by_prompt_vectors(stacked(items, "whole"), own, shared) for items, own in ((sets["pictures"], prompts), (theirs, names))]
-        moved = 1 - (means[0] * means[1]).sum(1)
-        table.figures.append(figure(full_name("drift", asked.name), moved.tolist(), shared))
+        both = [by_prompt_vectors(stacked(sets[role], "whole"), keys[role], shared) for role in ("pictures", "baseline")]
+        table.figures.append(figure(full_name("drift", used.name), (1 - (both[0] * both[1]).sum(1)).tolist(), shared))
 
 
-def by_prompt(values: NDArray[np.float64], prompts: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
-    """The mean of each shared prompt, NaN where it has none."""
-    means = dict(zip(dict.fromkeys(prompts), group_means(values.tolist(), prompts), strict=True))
-    return np.array([means[prompt] for prompt in shared])
+def by_prompt(values: NDArray[np.float64], keys: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
+    """The mean over the pictures of each shared prompt that have a value, NaN where none has."""
+    rows = np.array(keys)
+    found = []
+    for key in shared:
+        own = values[rows == key]
+        found.append(float(np.mean(own[~np.isnan(own)])) if not np.isnan(own).all() else np.nan)
+    return np.array(found)
 
 
-def by_prompt_vectors(vectors: NDArray[np.float32], prompts: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
+def by_prompt_vectors(vectors: NDArray[np.float32], keys: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:
     """The mean direction of each shared prompt, of unit length."""
-    rows = np.array(prompts)
-    means = np.stack([vectors[rows == prompt].astype(np.float64).mean(0) for prompt in shared])
+    rows = np.array(keys)
+    means = np.stack([vectors[rows == key].astype(np.float64).mean(0) for key in shared])
     return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))

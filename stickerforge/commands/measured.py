@@ -5,7 +5,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,22 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.data.pictures import ICONS, SUFFIXES, decoded, looks_like_a_picture, read_picture
-from stickerforge.errors import InputError
+from stickerforge.data.pictures import entries_of, may_be_a_picture, opened, passed_in_silence
+from stickerforge.data.prompts import MAX_CHARACTERS
+from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.evaluation.cutout import cutout
 from stickerforge.runtime.files import home, make_folder, write_whole
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-NOT_MEANT = {*ICONS, "contact-sheet.png"}  # the sheet of `generate` lies beside its pictures
-VERSION = 1  # of what is kept; another one is measured anew
+VERSION = 2  # of what is kept; another one is measured anew
+SHEET = "contact-sheet.png"  # lies beside the pictures of `generate`
 GREY, WHITE = (128, 128, 128), (255, 255, 255)
 THUMBNAIL = 128
-LARGEST = 1024  # figures of the cut-out are taken at most at this side
+LARGEST = 1024  # what is larger is measured at this side
 BATCH = 32
 SMALL = 32  # side at which pixel-near copies are looked for
 Floats = NDArray[np.float32]
+Advance = Callable[[int], None]
+# What numpy and zipfile raise for a file that was cut short or is something else.
+SPOILED = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -61,66 +65,90 @@ class Measured:
 
 @dataclass(frozen=True)
 class Look:
-    """A decoded picture on its way to the encoder."""
+    """A decoded picture on its way to the encoder.
+
+    Args:
+        image: RGBA, at most LARGEST on a side.
+        pixels: what the file has.
+        note: what the user should know about how it was read, or "".
+    """
 
     path: Path
     sha256: str
     size: int
-    rgba: NDArray[np.uint8]
+    pixels: tuple[int, int]
+    image: Image.Image
+    note: str
 
 
-def listed(folder: Path) -> list[Path]:
-    """Every file of a folder that may be a picture, by name; folders in it are not entered.
+def listed(folder: Path) -> tuple[list[Path], list[str]]:
+    """(what may be a picture, names of what is none), by name; folders in it are not entered.
 
     Raises:
-        InputError: there is no such folder, or nothing in it.
+        InputError: there is no such folder, or no picture in it.
     """
-    try:
-        entries = [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
-    except FileNotFoundError:
-        raise InputError(f"no folder {folder}", "check the path") from None
-    except OSError as error:
-        raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
-    files = [path for path in entries if path.is_file() and not path.name.startswith(".") and path.name.lower() not in NOT_MEANT]
-    found = [path for path in files if path.suffix.lower() in SUFFIXES or (not path.suffix and looks_like_a_picture(path))]
+    entries = [path for path in entries_of(folder) if not passed_in_silence(path) and path.name != SHEET]
+    found = [path for path in entries if may_be_a_picture(path)]
     if not found:
         raise InputError(f"{folder}: no picture in it", "give a folder of PNG, WebP or JPEG pictures")
-    return found
+    return found, [path.name for path in entries if path not in set(found)]
 
 
-def measure(paths: Sequence[Path], encoder: "Encoder", on_picture: Any = lambda count: None) -> tuple[list[Measured], list[str]]:
-    """Every picture in the order of the paths, and a line for each that cannot be read."""
-    folder = home() / "cache" / "evaluate" / f"{encoder.name[:40].replace('/', '-')}-{encoder.digest}-{VERSION}"
-    make_folder(folder)
+@dataclass
+class Measures:
+    """Every picture in the order of its path, a line for each that cannot be read, and notes on how others were read."""
+
+    pictures: list[Measured]
+    failed: list[str]
+    notes: list[str]
+
+
+def measure(paths: Sequence[Path], encoder: "Encoder", on_picture: Advance = lambda count: None) -> Measures:
+    """Measure what is not known yet."""
+    folder = kept_in(encoder)
     found: dict[Path, Measured] = {}
-    failed: list[str] = []
+    result = Measures([], [], [])
     fresh: list[Path] = []
     for path in paths:
-        kept = recalled(path, folder)
+        kept = recalled(path, folder) if folder else None
         if kept is None:
             fresh.append(path)
         else:
             found[path] = kept
             on_picture(1)
-    for looks in batches(fresh, failed, on_picture):
+    for looks in batches(fresh, result, on_picture):
         for measured in encoded(looks, encoder):
-            keep(measured, folder)
+            folder = keep(measured, folder) if folder else None
             found[measured.path] = measured
             on_picture(1)
-    return [found[path] for path in paths if path in found], failed
+    result.pictures = [found[path] for path in paths if path in found]
+    return result
 
 
-def batches(paths: Sequence[Path], failed: list[str], on_picture: Any) -> Iterator[list[Look]]:
+def kept_in(encoder: "Encoder") -> Path | None:
+    """Where figures by an encoder are kept; None where nothing can be written, which costs time and nothing else."""
+    folder = home() / "cache" / "evaluate" / f"{encoder.name[:40].replace('/', '-')}-{encoder.digest}-{VERSION}"
+    try:
+        make_folder(folder)
+    except StickerforgeError:
+        return None
+    return folder
+
+
+def batches(paths: Sequence[Path], result: Measures, on_picture: Advance) -> Iterator[list[Look]]:
     """Decoded pictures, a few at a time."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(paths), BATCH):
             looks = []
-            for result in pool.map(look, paths[start : start + BATCH]):
-                if isinstance(result, str):
-                    failed.append(result)
-                    on_picture(1)
-                else:
-                    looks.append(result)
+            for first in range(start, min(start + BATCH, len(paths)), workers):  # no more large ones in memory than are worked on
+                for found in pool.map(look, paths[first : min(first + workers, start + BATCH)]):
+                    if isinstance(found, str):
+                        result.failed.append(found)
+                        on_picture(1)
+                    else:
+                        looks.append(found)
+                        result.notes += [found.note] if found.note else []
             if looks:
                 yield looks
 
@@ -128,43 +156,57 @@ def batches(paths: Sequence[Path], failed: list[str], on_picture: Any) -> Iterat
 def look(path: Path) -> Look | str:
     """A decoded picture, or why it cannot be had."""
     try:
-        picture = read_picture(path)
-        content = path.read_bytes()
-        return Look(path, picture.sha256, len(content), decoded(content)[0])
-    except (InputError, OSError) as error:
-        return error.message if isinstance(error, InputError) else f"{path.name}: {error.strerror}"
+        picture, rgba = opened(path)
+        size = path.stat().st_size
+    except InputError as error:
+        return error.message
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"
+    image = Image.fromarray(rgba)
+    pixels = image.size
+    if max(pixels) > LARGEST:
+        image = image.convert("RGBa")
+        image.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
+        image = image.convert("RGBA")
+    return Look(path, picture.sha256, size, pixels, image, picture.note)
 
 
 def encoded(looks: Sequence[Look], encoder: "Encoder") -> Iterator[Measured]:
     """The figures of some pictures."""
     from stickerforge.models.encoders import JudgeEncoder
-    from stickerforge.stickers.encoding import recipe_of
 
-    images = [Image.fromarray(item.rgba) for item in looks]
-    whole, foreground = encoder.images(images, WHITE), encoder.images([boxed(image) for image in images], GREY)
-    read = readings(encoder, images) if isinstance(encoder, JudgeEncoder) else np.zeros((len(images), 0), np.float32)
+    images = [item.image for item in looks]
+    if isinstance(encoder, JudgeEncoder):
+        whole, read = encoder.examined(images, WHITE)
+    else:
+        whole, read = encoder.images(images, WHITE), np.zeros((len(images), 0), np.float32)
+    foreground = encoder.images([boxed(image) for image in images], GREY)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        figures = list(pool.map(cutout_of, images))
+        figures = list(pool.map(lambda image: asdict(cutout(np.asarray(image))), images))
     for number, item in enumerate(looks):
-        try:
-            recipe = recipe_of(item.path) or {}
-        except (OSError, ValueError):
-            recipe = {}
         yield Measured(
-            item.path, item.sha256, item.size, images[number].size, figures[number], whole[number], foreground[number], read[number],
-            small(images[number]), thumbnail(images[number]), {key: recipe[key] for key in ("prompt", "seed") if key in recipe},
+            item.path, item.sha256, item.size, item.pixels, figures[number], whole[number], foreground[number], read[number],
+            small(images[number]), thumbnail(images[number]), remembered(item.path),
         )  # fmt: skip
 
 
-def readings(encoder: Any, images: Sequence[Image.Image]) -> Floats:
-    """Chances of labels, styles, colours and counts, (N, all of them)."""
-    import torch
+def remembered(path: Path) -> dict[str, Any]:
+    """What of a picture's recipe says what it was to show: {"prompt", "text", "seed"}, only what is of the right kind."""
+    from stickerforge.stickers.encoding import recipe_of
 
-    judge = encoder.judge
-    read = judge.read(judge.pictures(images, WHITE))
-    parts = [read.presence.sigmoid(), read.style.softmax(1), read.colours.sigmoid(), read.count.softmax(1)]
-    found: Floats = torch.cat(parts, 1).numpy()
-    return found
+    try:
+        recipe = recipe_of(path) or {}
+    except (OSError, ValueError):
+        recipe = {}
+    texts = {key: recipe[key] for key in ("prompt", "text") if usable(recipe.get(key))}
+    return texts | ({"seed": recipe["seed"]} if isinstance(recipe.get("seed"), int) else {})
+
+
+def usable(text: Any) -> bool:
+    """Whether something can be compared with a picture: a text that is not blank, not endless, and can be written."""
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHARACTERS:
+        return False
+    return text.isprintable() or not any(0xD800 <= ord(character) < 0xE000 for character in text)
 
 
 def boxed(image: Image.Image) -> Image.Image:
@@ -173,20 +215,11 @@ def boxed(image: Image.Image) -> Image.Image:
     return image.crop(box) if box else image
 
 
-def cutout_of(image: Image.Image) -> dict[str, float]:
-    """The figures of the alpha channel, of a large picture at a smaller size."""
-    if max(image.size) > LARGEST:
-        image = image.convert("RGBa")
-        image.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
-        image = image.convert("RGBA")
-    return asdict(cutout(np.asarray(image)))
-
-
 def small(image: Image.Image) -> Floats:
     """What pixel-near copies are told by."""
     planes = np.asarray(image.convert("RGBa").resize((SMALL, SMALL), Image.Resampling.BOX), np.float32) / 255
     over_grey = planes[..., :3] + 0.5 * (1 - planes[..., 3:])
-    return np.concatenate([over_grey, planes[..., 3:]], -1).ravel()
+    return np.concatenate([over_grey, planes[..., 3:]], -1).ravel().astype(np.float16).astype(np.float32)  # as it is kept
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -198,14 +231,19 @@ def thumbnail(image: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-def keep(measured: Measured, folder: Path) -> None:
-    """Write what was measured under the picture's hash."""
+def keep(measured: Measured, folder: Path) -> Path | None:
+    """Write what was measured under the picture's hash; None where nothing more can be written."""
     facts = {"size": measured.size, "pixels": measured.pixels, "cutout": measured.cutout, "recipe": measured.recipe}
     stream = io.BytesIO()
-    arrays = {"whole": measured.whole, "foreground": measured.foreground, "small": measured.small.astype(np.float16)}
-    arrays |= {"read": measured.read.astype(np.float16), "thumbnail": np.frombuffer(measured.thumbnail, np.uint8)}
-    np.savez(stream, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
-    write_whole(folder / f"{measured.sha256}.npz", stream.getvalue(), durable=False)
+    np.savez(
+        stream, whole=measured.whole, foreground=measured.foreground, small=measured.small.astype(np.float16), read=measured.read,
+        thumbnail=np.frombuffer(measured.thumbnail, np.uint8), facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
+    )  # fmt: skip
+    try:
+        write_whole(folder / f"{measured.sha256}.npz", stream.getvalue(), durable=False)
+    except StickerforgeError:
+        return None
+    return folder
 
 
 def recalled(path: Path, folder: Path) -> Measured | None:
@@ -214,9 +252,10 @@ def recalled(path: Path, folder: Path) -> Measured | None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with np.load(folder / f"{digest}.npz", allow_pickle=False) as kept:
             facts = json.loads(kept["facts"].tobytes())
+            width, height = facts["pixels"]
             return Measured(
-                path, digest, facts["size"], tuple(facts["pixels"]), facts["cutout"], kept["whole"], kept["foreground"],
-                kept["read"].astype(np.float32), kept["small"].astype(np.float32), kept["thumbnail"].tobytes(), facts["recipe"],
+                path, digest, facts["size"], (width, height), facts["cutout"], kept["whole"], kept["foreground"],
+                kept["read"], kept["small"].astype(np.float32), kept["thumbnail"].tobytes(), facts["recipe"],
             )  # fmt: skip
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except SPOILED:
         return None

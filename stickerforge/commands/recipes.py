@@ -96,6 +96,7 @@ def item(
     row = request.row
     negative = row.negative or config.negative
     text, avoid = worded(request.text, negative, request.preset, trained_on_styles=bool(card.words_file))
+    text = card.spoken(text)
     recipe: dict[str, Any] = {
         "prompt": row.prompt,
         "negative": negative,

@@ -146,6 +146,7 @@ class EvaluateConfig:
     encoder: str = "judge"
     metrics: tuple[str, ...] = ()  # names of metrics or of groups; none means all that can be had
     fail_under: tuple[str, ...] = ()  # METRIC=VALUE
+    device: str = "auto"  # of an encoder other than the judges
     allow_small: bool = False  # give distances even of sets that are too small for them
     out: str = "evaluation"  # folder of the report
 

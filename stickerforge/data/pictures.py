@@ -72,17 +72,12 @@ def read_folder(folder: Path) -> Folder:
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
     """
-    try:
-        entries = [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
-    except FileNotFoundError:
-        raise InputError(f"no folder {folder}", "check the path") from None
-    except OSError as error:
-        raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
+    entries = entries_of(folder)
     found = Folder([], [], [])
     for path in entries:
-        if path.name.startswith(".") or path.name.lower() in ICONS or path.suffix == CAPTION:
+        if passed_in_silence(path):
             continue
-        if not path.is_file() or (path.suffix.lower() not in SUFFIXES and not looks_like_a_picture(path)):
+        if not may_be_a_picture(path):
             found.passed_over.append(path.name)
             continue
         try:
@@ -95,6 +90,30 @@ def read_folder(folder: Path) -> Folder:
     captioned = {picture.path.stem for picture in found.pictures}
     found.passed_over.extend(path.name for path in entries if path.suffix == CAPTION and path.stem not in captioned)
     return found
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """Everything in a folder by name, or the one file that was given.
+
+    Raises:
+        InputError: there is no such folder, or it cannot be read.
+    """
+    try:
+        return [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
+    except FileNotFoundError:
+        raise InputError(f"no folder {folder}", "check the path") from None
+    except OSError as error:
+        raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
+
+
+def passed_in_silence(path: Path) -> bool:
+    """What is not worth a line: hidden files, what systems leave in folders, captions."""
+    return path.name.startswith(".") or path.name.lower() in ICONS or path.suffix == CAPTION
+
+
+def may_be_a_picture(path: Path) -> bool:
+    """By its suffix, or by how it begins."""
+    return path.is_file() and (path.suffix.lower() in SUFFIXES or looks_like_a_picture(path))
 
 
 def looks_like_a_picture(path: Path) -> bool:
@@ -112,6 +131,15 @@ def read_picture(path: Path) -> Picture:
     Raises:
         InputError: it is empty, cut short, of a kind that cannot be read, or larger than 64 megapixels.
     """
+    return opened(path)[0]
+
+
+def opened(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
+    """A picture and its pixels.
+
+    Raises:
+        InputError: as `read_picture`.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name}: over {MAX_BYTES // 1_000_000} MB", HINT)
@@ -126,7 +154,7 @@ def read_picture(path: Path) -> Picture:
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many kinds on broken files
         raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", HINT) from None
     note = f"{path.name} is animated: its first frame is used" if animated else ""
-    return Picture(path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note)
+    return Picture(path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note), rgba
 
 
 def decoded(content: bytes) -> tuple[NDArray[np.uint8], bool]:

@@ -34,8 +34,11 @@ class PromptRow:
     id: str = ""
 
 
-def read_prompts(path: Path) -> list[PromptRow]:
+def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
     """Every row of a prompt file.
+
+    Args:
+        foreign: the pictures are there already: ids are any file names, styles need not be known here.
 
     Raises:
         InputError: the file is missing, of another kind, empty, or a line of it is broken.
@@ -53,7 +56,7 @@ def read_prompts(path: Path) -> list[PromptRow]:
         raise InputError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
     rows, ids = [], set()
     for line, fields in readers[path.suffix.lower()](decoded(path, content), path):
-        row = checked_row(fields, f"{path} line {line}")
+        row = checked_row(fields, f"{path} line {line}", foreign=foreign)
         if row.id and row.id.lower() in ids:
             raise InputError(f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id")
         ids.add(row.id.lower())
@@ -129,7 +132,7 @@ def number_in(cell: str) -> int | str:
     return int(cell) if re.fullmatch(r"\d{1,18}", cell) else cell
 
 
-def checked_row(fields: dict[str, Any], where: str) -> PromptRow:
+def checked_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> PromptRow:
     """A row of the right types, within bounds."""
     for name, value in fields.items():
         wanted, words = (int, "a whole number") if name in BOUNDS else (str, "a text")
@@ -140,9 +143,9 @@ def checked_row(fields: dict[str, Any], where: str) -> PromptRow:
     row = PromptRow(**({"prompt": ""} | fields))
     check_prompt(row.prompt, where)
     check_characters(row.negative, f"{where}: the negative prompt")
-    if row.style and row.style not in (known := [*styles(), *store.names()]):
+    if not foreign and row.style and row.style not in (known := [*styles(), *store.names()]):
         raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, known))
-    if row.id and not SAFE_ID.fullmatch(row.id):
+    if not foreign and row.id and not SAFE_ID.fullmatch(row.id):
         raise InputError(f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'")
     return row
 

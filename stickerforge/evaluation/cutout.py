@@ -16,6 +16,7 @@ REFERENCE = 512  # side that lengths refer to
 VISIBLE, SOLID = 0.1, 0.9  # alpha from which a pixel is there at all, and from which nothing shines through
 EIGHT = np.ones((3, 3), bool)  # neighbours across corners count
 SPECK = 3e-5  # share of the picture below which a part is dust that nobody sees: 8 pixels of 512 x 512
+NONE = float("nan")
 LEGIBLE = 64  # side at which chats show a sticker in a list
 
 
@@ -53,22 +54,29 @@ NAMES = tuple(field.name for field in fields(Cutout))
 
 
 def cutout(rgba: Rgba) -> Cutout:
-    """All figures of a picture; one that is empty has coverage 0 and nothing wrong otherwise."""
+    """All figures of a picture, NaN for those that it cannot have: what shows nothing has no holes, and without an edge is no halo."""
     alpha: NDArray[np.float32] = rgba[..., 3].astype(np.float32) / np.float32(255)
     visible = alpha > VISIBLE
     if not visible.any():
-        return Cutout(float(alpha.mean()), 0, 0, 0, 0, 0, 0, 0, 0, 1)
-    scale = max(alpha.shape) / REFERENCE
+        return Cutout(float(alpha.mean()), 0, 0, NONE, NONE, 0, NONE, NONE, NONE, NONE)
+    scale = max(alpha.shape) / REFERENCE  # pixels of the file per pixel of a sticker
     border = np.concatenate([visible[0], visible[-1], visible[1:-1, 0], visible[1:-1, -1]])
     rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
     box = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1) / alpha.size
     filled = ndimage.binary_fill_holes(visible)
     areas = part_areas(visible)
     return Cutout(
-        coverage=float(alpha.mean()), box=float(box), border_touch=float(border.mean()), holes=hole_share(visible, filled),
-        stray=float(1 - areas.max() / areas.sum()), parts=float((areas >= SPECK * alpha.size).sum()), softness=softness(alpha) / scale,
-        halo=halo(rgba, alpha), haze=haze(alpha, filled, scale), legibility=legibility(rgba),
-    )  # fmt: skip
+        coverage=float(alpha.mean()),
+        box=float(box),
+        border_touch=float(border.mean()),
+        holes=hole_share(visible, filled),
+        stray=float(1 - areas.max() / areas.sum()),
+        parts=float((areas >= SPECK * alpha.size).sum()),
+        softness=softness(alpha, 16 * scale) / scale,
+        halo=halo(rgba, alpha, 4 * scale),
+        haze=haze(alpha, filled, scale),
+        legibility=legibility(rgba),
+    )
 
 
 def part_areas(visible: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -86,29 +94,39 @@ def hole_share(visible: NDArray[np.bool_], filled: NDArray[np.bool_]) -> float:
     return float(areas[areas >= SPECK * visible.size].sum() / filled.sum())
 
 
-def softness(alpha: NDArray[np.float32]) -> float:
+def softness(alpha: NDArray[np.float32], reach: float) -> float:
     """Mean width of the edge in pixels of the file: the integral of 4 a (1 - a) over the length of the contour at one half.
 
-    A straight edge whose alpha rises in a line over w pixels has 2 w / 3 of it; hence the factor.
+    A straight edge whose alpha rises in a line over w pixels has 2 w / 3 of it; hence the factor. Alpha counts as a share of what
+    the inside has, and only near the contour, so that a hazy inside is no soft edge.
+
+    Args:
+        reach: distance from the contour in pixels of the file up to which an edge is looked for.
     """
     inside = alpha > 0.5
     steps = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(inside[:, 1:] != inside[:, :-1])
     if not steps:
-        return 0.0
+        return NONE
     length = steps * np.pi / 4  # a contour of every direction crosses 4 / pi pixel borders per pixel of its length
-    return float(1.5 * (4 * alpha * (1 - alpha)).sum(dtype=np.float64) / length)
+    share = np.minimum(alpha / np.median(alpha[inside]), 1)
+    near = ndimage.distance_transform_edt(inside) + ndimage.distance_transform_edt(~inside) <= max(2.0, reach)
+    return float(1.5 * (4 * share * (1 - share))[near].sum(dtype=np.float64) / length)
 
 
-def halo(rgba: Rgba, alpha: NDArray[np.float32]) -> float:
-    """Mean of a |c - s| over the half-transparent edge, s being the nearest solid colour within four pixels; 0 without such an edge."""
+def halo(rgba: Rgba, alpha: NDArray[np.float32], reach: float) -> float:
+    """Mean of a |c - s| over the half-transparent edge, s being the nearest solid colour; NaN without such an edge.
+
+    Args:
+        reach: distance in pixels of the file up to which a solid colour is looked for.
+    """
     edge = (alpha > VISIBLE) & (alpha < SOLID)
     solid = alpha >= SOLID
     if not edge.any() or not solid.any():
-        return 0.0
+        return NONE
     distance, (rows, columns) = ndimage.distance_transform_edt(~solid, return_indices=True)
-    edge &= distance <= 4
+    edge &= distance <= max(1.5, reach)
     if not edge.any():
-        return 0.0
+        return NONE
     nearest = rgba[rows[edge], columns[edge], :3].astype(np.float32)
     error = np.abs(rgba[edge][:, :3] - nearest).mean(1)
     return float((alpha[edge] * error).mean())
@@ -118,7 +136,7 @@ def haze(alpha: NDArray[np.float32], filled: NDArray[np.bool_], scale: float) ->
     """Mean transparency of what is visible, at least six pixels (of 512) away from the outline."""
     deep = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1] > max(1.5, 6 * scale)
     deep &= alpha > VISIBLE
-    return float((1 - alpha[deep]).mean()) if deep.any() else 0.0
+    return float((1 - alpha[deep]).mean()) if deep.any() else NONE
 
 
 def legibility(rgba: Rgba) -> float:

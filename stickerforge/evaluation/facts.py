@@ -1,14 +1,12 @@
 """What a prompt claims that can be checked: which things, in which colours, how many, in which style."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "2": 2, "3": 3, "4": 4, "5": 5}
-GROUND = re.compile(
-    r"\b(on|before|against|in) an? [\w -]*?\b(ground|background)\b( that fades from [\w ]+? to [\w ]+?(?=[,.]|$)| with [\w ]+?(?=[,.]|$))?"
-)
-WORD = re.compile(r"[\w’'-]+")
+LOOKS = tuple("plain solid patterned striped checked dotted pale light dark bright soft clear small large big".split())
+WORD = re.compile(r"[\w’-]+")
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class Facts:
     Args:
         things: labels, each once.
         colours: said of things, not of the ground.
-        count: of all things together, where a number was said; 0 where none was.
+        count: of all things together, where a number was said of one of them; 0 where none was, or of something unknown.
         style: "" where none was said.
     """
 
@@ -32,16 +30,17 @@ def vocabulary(label_of: Mapping[str, str]) -> dict[tuple[str, ...], str]:
     """{words of a name in lower case: label}: full names, "cat" for "cat face", and the plainest plurals."""
     found: dict[tuple[str, ...], str] = {}
     ranked = sorted(label_of.items(), key=lambda item: item[0].endswith(" face"))  # "dragon" stays the dragon, whatever its face
+    other = {"T-Rex": "dinosaur", "ear of corn": "corn"}
     for name, label in ranked:
-        for spoken in (
-            name,
-            name.removesuffix(" face"),
-            "dinosaur" if name == "T-Rex" else name,
-            "corn" if name == "ear of corn" else name,
-        ):
+        for spoken in (name, name.removesuffix(" face"), other.get(name, name)):
             for form in (spoken, *plurals(spoken)):
-                found.setdefault(tuple(WORD.findall(form.lower())), label)
+                found.setdefault(words_of(form), label)
     return found
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """In lower case, with the apostrophe of typesetters, which CLDR uses."""
+    return tuple(WORD.findall(text.lower().replace("'", "’")))
 
 
 def plurals(name: str) -> tuple[str, ...]:
@@ -50,27 +49,35 @@ def plurals(name: str) -> tuple[str, ...]:
     return (stem, name + "es") if name.endswith(("s", "x", "z", "ch", "sh", "o")) else (stem,)
 
 
-def facts_in(prompt: str, names: Mapping[tuple[str, ...], str], colours: Iterable[str], styles: Iterable[str]) -> Facts:
+def without_ground(text: str, colours: Sequence[str]) -> str:
+    """A prompt in lower case without what it says of the ground."""
+    said = "|".join(map(re.escape, (*LOOKS, *colours)))
+    more = r"(?: that fades from [\w ]+? to [\w ]+?(?=[,.]|$)| with [\w ]+?(?=[,.]|$))?"
+    return re.sub(rf"\b(?:on|before|against|in) an? (?:(?:{said}|and) )*(?:ground|background)\b{more}", ",", text)
+
+
+def facts_in(prompt: str, names: Mapping[tuple[str, ...], str], colours: Sequence[str], styles: Sequence[str]) -> Facts:
     """Read a prompt; the longest name wins wherever several begin."""
     text = prompt.lower()
     style = next((name for name in styles if re.search(rf"\b{re.escape(name)} style\b", text)), "")
-    words = WORD.findall(GROUND.sub(",", text).replace(f"{style} style", " ") if style else GROUND.sub(",", text))
+    text = without_ground(text.replace(f"{style} style", ",") if style else text, colours)
+    words = words_of(text)
     longest = max(map(len, names), default=0)
     things: list[str] = []
     said: list[str] = []
-    total, numbered, start, before = 0, False, 0, 1
+    total, number, numbered, unsure, start = 0, 0, False, False, 0
     while start < len(words):
-        length = next((n for n in range(min(longest, len(words) - start), 0, -1) if tuple(words[start : start + n]) in names), 0)
+        length = next((n for n in range(min(longest, len(words) - start), 0, -1) if words[start : start + n] in names), 0)
         if length:
-            things.append(names[tuple(words[start : start + length])])
+            things.append(names[words[start : start + length]])
             said += [word for word in words[start : start + length] if word in colours]
-            total, before = total + before, 1
-            start += length
-            continue
-        if words[start] in NUMBERS:
-            before, numbered = NUMBERS[words[start]], True
+            total, numbered, number = total + (number or 1), numbered or bool(number), 0
+        elif words[start] in NUMBERS:
+            number = NUMBERS[words[start]]
         elif words[start] in colours:
             said.append(words[start])
-        start += 1
-    count = total if numbered and things and total <= 5 else 0
+        elif words[start] not in LOOKS:
+            unsure, number = unsure or bool(number), 0  # a number of something that nobody knows
+        start += length or 1
+    count = total if numbered and not unsure and total <= max(NUMBERS.values()) else 0
     return Facts(tuple(dict.fromkeys(things)), tuple(dict.fromkeys(said)), count, style)

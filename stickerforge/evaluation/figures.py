@@ -114,7 +114,8 @@ def as_json(figures: Sequence[Figure]) -> dict[str, Mapping[str, object]]:
     """The figures of a report file."""
     return {
         found.name: {
-            "value": found.value, "low": found.low, "high": found.high, "n": found.n, "prompts": found.prompts,
+            "value": found.value, "low": found.low if found.prompts > 1 else None, "high": found.high if found.prompts > 1 else None,
+            "n": found.n, "prompts": found.prompts,
             "better": found.metric.better, "about": found.metric.about, "unit": found.metric.unit,
         }
         for found in figures

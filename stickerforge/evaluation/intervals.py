@@ -30,6 +30,13 @@ def interval(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> t
     return float(low), float(high)
 
 
+def paired(differences: NDArray[np.float64]) -> dict[str, float]:
+    """{"change", "low", "high", "p", "prompts"} of differences that belong to one prompt each."""
+    low, high = interval(differences.tolist(), [str(number) for number in range(len(differences))])
+    told = {"change": float(differences.mean()), "low": low, "high": high}
+    return told | {"prompts": len(differences), "p": sign_flip_p(differences)}
+
+
 def sign_flip_p(differences: NDArray[np.float64], seed: int = 0) -> float:
     """The chance of a mean difference this far from 0 if the sign of each pair were a coin's; 1 without a pair."""
     if not len(differences) or not np.any(differences):

@@ -32,7 +32,7 @@ def page_of(report: Mapping[str, Any], thumbnails: Sequence[bytes], links: Seque
         "data": script_safe({"pictures": cards(report, thumbnails, links, home), "metrics": metrics(report)}),
     }  # fmt: skip
     for name, text in parts.items():
-        template = template.replace(f"<!--{name}-->", text, 1)
+        template = template.replace(f"<!--{name}-->", text)
     return template
 
 
@@ -103,7 +103,7 @@ def relative(link: Path, home: Path) -> str:
     from urllib.parse import quote
 
     try:
-        return quote(Path(os.path.relpath(link, home)).as_posix())
+        return quote(os.fsencode(os.path.relpath(link, home)).replace(os.sep.encode(), b"/"))
     except ValueError:  # another drive
         return link.as_uri()
 

@@ -1,8 +1,9 @@
-"""How alike pictures are, from unit features: to references, to a sentence, to each other.
+"""How alike pictures are, from unit features: to references, to each other; and a long prompt in its sentences.
 
 Shapes: N pictures, M references, D features, all of unit length.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.floating]
 NEAR = 0.985  # cosine from which two pictures count as one
+ROWS = 1024  # of a matrix of all pairs that are looked at together
 
 
 def to_references(features: Features, references: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -33,12 +35,14 @@ def diversity(features: Features, groups: Sequence[str]) -> dict[str, float]:
 
 def near_duplicates(features: Features, threshold: float = NEAR) -> NDArray[np.bool_]:
     """Whether an earlier picture of the set is nearly the same, (N,)."""
-    cosines = features.astype(np.float64) @ features.astype(np.float64).T
-    return np.asarray((np.tril(cosines, -1) >= threshold).any(1))
+    found = np.zeros(len(features), bool)
+    for start in range(0, len(features), ROWS):
+        cosines = features[start : start + ROWS] @ features[: start + ROWS].T
+        found[start : start + ROWS] = (np.tril(cosines, start - 1) >= threshold).any(1)
+    return found
 
 
 def segments(text: str) -> list[str]:
     """The sentences of a long prompt; a short one is a segment by itself."""
-    parts = [part.strip() for part in text.replace("!", ".").replace(";", ".").replace("\n", ".").split(". ")]
-    parts = [part.strip(" .") for part in parts]
+    parts = [part.strip(" .;!?") for part in re.split(r"(?<=[.!?;])\s+|\n+", text)]
     return [part for part in parts if part] or [text.strip()]

@@ -23,6 +23,12 @@ KNOWN_ON_HUB = {  # name: (licence, what it is)
     "stable-diffusion-v1-5/stable-diffusion-v1-5": ("CreativeML Open RAIL-M", "Stable Diffusion 1.5, 512 px"),
     "stabilityai/stable-diffusion-xl-base-1.0": ("CreativeML Open RAIL++-M", "Stable Diffusion XL, 1024 px"),
 }
+JUDGES = ("judge", "second")  # encoders that ship
+ENCODERS = {
+    "clip": "openai/clip-vit-large-patch14",
+    "siglip": "google/siglip2-base-patch16-224",
+    "dinov2": "facebook/dinov2-large",
+}
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
 NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
 PIPELINES = {"StableDiffusionPipeline": NEEDED, "StableDiffusionXLPipeline": (*NEEDED, "text_encoder_2", "tokenizer_2")}
@@ -189,6 +195,20 @@ def fetched(name: str, *, offline: bool, say: Callable[[str], None], wanted: Seq
     except (HfHubHTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise EnvironmentFault(f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder") from None
+
+
+def encoder_repository(name: str) -> str:
+    """The hub repository of an encoder for `evaluate`; "" for a judge and for a folder.
+
+    Raises:
+        InputError: nothing is called that.
+    """
+    if name in JUDGES or (name not in ENCODERS and Path(name).expanduser().is_dir()):
+        return ""
+    repository = ENCODERS.get(name, name)
+    if not HUB_NAME.fullmatch(repository) or name.startswith("."):
+        raise InputError(f"unknown encoder {name!r}", f"give {', '.join([*JUDGES, *ENCODERS])}, or a folder")
+    return repository
 
 
 def check_pixels(card: Card, pixels: int, setting: str = "sampling.pixels") -> None:

@@ -4,7 +4,6 @@ Shapes: N pictures or texts, D features.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,19 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import HUB_NAME, fetched
+from stickerforge.models.catalog import JUDGES, encoder_repository, fetched
+from stickerforge.models.diffusion import BROKEN as UNREADABLE
 from stickerforge.models.judges import Judging, judging, on_ground
-from stickerforge.models.weights import fingerprint_of_files
+from stickerforge.models.weights import fingerprint_of
+from stickerforge.runtime.device import chosen_device, out_of_memory
 
-ON_HUB = {
-    "clip": "openai/clip-vit-large-patch14",
-    "siglip": "google/siglip-base-patch16-224",
-    "dinov2": "facebook/dinov2-large",
-}
-JUDGES = ("judge", "second")
+BROKEN = (*UNREADABLE, ImportError, AttributeError)
 Vectors = NDArray[np.float32]
 
 
@@ -60,6 +55,12 @@ class JudgeEncoder:
         found: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
         return found
 
+    def examined(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> tuple[Vectors, Vectors]:
+        """As `images`, and the chances of labels, styles, colours and counts, one after another, (N, all of them)."""
+        vectors, read = self.judge.examined(self.judge.pictures(pictures, ground))
+        chances = [read.presence.sigmoid(), read.style.softmax(1), read.colours.sigmoid(), read.count.softmax(1)]
+        return vectors.numpy(), torch.cat(chances, 1).numpy()
+
     def texts(self, sentences: Sequence[str]) -> Vectors:
         """See Encoder."""
         found: Vectors = self.judge.encode_text(sentences).numpy()
@@ -67,27 +68,33 @@ class JudgeEncoder:
 
 
 class HubEncoder:
-    """A model of transformers that has towers or a pooled output."""
+    """A model of transformers that has towers or a pooled output; no code of its folder is ever run."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
+        local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
+        self.name, self.device = name, device
+        self.digest = fingerprint_of(sorted(folder.glob("*.*")))
         try:
-            self.model: Any = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True).eval()
-            self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            self.model: Any = AutoModel.from_pretrained(folder, use_safetensors=True, **local).to(device).eval()
+            self.processor: Any = AutoImageProcessor.from_pretrained(folder, **local)
+            self.reads_text = hasattr(self.model, "get_text_features")
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
+            self.images([Image.new("RGB", (64, 64))], (0, 0, 0))
+            if self.reads_text:
+                self.texts(["a"])
+        except BROKEN as error:
+            if memory := out_of_memory(error, "use a smaller encoder, or --device cpu"):
+                raise memory from error
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise InputError(
-                f"{folder} holds no encoder that can be read: {reason}", "give a transformers folder with safetensors"
-            ) from None
-        self.reads_text = hasattr(self.model, "get_text_features")
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True) if self.reads_text else None
-        self.name, self.digest = name, fingerprint_of_files(folder)
+            what = f"{folder} holds no encoder that can be read: {reason}"
+            raise InputError(what, "give a transformers folder with safetensors") from None
 
     @torch.inference_mode()
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
-        """See Encoder."""
-        inputs = self.processor([on_ground(picture, ground) for picture in pictures], return_tensors="pt")
+        """See Encoder. Pictures are made square first: processors cut off what is not."""
+        inputs = self.processor([squared(on_ground(picture, ground), ground) for picture in pictures], return_tensors="pt").to(self.device)
         return unit(self.model.get_image_features(**inputs) if hasattr(self.model, "get_image_features") else self.model(**inputs))
 
     @torch.inference_mode()
@@ -95,29 +102,35 @@ class HubEncoder:
         """See Encoder."""
         longest = self.model.config.text_config.max_position_embeddings
         inputs = self.tokenizer(list(sentences), padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
-        return unit(self.model.get_text_features(**inputs))
+        return unit(self.model.get_text_features(**inputs.to(self.device)))
+
+
+def squared(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
+    """An RGB image in the middle of a square of its ground."""
+    side = max(image.size)
+    page = Image.new("RGB", (side, side), ground)
+    page.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return page
 
 
 def unit(output: Any) -> Vectors:
     """The pooled vectors of a model's output, of unit length."""
     vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
-    found: Vectors = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+    found: Vectors = torch.nn.functional.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
     return found
 
 
-@cache
-def encoder(name: str, *, offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Encoder:
-    """An encoder by name: a judge, clip, siglip, dinov2, a folder, or owner/name of the hub.
+def encoder(name: str, *, device: str = "cpu", offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Encoder:
+    """An encoder by name: a judge, clip, siglip, dinov2, a folder, or owner/name of the hub. The judges stay on the CPU.
 
     Raises:
         InputError: nothing is called that, or it cannot be read.
         EnvironmentFault: it is real but cannot be had here.
     """
+    repository = encoder_repository(name)
     if name in JUDGES:
         return JudgeEncoder(judging(name))
-    if name not in ON_HUB and Path(name).expanduser().is_dir():
-        return HubEncoder(Path(name).expanduser().resolve().name, Path(name).expanduser())
-    repository = ON_HUB.get(name, name)
-    if not HUB_NAME.fullmatch(repository) or name.startswith("."):
-        raise InputError(f"unknown encoder {name!r}", f"give {', '.join([*JUDGES, *ON_HUB])}, or a folder")
-    return HubEncoder(name, fetched(repository, offline=offline, say=say, wanted=("*.json", "*.txt", "model*.safetensors")))
+    folder = Path(name).expanduser()
+    if repository:
+        folder = fetched(repository, offline=offline, say=say, wanted=("*.json", "*.txt", "*.model", "model*.safetensors"))
+    return HubEncoder(name if repository else folder.resolve().name, folder, chosen_device(device))

@@ -60,6 +60,12 @@ class Judging:
         return found
 
     @torch.inference_mode()
+    def examined(self, pictures: Tensor) -> tuple[Tensor, Readings]:
+        """Unit vectors and readings in one pass."""
+        features = self.network.features(pictures)
+        return torch.nn.functional.normalize(self.network.joint(features.content), dim=-1), self.network.read(features)
+
+    @torch.inference_mode()
     def encode_image(self, pictures: Tensor) -> Tensor:
         """Unit vectors (B, D)."""
         return self.network.encode_image(pictures)

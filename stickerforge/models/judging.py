@@ -1,7 +1,7 @@
 """sticker-judge: what a sticker shows, and how well a sentence fits it.
 
 Two towers in the manner of CLIP (Radford et al., arXiv:2103.00020) and heads that read a picture: subject, presence of every
-subject, style, colours, count. Trained on StickerWorld alone (examples/judge), never on a generated picture.
+subject, style, colours, count. Trained on StickerWorld alone (examples/mini/judge_train.py), never on a generated picture.
 
 Shapes: B pictures or texts; L labels; D joint width; P side of a picture.
 """

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault
@@ -42,13 +43,13 @@ def fingerprint(folder: Path) -> str:
     if listed := sums(folder):
         digest.update(json.dumps(listed, sort_keys=True).encode())
         return digest.hexdigest()[:16]
-    return fingerprint_of_files(folder)
+    return fingerprint_of(sorted(folder.glob("*/*")) + [folder / "model_index.json"])
 
 
-def fingerprint_of_files(folder: Path) -> str:
-    """Sixteen hexadecimal digits of the configuration and weights files of a folder and of the folders in it."""
+def fingerprint_of(paths: Iterable[Path]) -> str:
+    """Sixteen hexadecimal digits of configuration and weights files; others are passed over."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*/*")) + sorted(folder.glob("*.*")):
+    for path in paths:
         if path.suffix == ".json":
             digest.update(path.name.encode() + path.read_bytes())
         elif path.suffix == ".safetensors":

@@ -16,6 +16,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from stickerforge.adapters import store
+from stickerforge.commands.references import recognised
+from stickerforge.data.pictures import read_folder
 from stickerforge.models.catalog import located
 from stickerforge.models.loading import load
 from stickerforge.runtime import files
@@ -75,18 +77,41 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     captions = [json.loads(line) for line in (Path(result["run"]) / "captions.jsonl").read_text().splitlines()]
     assert len(captions) == 3
     for row in captions:
-        assert row["caption"].startswith("a <blob>, in ") and row["base_caption"] == row["caption"].replace("<blob>", "apple")
+        assert row["caption"].startswith("a <blob>") and row["base_caption"] == row["caption"].replace("<blob>", "apple")
     assert not list(Path(result["run"]).glob("checkpoint*"))
 
     made = cli("generate", "a <blob> astronaut", "--seed", 3, "--json", *FAST)
     recipe = recipe_of(Path(made.outputs[0]["path"]))
     assert recipe["adapters"] == [{"adapter": "blob", "scale": 1.0, "sha256": result["sha256"][:16]}]
     named = cli("generate", "an apple astronaut", "--subject", "blob", "--seed", 3, "--json", *FAST)
-    assert "an <blob> astronaut" in recipe_of(Path(named.outputs[0]["path"]))["text"]
+    assert "<blob> astronaut" in recipe_of(Path(named.outputs[0]["path"]))["text"]
     again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
     assert sha256(again.outputs[0]["path"]) == sha256(made.outputs[0]["path"])
     assert cli("adapters", "list").out.split()[:4] == ["blob", "subject", "sticker-mini@1", "<blob>"]
     assert "<blob> (apple)" in cli("adapters", "show", "blob").out
+
+
+def test_the_style_of_a_drawing_is_told_by_the_second_judge(cli, tmp_path):
+    """By the colours of a set that it knows; what is like none of them is left without a style."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for number in range(3):
+        big = Image.new("RGBA", (512, 512))
+        pen = ImageDraw.Draw(big)
+        pen.ellipse((30, 30, 480, 480), fill="#FFCC4D")
+        for x in (170, 330):
+            pen.ellipse((x - 30, 150, x + 30, 240 + 10 * number), fill="#664500")
+        pen.chord((140, 250, 370, 400), 0, 180, fill="#664500")
+        big.resize((192, 192), Image.Resampling.BOX).save(folder / f"{number}.png")
+    noise = np.random.default_rng(0).integers(0, 256, (192, 192, 4), np.uint8)
+    noise[..., 3] = np.where(np.hypot(*(np.mgrid[:192, :192] - 96)) < 80, 255, 0)
+    Image.fromarray(noise).save(folder / "noise.png")
+    told = {picture.path.stem: recognised(picture) for picture in read_folder(folder).pictures}
+    assert [told[str(number)] for number in range(3)] == ["twemoji"] * 3
+    ended = cli("customize", folder, "--subject", "face", *SHORT, "--json")
+    rows = (tmp_path / "home" / "adapters" / "face" / "captions.jsonl").read_text().splitlines()
+    captions = {Path(row["picture"]).stem: row["caption"] for row in map(json.loads, rows)}
+    assert ended.code == 0 and captions["1"] == "a <face>, in twemoji style"
 
 
 def test_adapters_do_not_leak_into_other_prompts(cli, art):
@@ -139,7 +164,7 @@ def test_a_merge_is_both_together(cli, art):
     torch.testing.assert_close(predictions[0], predictions[1], rtol=0, atol=1e-5)
     assert (predictions[0] - predictions[2]).abs().max() > 1e-3
     made = cli("generate", "a <blob>", "--style", "both", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "<blob>, in crayon style"
 
 
 def test_two_owners_of_a_token_in_one_call(cli, art):
@@ -238,7 +263,7 @@ def test_a_class_of_several_words(cli, art):
     assert (ended.json["result"]["adapter"], ended.json["result"]["placeholder"]) == ("french-bulldog", "<french-bulldog>")
     assert store.found("french-bulldog").tokens == {"<french-bulldog>": "french bulldog"}
     made = cli("generate", "a French Bulldog on a boat", "--subject", "french-bulldog", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <french-bulldog> on a boat"
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "<french-bulldog> on a boat"
 
 
 def test_names_in_use_are_not_overwritten(cli, art):

@@ -72,6 +72,9 @@ def test_a_defect_moves_its_figure_and_no_other(defect):
     broken = [asdict(cutout(harmed(sticker(seed), defect))) for seed in range(8)]
     for name in clean[0]:
         noise = np.std([row[name] for row in clean])
+        if np.isnan(broken[0][name]):  # an edge without half-transparent pixels has no halo
+            assert name in MATRIX[defect]
+            continue
         moved = abs(np.mean([after[name] - before[name] for before, after in zip(clean, broken, strict=True)]))
         if name == TOLD_BY[defect]:
             assert moved > 3 * noise and moved > 0.002, (name, moved, noise)
@@ -114,7 +117,7 @@ def test_softness_is_the_width_of_the_edge(width):
     found = []
     for phase in np.linspace(0, 1, 20, endpoint=False):
         ramp = np.clip((columns - 128 - phase) / width + 0.5, 0, 1).astype(np.float32)
-        found.append(softness(np.tile(ramp, (64, 1))))
+        found.append(softness(np.tile(ramp, (64, 1)), 16.0))
     # a contour along the pixel borders is as long as its steps: the factor for slanted ones is taken out here
     assert np.mean(found) * np.pi / 4 == pytest.approx(width, rel=0.05)
 
@@ -127,8 +130,26 @@ def test_size_of_the_file_does_not_matter():
         assert a[name] == pytest.approx(b[name], abs=0.01), name
 
 
-def test_nothing_and_everything():
+def test_a_hazy_inside_is_no_soft_edge():
+    rgba = sticker()
+    rgba[..., 3] = (rgba[..., 3] * 0.78).astype(np.uint8)
+    assert cutout(rgba).softness == pytest.approx(cutout(sticker()).softness, rel=0.2) and cutout(rgba).haze > 0.2
+    window = sticker()
+    window[230:330, 200:300, 3] = 128
+    assert cutout(window).softness < 2 * cutout(sticker()).softness
+
+
+def test_what_a_picture_cannot_have_is_no_number():
+    """A blank picture must not look perfect."""
     nothing = cutout(np.zeros((64, 64, 4), np.uint8))
-    assert nothing.coverage == 0 and nothing.parts == 0 and nothing.halo == 0
+    assert nothing.coverage == nothing.box == nothing.parts == 0
+    assert all(np.isnan(getattr(nothing, name)) for name in ("holes", "stray", "softness", "halo", "haze", "legibility"))
     photo = cutout(np.full((64, 64, 4), 255, np.uint8))
-    assert (photo.coverage, photo.box, photo.border_touch, photo.parts, photo.softness) == (1, 1, 1, 1, 0)
+    assert (photo.coverage, photo.box, photo.border_touch, photo.parts, photo.haze) == (1, 1, 1, 1, 0)
+    assert np.isnan(photo.softness) and np.isnan(photo.halo)
+
+
+def test_a_line_one_pixel_wide():
+    line = np.zeros((64, 64, 4), np.uint8)
+    line[10:50, 30] = (200, 10, 10, 255)
+    assert cutout(line).parts == 1 and cutout(line).box == pytest.approx(40 / 64**2)

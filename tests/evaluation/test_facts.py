@@ -7,7 +7,7 @@ from stickerforge.evaluation.facts import facts_in, vocabulary
 NAMES = {
     "cat face": "cat face", "dog face": "dog face", "dragon": "dragon", "dragon face": "dragon face", "red apple": "apple",
     "astronaut": "astronaut", "crown": "crown", "cherry": "cherry", "top hat": "top hat", "hot dog": "hot dog", "T-Rex": "T-Rex",
-    "fox": "fox", "beach with umbrella": "beach",
+    "fox": "fox", "beach with umbrella": "beach", "woman’s hat": "hat",
 }  # fmt: skip
 COLOURS, STYLES = ("red", "green", "blue", "pale blue"), ("noto", "fluent", "high-contrast")
 
@@ -30,6 +30,12 @@ COLOURS, STYLES = ("red", "green", "blue", "pale blue"), ("noto", "fluent", "hig
         ("something else entirely", [], [], 0, ""),
         ("six foxes", ["fox"], [], 0, ""),
         ("CAT", ["cat face"], [], 0, ""),
+        ("a cat in a red hat on a blue background", ["cat face"], ["red"], 0, ""),
+        ("two kids eating a hot dog", ["hot dog"], [], 0, ""),
+        ("three friends and a dog", ["dog face"], [], 0, ""),
+        ("two small red foxes", ["fox"], ["red"], 2, ""),
+        ("a woman's hat", ["hat"], [], 0, ""),
+        ("a fox on a pale blue and red background", ["fox"], [], 0, ""),
     ],
 )  # fmt: skip
 def test_claims(prompt, things, colours, count, style):

@@ -1,0 +1,91 @@
+"""Which picture was made for which prompt: by what it remembers, then by its file name; never by order."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stickerforge.adapters import store
+from stickerforge.commands.measured import Measured
+from stickerforge.config.styles import styles
+from stickerforge.data.prompts import PromptRow, read_prompts
+from stickerforge.errors import InputError, StickerforgeError
+
+PLACEHOLDER = re.compile(r"<([a-z0-9][a-z0-9-]*)>")
+HINT = "ids of the file are the file names of the pictures without suffix"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one picture was to show.
+
+    Args:
+        text: the prompt with its style and without placeholders, as an encoder can read it; "" where nothing is known.
+        key: pictures of one key belong together: the text, else the file's name without suffix.
+    """
+
+    text: str
+    key: str
+
+
+class Prompts:
+    """The rows of a prompt file, if there is one."""
+
+    def __init__(self, file: str) -> None:
+        """Args:
+        file: its path, or "".
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        self.file = file
+        rows = read_prompts(Path(file), foreign=True) if file else []
+        self.by_id = {row.id: worded(row) for row in rows if row.id}
+        self.by_prompt = {row.prompt: worded(row) for row in rows}
+        self.texts = list(dict.fromkeys(worded(row) for row in rows))
+
+    def asked(self, picture: Measured) -> Asked:
+        """What a picture was to show; where there is a file, only what is in it counts."""
+        prompt, text = (str(picture.recipe.get(key, "")) for key in ("prompt", "text"))
+        if self.file:
+            found = next((known for known in (text, spelled(text)) if known in self.texts), "") or self.by_prompt.get(prompt, "")
+            found = found or self.by_id.get(picture.path.stem, "")
+        else:
+            found = spelled(text or prompt)
+        return Asked(found, found or picture.path.stem)
+
+    def matched(self, pictures: Sequence[Measured]) -> list[Asked]:
+        """Of each picture.
+
+        Raises:
+            InputError: there is a file, and no picture belongs to it.
+        """
+        found = [self.asked(picture) for picture in pictures]
+        if self.file and not any(asked.text for asked in found):
+            raise InputError(f"none of the {len(found)} pictures belongs to a prompt of {self.file}", HINT)
+        return found
+
+    def unanswered(self, found: Sequence[Asked]) -> list[str]:
+        """Prompts of the file for which there is no picture."""
+        answered = {asked.text for asked in found}
+        return [text for text in self.texts if text not in answered]
+
+
+def worded(row: PromptRow) -> str:
+    """A row's prompt with the words of its style."""
+    words = styles()[row.style].words if row.style in styles() else ""
+    return spelled(f"{row.prompt}, {words}" if words else row.prompt)
+
+
+def spelled(text: str) -> str:
+    """A text with the class words in place of placeholders: nobody else knows what <rex> is."""
+    return PLACEHOLDER.sub(lambda match: class_words(match[1]), text)
+
+
+def class_words(name: str) -> str:
+    """What the adapter of this name says its placeholder stands for, else the name itself."""
+    try:
+        words = store.found(name).tokens.get(f"<{name}>", "")
+    except StickerforgeError:
+        words = ""
+    return words or name.replace("-", " ")
