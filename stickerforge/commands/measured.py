@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from stickerforge.data.pictures import entries_of, may_be_a_picture, opened, passed_in_silence
 from stickerforge.data.prompts import MAX_CHARACTERS
@@ -33,8 +34,7 @@ BATCH = 32
 SMALL = 32  # side at which pixel-near copies are looked for
 Floats = NDArray[np.float32]
 Advance = Callable[[int], None]
-# What numpy and zipfile raise for a file that was cut short or is something else.
-SPOILED = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
+SPOILED = (OSError, ValueError, KeyError, TypeError, SafetensorError)  # a file that was cut short or is something else
 
 
 @dataclass(frozen=True)
@@ -234,13 +234,15 @@ def thumbnail(image: Image.Image) -> bytes:
 def keep(measured: Measured, folder: Path) -> Path | None:
     """Write what was measured under the picture's hash; None where nothing more can be written."""
     facts = {"size": measured.size, "pixels": measured.pixels, "cutout": measured.cutout, "recipe": measured.recipe}
-    stream = io.BytesIO()
-    np.savez(
-        stream, whole=measured.whole, foreground=measured.foreground, small=measured.small.astype(np.float16), read=measured.read,
-        thumbnail=np.frombuffer(measured.thumbnail, np.uint8), facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
-    )  # fmt: skip
+    arrays: dict[str, NDArray[Any]] = {
+        "whole": measured.whole,
+        "foreground": measured.foreground,
+        "small": measured.small.astype(np.float16),
+        "read": measured.read,
+    }
+    arrays |= {"thumbnail": np.frombuffer(measured.thumbnail, np.uint8), "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
     try:
-        write_whole(folder / f"{measured.sha256}.npz", stream.getvalue(), durable=False)
+        write_whole(folder / f"{measured.sha256}.safetensors", save(arrays), durable=False)
     except StickerforgeError:
         return None
     return folder
@@ -250,12 +252,12 @@ def recalled(path: Path, folder: Path) -> Measured | None:
     """What is kept of this very content, if anything that can be read is."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with np.load(folder / f"{digest}.npz", allow_pickle=False) as kept:
-            facts = json.loads(kept["facts"].tobytes())
-            width, height = facts["pixels"]
-            return Measured(
-                path, digest, facts["size"], (width, height), facts["cutout"], kept["whole"], kept["foreground"],
-                kept["read"], kept["small"].astype(np.float32), kept["thumbnail"].tobytes(), facts["recipe"],
-            )  # fmt: skip
+        kept = load((folder / f"{digest}.safetensors").read_bytes())
+        facts = json.loads(kept["facts"].tobytes())
+        width, height = facts["pixels"]
+        return Measured(
+            path, digest, facts["size"], (width, height), facts["cutout"], kept["whole"], kept["foreground"],
+            kept["read"], kept["small"].astype(np.float32), kept["thumbnail"].tobytes(), facts["recipe"],
+        )  # fmt: skip
     except SPOILED:
         return None

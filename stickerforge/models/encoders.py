@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import JUDGES, encoder_repository, fetched
-from stickerforge.models.diffusion import BROKEN as UNREADABLE
 from stickerforge.models.judges import Judging, judging, on_ground
 from stickerforge.models.weights import fingerprint_of
 from stickerforge.runtime.device import chosen_device, out_of_memory
 
-BROKEN = (*UNREADABLE, ImportError, AttributeError)
+# What transformers raises for folders that are cut short, of another kind, or need what is not installed.
+BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
 Vectors = NDArray[np.float32]
 
 

@@ -122,7 +122,7 @@ def test_a_second_look_measures_nothing_anew(cli, stickers, monkeypatch):
 @pytest.mark.parametrize("harm", [b"", b"PK", b"\x93NUMPY"])
 def test_a_spoiled_cache_is_measured_anew(cli, stickers, tmp_path, harm):
     first = figures(cli("evaluate", stickers, "--json"))
-    kept = sorted((tmp_path / "home" / "cache" / "evaluate").rglob("*.npz"))
+    kept = sorted((tmp_path / "home" / "cache" / "evaluate").rglob("*.safetensors"))
     assert len(kept) == 8
     for path in kept[:3]:
         path.write_bytes(harm)
