@@ -103,7 +103,7 @@ def confusions(judge: Judging, stock: Stock, rows: np.ndarray, read: Readings, c
                 page.paste(drawing, (x + offset + 6, y + 4), drawing)
         pen.text((x + 6, y + 78), f"{judge.labels[true][:34]}\nas {judge.labels[taken][:31]} x{times}", fill=(0, 0, 0), font_size=11)
         lines.append(f"{judge.labels[true]} as {judge.labels[taken]} ({times})")
-    RUNS.mkdir(exist_ok=True)
+    RUNS.mkdir(parents=True, exist_ok=True)
     page.save(RUNS / "confusions.png")
     return lines
 

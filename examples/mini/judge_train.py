@@ -119,7 +119,7 @@ def losses(judge: Judge, batch: Batch, words: Tokenizer) -> dict[str, Tensor]:
 
 def train(name: str, steps: int, peak: float) -> None:
     """Train to `steps`, printing each hundred and saving each five hundred."""
-    RUNS.mkdir(exist_ok=True)
+    RUNS.mkdir(parents=True, exist_ok=True)
     write_words()
     words = Tokenizer.from_file(str(WORDS))
     torch.manual_seed(SEEDS[name])

@@ -80,7 +80,7 @@ def test_scores_of_what_the_judge_reads(bench):
     pair = found["pair"]
     names = [judge.labels.index(judge.label_of[thing.subject.name]) for thing in pair.truth.things]
     read.presence[0, names[0]] = 3
-    read.presence[0, [n for n in range(900, 910) if n not in names]] = 2
+    read.presence[0, [n for n in range(900, 930) if n not in names]] = 2
     assert bench.facts(pair, read, 0, judge) == {"all present": 0}
     read.presence[0, names[1]] = 3
     assert bench.facts(pair, read, 0, judge) == {"all present": 1}
