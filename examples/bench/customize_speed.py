@@ -1,6 +1,6 @@
 """Milliseconds per training step: ours, plain and with DCO, against the loop of diffusers' DreamBooth LoRA script.
 
-python examples/bench/customize_speed.py [--batch 4] [--rank 16] [--steps 30]
+python examples/bench/customize_speed.py [--batch 4] [--rank 16] [--steps 30] [--layers attention|all]
 
 The peer's loop is written out here after `examples/dreambooth/train_dreambooth_lora.py` of diffusers 0.42 (encode the
 pictures, draw noise and timesteps, encode the prompts, predict, backward, clip, AdamW, scheduler), on the same model,
@@ -35,10 +35,10 @@ def pixels(count: int) -> torch.Tensor:
     return torch.cat([planes[:, :3] * planes[:, 3:], planes[:, 3:]], 1)
 
 
-def ours(objective: str, batch: int, rank: int) -> Callable[[int], None]:
+def ours(objective: str, batch: int, rank: int, layers: str) -> Callable[[int], None]:
     """A step of `customize`."""
     course = Course(
-        steps=1, batch=batch, rank=rank, layers="attention", rate=1e-4, token_rate=1e-3, beta=100.0,
+        steps=1, batch=batch, rank=rank, layers=layers, rate=1e-4, token_rate=1e-3, beta=100.0,  # type: ignore[arg-type]
         objective=objective, offset_noise=0.0, seed=0,  # type: ignore[arg-type]
         weight_decay=1e-4, clip=1.0, save_every=100,
     )  # fmt: skip
@@ -87,9 +87,9 @@ def theirs(batch: int, rank: int) -> Callable[[int], None]:
     return step
 
 
-def main(batch: int, rank: int, steps: int) -> None:
+def main(batch: int, rank: int, steps: int, layers: str) -> None:
     """Print the medians and the ratios."""
-    runs = {"plain": ours("plain", batch, rank), "dco": ours("dco", batch, rank), "diffusers": theirs(batch, rank)}
+    runs = {name: ours(name, batch, rank, layers) for name in ("plain", "dco")} | {"diffusers": theirs(batch, rank)}
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(steps + 3):
         for name, run in runs.items():
@@ -98,7 +98,9 @@ def main(batch: int, rank: int, steps: int) -> None:
             if number >= 3:
                 times[name].append(time.perf_counter() - started)
     medians = {name: 1000 * statistics.median(values) for name, values in times.items()}
-    print(", ".join(f"{name} {value:.0f} ms" for name, value in medians.items()), f"per step of {batch}, rank {rank}")
+    print(
+        ", ".join(f"{name} {value:.0f} ms" for name, value in medians.items()), f"per step of {batch}, rank {rank}, ours on {layers} layers"
+    )
     print(f"dco / plain {medians['dco'] / medians['plain']:.2f}, plain / diffusers {medians['plain'] / medians['diffusers']:.2f}")
 
 
@@ -107,5 +109,6 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--layers", choices=("attention", "all"), default="attention", help="of ours; the peer trains attention")
     args = parser.parse_args()
-    main(args.batch, args.rank, args.steps)
+    main(args.batch, args.rank, args.steps, args.layers)

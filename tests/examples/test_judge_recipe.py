@@ -1,26 +1,17 @@
 """The recipe of the judges: labels, colours, figures. What needs the fetched art is not tested here."""
 
 import json
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stickerforge.models.judges import FOLDER
 
-RECIPE = Path(__file__).parents[2] / "examples" / "mini"
 pytest.importorskip("skimage", reason="needs the extra [mini]")
 pytest.importorskip("resvg_py", reason="needs the extra [mini]")
 
-
-@pytest.fixture(autouse=True)
-def recipe_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPE))
-    yield
-    for name in [path.stem for path in RECIPE.glob("*.py")]:
-        sys.modules.pop(name, None)
+pytestmark = pytest.mark.usefixtures("recipe_on_path")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The parts of the recipe of sticker-mini that need no fetched art."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +8,7 @@ import torch
 
 RECIPE = Path(__file__).parents[2] / "examples" / "mini"
 
-
-@pytest.fixture(autouse=True)
-def recipe_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(RECIPE))
-    yield
-    for name in [path.stem for path in RECIPE.glob("*.py")]:
-        sys.modules.pop(name, None)
+pytestmark = pytest.mark.usefixtures("recipe_on_path")
 
 
 def test_nothing_withheld_is_learned():

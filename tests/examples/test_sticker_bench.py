@@ -92,6 +92,8 @@ def test_a_model_that_draws_like_the_world_scores_one(bench):
     rows = bench.table(chosen, lambda item: bench.render_of(item, scenes), judge)
     assert rows and all(row["share"] == pytest.approx(1) for row in rows.values() if row["real"] > 0)
     assert {name.split(":")[0] for name in rows} == set(bench.COUNTS)
+    missing = bench.table(chosen, lambda item: None, judge)
+    assert missing["diversity"]["share"] == pytest.approx(0, abs=1e-4) and missing["diversity"]["real"] > 0
 
 
 def test_shares_and_their_intervals(bench):
