@@ -19,10 +19,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
+from anchors import hold
 from autoencoder import Pictures, reconstruction_loss
 from denoiser import (
     CAPTIONS,
-    HERE,
     LATENTS,
     STANDARD,
     TOKENIZER,
@@ -34,13 +34,12 @@ from denoiser import (
 )
 from denoiser import CHECKPOINT as DENOISER
 from lessons import COMPREHENSIVE, lessons
-from scenes import training_scenes
-from settings import DEVICE, SEED
+from settings import DEVICE, RUN, SEED
 from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
-CHECKPOINT = HERE / "decoder.safetensors"
-SOURCE = HERE / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
+CHECKPOINT = RUN / "decoder.safetensors"
+SOURCE = RUN / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
 NOISIEST = 600  # timestep up to which the denoiser's estimates are taken
 SPREAD = 0.35  # largest deviation of the white noise
 PHOTOGRAPHS = 1  # of a batch
@@ -99,11 +98,12 @@ def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     scenes, stored, captions = lessons(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
-    autoencoder, denoiser, pictures = standard_autoencoder(training_scenes()), Denoiser(), Pictures()
+    autoencoder, denoiser, pictures = standard_autoencoder(scenes), Denoiser(), Pictures()
     autoencoder.requires_grad_(False)
     parts = trained_parts(autoencoder).requires_grad_(True)
+    hold(autoencoder)
     mean = averaged(parts)
-    optimizer = torch.optim.AdamW(parts.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(parts.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     modules = {"model": parts, "mean": mean}
     start = 0
     if CHECKPOINT.exists():

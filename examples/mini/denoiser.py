@@ -24,14 +24,13 @@ from autoencoder import build as build_autoencoder
 from autoencoder import standardised
 from lessons import SEED as LESSONS
 from lessons import WAYS, lessons, told
-from scenes import Scenes, training_scenes
-from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUNS, SEED
+from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUN, SEED
 from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH, tokenizer
+from world import World
 
-HERE = RUNS / "v2"  # version 1 was made from scenes.py alone
-CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = HERE / "denoiser.safetensors", HERE / "latents.npy", HERE / "captions.json", HERE / "tokenizer"
-STANDARD = RUNS / "autoencoder_standard.safetensors"
+CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = RUN / "denoiser.safetensors", RUN / "latents.npy", RUN / "captions.json", RUN / "tokenizer"
+STANDARD = RUN / "autoencoder_standard.safetensors"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
 
@@ -83,14 +82,14 @@ def pixels_of(rgba: np.ndarray) -> Tensor:
 
 
 @torch.no_grad()
-def standard_autoencoder(scenes: Scenes) -> AutoencoderKL:
+def standard_autoencoder(scenes: World) -> AutoencoderKL:
     """The trained autoencoder, its latents brought to mean 0 and deviation 1; written once, read afterwards."""
     autoencoder = build_autoencoder().eval()
     if STANDARD.exists():
         load(STANDARD, {"mean": autoencoder})
         return autoencoder.to(DEVICE)
     load(AUTOENCODER, {"mean": autoencoder})
-    rows = [autoencoder.encode(pixels_of(scenes[index].rgba[None])).latent_dist.mean for index in range(2000)]
+    rows = [autoencoder.encode(pixels_of(scenes[index][0][None])).latent_dist.mean for index in range(2000)]
     latents = torch.cat(rows).transpose(0, 1).flatten(1)
     standardised(autoencoder, latents.mean(1), latents.std(1))
     save(STANDARD, {"mean": autoencoder}, torch.optim.SGD(autoencoder.parameters()), 0)
@@ -102,9 +101,9 @@ def write_latents(count: int) -> None:
     """Draw `count` scenes and encode them once: latents.npy (float16), and captions.json with every way of telling each."""
     if CAPTIONS.exists() and len(json.loads(CAPTIONS.read_text())) >= count:
         return
-    HERE.mkdir(parents=True, exist_ok=True)
+    RUN.mkdir(parents=True, exist_ok=True)
     scenes, captions = lessons(), []
-    autoencoder, side = standard_autoencoder(training_scenes()), PIXELS // 8
+    autoencoder, side = standard_autoencoder(scenes), PIXELS // 8
     stored = np.lib.format.open_memmap(LATENTS, "w+", np.float16, (count, LATENT_CHANNELS, side, side))
     for start in range(0, count, 64):
         drawn = [scenes[index] for index in range(start, min(start + 64, count))]
@@ -155,6 +154,7 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int, begi
     weights = np.array([4.0 if any(word in ways[1] for word in favoured) else 1.0 for ways in captions])
     scheduler = build_scheduler()
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
+    model["unet"].to(memory_format=torch.channels_last)  # 7 % faster on a CPU
     mean = averaged(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     modules = {"model": model, "mean": mean}

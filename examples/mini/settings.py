@@ -9,6 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 DATA = HERE / "data"  # fetched art and rendered sprites, ignored by git
 RUNS = HERE / "runs"  # checkpoints, ignored by git
+RUN = RUNS / "v2"  # those of the version in the making
 MODEL = HERE.parent.parent / "stickerforge" / "models" / "mini"  # what ships
 
 SEED = 2026

@@ -31,6 +31,50 @@ def test_the_tokenizer_keeps_words_whole_and_knows_every_byte():
     assert words.eos_token_id == len(words) - 1 != 2
 
 
+def test_anchored_norms_do_nothing_and_stay():
+    from diffusers.models.resnet import ResnetBlock2D
+
+    import anchors
+    import autoencoder
+
+    torch.manual_seed(0)
+    model = autoencoder.fresh()
+    inputs = torch.randn(2, 32, 16, 16)
+    inputs[:, 0] = anchors.ANCHOR
+    norm = next(m for m in model.modules() if isinstance(m, torch.nn.GroupNorm) and m.num_channels == 32)
+    torch.testing.assert_close(norm(inputs)[:, 1:], inputs[:, 1:], rtol=0.01, atol=0.05)
+    assert not norm(inputs)[:, 0].any()
+    held = []
+    for module in model.modules():
+        if isinstance(module, torch.nn.GroupNorm):
+            module.register_forward_hook(lambda module, given, output: held.append(given[0][:, 0]))
+    anchors.hold(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
+    pixels = torch.rand(2, 4, 32, 32) * 2 - 1
+    losses = []
+    for _ in range(4):
+        loss = autoencoder.reconstruction_loss(model.decode(model.encode(pixels).latent_dist.mean).sample, pixels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] and any(block.conv2.weight[1:].any() for block in model.modules() if isinstance(block, ResnetBlock2D))
+    assert len(held) == 4 * sum(isinstance(module, torch.nn.GroupNorm) for module in model.modules())
+    assert all(bool((values == anchors.ANCHOR).all()) for values in held)  # every norm still sees the anchor, exactly
+
+
+def test_what_lies_beside_a_crop_changes_no_colour_in_it():
+    """Group norm over the picture would."""
+    import autoencoder
+
+    torch.manual_seed(0)
+    model = autoencoder.fresh().eval()
+    whole = torch.rand(1, 4, 128, 128) * 2 - 1
+    with torch.no_grad():
+        both = [model.encode(pixels).latent_dist.mean for pixels in (whole, whole[..., 32:96, 32:96])]
+    torch.testing.assert_close(both[0][..., 6:10, 6:10], both[1][..., 2:6, 2:6], rtol=0.02, atol=0.02)
+
+
 def test_standard_latents_give_the_same_pictures():
     import autoencoder
 
