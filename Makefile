@@ -25,6 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[matting,mini,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps lpips  # without torchvision, which it asks for
 	touch $@
 
 clean:

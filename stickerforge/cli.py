@@ -213,6 +213,7 @@ def evaluate(
         typer.Option("--encoder", metavar="NAME|FOLDER", help="judge, second, clip, siglip, dinov2 or a folder. (default judge)"),
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only these, for example cutout,alignment.")] = None,
+    reward: Annotated[list[str] | None, typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, hpsv2, aesthetic, ...")] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 5 where a figure is worse; may be given again.")
     ] = None,
@@ -233,7 +234,7 @@ def evaluate(
     """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
     flags = {
         "pictures": pictures, "prompts": prompts, "reference": reference, "style_reference": style_reference, "baseline": baseline,
-        "encoder": encoder, "metrics": metrics, "fail_under": fail_under, "out": out, "device": device,
+        "encoder": encoder, "metrics": metrics, "reward": reward, "fail_under": fail_under, "out": out, "device": device,
     }  # fmt: skip
 
     def work(messages: Messages) -> Report:
@@ -250,7 +251,7 @@ def evaluate(
         if dry_run:
             return Report(*command.rehearsed(resolved))
         made = command.run(resolved, messages, offline=offline)
-        return Report(made.result(), command.lines_of(made), f"see {made.page}", made.error())
+        return Report(made.result(), command.lines_of(made), f"see {made.page}", made.error(), command.rows_of(made))
 
     perform("evaluate", as_json, quiet, work)
 

@@ -24,12 +24,14 @@ class Report:
     Args:
         note: for people, on stderr.
         error: what went wrong although there is a result (exit codes 4 and 5).
+        table: what a terminal shows instead of the lines: rows of cells, the head first; the first column reads left, others right.
     """
 
     result: dict[str, Any]
     lines: list[str]
     note: str = ""
     error: StickerforgeError | None = None
+    table: list[list[str]] | None = None
 
 
 def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages], Report]) -> None:
@@ -43,8 +45,7 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
             said = {"command": command, "version": __version__, "result": report.result, "warnings": messages.warnings}
             show_json(head | said | {"seconds": seconds})
         else:
-            for line in report.lines:
-                typer.echo(line)
+            show(report)
             if report.note:
                 messages.say(report.note)
         sys.stdout.flush()
@@ -57,6 +58,25 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
         if not as_json:
             complain(report.error)
         raise typer.Exit(report.error.code)
+
+
+def show(report: Report) -> None:
+    """The table on a terminal, the lines anywhere else."""
+    if report.table and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        head, *rows = report.table
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, name in enumerate(head):
+            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))  # names of folders are no markup
+        Console().print(table)
+        return
+    for line in report.lines:
+        typer.echo(line)
 
 
 def show_json(value: dict[str, Any]) -> None:

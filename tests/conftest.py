@@ -10,7 +10,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from stickerforge.cli import main  # noqa: E402
-from tests.tiny import write_tiny_sd, write_tiny_sdxl  # noqa: E402
+from tests.tiny import write_tiny_clip, write_tiny_dinov2, write_tiny_sd, write_tiny_sdxl  # noqa: E402
 
 
 @dataclass
@@ -66,3 +66,15 @@ def one_line(ended: Ended) -> str:
     assert lines[0].startswith("stickerforge: ")
     assert len(lines[0]) < 400
     return lines[0]
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """A CLIP folder."""
+    return write_tiny_clip(tmp_path_factory.mktemp("encoders") / "tiny-clip")
+
+
+@pytest.fixture(scope="session")
+def dinov2(tmp_path_factory):
+    """A DINOv2 folder."""
+    return write_tiny_dinov2(tmp_path_factory.mktemp("encoders") / "tiny-dinov2")

@@ -6,7 +6,17 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    Dinov2Config,
+    Dinov2Model,
+)
 
 
 def tiny_tokenizer() -> CLIPTokenizer:
@@ -76,6 +86,43 @@ def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
         text_encoder_2=tiny_text(words, CLIPTextModelWithProjection, 32, projection_dim=16, eos_token_id=2),
     )  # fmt: skip
     pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def tiny_vision() -> CLIPVisionConfig:
+    """CLIP's vision tower of two layers, 32 pixels."""
+    return CLIPVisionConfig(
+        hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24, image_size=32, patch_size=8
+    )
+
+
+def write_preprocessor(folder: Path, kind: str, side: int) -> None:
+    """How pictures are prepared."""
+    config = {"image_processor_type": kind, "size": {"height": side, "width": side}, "do_center_crop": False, "do_resize": True}
+    config |= {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_rescale": True, "rescale_factor": 1 / 255}
+    (folder / "preprocessor_config.json").write_text(json.dumps(config | {"do_convert_rgb": True}))
+
+
+def write_tiny_clip(folder: Path) -> Path:
+    """A CLIP of two layers in each tower."""
+    words = tiny_tokenizer()
+    torch.manual_seed(0)
+    text = CLIPTextConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24,
+        max_position_embeddings=20, eos_token_id=words.eos_token_id, bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id,
+    )  # fmt: skip
+    CLIPModel(CLIPConfig(text_config=text, vision_config=tiny_vision(), projection_dim=24)).save_pretrained(folder)
+    words.save_pretrained(folder)
+    write_preprocessor(folder, "CLIPImageProcessor", 32)
+    return folder
+
+
+def write_tiny_dinov2(folder: Path) -> Path:
+    """A DINOv2 of two layers."""
+    torch.manual_seed(0)
+    config = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2)
+    Dinov2Model(config).save_pretrained(folder)
+    write_preprocessor(folder, "BitImageProcessor", 28)
     return folder
 
 

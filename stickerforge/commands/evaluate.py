@@ -12,12 +12,13 @@ from stickerforge import __version__
 from stickerforge.commands.figured import Table, figured, metric_names
 from stickerforge.commands.matching import Asked, Prompts
 from stickerforge.commands.measured import Measured, listed, measure
+from stickerforge.commands.rewarded import absent, rewarded
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import EvaluateConfig
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
 from stickerforge.evaluation.figures import METRICS, Figure, as_json, shown, worse
 from stickerforge.evaluation.intervals import group_means, paired
-from stickerforge.models.catalog import encoder_repository
+from stickerforge.models.catalog import encoder_repository, reward_place
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.signals import interruptible
@@ -101,12 +102,15 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
         if missing := sum(not item.text for item in found["pictures"]):
             messages.warn(f"{missing} of {len(found['pictures'])} pictures have no known prompt: they count where none is needed")
         table = figured(sets, found, asked, whole.wanted, allow_small=config.allow_small)
+        rewarded(table, sets, found, config.reward, config.device, offline, messages)
+        table.sort()
         table.refused += unmeasured(config, table) if config.metrics else []
         for line in table.refused:
             messages.warn(line)
+        table.refused += [] if config.metrics else absent(config.reward)
         report = as_report(config, sets, found["pictures"], table, asked, failed)
         report["prompts_without_picture"] = whole.prompts.unanswered(found["pictures"])
-        made = written(whole, report, sets["pictures"])
+        made = written(whole, report, sets, found)
     missed = [line for item in whole.limits for line in [checked(item, table.figures)] if line]
     return Evaluated(table, report, made[0], made[1], failed, missed)
 
@@ -139,6 +143,8 @@ def plan(config: EvaluateConfig) -> Plan:
         raise InputError("no folder given", "for example stickerforge evaluate stickers/")
     limits, wanted = [limit(text) for text in config.fail_under], metric_names(config.metrics)
     encoder_repository(config.encoder)
+    for text in config.reward:
+        reward_place(text)
     folders = {role: getattr(config, role) for role in ROLES if getattr(config, role)}
     entries = {role: listed(Path(folder)) for role, folder in folders.items()}
     out = Path(config.out).resolve()
@@ -150,17 +156,27 @@ def plan(config: EvaluateConfig) -> Plan:
     return Plan(config, limits, wanted, Prompts(config.prompts), paths, over, Path(config.out))
 
 
-def written(whole: Plan, report: dict[str, Any], pictures: Sequence[Measured]) -> tuple[Path, Path]:
+def written(whole: Plan, report: dict[str, Any], sets: Mapping[str, list[Measured]], found: Mapping[str, list[Asked]]) -> tuple[Path, Path]:
     """(report.json, report.html), and beside them the settings as a --config."""
-    from stickerforge.evaluation.page import page_of
+    from stickerforge.evaluation.page import Shown, page_of
 
     make_folder(whole.out)
     json_file, page = whole.out / "report.json", whole.out / "report.html"
     write_whole(whole.out / CONFIG, as_toml(whole.config, "evaluate").encode())
     write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
-    links = [item.path.resolve() for item in pictures]
-    write_whole(page, page_of(report, [item.thumbnail for item in pictures], links, whole.out.resolve()).encode("utf-8", "replace"))
+    pictures = [Shown(item.thumbnail, item.path.resolve()) for item in sets["pictures"]]
+    beside = twins(found["pictures"], found.get("baseline", []), sets.get("baseline", []))
+    others = [Shown(item.thumbnail, item.path.resolve()) if item else None for item in beside]
+    write_whole(page, page_of(report, pictures, others, whole.out.resolve()).encode("utf-8", "replace"))
     return json_file, page
+
+
+def twins(asked: Sequence[Asked], others: Sequence[Asked], baseline: Sequence[Measured]) -> list[Measured | None]:
+    """For each picture the baseline's one for the same prompt: the first for its first picture, and so on."""
+    waiting: dict[str, list[Measured]] = {}
+    for wish, item in zip(others, baseline, strict=True):
+        waiting.setdefault(wish.key, []).append(item)
+    return [waiting[wish.key].pop(0) if waiting.get(wish.key) else None for wish in asked]
 
 
 def unmeasured(config: EvaluateConfig, table: Table) -> list[str]:
@@ -306,8 +322,20 @@ def read_report(path: Path) -> dict[str, Any]:
     raise InputError(f"{path} is no report of this version", "give a report.json of evaluate")
 
 
+def rows_of(evaluated: Evaluated) -> list[list[str]]:
+    """The table for a terminal, its head first."""
+    pairs = evaluated.table.paired
+    rows = [["figure", "mean", "95 % interval", "n", "better", *(["than the baseline"] if pairs else [])]]
+    for found in evaluated.table.figures:
+        spread = f"{shown(found.low)} to {shown(found.high)}" if found.prompts > 1 else ""
+        pair = pairs.get(found.name)
+        change = [f"{pair['change']:+.3f}, p {pair['p']:.3f}" if pair else ""] if pairs else []
+        rows.append([found.name, shown(found.value, found.metric.unit), spread, str(found.n), found.metric.better, *change])
+    return rows
+
+
 def lines_of(evaluated: Evaluated) -> list[str]:
-    """The table for a terminal."""
+    """The same for a pipe."""
     lines = []
     for found in evaluated.table.figures:
         spread = f"{shown(found.low)} to {shown(found.high)}" if found.prompts > 1 else ""
@@ -323,13 +351,14 @@ def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     whole = plan(config)
     reads = {getattr(config, role): len(paths) for role, paths in whole.paths.items()}
     drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
-    repository = encoder_repository(config.encoder)
+    places = [encoder_repository(config.encoder), *(place for _, place in map(reward_place, config.reward) if not Path(place).exists())]
+    repositories = [place for place in places if place]
     writes = [str(whole.out / name) for name in (CONFIG, "report.json", "report.html")]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {
         "dry_run": True, "reads": reads, "drops": drops, "metrics": sorted(whole.wanted), "encoder": config.encoder,
-        "fetches": [repository] if repository else [], "writes": writes, "about_seconds": seconds, "about_memory_mb": 900,
+        "rewards": list(config.reward), "fetches": repositories, "writes": writes, "about_seconds": seconds, "about_memory_mb": 900,
     }  # fmt: skip
     lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()] + [f"drop    {line}" for line in drops]
-    lines += [f"fetch   {repository}, unless it is in the cache"] if repository else []
+    lines += [f"fetch   {place}, unless it is in the cache" for place in repositories]
     return result, [*lines, *(f"write   {path}" for path in writes), f"about   {seconds} s, 900 MB"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 
 from stickerforge.commands.matching import Asked
 from stickerforge.commands.measured import Measured
-from stickerforge.config.load import nearest
 from stickerforge.errors import InputError
 from stickerforge.evaluation import fidelity, similarity
 from stickerforge.evaluation.facts import Facts, facts_in, vocabulary
 from stickerforge.evaluation.figures import GROUPS, METRICS, Figure, figure, full_name, single
 from stickerforge.evaluation.intervals import paired
+from stickerforge.evaluation.platforms import PLATFORMS
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
@@ -42,6 +43,11 @@ class Table:
     paired: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
 
+    def sort(self) -> None:
+        """Bring the figures into the order of METRICS."""
+        order = list(METRICS)
+        self.figures.sort(key=lambda found: order.index(found.metric.name))
+
 
 def metric_names(asked: Sequence[str]) -> set[str]:
     """The metrics that --metrics means: names, or groups of them; all without.
@@ -52,7 +58,9 @@ def metric_names(asked: Sequence[str]) -> set[str]:
     found = set()
     for name in (part.strip() for text in asked for part in text.split(",") if part.strip()):
         if name not in METRICS and name not in GROUPS:
-            raise InputError(f"unknown metric {name!r}", nearest(name, [*GROUPS, *METRICS]))
+            close = get_close_matches(name, [*GROUPS, *METRICS], 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"groups are {', '.join(GROUPS)}"
+            raise InputError(f"unknown metric {name!r}", hint)
         found |= {name} if name in METRICS else {metric.name for metric in METRICS.values() if metric.group == name}
     return found or set(METRICS)
 
@@ -75,8 +83,6 @@ def figured(sets: SETS, asked: Mapping[str, Sequence[Asked]], used: "Encoder", w
     distances(table, sets, used, wanted, allow_small=allow_small)
     if "baseline" in sets:
         against_baseline(table, sets, asked, used, wanted)
-    order = list(METRICS)
-    table.figures.sort(key=lambda found: order.index(found.metric.name))
     return table
 
 
@@ -97,6 +103,9 @@ def per_picture(sets: SETS, prompts: Sequence[str], used: "Encoder", wanted: set
     found |= {name: np.array([item.cutout[name] for item in pictures]) for name in pictures[0].cutout if name in wanted}
     if "bytes" in wanted:
         found["bytes"] = np.array([float(item.size) for item in pictures])
+    for platform in PLATFORMS:
+        if (name := f"fits_{platform.name}") in wanted:
+            found[name] = np.array([float(platform.takes(item.form, item.pixels, item.size)) for item in pictures])
     return found
 
 

@@ -25,7 +25,7 @@ from stickerforge.runtime.files import home, make_folder, write_whole
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-VERSION = 2  # of what is kept; another one is measured anew
+VERSION = 3  # of what is kept; another one is measured anew
 SHEET = "contact-sheet.png"  # lies beside the pictures of `generate`
 GREY, WHITE = (128, 128, 128), (255, 255, 255)
 THUMBNAIL = 128
@@ -43,6 +43,7 @@ class Measured:
 
     Args:
         size: bytes of the file.
+        form: its format, as Pillow calls it.
         cutout: the figures of its alpha channel.
         whole, foreground: unit features over white, and of the figure cut to its box, over grey.
         read: what the judge reads: chances of labels, styles, colours and counts, one after another.
@@ -53,6 +54,7 @@ class Measured:
     path: Path
     sha256: str
     size: int
+    form: str
     pixels: tuple[int, int]
     cutout: dict[str, float]
     whole: Floats
@@ -76,6 +78,7 @@ class Look:
     path: Path
     sha256: str
     size: int
+    form: str
     pixels: tuple[int, int]
     image: Image.Image
     note: str
@@ -158,6 +161,8 @@ def look(path: Path) -> Look | str:
     try:
         picture, rgba = opened(path)
         size = path.stat().st_size
+        with Image.open(path) as file:
+            form = file.format or ""
     except InputError as error:
         return error.message
     except OSError as error:
@@ -168,7 +173,7 @@ def look(path: Path) -> Look | str:
         image = image.convert("RGBa")
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         image = image.convert("RGBA")
-    return Look(path, picture.sha256, size, pixels, image, picture.note)
+    return Look(path, picture.sha256, size, form, pixels, image, picture.note)
 
 
 def encoded(looks: Sequence[Look], encoder: "Encoder") -> Iterator[Measured]:
@@ -185,7 +190,7 @@ def encoded(looks: Sequence[Look], encoder: "Encoder") -> Iterator[Measured]:
         figures = list(pool.map(lambda image: asdict(cutout(np.asarray(image))), images))
     for number, item in enumerate(looks):
         yield Measured(
-            item.path, item.sha256, item.size, item.pixels, figures[number], whole[number], foreground[number], read[number],
+            item.path, item.sha256, item.size, item.form, item.pixels, figures[number], whole[number], foreground[number], read[number],
             small(images[number]), thumbnail(images[number]), remembered(item.path),
         )  # fmt: skip
 
@@ -233,7 +238,8 @@ def thumbnail(image: Image.Image) -> bytes:
 
 def keep(measured: Measured, folder: Path) -> Path | None:
     """Write what was measured under the picture's hash; None where nothing more can be written."""
-    facts = {"size": measured.size, "pixels": measured.pixels, "cutout": measured.cutout, "recipe": measured.recipe}
+    facts = {"size": measured.size, "form": measured.form, "pixels": measured.pixels, "cutout": measured.cutout}
+    facts |= {"recipe": measured.recipe}
     arrays: dict[str, NDArray[Any]] = {
         "whole": measured.whole,
         "foreground": measured.foreground,
@@ -256,7 +262,7 @@ def recalled(path: Path, folder: Path) -> Measured | None:
         facts = json.loads(kept["facts"].tobytes())
         width, height = facts["pixels"]
         return Measured(
-            path, digest, facts["size"], (width, height), facts["cutout"], kept["whole"], kept["foreground"],
+            path, digest, facts["size"], facts["form"], (width, height), facts["cutout"], kept["whole"], kept["foreground"],
             kept["read"], kept["small"].astype(np.float32), kept["thumbnail"].tobytes(), facts["recipe"],
         )  # fmt: skip
     except SPOILED:

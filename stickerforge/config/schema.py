@@ -145,6 +145,7 @@ class EvaluateConfig:
     baseline: str = ""  # a folder of pictures for the same prompts
     encoder: str = "judge"
     metrics: tuple[str, ...] = ()  # names of metrics or of groups; none means all that can be had
+    reward: tuple[str, ...] = ()  # KIND or KIND=PLACE: pickscore, hpsv2, aesthetic, vqascore, lpips
     fail_under: tuple[str, ...] = ()  # METRIC=VALUE
     device: str = "auto"  # of an encoder other than the judges
     allow_small: bool = False  # give distances even of sets that are too small for them

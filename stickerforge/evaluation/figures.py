@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stickerforge.evaluation.intervals import group_means, interval
+from stickerforge.evaluation.platforms import PLATFORMS
 
 Better = Literal["higher", "lower", ""]
 
@@ -37,6 +38,12 @@ METRICS = {
         Metric("subject_best", "reference", "higher", "cosine with the nearest reference, cut to the figure, over grey", "", True),
         Metric("style_similarity", "style", "higher", "mean cosine with the references of the style", "", True),
         Metric("drift", "baseline", "lower", "1 - cosine with the baseline's picture of the same prompt", "", True),
+        Metric("pickscore", "reward", "higher", "what people would choose, by PickScore: scale times cosine", "", True),
+        Metric("hpsv2", "reward", "higher", "what people would choose, by HPSv2: scale times cosine", "", True),
+        Metric("aesthetic", "reward", "higher", "how beautiful people would find it, about 1 to 10", "", True),
+        Metric("vqascore", "reward", "higher", "the chance of Yes to: does this figure show the prompt?", "", True),
+        Metric("lpips_diversity", "reward", "higher", "mean LPIPS between pictures of one prompt", "", True),
+        Metric("lpips_drift", "reward", "lower", "mean LPIPS to the baseline's pictures of the same prompt", "", True),
         Metric("coverage", "cutout", "", "mean alpha; 1 where nothing is cut out"),
         Metric("box", "cutout", "higher", "share of the picture inside the figure's box"),
         Metric("border_touch", "cutout", "lower", "share of the border that the figure touches: it is cropped there"),
@@ -48,6 +55,7 @@ METRICS = {
         Metric("haze", "cutout", "lower", "transparency of the inside"),
         Metric("legibility", "cutout", "higher", "share of light and dark that survives at 64 px"),
         Metric("bytes", "size", "lower", "size of the file", "B"),
+        *(Metric(f"fits_{platform.name}", "size", "higher", platform.about) for platform in PLATFORMS),
         Metric("diversity", "set", "higher", "mean of 1 - cosine between pictures of one prompt", "", True),
         Metric("duplicates", "set", "lower", "share of pictures that nearly repeat an earlier one", "", True),
         Metric("copies", "set", "lower", "share of pictures that are pixel-near to a reference"),

@@ -4,32 +4,46 @@ import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from stickerforge.evaluation.figures import METRICS, shown
-from stickerforge.evaluation.plots import histogram, pareto
+from stickerforge.evaluation.plots import histogram
 
 INLINE_BYTES = 12_000_000  # of thumbnails; beyond, pictures are linked
 SPREADS = 12  # histograms at most
 
 
-def page_of(report: Mapping[str, Any], thumbnails: Sequence[bytes], links: Sequence[Path], home: Path) -> str:
+@dataclass(frozen=True)
+class Shown:
+    """A picture as the page shows it.
+
+    Args:
+        thumbnail: WebP.
+        link: the picture's file.
+    """
+
+    thumbnail: bytes
+    link: Path
+
+
+def page_of(report: Mapping[str, Any], pictures: Sequence[Shown], others: Sequence[Shown | None], home: Path) -> str:
     """The page.
 
     Args:
         report: as `evaluate` writes it to report.json.
-        thumbnails: WebP of the pictures, in the order of the report.
-        links: the picture files.
+        pictures: in the order of the report.
+        others: for each of them the baseline's picture of the same prompt, where there is one.
         home: the folder that the page will lie in.
     """
     template = resources.files("stickerforge.evaluation").joinpath("page.html").read_text(encoding="utf-8")
     parts = {
         "title": escape(f"{report['folder']}: {report['counts']['pictures']} stickers"),
         "summary": summary(report), "figures": figure_rows(report), "plots": plots(report), "notes": notes(report),
-        "data": script_safe({"pictures": cards(report, thumbnails, links, home), "metrics": metrics(report)}),
+        "data": script_safe({"pictures": cards(report, pictures, others, home), "metrics": metrics(report), "axes": axes(report)}),
     }  # fmt: skip
     for name, text in parts.items():
         template = template.replace(f"<!--{name}-->", text)
@@ -63,21 +77,13 @@ def figure_rows(report: Mapping[str, Any]) -> str:
 
 
 def plots(report: Mapping[str, Any]) -> str:
-    """How each metric is spread over the pictures, and the two that pull against each other."""
+    """How each metric is spread over the pictures."""
     columns = {name: [row["values"].get(name) for row in report["pictures"]] for name in metrics(report)}
     found = []
     for name, values in list(columns.items())[:SPREADS]:
         known = [value for value in values if value is not None]
         if len(known) > 1:
             found.append(f"<figure>{histogram(known, name)}<figcaption>{escape(name)}</figcaption></figure>")
-    wishes = ("alignment", "subject_similarity", "style_similarity", "legibility")
-    names = [next((name for name in columns if name.partition("@")[0] == wish), "") for wish in wishes]
-    pair = [name for name in names if name][:2]
-    if len(pair) == 2:
-        both = [(a, b) for a, b in zip(columns[pair[0]], columns[pair[1]], strict=True) if a is not None and b is not None]
-        if len(both) > 1:
-            plot = pareto([a for a, _ in both], [b for _, b in both], (pair[0], pair[1]))
-            found.append(f"<figure>{plot}<figcaption>full: no picture beats it in both</figcaption></figure>")
     return "\n".join(found)
 
 
@@ -87,14 +93,26 @@ def metrics(report: Mapping[str, Any]) -> dict[str, str]:
     return {name: METRICS[name.partition("@")[0]].better for name in names}
 
 
-def cards(report: Mapping[str, Any], thumbnails: Sequence[bytes], links: Sequence[Path], home: Path) -> list[dict[str, Any]]:
+def axes(report: Mapping[str, Any]) -> list[str]:
+    """The two metrics that the plot begins with: such as pull against each other, if there are two."""
+    names = list(metrics(report))
+    wishes = ("alignment", "subject_similarity", "style_similarity", "legibility", "bytes")
+    found = [name for wish in wishes for name in names if name.partition("@")[0] == wish]
+    return (found + names)[:2]
+
+
+def cards(report: Mapping[str, Any], pictures: Sequence[Shown], others: Sequence[Shown | None], home: Path) -> list[dict[str, Any]]:
     """What the page's script shows of each picture; thumbnails are inlined until there are too many."""
     found, inlined = [], 0
-    for row, thumbnail, link in zip(report["pictures"], thumbnails, links, strict=True):
-        inlined += len(thumbnail)
-        target = relative(link, home)
-        image = "data:image/webp;base64," + base64.b64encode(thumbnail).decode() if inlined <= INLINE_BYTES else target
-        found.append({"file": row["file"], "prompt": row["prompt"], "values": row["values"], "image": image, "link": target})
+    for row, picture, other in zip(report["pictures"], pictures, others, strict=True):
+        card = {"file": row["file"], "prompt": row["prompt"], "values": row["values"], "link": relative(picture.link, home)}
+        for key, shown_there in (("image", picture), ("other", other)):
+            if shown_there is None:
+                continue
+            inlined += len(shown_there.thumbnail)
+            data = "data:image/webp;base64," + base64.b64encode(shown_there.thumbnail).decode()
+            card[key] = data if inlined <= INLINE_BYTES else relative(shown_there.link, home)
+        found.append(card)
     return found
 
 

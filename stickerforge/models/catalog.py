@@ -29,6 +29,13 @@ ENCODERS = {
     "siglip": "google/siglip2-base-patch16-224",
     "dinov2": "facebook/dinov2-large",
 }
+REWARDS = {  # models of what people like, and of what is true of a picture; "" where no safetensors of it are known on the hub
+    "pickscore": "yuvalkirstain/PickScore_v1",
+    "hpsv2": "",
+    "aesthetic": "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
+    "vqascore": "Qwen/Qwen2.5-VL-3B-Instruct",
+    "lpips": "",
+}
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
 NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
 PIPELINES = {"StableDiffusionPipeline": NEEDED, "StableDiffusionXLPipeline": (*NEEDED, "text_encoder_2", "tokenizer_2")}
@@ -209,6 +216,24 @@ def encoder_repository(name: str) -> str:
     if not HUB_NAME.fullmatch(repository) or name.startswith("."):
         raise InputError(f"unknown encoder {name!r}", f"give {', '.join([*JUDGES, *ENCODERS])}, or a folder")
     return repository
+
+
+def reward_place(text: str) -> tuple[str, str]:
+    """(kind, folder or hub repository) of KIND or KIND=PLACE, as --reward takes it.
+
+    Raises:
+        InputError: there is no such kind, or it needs a place.
+    """
+    kind, _, place = text.partition("=")
+    if kind not in REWARDS:
+        raise InputError(f"unknown reward {kind!r}", f"give {', '.join(REWARDS)}, each with =FOLDER for other weights")
+    place = place or REWARDS[kind]
+    if not place:
+        what = "a safetensors file (the README says how to make one)" if kind == "lpips" else "a folder in the format of transformers"
+        raise InputError(f"the weights of {kind} must be given", f"--reward {kind}=PLACE, {what}")
+    if not Path(place).expanduser().exists() and (kind == "lpips" or not HUB_NAME.fullmatch(place) or place.startswith(".")):
+        raise InputError(f"--reward {kind}: there is no {place}", "give a folder, a file for lpips, or owner/name of the hub")
+    return kind, place
 
 
 def check_pixels(card: Card, pixels: int, setting: str = "sampling.pixels") -> None:

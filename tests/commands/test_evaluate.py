@@ -8,9 +8,11 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, PngImagePlugin
+from safetensors.torch import save_file
 
-from stickerforge.commands import measured
+from stickerforge.commands import measured, rewarded
 from stickerforge.stickers.encoding import encoded
 from tests.conftest import one_line
 
@@ -310,9 +312,93 @@ def test_the_python_api(cli, stickers, tmp_path):
     assert {found.name for found in made.table.figures} >= {"coverage", "halo"} and made.page.exists()
 
 
+def test_what_platforms_take(cli, tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    sticker = Image.fromarray(drawn("circle", (226, 40, 40), 512))
+    sticker.save(folder / "a.webp", quality=80)  # WhatsApp, Telegram, Signal
+    sticker.save(folder / "b.png")  # Telegram, Signal
+    sticker.resize((320, 320)).save(folder / "c.png")  # Signal, Discord
+    Image.open(folder / "a.webp").resize((408, 408)).save(folder / "d.png")  # Signal, iMessage
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 4), np.uint8)
+    Image.fromarray(noise).save(folder / "e.png")  # a megabyte: nobody
+    found = figures(cli("evaluate", folder, "--metrics", "size", "--json"))
+    shares = {name: found[f"fits_{name}"]["value"] for name in ("whatsapp", "telegram", "signal", "imessage", "discord")}
+    assert shares == {"whatsapp": 0.2, "telegram": 0.4, "signal": 0.8, "imessage": 0.2, "discord": 0.2}
+
+
+def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, monkeypatch, tmp_path):
+    ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json")
+    first = figures(ended)["pickscore@tiny-clip"]
+    assert first["n"] == 8 and first["better"] == "higher"
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
+    assert all("pickscore@tiny-clip" in row["values"] for row in report["pictures"])
+    assert any(line.startswith("hpsv2, aesthetic, vqascore, lpips: no weights") for line in report["refused"])
+    monkeypatch.setattr(rewarded, "opened", lambda item: pytest.fail("looked again"))
+    assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"] == first
+
+
+def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, tmp_path):
+    torch.manual_seed(0)
+    shapes = [(64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), (256, 256, 3, 3)]
+    tensors = {}
+    for number, (shape, place) in enumerate(zip(shapes, (0, 3, 6, 8, 10), strict=True)):
+        key = f"net.slice{number + 1}.{place}"
+        tensors |= {f"{key}.weight": torch.randn(shape) * 0.05, f"{key}.bias": torch.zeros(shape[0])}
+        tensors[f"lin{number}.model.1.weight"] = torch.rand(1, shape[0], 1, 1)
+    save_file(tensors, tmp_path / "lpips.safetensors")
+    for path in sorted(stickers.glob("red-*.png")):
+        again = encoded(drawn("square", COLOURS["blue"]), {"prompt": "a red circle, flat style", "seed": 8}, "test", "png")
+        path.with_name(f"again-{path.name}").write_bytes(again)
+    found = figures(cli("evaluate", stickers, "--baseline", stickers, "--reward", f"lpips={tmp_path / 'lpips.safetensors'}", "--json"))
+    assert found["lpips_diversity@alex"]["n"] == 1 and found["lpips_diversity@alex"]["value"] > 0.01
+    assert found["lpips_drift@alex"]["value"] == 0 and found["lpips_drift@alex"]["n"] == 8
+
+
+@pytest.mark.parametrize(
+    "reward, code, said",
+    [
+        ("beauty", 2, "unknown reward 'beauty'"),
+        ("hpsv2", 2, "the weights of hpsv2 must be given"),
+        ("lpips=nowhere.safetensors", 2, "there is no nowhere.safetensors"),
+        ("aesthetic=made", 2, "cannot be read"),
+        ("lpips=made/red-circle.png", 2, "cannot read"),
+        ("pickscore", 3, "yuvalkirstain/PickScore_v1 is not in the cache"),
+    ],
+)
+def test_rewards_that_cannot_be_had(cli, stickers, reward, code, said):
+    ended = cli("evaluate", stickers, "--reward", reward, "--offline")
+    assert ended.code == code and said in one_line(ended)
+
+
+def test_a_picture_of_a_wall_among_mixed_sizes(cli, tmp_path):
+    """20,000 px wide; it is measured at a size that memory takes."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    Image.new("P", (20_000, 3_000)).save(folder / "wall.png")
+    for side in (16, 700):
+        Image.fromarray(drawn("circle", (226, 40, 40), side)).save(folder / f"{side}.png")
+    ended = cli("evaluate", folder, "--metrics", "cutout", "--json")
+    assert figures(ended)["coverage"]["n"] == 3
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
+    assert next(row for row in report["pictures"] if row["file"] == "wall.png")["pixels"] == [20_000, 3_000]
+
+
+def test_a_terminal_gets_a_table(stickers, capsys, monkeypatch):
+    from stickerforge.reporting import Report, show
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    show(Report({}, ["plain"], table=[["figure", "mean"], ["halo@[b]x", "1.5"]]))
+    shown = capsys.readouterr().out
+    assert "figure" in shown and "halo@[b]x" in shown and "plain" not in shown
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    show(Report({}, ["plain"], table=[["figure"], ["halo"]]))
+    assert capsys.readouterr().out == "plain\n"
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
 def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
-    assert cli("evaluate", stickers, "--quiet").code == 0
+    assert cli("evaluate", stickers, "--baseline", stickers, "--quiet").code == 0
     page = tmp_path / "evaluation" / "report.html"
     script = """<script>
     window.onerror = (message) => document.title = "ERROR " + message;
@@ -320,8 +406,14 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     one("metric").value = "coverage"; one("metric").onchange(); const all = cards();
     one("order").value = "best"; one("order").onchange(); const best = cards();
     one("find").value = "red"; one("find").oninput(); const red = cards().length;
+    one("across").value = "coverage"; one("up").value = "bytes"; one("up").onchange();
+    const dots = document.querySelectorAll("#plot circle").length, full = document.querySelectorAll("#plot .best").length;
+    one("beside").checked = true; one("beside").onchange();
+    const beside = one("grid").className, twins = document.querySelectorAll("#grid .other").length;
+    const tips = document.querySelectorAll('#ends [aria-label^="bytes"] img').length;
     const first = document.images[0]; first.loading = "eager"; first.scrollIntoView();
-    first.decode().then(() => document.title = JSON.stringify({ all, best, red, width: first.naturalWidth, told: one("told").textContent,
+    first.decode().then(() => document.title = JSON.stringify({ all, best, red, dots, full, beside, twins, tips,
+      width: first.naturalWidth, told: one("told").textContent,
       heading: document.querySelector("h1").textContent }));
     </script>"""
     page.write_text(page.read_text().replace("</body>", script + "</body>"))
@@ -331,6 +423,8 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     title = dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"')
     found = json.loads(title)
     assert len(found["all"]) == 8 and found["all"] == sorted(found["all"]) and found["best"] == sorted(found["best"], reverse=True)
+    assert found["dots"] == 8 and 1 <= found["full"] <= 8 and found["tips"] == 8
+    assert "beside" in found["beside"] and found["twins"] == 2
     assert (
         found["red"] == 2
         and found["width"] == 128

@@ -1,6 +1,5 @@
 """Encoders of transformers, on tiny random ones, against transformers' own forward passes."""
 
-import json
 import shutil
 
 import numpy as np
@@ -11,45 +10,8 @@ from PIL import Image
 
 from stickerforge.errors import InputError
 from stickerforge.models.encoders import encoder
-from tests.tiny import tiny_tokenizer
 
 WHITE = (255, 255, 255)
-
-
-def preprocessor(folder, kind, side):
-    config = {"image_processor_type": kind, "size": {"height": side, "width": side}, "do_center_crop": False, "do_resize": True}
-    config |= {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_rescale": True, "rescale_factor": 1 / 255}
-    (folder / "preprocessor_config.json").write_text(json.dumps(config | {"do_convert_rgb": True}))
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("encoders") / "tiny-clip"
-    words = tiny_tokenizer()
-    torch.manual_seed(0)
-    text = transformers.CLIPTextConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24,
-        max_position_embeddings=20, eos_token_id=words.eos_token_id, bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
-    vision = transformers.CLIPVisionConfig(
-        hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24, image_size=32, patch_size=8
-    )
-    transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)).save_pretrained(folder)
-    words.save_pretrained(folder)
-    preprocessor(folder, "CLIPImageProcessor", 32)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def dinov2(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("encoders") / "tiny-dinov2"
-    torch.manual_seed(0)
-    config = transformers.Dinov2Config(
-        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2
-    )
-    transformers.Dinov2Model(config).save_pretrained(folder)
-    preprocessor(folder, "BitImageProcessor", 28)
-    return folder
 
 
 def pictures():

@@ -1,0 +1,177 @@
+"""What people would choose, find beautiful, or say is true of a picture: by models whose weights the user has.
+
+Shapes: N pictures; D features.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stickerforge.errors import InputError
+from stickerforge.models.catalog import fetched
+from stickerforge.models.encoders import BROKEN, HubEncoder, squared
+from stickerforge.models.judges import on_ground
+from stickerforge.models.weights import fingerprint_of
+from stickerforge.runtime.device import chosen_device, out_of_memory
+
+WHITE = (255, 255, 255)
+QUESTION = 'Does this figure show "{}"? Please answer yes or no.'  # of VQAScore
+WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
+Scores = NDArray[np.float64]
+
+
+class Reward(Protocol):
+    """One of them.
+
+    Args:
+        kind: the metric.
+        name: of the weights, which the figure carries.
+        digest: changes with the weights.
+        needs_text: whether it looks at the prompt.
+    """
+
+    kind: str
+    name: str
+    digest: str
+    needs_text: bool
+
+    def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+        """One for each picture, laid on white, (N,)."""
+
+
+class Preference:
+    """A CLIP that was tuned on people's choices: PickScore (arXiv:2305.01569), HPSv2 (arXiv:2306.09341) and their like."""
+
+    needs_text = True
+
+    def __init__(self, kind: str, name: str, folder: Path, device: torch.device) -> None:
+        self.kind, self.name = kind, name
+        self.encoder = HubEncoder(name, folder, device)
+        self.digest = self.encoder.digest
+        if not self.encoder.reads_text or not hasattr(self.encoder.model, "logit_scale"):
+            raise InputError(f"{folder} is no CLIP", f"--reward {kind} takes one that was tuned on people's choices")
+        self.scale = float(self.encoder.model.logit_scale.detach().exp())
+
+    def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+        """Logit scale times cosine."""
+        cosines = (self.encoder.images(pictures, WHITE).astype(np.float64) * self.encoder.texts(prompts)).sum(1)
+        return np.asarray(self.scale * cosines)
+
+
+class Aesthetic:
+    """CLIP's image features under a small head that was fitted to people's ratings (LAION's predictor, version 2)."""
+
+    needs_text = False
+
+    def __init__(self, kind: str, name: str, folder: Path, device: torch.device) -> None:
+        from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
+
+        self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
+        with readable(folder, "an aesthetic predictor: CLIP's vision tower and layers.0, layers.2, …"):
+            self.tower: Any = CLIPVisionModelWithProjection.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+            self.tower = self.tower.to(device).eval()
+            self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            self.head = head_of(folder).to(device)
+            self.scores([Image.new("RGB", (64, 64))], [""])
+
+    @torch.inference_mode()
+    def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+        """About 1 to 10; the prompts do not matter."""
+        inputs = self.processor([squared(on_ground(picture, WHITE), WHITE) for picture in pictures], return_tensors="pt")
+        features = F.normalize(self.tower(**inputs.to(self.device)).image_embeds.float(), dim=-1)
+        return np.asarray(self.head(features).flatten().cpu().double().numpy())
+
+
+def head_of(folder: Path) -> nn.Sequential:
+    """The layers that a folder holds beside the tower, applied one after another: version 2 has nothing between them."""
+    tensors = {key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
+    numbers = sorted(int(found[1]) for key in tensors if (found := re.fullmatch(r"layers\.(\d+)\.weight", key)))
+    if not numbers:
+        raise KeyError("it has no layers.0.weight")
+    layers = []
+    for number in numbers:
+        weight: Tensor = tensors[f"layers.{number}.weight"].float()
+        layer = nn.Linear(weight.shape[1], weight.shape[0])
+        layer.load_state_dict({"weight": weight, "bias": tensors[f"layers.{number}.bias"].float()})
+        layers.append(layer)
+    return nn.Sequential(*layers).requires_grad_(False)
+
+
+class VqaScore:
+    """The chance that an image-text model says Yes to "does this figure show it?" (VQAScore, arXiv:2404.01291, Equation 1)."""
+
+    needs_text = True
+
+    def __init__(self, kind: str, name: str, folder: Path, device: torch.device) -> None:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
+        local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
+        with readable(folder, "an image-text model with a chat template"):
+            self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **local).to(device).eval()
+            self.processor: Any = AutoProcessor.from_pretrained(folder, **local)
+            self.yes = int(self.processor.tokenizer("Yes", add_special_tokens=False).input_ids[0])
+            self.scores([Image.new("RGB", (64, 64))], ["a cat"])
+
+    @torch.inference_mode()
+    def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+        """Between 0 and 1."""
+        return np.array([self.chance(picture, prompt) for picture, prompt in zip(pictures, prompts, strict=True)])
+
+    def chance(self, picture: Image.Image, prompt: str) -> float:
+        """Of Yes as the first word of the answer."""
+        asked = [{"type": "image", "image": on_ground(picture, WHITE)}, {"type": "text", "text": QUESTION.format(prompt)}]
+        inputs = self.processor.apply_chat_template(
+            [{"role": "user", "content": asked}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        )
+        logits: Tensor = self.model(**inputs.to(self.device)).logits[0, -1]
+        return float(logits.double().softmax(0)[self.yes])
+
+
+@contextmanager
+def readable(folder: Path, what: str) -> Iterator[None]:
+    """Turn what transformers raises over a folder into one line.
+
+    Raises:
+        InputError: the folder holds something else.
+        EnvironmentFault: it does not fit the memory.
+    """
+    try:
+        yield
+    except BROKEN as error:
+        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
+            raise memory from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
+
+
+KINDS: dict[str, Callable[[str, Path, torch.device], Reward]] = {
+    "pickscore": partial(Preference, "pickscore"),
+    "hpsv2": partial(Preference, "hpsv2"),
+    "aesthetic": partial(Aesthetic, "aesthetic"),
+    "vqascore": partial(VqaScore, "vqascore"),
+}
+
+
+def reward(kind: str, place: str, *, device: str = "cpu", offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Reward:
+    """A reward on the weights at a place, a folder or a hub repository.
+
+    Raises:
+        InputError: the folder holds something else.
+        EnvironmentFault: the weights cannot be had here.
+    """
+    folder = Path(place).expanduser()
+    if not folder.exists():
+        folder = fetched(place, offline=offline, say=say, wanted=WANTED)
+    return KINDS[kind](place.rstrip("/").rpartition("/")[2] or kind, folder, chosen_device(device))

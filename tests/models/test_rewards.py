@@ -1,0 +1,112 @@
+"""Rewards on tiny random models, against transformers' own forward passes and formulas in float64."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from stickerforge.errors import InputError
+from stickerforge.models.rewards import QUESTION, reward
+from tests.tiny import tiny_vision, write_preprocessor
+
+TEMPLATE = (
+    "{% for message in messages %}USER: {% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %} ASSISTANT:"
+)
+
+
+def pictures():
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)) for _ in range(3)]
+
+
+@pytest.fixture(scope="module")
+def aesthetic(tmp_path_factory):
+    """A vision tower with a head of two layers beside it, in one file."""
+    folder = tmp_path_factory.mktemp("rewards") / "tiny-aesthetic"
+    torch.manual_seed(1)
+    transformers.CLIPVisionModelWithProjection(tiny_vision()).save_pretrained(folder)
+    tensors = load_file(folder / "model.safetensors")
+    for number, (before, after) in {0: (24, 16), 2: (16, 8), 10: (8, 1)}.items():
+        tensors |= {f"layers.{number}.weight": torch.randn(after, before), f"layers.{number}.bias": torch.randn(after)}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    write_preprocessor(folder, "CLIPImageProcessor", 32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vlm(tmp_path_factory):
+    """A LLaVA of two layers that knows a few words."""
+    folder = tmp_path_factory.mktemp("rewards") / "tiny-llava"
+    torch.manual_seed(2)
+    words = ["<unk>", "<pad>", "<image>", "USER", "ASSISTANT", ":", "Does", "this", "figure", "show", '"', "a", "red", "cat", "dog", "?",
+             "Please", "answer", "yes", "or", "no", ".", "Yes", "No"]  # fmt: skip
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", additional_special_tokens=["<image>"]
+    )
+    text = transformers.LlamaConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2
+    )
+    config = transformers.LlavaConfig(vision_config=tiny_vision(), text_config=text, image_token_index=2, vision_feature_layer=-1)
+    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    write_preprocessor(folder, "CLIPImageProcessor", 32)
+    images = transformers.AutoImageProcessor.from_pretrained(folder)
+    transformers.LlavaProcessor(
+        images, fast, patch_size=8, vision_feature_select_strategy="default", chat_template=TEMPLATE, num_additional_image_tokens=1
+    ).save_pretrained(folder)
+    return folder
+
+
+def test_a_preference_is_the_logit_of_transformers(clip):
+    prompts = ["a cat", "two dogs eat", "a red cat"]
+    found = reward("pickscore", str(clip))
+    model = transformers.CLIPModel.from_pretrained(clip).eval()
+    inputs = transformers.AutoImageProcessor.from_pretrained(clip)(pictures(), return_tensors="pt")
+    tokens = transformers.AutoTokenizer.from_pretrained(clip)(prompts, padding="max_length", max_length=20, return_tensors="pt")
+    with torch.no_grad():
+        expected = model(pixel_values=inputs["pixel_values"], **tokens).logits_per_image.diagonal().double().numpy()
+    np.testing.assert_allclose(found.scores(pictures(), prompts), expected, rtol=1e-5)
+    assert found.name == "tiny-clip" and found.needs_text
+
+
+def test_an_aesthetic_score_is_linear_in_the_unit_features(aesthetic):
+    found = reward("aesthetic", str(aesthetic))
+    tower = transformers.CLIPVisionModelWithProjection.from_pretrained(aesthetic).eval()
+    inputs = transformers.AutoImageProcessor.from_pretrained(aesthetic)(pictures(), return_tensors="pt")
+    with torch.no_grad():
+        features = tower(**inputs).image_embeds.double().numpy()
+    x = features / np.linalg.norm(features, axis=1, keepdims=True)
+    tensors = {key: value.double().numpy() for key, value in load_file(aesthetic / "model.safetensors").items() if key[:6] == "layers"}
+    for number in (0, 2, 10):
+        x = x @ tensors[f"layers.{number}.weight"].T + tensors[f"layers.{number}.bias"]
+    np.testing.assert_allclose(found.scores(pictures(), ["", "", ""]), x[:, 0], rtol=1e-4)
+
+
+def test_vqascore_is_the_chance_of_yes(vlm):
+    found = reward("vqascore", str(vlm))
+    prompts = ["a red cat", "a dog", "a dog"]
+    scores = found.scores(pictures(), prompts)
+    model = transformers.LlavaForConditionalGeneration.from_pretrained(vlm).eval()
+    processor = transformers.AutoProcessor.from_pretrained(vlm)
+    for picture, prompt, score in zip(pictures(), prompts, scores, strict=True):
+        text = f"USER: <image> {QUESTION.format(prompt)} ASSISTANT:"
+        with torch.no_grad():
+            logits = model(**processor(text=text, images=picture, return_tensors="pt")).logits[0, -1].double().numpy()
+        chances = np.exp(logits - logits.max())
+        assert score == pytest.approx(chances[22] / chances.sum(), rel=1e-6)
+    assert len(set(scores)) == 3
+
+
+@pytest.mark.parametrize("kind", ["pickscore", "aesthetic", "vqascore"])
+def test_a_folder_of_something_else_is_one_line(tmp_path, dinov2, kind):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    for folder in (tmp_path, dinov2):
+        with pytest.raises(InputError):
+            reward(kind, str(folder))
