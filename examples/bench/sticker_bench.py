@@ -246,6 +246,14 @@ def table(chosen: Sequence[Item], open_picture: Callable[[Item], Image.Image | N
     return rows
 
 
+def show(rows: dict[str, dict[str, float]]) -> None:
+    """Print the table."""
+    print(f"{'':36}{'share':>8}   {'95 % interval':18}{'made':>7}{'real':>7}  prompts")
+    for name, row in rows.items():
+        spread = f"{row['low']:.1%} to {row['high']:.1%}"
+        print(f"{name:36}{row['share']:>8.1%}   {spread:18}{row['ours']:>7.3f}{row['real']:>7.3f}  {row['prompts']:.0f}", flush=True)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -272,10 +280,7 @@ def main() -> None:
     told = {"model": args.model, "adapters": args.adapter, "settings": args.settings, "lists": args.lists, "quick": args.quick}
     told |= {"judge": judge.sha256, "seconds": round(time.monotonic() - started), "figures": rows}
     (args.out / f"bench-{args.lists}.json").write_text(json.dumps(told, indent=1) + "\n")
-    print(f"{'':24}{'share':>8}   {'95 % interval':18}{'made':>7}{'real':>7}  prompts")
-    for name, row in rows.items():
-        spread = f"{row['low']:.1%} to {row['high']:.1%}"
-        print(f"{name:24}{row['share']:>8.1%}   {spread:18}{row['ours']:>7.3f}{row['real']:>7.3f}  {row['prompts']:.0f}")
+    show(rows)
 
 
 if __name__ == "__main__":
