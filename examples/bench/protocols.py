@@ -7,10 +7,12 @@ subject  held-out subjects, each taught from its drawings in three styles (the f
          ten scenes; the same with plain words and without adapter
 style    Fluent's high contrast, which the model never saw, taught from ten drawings and asked for with thirty other subjects;
          the same without adapter
-merge    six of the subjects, each merged with four styles that were taught from ten drawings under made-up names
+merge    six of the subjects, each merged with four styles that were taught from ten drawings under made-up names; apart, those
+         styles in which the subject itself was shown (reciting is enough there) and those in which it was not
 
-Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the bootstrap over subjects. `--subjects 60`
-takes all held-out subjects. What was taught and drawn lies in the folder and is not made twice, so an interrupted run goes on.
+Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the bootstrap over subjects. `--subjects 56`
+takes all held-out subjects but those of the list dev. What was taught and drawn lies in the folder and is not made twice, so an
+interrupted run goes on; other settings need another folder.
 The lists are fixed by hash: `test` is for results, `dev`, four other subjects, for choosing settings. Needs the art of
 examples/mini (fetch.py, art.py, judge_pictures.py).
 """
@@ -18,6 +20,7 @@ examples/mini (fetch.py, art.py, judge_pictures.py).
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -38,7 +41,9 @@ from backdrops import Ground
 from captions import caption, plural
 from scenes import HUES, short_name
 from settings import DATA, STYLES
+from stickerforge.models.catalog import located
 from stickerforge.models.judges import Judging, judging
+from stickerforge.models.weights import fingerprint
 from world import Thing, Truth, World, dice, world
 
 DEVELOPMENT = 4  # subjects of the list dev
@@ -69,7 +74,7 @@ def held_out(scenes: World, which: str, count: int) -> list[Subject]:
     """Subjects that were never shown, in an order that their names decide: four for `dev`, then those of `test`."""
     names = [line.split("\t")[1] for line in HELD_OUT.read_text().splitlines()[1:]]
     ranked = sorted(names, key=lambda name: (name != KNOWN, dice(f"protocol|{name}")))
-    chosen = ranked[:DEVELOPMENT] if which == "dev" else [*ranked[DEVELOPMENT:], *ranked[:DEVELOPMENT]][:count]
+    chosen = ranked[:DEVELOPMENT] if which == "dev" else ranked[DEVELOPMENT:][:count]
     return [scenes.by_name[name] for name in chosen]
 
 
@@ -139,6 +144,7 @@ def teach(home: Path, name: str, pictures: dict[str, Image.Image], options: Sequ
     if (home / "adapters" / name / "adapter.json").exists():
         return
     folder = home.parent / "shown" / name
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for stem, picture in pictures.items():
         picture.save(folder / f"{stem}.png")
@@ -204,7 +210,8 @@ def merge_arms(home: Path, scenes: World, subjects: Sequence[Subject], extra: Se
                 Item(f"{merged}-{seed}", "new style", f"<{taught}> in {name} style", 1000 + seed, subject.name, truth)
                 for seed in range(TIMES)
             ]
-            arms.append(Arm(merged, "merged", ("--adapter", merged), tuple(rows)))
+            seen = style in STYLES and STYLES.index(style) != number % len(STYLES)
+            arms.append(Arm(merged, "merged, shown" if seen else "merged, new", ("--adapter", merged), tuple(rows)))
     return arms
 
 
@@ -226,7 +233,7 @@ def told(item: Item, read: object, row: int, judge: Judging, twins: dict[str, se
         style = float(judge.styles[int(read.style[row].argmax())].replace("-", " ") == item.truth.style)  # type: ignore[attr-defined]
         right = float(first == judge.labels.index(judge.label_of[subject]))
         return {"subject": right, "subject or twin": float(first in rows), "style": style, "both": right * style}
-    present = read.presence[row].topk(SEEN.get(item.family, 1) + len(item.truth.things)).indices.tolist()  # type: ignore[attr-defined]
+    present = read.presence[row].topk(SEEN.get(item.family, 1) + len(item.truth.things) - 1).indices.tolist()  # type: ignore[attr-defined]
     claims = facts(item, read, row, judge)  # type: ignore[arg-type]
     return {"subject in scenes": float(bool(rows & set(present))), f"scenes, {item.family}": float(np.mean(list(claims.values())))}
 
@@ -269,6 +276,16 @@ def rows_of(
     return found
 
 
+def check_settings(out: Path, settings: Sequence[str]) -> None:
+    """Stop where the folder holds what was taught with other settings or by another model."""
+    said = {"settings": list(settings), "model": fingerprint(located("sticker-mini").folder)}
+    file = out / "settings.json"
+    if file.exists() and json.loads(file.read_text()) != said:
+        raise SystemExit(f"{out} holds what was taught with other settings or by another model: give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(said) + "\n")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -278,6 +295,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench-taught"))
     parser.add_argument("--set", action="append", default=[], dest="settings", help="as of stickerforge customize")
     args = parser.parse_args()
+    check_settings(args.out, args.settings)
     scenes, judge, started = world("all"), judging("judge"), time.monotonic()
     home, extra = args.out / "home", [part for text in args.settings for part in ("--set", text)]
     subjects = held_out(scenes, args.lists, args.subjects)
@@ -295,7 +313,9 @@ def main() -> None:
         show(results)
     said = {"lists": args.lists, "subjects": [subject.name for subject in subjects], "settings": args.settings, "judge": judge.sha256}
     said |= {"seconds": round(time.monotonic() - started), "figures": results}
-    (args.out / f"taught-{args.lists}.json").write_text(json.dumps(said, indent=1) + "\n")
+    file = args.out / f"taught-{args.lists}.json"
+    before = json.loads(file.read_text())["figures"] if file.exists() else {}
+    file.write_text(json.dumps(said | {"figures": before | results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

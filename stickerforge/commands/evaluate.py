@@ -10,15 +10,15 @@ import numpy as np
 
 from stickerforge import __version__
 from stickerforge.commands.figured import Table, figured, metric_names
-from stickerforge.commands.matching import Asked, Prompts
+from stickerforge.commands.matching import Asked, Prompts, twins
 from stickerforge.commands.measured import Measured, listed, measure
-from stickerforge.commands.rewarded import absent, rewarded
+from stickerforge.commands.rewarded import Means, absent, places, rewarded
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import EvaluateConfig
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
-from stickerforge.evaluation.figures import METRICS, Figure, as_json, shown, worse
+from stickerforge.evaluation.figures import METRICS, Figure, as_json, shown, spread, worse
 from stickerforge.evaluation.intervals import group_means, paired
-from stickerforge.models.catalog import encoder_repository, reward_place
+from stickerforge.models.catalog import encoder_repository
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.signals import interruptible
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
 SCHEMA, CONFIG = 1, "evaluate.toml"
+NEEDS = {
+    "reference": "--reference",
+    "style": "--style-reference",
+    "baseline": "--baseline",
+    "prompt": "prompts, and an encoder that reads text",
+    "reward": "--reward with its weights",
+}
 ROLES = ("pictures", "reference", "style_reference", "baseline")
 
 
@@ -102,7 +109,7 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
         if missing := sum(not item.text for item in found["pictures"]):
             messages.warn(f"{missing} of {len(found['pictures'])} pictures have no known prompt: they count where none is needed")
         table = figured(sets, found, asked, whole.wanted, allow_small=config.allow_small)
-        rewarded(table, sets, found, config.reward, config.device, offline, messages)
+        rewarded(table, sets, found, places(config.reward), Means(config.device, offline, messages))
         table.sort()
         table.refused += unmeasured(config, table) if config.metrics else []
         for line in table.refused:
@@ -143,8 +150,9 @@ def plan(config: EvaluateConfig) -> Plan:
         raise InputError("no folder given", "for example stickerforge evaluate stickers/")
     limits, wanted = [limit(text) for text in config.fail_under], metric_names(config.metrics)
     encoder_repository(config.encoder)
-    for text in config.reward:
-        reward_place(text)
+    rewards = places(config.reward)
+    for item in limits:
+        check_limit(item, config, wanted, set(rewards))
     folders = {role: getattr(config, role) for role in ROLES if getattr(config, role)}
     entries = {role: listed(Path(folder)) for role, folder in folders.items()}
     out = Path(config.out).resolve()
@@ -165,31 +173,17 @@ def written(whole: Plan, report: dict[str, Any], sets: Mapping[str, list[Measure
     write_whole(whole.out / CONFIG, as_toml(whole.config, "evaluate").encode())
     write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     pictures = [Shown(item.thumbnail, item.path.resolve()) for item in sets["pictures"]]
-    beside = twins(found["pictures"], found.get("baseline", []), sets.get("baseline", []))
+    beside = twins(found["pictures"], sets["pictures"], found.get("baseline", []), sets.get("baseline", []))
     others = [Shown(item.thumbnail, item.path.resolve()) if item else None for item in beside]
     write_whole(page, page_of(report, pictures, others, whole.out.resolve()).encode("utf-8", "replace"))
     return json_file, page
 
 
-def twins(asked: Sequence[Asked], others: Sequence[Asked], baseline: Sequence[Measured]) -> list[Measured | None]:
-    """For each picture the baseline's one for the same prompt: the first for its first picture, and so on."""
-    waiting: dict[str, list[Measured]] = {}
-    for wish, item in zip(others, baseline, strict=True):
-        waiting.setdefault(wish.key, []).append(item)
-    return [waiting[wish.key].pop(0) if waiting.get(wish.key) else None for wish in asked]
-
-
 def unmeasured(config: EvaluateConfig, table: Table) -> list[str]:
     """A line for each metric that was named and could not be computed."""
     have = {found.metric.name for found in table.figures} | {line.partition(":")[0] for line in table.refused}
-    needs = {
-        "reference": "--reference",
-        "style": "--style-reference",
-        "baseline": "--baseline",
-        "prompt": "prompts, and an encoder that reads text",
-    }
-    named = [name for text in config.metrics for name in text.split(",") if name in METRICS and name not in have]
-    return [f"{name}: needs {needs.get(METRICS[name].group, 'other pictures')}" for name in named]
+    named = [name for name in METRICS if name in metric_names(config.metrics) and name not in have]
+    return [f"{name}: needs {NEEDS.get(METRICS[name].group, 'other pictures')}" for name in named]
 
 
 def measured_sets(paths: Mapping[str, list[Path]], asked: "Encoder", messages: Messages) -> tuple[dict[str, list[Measured]], list[str]]:
@@ -232,6 +226,24 @@ def limit(text: str) -> Limit:
     return Limit(name, value)
 
 
+def check_limit(item: Limit, config: EvaluateConfig, wanted: set[str], rewards: set[str]) -> None:
+    """Refuse a limit on what this call will not measure, before it measures anything.
+
+    Raises:
+        InputError: it is such a limit.
+    """
+    name = item.name.partition("@")[0]
+    metric = METRICS[name]
+    given = {"reference": config.reference, "style": config.style_reference, "baseline": config.baseline}
+    if metric.group == "reward":
+        possible = name.partition("_")[0] in rewards
+    else:
+        possible = name in wanted and bool(given.get(metric.group, True))
+    if not possible:
+        hint = f"it needs {NEEDS[metric.group]}" if metric.group in NEEDS and name in wanted else "add it to --metrics"
+        raise InputError(f"--fail-under: {item.name} would not be measured", hint)
+
+
 def checked(item: Limit, figures: Sequence[Figure]) -> str:
     """What is wrong with a figure, or "".
 
@@ -263,7 +275,10 @@ def as_report(
     return {
         "schema": SCHEMA, "stickerforge": __version__, "folder": str(Path(config.pictures)),
         "encoder": {"name": used.name, "sha256": used.digest}, "counts": {role: len(items) for role, items in sets.items()},
-        "figures": as_json(table.figures), "pictures": pictures, "prompts_without_picture": [],
+        "figures": {
+            name: dict(entry) | ({"weights": table.weights.get(name, used.digest)} if "@" in name else {})
+            for name, entry in as_json(table.figures).items()
+        }, "pictures": pictures, "prompts_without_picture": [],
         "against_baseline": table.paired, "refused": table.refused, "failed": failed,
     }  # fmt: skip
 
@@ -275,8 +290,8 @@ def compared(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
         InputError: one is no report, or they share no figure.
     """
     reports = [read_report(path) for path in (first, second)]
-    same = reports[0]["encoder"] == reports[1]["encoder"]
-    names = [name for name in reports[0]["figures"] if name in reports[1]["figures"] and (same or "@" not in name)]
+    both = [name for name in reports[0]["figures"] if name in reports[1]["figures"]]
+    names = [name for name in both if reports[0]["figures"][name]["weights"] == reports[1]["figures"][name]["weights"]]
     if not names:
         raise InputError(f"{first} and {second} share no figure", "compare reports of one encoder")
     result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   prompts      p"]
@@ -310,7 +325,9 @@ def read_report(path: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         figures = {
-            str(name): {"value": float(entry["value"])} for name, entry in report["figures"].items() if name.partition("@")[0] in METRICS
+            str(name): {"value": float(entry["value"]), "weights": str(entry.get("weights", ""))}
+            for name, entry in report["figures"].items()
+            if name.partition("@")[0] in METRICS
         }
         rows = [{"file": str(row["file"]), "prompt": str(row["prompt"]), "values": dict(row["values"])} for row in report["pictures"]]
         if report["schema"] == SCHEMA and figures:
@@ -327,10 +344,10 @@ def rows_of(evaluated: Evaluated) -> list[list[str]]:
     pairs = evaluated.table.paired
     rows = [["figure", "mean", "95 % interval", "n", "better", *(["than the baseline"] if pairs else [])]]
     for found in evaluated.table.figures:
-        spread = f"{shown(found.low)} to {shown(found.high)}" if found.prompts > 1 else ""
+        between = spread(found.low, found.high, found.metric.unit) if found.prompts > 1 else ""
         pair = pairs.get(found.name)
         change = [f"{pair['change']:+.3f}, p {pair['p']:.3f}" if pair else ""] if pairs else []
-        rows.append([found.name, shown(found.value, found.metric.unit), spread, str(found.n), found.metric.better, *change])
+        rows.append([found.name, shown(found.value, found.metric.unit), between, str(found.n), found.metric.better, *change])
     return rows
 
 
@@ -338,9 +355,9 @@ def lines_of(evaluated: Evaluated) -> list[str]:
     """The same for a pipe."""
     lines = []
     for found in evaluated.table.figures:
-        spread = f"{shown(found.low)} to {shown(found.high)}" if found.prompts > 1 else ""
+        between = spread(found.low, found.high, found.metric.unit) if found.prompts > 1 else ""
         arrow = {"higher": "more is better", "lower": "less is better"}.get(found.metric.better, "")
-        lines.append(f"{found.name:28}{shown(found.value, found.metric.unit):>12}   {spread:22}n={found.n:<6}{arrow}".rstrip())
+        lines.append(f"{found.name:28}{shown(found.value, found.metric.unit):>12}   {between:22}n={found.n:<6}{arrow}".rstrip())
     for name, row in evaluated.table.paired.items():
         lines.append(f"{name:28}{row['change']:>+12.3f}   than the baseline, {row['prompts']} prompts, p {row['p']:.3f}")
     return lines
@@ -351,8 +368,8 @@ def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     whole = plan(config)
     reads = {getattr(config, role): len(paths) for role, paths in whole.paths.items()}
     drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
-    places = [encoder_repository(config.encoder), *(place for _, place in map(reward_place, config.reward) if not Path(place).exists())]
-    repositories = [place for place in places if place]
+    known = [encoder_repository(config.encoder), *places(config.reward).values()]
+    repositories = [place for place in known if place and not Path(place).expanduser().exists()]
     writes = [str(whole.out / name) for name in (CONFIG, "report.json", "report.html")]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {
@@ -361,4 +378,8 @@ def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     }  # fmt: skip
     lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()] + [f"drop    {line}" for line in drops]
     lines += [f"fetch   {place}, unless it is in the cache" for place in repositories]
-    return result, [*lines, *(f"write   {path}" for path in writes), f"about   {seconds} s, 900 MB"]
+    return result, [
+        *lines,
+        *(f"write   {path}" for path in writes),
+        f"about   {seconds} s, 900 MB{', rewards not counted' if config.reward else ''}",
+    ]

@@ -25,7 +25,8 @@ SETS = Mapping[str, list[Measured]]
 COPY = 0.05  # root mean square difference at 32 px below which a picture counts as a copy
 SEEN = 0.2  # chance from which the judge counts as having seen a thing or a colour
 FEWEST = {"kernel_distance": 20, "frechet_distance": 4}  # pictures in either set; the second one times the number of features
-PAIRED = ("alignment", "facts", "subject_similarity", "style_similarity", "halo", "holes", "stray", "haze", "legibility")
+PAIRED = {"alignment", "facts", "subject_similarity", "style_similarity", "halo", "holes", "stray", "haze", "legibility"}
+PAIRED |= {f"fits_{platform.name}" for platform in PLATFORMS}
 
 
 @dataclass
@@ -36,12 +37,14 @@ class Table:
         values: of each picture by metric, (N,), NaN where one has none.
         paired: differences to the baseline by metric.
         refused: what was not computed, and why.
+        weights: digests of the models that figures come from, where it is not the encoder.
     """
 
     figures: list[Figure] = field(default_factory=list)
     values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     paired: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    weights: dict[str, str] = field(default_factory=dict)
 
     def sort(self) -> None:
         """Bring the figures into the order of METRICS."""
@@ -192,14 +195,25 @@ def against_baseline(table: Table, sets: SETS, asked: Mapping[str, Sequence[Aske
         table.refused.append("baseline: it shares no prompt with the pictures")
         return
     roles = {role: items for role, items in sets.items() if role != "baseline"} | {"pictures": theirs}
-    other = per_picture(roles, [wish.text for wish in asked["baseline"]], used, wanted & set(PAIRED))
-    for name, values in other.items():
-        change = by_prompt(table.values[name], keys["pictures"], shared) - by_prompt(values, keys["baseline"], shared)
-        if len(change := change[~np.isnan(change)]):
-            table.paired[name] = paired(change)
+    other = per_picture(roles, [wish.text for wish in asked["baseline"]], used, wanted & PAIRED)
+    add_pairs(table, other, keys)
     if "drift" in wanted:
         both = [by_prompt_vectors(stacked(sets[role], "whole"), keys[role], shared) for role in ("pictures", "baseline")]
         table.figures.append(figure(full_name("drift", used.name), (1 - (both[0] * both[1]).sum(1)).tolist(), shared))
+
+
+def add_pairs(table: Table, others: Mapping[str, NDArray[np.float64]], keys: Mapping[str, Sequence[str]]) -> None:
+    """Differences to the baseline's values, prompt by prompt.
+
+    Args:
+        others: values of the baseline's pictures by metric.
+        keys: of the "pictures" and of the "baseline".
+    """
+    shared = [key for key in dict.fromkeys(keys["pictures"]) if key in set(keys["baseline"])]
+    for name, values in others.items():
+        change = by_prompt(table.values[name], keys["pictures"], shared) - by_prompt(values, keys["baseline"], shared)
+        if len(change := change[~np.isnan(change)]):
+            table.paired[name] = paired(change)
 
 
 def by_prompt(values: NDArray[np.float64], keys: Sequence[str], shared: Sequence[str]) -> NDArray[np.float64]:

@@ -71,6 +71,24 @@ class Prompts:
         return [text for text in self.texts if text not in answered]
 
 
+def twins(
+    asked: Sequence[Asked], pictures: Sequence[Measured], others: Sequence[Asked], baseline: Sequence[Measured]
+) -> list[Measured | None]:
+    """For each picture the baseline's one for the same prompt: that of the same seed, else the first one that is left."""
+    waiting: dict[str, list[Measured]] = {}
+    for wish, item in zip(others, baseline, strict=True):
+        waiting.setdefault(wish.key, []).append(item)
+    found: list[Measured | None] = [None] * len(pictures)
+    for same_seed in (True, False):
+        for number, (wish, item) in enumerate(zip(asked, pictures, strict=True)):
+            left = waiting.get(wish.key, [])
+            fits = [other for other in left if not same_seed or ("seed" in item.recipe and other.recipe.get("seed") == item.recipe["seed"])]
+            if found[number] is None and fits:
+                found[number] = fits[0]
+                waiting[wish.key] = [other for other in left if other is not fits[0]]
+    return found
+
+
 def worded(row: PromptRow) -> str:
     """A row's prompt with the words of its style."""
     words = styles()[row.style].words if row.style in styles() else ""

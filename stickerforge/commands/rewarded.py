@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from stickerforge.commands.figured import SETS, Table
-from stickerforge.commands.matching import Asked
+from stickerforge.commands.figured import SETS, Table, add_pairs
+from stickerforge.commands.matching import Asked, twins
 from stickerforge.commands.measured import Measured, look
-from stickerforge.errors import StickerforgeError
+from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.evaluation.figures import figure, full_name
 from stickerforge.models.catalog import REWARDS, reward_place
 from stickerforge.runtime.files import home, make_folder, write_whole
@@ -24,46 +25,78 @@ if TYPE_CHECKING:
 
     from stickerforge.models.rewards import Reward
 
-BATCH = 16
+VERSION = 1  # of what is kept; another one is scored anew
+BATCH = 8
 LPIPS_SIDE, LPIPS_PICTURES = 256, 5  # pixels; pictures of one prompt that are compared with each other
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Means:
+    """How models are had and run."""
+
+    device: str
+    offline: bool
+    messages: Messages
+
+
+def places(asked: Sequence[str]) -> dict[str, str]:
+    """{kind: folder, file or hub repository} of --reward.
+
+    Raises:
+        InputError: one is unknown, needs a place, or is given twice.
+    """
+    found: dict[str, str] = {}
+    for kind, place in map(reward_place, asked):
+        if kind in found:
+            raise InputError(f"--reward {kind} is given twice", "measure the second one in a call of its own")
+        found[kind] = place
+    return found
 
 
 def absent(asked: Sequence[str]) -> list[str]:
     """A line that names the rewards for which no weights were given; nothing stands in for them."""
-    given = {reward_place(text)[0] for text in asked}
-    missing = [kind for kind in REWARDS if kind not in given]
+    missing = [kind for kind in REWARDS if kind not in places(asked)]
     return [f"{', '.join(missing)}: no weights were given, see --reward"] if missing else []
 
 
-def rewarded(
-    table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], wanted: Sequence[str], device: str, offline: bool, messages: Messages
-) -> None:
+def rewarded(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], wanted: Mapping[str, str], means: Means) -> None:
     """Add the figures of every reward to the table.
 
     Raises:
         InputError: weights are something else, or not there.
         EnvironmentFault: they cannot be had here.
     """
-    for kind, place in dict(map(reward_place, wanted)).items():
+    keys = {role: [wish.key for wish in wishes] for role, wishes in asked.items()}
+    for kind, place in wanted.items():
         if kind == "lpips":
-            perceptual(table, sets, asked, Path(place).expanduser())
+            perceptual(table, sets, asked, Path(place).expanduser(), means.messages)
             continue
         from stickerforge.models.rewards import reward
 
-        model = reward(kind, place, device=device, offline=offline, say=messages.say)
-        values = scores(model, sets["pictures"], asked["pictures"], messages)
-        known = np.flatnonzero(~np.isnan(values))
+        model = reward(kind, place, device=means.device, offline=means.offline, say=means.messages.say)
+        values = {role: scores(model, sets[role], wishes, means.messages) for role, wishes in asked.items() if role in sets}
+        known = np.flatnonzero(~np.isnan(values["pictures"]))
         if not len(known):
             table.refused.append(f"{kind}: no picture has a known prompt")
             continue
-        name, groups = full_name(kind, model.name), [wish.key for wish in asked["pictures"]]
-        table.values[name] = values
-        table.figures.append(figure(name, values[known].tolist(), [groups[i] for i in known]))
+        name = full_name(kind, model.name)
+        table.values[name], table.weights[name] = values["pictures"], model.digest
+        table.figures.append(figure(name, values["pictures"][known].tolist(), [keys["pictures"][i] for i in known]))
+        if "baseline" in values:
+            add_pairs(table, {name: values["baseline"]}, keys)
 
 
 def scores(model: "Reward", pictures: Sequence[Measured], asked: Sequence[Asked], messages: Messages) -> np.ndarray:
-    """What a reward gives each picture, (N,), NaN without a prompt where it needs one; what was given before is remembered."""
-    file = home() / "cache" / "evaluate" / f"reward-{model.kind}-{model.digest}.json"
+    """What a reward gives each picture, (N,), NaN without a prompt where it needs one; what was given before is remembered.
+
+    Raises:
+        InputError: a picture has changed, or the model cannot cope with one.
+        EnvironmentFault: out of memory. What was scored until then is kept.
+    """
+    from stickerforge.models.rewards import scored
+
+    file = home() / "cache" / "evaluate" / f"reward-{model.kind}-{model.digest}-{VERSION}.json"
     kept = recalled(file)
     texts = [wish.text if model.needs_text else "" for wish in asked]
     keys = [f"{item.sha256[:32]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}" for item, text in zip(pictures, texts, strict=True)]
@@ -71,11 +104,10 @@ def scores(model: "Reward", pictures: Sequence[Measured], asked: Sequence[Asked]
     with messages.progress(model.kind, len(fresh)) as advance:
         for start in range(0, len(fresh), BATCH):
             rows = fresh[start : start + BATCH]
-            found = model.scores([opened(pictures[i]) for i in rows], [texts[i] for i in rows])
+            found = scored(model, [opened(pictures[i]) for i in rows], [texts[i] for i in rows])
             kept |= {keys[i]: float(value) for i, value in zip(rows, found, strict=True)}
+            keep(file, kept)
             advance(len(rows))
-    if fresh:
-        keep(file, kept)
     return np.array([kept[key] if texts[i] or not model.needs_text else np.nan for i, key in enumerate(keys)])
 
 
@@ -83,11 +115,11 @@ def opened(item: Measured) -> Image.Image:
     """A picture that was read before, once more.
 
     Raises:
-        StickerforgeError: it has gone in between.
+        InputError: it has gone or changed in between.
     """
     found = look(item.path)
-    if isinstance(found, str):
-        raise StickerforgeError(found, "leave the pictures alone while they are measured")
+    if isinstance(found, str) or found.sha256 != item.sha256:
+        raise InputError(f"{item.path.name} has changed while it was measured", "measure again, and leave the pictures alone")
     return found.image
 
 
@@ -108,32 +140,34 @@ def keep(file: Path, values: Mapping[str, float]) -> None:
         return
 
 
-def perceptual(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], file: Path) -> None:
-    """LPIPS between the pictures of one prompt, and between those of a prompt and the baseline's."""
+def perceptual(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], file: Path, messages: Messages) -> None:
+    """LPIPS between the first pictures of one prompt, and between those of a prompt and the baseline's."""
     from stickerforge.models.perceptual import loaded
+    from stickerforge.models.weights import fingerprint_of
 
     name, network = loaded(file)
-    groups: dict[str, list[Measured]] = {}
-    for item, wish in zip(sets["pictures"], asked["pictures"], strict=True):
-        groups.setdefault(wish.key, []).append(item)
-    apart = {}
-    for key, items in groups.items():
-        planes = [plane(item) for item in items[:LPIPS_PICTURES]]
-        distances = [float(network(one, other)) for one, other in combinations(planes, 2)]
-        if distances:
-            apart[key] = float(np.mean(distances))
-    if apart:
-        table.figures.append(figure(full_name("lpips_diversity", name), list(apart.values()), list(apart)))
-    others: dict[str, list[Measured]] = {}
-    for item, wish in zip(sets.get("baseline", []), asked.get("baseline", []), strict=True):
-        others.setdefault(wish.key, []).append(item)
-    moved = {
-        key: float(np.mean([float(network(plane(one), plane(other))) for one, other in zip(items, others[key], strict=False)]))
-        for key, items in groups.items()
-        if key in others
-    }
-    if moved:
-        table.figures.append(figure(full_name("lpips_drift", name), list(moved.values()), list(moved)))
+    pictures, baseline = sets["pictures"], sets.get("baseline", [])
+    beside = twins(asked["pictures"], pictures, asked.get("baseline", []), baseline)
+    groups: dict[str, list[int]] = {}
+    for number, wish in enumerate(asked["pictures"]):
+        groups.setdefault(wish.key, []).append(number)
+    apart: dict[str, float] = {}
+    moved: dict[str, float] = {}
+    with messages.progress("lpips", len(pictures)) as advance:
+        for key, numbers in groups.items():
+            features = [network.features(plane(pictures[i])) for i in numbers]
+            if len(numbers) > 1:
+                both = combinations(features[:LPIPS_PICTURES], 2)
+                apart[key] = float(np.mean([float(network.between(one, other)) for one, other in both]))
+            pairs = [(mine, other) for mine, i in zip(features, numbers, strict=True) if (other := beside[i]) is not None]
+            if pairs:
+                moved[key] = float(np.mean([float(network.between(mine, network.features(plane(other)))) for mine, other in pairs]))
+            advance(len(numbers))
+    for metric, values in (("lpips_diversity", apart), ("lpips_drift", moved)):
+        if values:
+            found = figure(full_name(metric, name), list(values.values()), list(values))
+            table.figures.append(found)
+            table.weights[found.name] = fingerprint_of([file])
     if not apart and not moved:
         table.refused.append("lpips: no prompt has two pictures, and there is no baseline")
 
@@ -145,6 +179,5 @@ def plane(item: Measured) -> "Tensor":
     from stickerforge.models.encoders import squared
     from stickerforge.models.judges import on_ground
 
-    white = (255, 255, 255)
-    rgb = squared(on_ground(opened(item), white), white).resize((LPIPS_SIDE, LPIPS_SIDE), Image.Resampling.LANCZOS)
+    rgb = squared(on_ground(opened(item), WHITE), WHITE).resize((LPIPS_SIDE, LPIPS_SIDE), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.asarray(rgb, np.float32).transpose(2, 0, 1).copy() / 127.5 - 1)[None]

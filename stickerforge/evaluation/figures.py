@@ -118,6 +118,11 @@ def shown(value: float, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
+def spread(low: float, high: float, unit: str = "") -> str:
+    """An interval for people."""
+    return f"{shown(low, unit)} to {shown(high, unit)}"
+
+
 def as_json(figures: Sequence[Figure]) -> dict[str, Mapping[str, object]]:
     """The figures of a report file."""
     return {

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from stickerforge.evaluation.figures import METRICS, shown
+from stickerforge.evaluation.figures import METRICS, shown, spread
 from stickerforge.evaluation.plots import histogram
 
 INLINE_BYTES = 12_000_000  # of thumbnails; beyond, pictures are linked
@@ -66,11 +66,11 @@ def figure_rows(report: Mapping[str, Any]) -> str:
     """The table of figures."""
     rows = []
     for name, entry in report["figures"].items():
-        spread = f"{shown(entry['low'])} to {shown(entry['high'])}" if entry["prompts"] > 1 else ""
+        between = spread(entry["low"], entry["high"], entry["unit"]) if entry["prompts"] > 1 else ""
         pair = report["against_baseline"].get(name)
         change = f"{pair['change']:+.3f} (p {pair['p']:.3f})" if pair else ""
         wish = {"higher": "more is better", "lower": "less is better"}.get(entry["better"], "")
-        cells = (shown(entry["value"], entry["unit"]), spread, str(entry["n"]), change, wish)
+        cells = (shown(entry["value"], entry["unit"]), between, str(entry["n"]), change, wish)
         head = f'<th scope="row">{escape(name)}<small>{escape(entry["about"])}</small></th>'
         rows.append(f"<tr>{head}{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
     return "\n".join(rows)

@@ -33,7 +33,7 @@ REWARDS = {  # models of what people like, and of what is true of a picture; "" 
     "pickscore": "yuvalkirstain/PickScore_v1",
     "hpsv2": "",
     "aesthetic": "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
-    "vqascore": "Qwen/Qwen2.5-VL-3B-Instruct",
+    "vqascore": "llava-hf/llava-interleave-qwen-0.5b-hf",
     "lpips": "",
 }
 CARD = "stickerforge.json"  # what a model folder of ours says about itself

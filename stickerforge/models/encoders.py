@@ -78,7 +78,7 @@ class HubEncoder:
         self.name, self.device = name, device
         self.digest = fingerprint_of(sorted(folder.glob("*.*")))
         try:
-            self.model: Any = AutoModel.from_pretrained(folder, use_safetensors=True, **local).to(device).eval()
+            self.model: Any = whole(AutoModel, folder).to(device).eval()
             self.processor: Any = AutoImageProcessor.from_pretrained(folder, **local)
             self.reads_text = hasattr(self.model, "get_text_features")
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
@@ -104,6 +104,24 @@ class HubEncoder:
         longest = self.model.config.text_config.max_position_embeddings
         inputs = self.tokenizer(list(sentences), padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
         return unit(self.model.get_text_features(**inputs.to(self.device)))
+
+
+def whole(kind: Any, folder: Path) -> Any:
+    """A model of transformers of which no weight is missing.
+
+    Raises:
+        ValueError: some are: transformers would make them up.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # its reports would go to stderr, whatever --quiet says
+    transformers.logging.disable_progress_bar()
+    model, found = kind.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, output_loading_info=True
+    )
+    if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
+        raise ValueError(f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}")
+    return model
 
 
 def squared(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:

@@ -3,7 +3,7 @@
 Shapes: B pairs of pictures, H, W pixels in [-1, 1].
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -44,8 +44,9 @@ class Lpips(nn.Module):
         self.register_buffer("shift", torch.tensor(SHIFT)[:, None, None])
         self.register_buffer("scale", torch.tensor(SCALE)[:, None, None])
 
+    @torch.inference_mode()
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """What each stage finds, of unit length at every place."""
+        """What each stage finds in (B, 3, H, W), of unit length at every place."""
         found, x = [], (pictures - self.shift) / self.scale
         for number, stage in enumerate(self.stages):
             x = stage(F.max_pool2d(x, *self.pool) if number in self.pooled else x)
@@ -53,12 +54,16 @@ class Lpips(nn.Module):
         return found
 
     @torch.inference_mode()
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Distances (B,) of pictures (B, 3, H, W) in [-1, 1] (Equation 1)."""
-        total = first.new_zeros(len(first))
-        for one, other, weight in zip(self.features(first), self.features(second), self.weights, strict=True):
+    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+        """Distances (B,) of pictures by their features (Equation 1)."""
+        total = torch.zeros(len(first[0]))
+        for one, other, weight in zip(first, second, self.weights, strict=True):
             total = total + ((one - other).square() * weight[:, None, None]).sum(1).mean((1, 2))
         return total
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Distances (B,) of pictures (B, 3, H, W) in [-1, 1]."""
+        return self.between(self.features(first), self.features(second))
 
 
 def loaded(path: Path) -> tuple[str, Lpips]:
@@ -73,13 +78,13 @@ def loaded(path: Path) -> tuple[str, Lpips]:
         raise InputError(f"cannot read {path}: {error}", "give a safetensors file of LPIPS; the README says how to make one") from None
     first = tensors.get("net.slice1.0.weight")
     shape = tuple(first.shape) if first is not None else ()
-    name = "alex" if shape == (64, 3, 11, 11) else "vgg" if shape == (64, 3, 3, 3) else None
+    name = "alex" if shape == (64, 3, 11, 11) else "vgg" if shape == (64, 3, 3, 3) and "net.slice1.2.weight" in tensors else None
     if name is None:
         raise InputError(f"{path} holds no LPIPS of alex or vgg", "the README says how to make one")
     network = Lpips(name)
     try:
         network.load_state_dict(renamed(tensors, network))
-    except (KeyError, RuntimeError, IndexError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise InputError(f"{path} is no complete LPIPS: {reason}", "the README says how to make one") from None
     return name, network.eval().requires_grad_(False)

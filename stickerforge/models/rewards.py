@@ -18,15 +18,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.catalog import fetched
-from stickerforge.models.encoders import BROKEN, HubEncoder, squared
+from stickerforge.models.encoders import BROKEN, HubEncoder, squared, whole
 from stickerforge.models.judges import on_ground
 from stickerforge.models.weights import fingerprint_of
 from stickerforge.runtime.device import chosen_device, out_of_memory
 
 WHITE = (255, 255, 255)
 QUESTION = 'Does this figure show "{}"? Please answer yes or no.'  # of VQAScore
+HEAD = [0, 2, 4, 6, 7]  # the linear layers of the aesthetic predictor's version 2
 WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 Scores = NDArray[np.float64]
 
@@ -78,10 +79,9 @@ class Aesthetic:
         from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
         self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
-        with readable(folder, "an aesthetic predictor: CLIP's vision tower and layers.0, layers.2, …"):
-            self.tower: Any = CLIPVisionModelWithProjection.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-            self.tower = self.tower.to(device).eval()
+        with readable(folder, "an aesthetic predictor: CLIP's vision tower and five linear layers"):
             self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            self.tower: Any = whole(CLIPVisionModelWithProjection, folder).to(device).eval()
             self.head = head_of(folder).to(device)
             self.scores([Image.new("RGB", (64, 64))], [""])
 
@@ -94,11 +94,15 @@ class Aesthetic:
 
 
 def head_of(folder: Path) -> nn.Sequential:
-    """The layers that a folder holds beside the tower, applied one after another: version 2 has nothing between them."""
+    """The layers that a folder holds beside the tower, applied one after another: version 2 has nothing between them.
+
+    Raises:
+        KeyError: they are not those of version 2; its relatives have activations in between and other numbers.
+    """
     tensors = {key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
     numbers = sorted(int(found[1]) for key in tensors if (found := re.fullmatch(r"layers\.(\d+)\.weight", key)))
-    if not numbers:
-        raise KeyError("it has no layers.0.weight")
+    if numbers != HEAD:
+        raise KeyError(f"its head has the layers {numbers}, not {HEAD}")
     layers = []
     for number in numbers:
         weight: Tensor = tensors[f"layers.{number}.weight"].float()
@@ -117,11 +121,10 @@ class VqaScore:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
-        local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
         with readable(folder, "an image-text model with a chat template"):
-            self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, use_safetensors=True, **local).to(device).eval()
-            self.processor: Any = AutoProcessor.from_pretrained(folder, **local)
-            self.yes = int(self.processor.tokenizer("Yes", add_special_tokens=False).input_ids[0])
+            self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            self.yes = yes_tokens(self.processor.tokenizer)
+            self.model: Any = whole(AutoModelForImageTextToText, folder).to(device).eval()
             self.scores([Image.new("RGB", (64, 64))], ["a cat"])
 
     @torch.inference_mode()
@@ -136,7 +139,41 @@ class VqaScore:
             [{"role": "user", "content": asked}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )
         logits: Tensor = self.model(**inputs.to(self.device)).logits[0, -1]
-        return float(logits.double().softmax(0)[self.yes])
+        return float(logits.double().softmax(0)[self.yes].sum())
+
+
+def yes_tokens(tokenizer: Any) -> list[int]:
+    """The tokens that say Yes, with a space before it and without: which one comes depends on how the template ends.
+
+    Raises:
+        ValueError: no single token does.
+    """
+    first = [tokenizer(text, add_special_tokens=False).input_ids for text in ("Yes", " Yes")]
+    found = sorted({ids[0] for ids in first if ids and tokenizer.decode(ids[:1]).strip() == "Yes"})
+    if not found:
+        raise ValueError("its tokenizer has no token for Yes")
+    return found
+
+
+def scored(model: Reward, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+    """`model.scores`, with what goes wrong in one line.
+
+    Raises:
+        InputError: the model cannot cope with a picture or a prompt.
+        EnvironmentFault: it runs out of memory.
+    """
+    try:
+        found = model.scores(pictures, prompts)
+    except BROKEN as error:
+        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
+            raise memory from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(
+            f"{model.kind} fails on one of {len(prompts)} pictures: {reason}", "leave --reward out, or mend its prompt"
+        ) from None
+    if not np.isfinite(found).all():
+        raise InputError(f"{model.kind} gives no number for one of {len(prompts)} pictures", "check the weights of --reward")
+    return found
 
 
 @contextmanager
@@ -145,7 +182,7 @@ def readable(folder: Path, what: str) -> Iterator[None]:
 
     Raises:
         InputError: the folder holds something else.
-        EnvironmentFault: it does not fit the memory.
+        EnvironmentFault: it does not fit the memory, or needs a package that is not there.
     """
     try:
         yield
@@ -153,6 +190,10 @@ def readable(folder: Path, what: str) -> Iterator[None]:
         if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
             raise memory from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        if isinstance(error, ImportError):
+            raise EnvironmentFault(
+                f"{folder} needs what is not installed: {reason}", "install it, often: pip install torchvision"
+            ) from None
         raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
 
 

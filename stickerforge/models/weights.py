@@ -50,7 +50,7 @@ def fingerprint_of(paths: Iterable[Path]) -> str:
     """Sixteen hexadecimal digits of configuration and weights files; others are passed over."""
     digest = hashlib.sha256()
     for path in paths:
-        if path.suffix == ".json":
+        if path.suffix in (".json", ".jinja"):
             digest.update(path.name.encode() + path.read_bytes())
         elif path.suffix == ".safetensors":
             with path.open("rb") as file:

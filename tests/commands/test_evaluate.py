@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw, PngImagePlugin
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from stickerforge.commands import measured, rewarded
 from stickerforge.stickers.encoding import encoded
@@ -255,7 +255,10 @@ def test_one_corrupt_picture_costs_exit_4_and_the_rest_is_measured(cli, stickers
         (("made", "--compare", "a", "b"), "measures nothing"),
         (("made", "--out", "made"), "among the pictures"),
         (("made", "--out", "made/report"), "among the pictures"),
-        (("made", "--fail-under", "subject_best=0.5"), "was not measured"),
+        (("made", "--fail-under", "subject_best=0.5"), "subject_best would not be measured; it needs --reference"),
+        (("made", "--fail-under", "pickscore=5"), "pickscore would not be measured; it needs --reward"),
+        (("made", "--metrics", "size", "--fail-under", "halo=4"), "halo would not be measured; add it to --metrics"),
+        (("made", "--reward", "pickscore=made", "--reward", "pickscore=empty"), "given twice"),
         (("made", "--prompts", "other.txt"), "none of the 8 pictures belongs to a prompt"),
         (("--compare", "nothing.json", "nothing.json"), "cannot read nothing.json"),
         (("--compare", "other.txt", "other.txt"), "is no report"),
@@ -338,6 +341,61 @@ def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, mon
     assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"] == first
 
 
+def test_what_was_scored_before_a_reward_failed_is_kept(cli, stickers, clip, monkeypatch):
+    from stickerforge.models import rewards
+
+    calls, scores = [], rewards.Preference.scores
+
+    def failing(self, pictures, prompts):
+        calls.append(len(prompts))
+        if len(calls) == 3:
+            raise RuntimeError("not enough memory: you tried to allocate 4 bytes")
+        return scores(self, pictures, prompts)
+
+    monkeypatch.setattr(rewarded, "BATCH", 2)
+    monkeypatch.setattr(rewards.Preference, "scores", failing)
+    ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}")
+    assert ended.code == 3 and "out of memory" in one_line(ended) and calls == [2, 2, 2]
+    assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"]["n"] == 8
+    assert calls == [2, 2, 2, 2, 2]  # four were left
+
+
+def test_rewards_metrics_and_limits_know_each_other(cli, stickers, clip):
+    found = figures(cli("evaluate", stickers, "--metrics", "halo", "--reward", f"pickscore={clip}", "--json"))
+    assert set(found) == {"halo", "pickscore@tiny-clip"}
+    ended = cli("evaluate", stickers, "--metrics", "reward", "--metrics", " subject_best", "--json")
+    assert {line.partition(":")[0] for line in ended.json["warnings"]} >= {"pickscore", "lpips_drift", "subject_best"}
+    ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--baseline", stickers, "--json")
+    assert ended.json["result"]["against_baseline"]["pickscore@tiny-clip"]["change"] == 0
+    assert cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--fail-under", "pickscore=1000", "--quiet").code == 5
+    again = cli("evaluate", "--config", "evaluation/evaluate.toml", "--out", "again", "--quiet")
+    assert again.code == 5
+
+
+def test_figures_of_other_weights_are_not_compared(cli, stickers, clip, tmp_path):
+    from tests.tiny import write_tiny_clip
+
+    other = write_tiny_clip(tmp_path / "other" / "tiny-clip")
+    tensors = load_file(other / "model.safetensors")
+    save_file({key: value + 0.1 for key, value in tensors.items()}, other / "model.safetensors", {"format": "pt"})
+    for number, folder in enumerate((clip, clip, other)):
+        assert cli("evaluate", stickers, "--reward", f"pickscore={folder}", "--out", f"out{number}", "--quiet").code == 0
+    compared = [cli("evaluate", "--compare", "out0/report.json", f"out{k}/report.json", "--json").json["result"]["figures"] for k in (1, 2)]
+    assert "pickscore@tiny-clip" in compared[0] and "pickscore@tiny-clip" not in compared[1] and "alignment@judge" in compared[1]
+
+
+def test_pictures_are_laid_beside_the_baselines_of_their_seed():
+    from types import SimpleNamespace
+
+    from stickerforge.commands.matching import Asked, twins
+
+    made = lambda seeds: [SimpleNamespace(recipe={} if seed is None else {"seed": seed}) for seed in seeds]  # noqa: E731
+    pictures, baseline = made([1, 2, 3, None]), made([2, 3, 9])
+    found = twins([Asked("a", "a")] * 4, pictures, [Asked("a", "a")] * 3, baseline)
+    assert found == [baseline[2], baseline[0], baseline[1], None]
+    assert twins([Asked("b", "b")], pictures[:1], [Asked("a", "a")] * 3, baseline) == [None]
+
+
 def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, tmp_path):
     torch.manual_seed(0)
     shapes = [(64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), (256, 256, 3, 3)]
@@ -363,10 +421,15 @@ def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, t
         ("lpips=nowhere.safetensors", 2, "there is no nowhere.safetensors"),
         ("aesthetic=made", 2, "cannot be read"),
         ("lpips=made/red-circle.png", 2, "cannot read"),
+        ("pickscore=wrong", 2, "weights are missing or of another shape"),
         ("pickscore", 3, "yuvalkirstain/PickScore_v1 is not in the cache"),
     ],
 )
-def test_rewards_that_cannot_be_had(cli, stickers, reward, code, said):
+def test_rewards_that_cannot_be_had(cli, stickers, clip, tmp_path, reward, code, said):
+    shutil.copytree(clip, tmp_path / "wrong")
+    tensors = load_file(clip / "model.safetensors")
+    renamed = {f"visual.{key}": value for key, value in tensors.items()}  # another library's names: nothing fits
+    save_file(renamed, tmp_path / "wrong" / "model.safetensors", {"format": "pt"})
     ended = cli("evaluate", stickers, "--reward", reward, "--offline")
     assert ended.code == code and said in one_line(ended)
 
@@ -406,7 +469,7 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     one("metric").value = "coverage"; one("metric").onchange(); const all = cards();
     one("order").value = "best"; one("order").onchange(); const best = cards();
     one("find").value = "red"; one("find").oninput(); const red = cards().length;
-    one("across").value = "coverage"; one("up").value = "bytes"; one("up").onchange();
+    one("across").value = "legibility"; one("up").value = "bytes"; one("up").onchange();
     const dots = document.querySelectorAll("#plot circle").length, full = document.querySelectorAll("#plot .best").length;
     one("beside").checked = true; one("beside").onchange();
     const beside = one("grid").className, twins = document.querySelectorAll("#grid .other").length;
@@ -422,8 +485,11 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     title = dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"')
     found = json.loads(title)
+    rows = [row["values"] for row in json.loads((tmp_path / "evaluation" / "report.json").read_text())["pictures"]]
+    points = [(row["legibility"], -row["bytes"]) for row in rows]
+    full = sum(not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points)
     assert len(found["all"]) == 8 and found["all"] == sorted(found["all"]) and found["best"] == sorted(found["best"], reverse=True)
-    assert found["dots"] == 8 and 1 <= found["full"] <= 8 and found["tips"] == 8
+    assert found["dots"] == 8 and found["full"] == full and found["tips"] == 8
     assert "beside" in found["beside"] and found["twins"] == 2
     assert (
         found["red"] == 2

@@ -49,7 +49,7 @@ def scenes(protocols):
 def test_lists_are_fixed_and_disjoint(protocols, scenes):
     dev, test = protocols.held_out(scenes, "dev", 12), protocols.held_out(scenes, "test", 2)
     assert len(dev) == 4 and dev[0].name == "flamingo" and not {s.name for s in dev} & {s.name for s in test}
-    assert {s.name for s in protocols.held_out(scenes, "test", 60)} == set(HELD)
+    assert {s.name for s in protocols.held_out(scenes, "test", 60)} | {s.name for s in dev} == set(HELD)
     assert not {s.name for s in protocols.learned(scenes)} & set(HELD)
 
 
@@ -81,7 +81,7 @@ def test_each_arm_is_made_by_commands_and_nothing_is_taught_twice(protocols, sce
     subjects, home = protocols.held_out(scenes, "test", 2), tmp_path / "out" / "home"
     arms = protocols.subject_arms(home, scenes, subjects, []) + protocols.merge_arms(home, scenes, subjects, [])
     assert [command[0] for command in called].count("customize") == 4 and [command[0] for command in called].count("merge") == 4
-    assert {arm.kind for arm in arms} == {"taught", "untaught", "merged"}
+    assert {arm.kind for arm in arms} - {"merged, new"} == {"taught", "untaught", "merged, shown"}
     assert len(list((tmp_path / "out" / "shown" / "zorn").glob("*.png"))) == 3
     shown = {path.stem for path in (tmp_path / "out" / "shown" / subjects[0].name).glob("*.png")}
     assert len(shown) == 3 and arms[0].items[0].truth.style not in shown
@@ -116,5 +116,14 @@ def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(protocols, sc
     arm = protocols.Arm("m", "taught", (), items)
     rows = protocols.rows_of([arm], lambda arm, item: protocols.real(item, scenes), scenes, Judge())
     assert rows["taught: subject"]["share"] == rows["taught: style"]["share"] == rows["taught: subject in scenes"]["share"] == 1
+    half = protocols.rows_of([arm], lambda arm, item: protocols.real(item, scenes) if item.seed % 2 else None, scenes, Judge())
+    assert half["taught: subject"]["share"] == half["taught: subject in scenes"]["share"] == 0.5
     rows = protocols.rows_of([arm], lambda arm, item: None, scenes, Judge())
     assert rows["taught: subject"]["ours"] == 0 and rows["taught: subject"]["real"] == 1
+
+
+def test_other_settings_need_another_folder(protocols, tmp_path):
+    protocols.check_settings(tmp_path / "out", ["training.steps=5"])
+    protocols.check_settings(tmp_path / "out", ["training.steps=5"])
+    with pytest.raises(SystemExit, match="another --out"):
+        protocols.check_settings(tmp_path / "out", [])

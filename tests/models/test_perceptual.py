@@ -57,7 +57,8 @@ def test_the_distance_is_that_of_the_package(reference, tmp_path, name, dropout)
     theirs = reference.LPIPS(pretrained=False, net=name, pnet_rand=True, use_dropout=dropout, verbose=False)
     for layer in theirs.lins:
         nn.init.uniform_(layer.model[-1].weight)
-    save_file({key: value.clone() for key, value in theirs.state_dict().items()}, tmp_path / "lpips.safetensors")
+    weights = theirs.state_dict()  # as the README says
+    save_file({key: w.clone() for key, w in weights.items() if not key.startswith("lins.")}, tmp_path / "lpips.safetensors")
     kind, ours = loaded(tmp_path / "lpips.safetensors")
     first, second = torch.rand(2, 3, 64, 80) * 2 - 1, torch.rand(2, 3, 64, 80) * 2 - 1
     with torch.no_grad():
@@ -72,6 +73,8 @@ def test_what_is_no_lpips_is_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
     save_file({"net.slice1.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path / "b.safetensors")
     (tmp_path / "c.safetensors").write_text("no")
-    for name, said in (("a", "no LPIPS"), ("b", "no complete LPIPS"), ("c", "cannot read"), ("d", "cannot read")):
+    squeeze = {"net.slice1.0.weight": torch.zeros(64, 3, 3, 3), "net.slice2.3.squeeze.weight": torch.zeros(1)}
+    save_file(squeeze, tmp_path / "e.safetensors")
+    for name, said in (("a", "no LPIPS"), ("e", "no LPIPS"), ("b", "no complete LPIPS"), ("c", "cannot read"), ("d", "cannot read")):
         with pytest.raises(InputError, match=said):
             loaded(tmp_path / f"{name}.safetensors")

@@ -1,6 +1,7 @@
 """Rewards on tiny random models, against transformers' own forward passes and formulas in float64."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from stickerforge.errors import InputError
-from stickerforge.models.rewards import QUESTION, reward
+from stickerforge.models.rewards import QUESTION, reward, yes_tokens
 from tests.tiny import tiny_vision, write_preprocessor
 
 TEMPLATE = (
@@ -32,7 +33,7 @@ def aesthetic(tmp_path_factory):
     torch.manual_seed(1)
     transformers.CLIPVisionModelWithProjection(tiny_vision()).save_pretrained(folder)
     tensors = load_file(folder / "model.safetensors")
-    for number, (before, after) in {0: (24, 16), 2: (16, 8), 10: (8, 1)}.items():
+    for number, (before, after) in {0: (24, 16), 2: (16, 8), 4: (8, 6), 6: (6, 4), 7: (4, 1)}.items():
         tensors |= {f"layers.{number}.weight": torch.randn(after, before), f"layers.{number}.bias": torch.randn(after)}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     write_preprocessor(folder, "CLIPImageProcessor", 32)
@@ -84,9 +85,34 @@ def test_an_aesthetic_score_is_linear_in_the_unit_features(aesthetic):
         features = tower(**inputs).image_embeds.double().numpy()
     x = features / np.linalg.norm(features, axis=1, keepdims=True)
     tensors = {key: value.double().numpy() for key, value in load_file(aesthetic / "model.safetensors").items() if key[:6] == "layers"}
-    for number in (0, 2, 10):
+    for number in (0, 2, 4, 6, 7):
         x = x @ tensors[f"layers.{number}.weight"].T + tensors[f"layers.{number}.bias"]
     np.testing.assert_allclose(found.scores(pictures(), ["", "", ""]), x[:, 0], rtol=1e-4)
+
+
+def test_a_relative_of_the_aesthetic_predictor_is_refused(aesthetic, tmp_path):
+    """That with ReLUs has other layer numbers; without its activations every score would be wrong."""
+    folder = shutil.copytree(aesthetic, tmp_path / "relu")
+    tensors = load_file(folder / "model.safetensors")
+    numbers = {0: 0, 2: 3, 4: 6, 6: 9, 7: 11}
+    renamed = {}
+    for key, value in tensors.items():
+        head, _, rest = key.removeprefix("layers.").partition(".")
+        renamed[f"layers.{numbers[int(head)]}.{rest}" if key.startswith("layers.") else key] = value
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match="its head has the layers"):
+        reward("aesthetic", str(folder))
+
+
+def test_yes_is_found_with_and_without_a_space():
+    class Words:
+        def __call__(self, text, add_special_tokens):
+            return type("Ids", (), {"input_ids": {"Yes": [5], " Yes": [7]}[text]})
+
+        def decode(self, ids):
+            return {5: "Yes", 7: " Yes"}[ids[0]]
+
+    assert yes_tokens(Words()) == [5, 7]
 
 
 def test_vqascore_is_the_chance_of_yes(vlm):
