@@ -213,7 +213,9 @@ def evaluate(
         typer.Option("--encoder", metavar="NAME|FOLDER", help="judge, second, clip, siglip, dinov2 or a folder. (default judge)"),
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only these, for example cutout,alignment.")] = None,
-    reward: Annotated[list[str] | None, typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, hpsv2, aesthetic, ...")] = None,
+    reward: Annotated[
+        list[str] | None, typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, aesthetic, vqascore, ...")
+    ] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 5 where a figure is worse; may be given again.")
     ] = None,

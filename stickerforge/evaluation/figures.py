@@ -114,6 +114,7 @@ def shown(value: float, unit: str = "") -> str:
     """A figure for people: three digits that count."""
     if unit == "B":
         return f"{value / 1000:.1f} kB"
+    value = 0.0 if abs(value) < 5e-4 else value  # no "-0.000"
     text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
     return f"{text} {unit}".strip()
 

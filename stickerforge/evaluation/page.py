@@ -78,11 +78,10 @@ def figure_rows(report: Mapping[str, Any]) -> str:
 
 def plots(report: Mapping[str, Any]) -> str:
     """How each metric is spread over the pictures."""
-    columns = {name: [row["values"].get(name) for row in report["pictures"]] for name in metrics(report)}
-    found = []
-    for name, values in list(columns.items())[:SPREADS]:
-        known = [value for value in values if value is not None]
-        if len(known) > 1:
+    columns = {name: [row["values"][name] for row in report["pictures"] if name in row["values"]] for name in metrics(report)}
+    found: list[str] = []
+    for name, known in columns.items():
+        if len(set(known)) > 2 and len(found) < SPREADS:  # of yes and no there is nothing to see
             found.append(f"<figure>{histogram(known, name)}<figcaption>{escape(name)}</figcaption></figure>")
     return "\n".join(found)
 
