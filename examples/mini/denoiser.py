@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = RUN / "denoiser.safetensors", RUN / "
 STANDARD = RUN / "autoencoder_standard.safetensors"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
+TOGETHER = 64  # scenes that are encoded at once
 
 
 def build_scheduler() -> DDIMScheduler:
@@ -98,24 +100,44 @@ def standard_autoencoder(scenes: World) -> AutoencoderKL:
 
 @torch.no_grad()
 def write_latents(count: int) -> None:
-    """Draw `count` scenes and encode them once: latents.npy (float16), and captions.json with every way of telling each."""
+    """Draw `count` scenes and encode them once: latents.npy (float16), and captions.json with every way of telling each.
+
+    What an interrupted call has written is kept.
+    """
     if CAPTIONS.exists() and len(json.loads(CAPTIONS.read_text())) >= count:
         return
     RUN.mkdir(parents=True, exist_ok=True)
-    scenes, captions = lessons(), []
-    autoencoder, side = standard_autoencoder(scenes), PIXELS // 8
-    stored = np.lib.format.open_memmap(LATENTS, "w+", np.float16, (count, LATENT_CHANNELS, side, side))
-    for start in range(0, count, 64):
-        drawn = [scenes[index] for index in range(start, min(start + 64, count))]
+    scenes, side, partial = lessons(), PIXELS // 8, CAPTIONS.with_suffix(".partial")
+    autoencoder, shape = standard_autoencoder(scenes), (count, LATENT_CHANNELS, side, side)
+    captions = json.loads(partial.read_text()) if partial.exists() and stored_shape() == shape else []
+    stored = np.lib.format.open_memmap(LATENTS, "r+" if captions else "w+", np.float16, shape)
+    for start in range(len(captions), count, TOGETHER):
+        drawn = [scenes[index] for index in range(start, min(start + TOGETHER, count))]
         posterior = autoencoder.encode(pixels_of(np.stack([rgba for rgba, _ in drawn])).to(DEVICE)).latent_dist
         stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
         captions += [told(truth, np.random.default_rng((LESSONS, start + i, 1))) for i, (_, truth) in enumerate(drawn)]
+        if start // TOGETHER % 32 == 31:
+            stored.flush()
+            written(partial, captions)
     stored.flush()
     if not TOKENIZER.exists():  # an encoder in training knows its words by number
         tokenizer(chain.from_iterable(captions)).save_pretrained(TOKENIZER)
-    CAPTIONS.write_text(json.dumps(captions, ensure_ascii=False))
+    written(CAPTIONS, captions)
+    partial.unlink(missing_ok=True)
     spread = stored[:4096].astype(np.float32)
     print(f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}", flush=True)
+
+
+def stored_shape() -> tuple[int, ...]:
+    """Of the latents that there are."""
+    return np.load(LATENTS, mmap_mode="r").shape if LATENTS.exists() else ()
+
+
+def written(path: Path, captions: list[list[str]]) -> None:
+    """Captions as a file that appears whole or not at all."""
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(json.dumps(captions, ensure_ascii=False))
+    fresh.rename(path)
 
 
 def velocity_loss(unet: nn.Module, text: nn.Module, scheduler: DDIMScheduler, latents: Tensor, tokens: Tensor, step: int) -> Tensor:
