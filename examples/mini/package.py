@@ -37,7 +37,7 @@ CARD = {
     "alpha": "premultiplied",
     "words": "words.txt",
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
-    # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps (see teach.py's figures).
+    # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {
         "subject": {"steps": 300, "batch": 4, "rank": 16, "layers": "all", "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
         "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},

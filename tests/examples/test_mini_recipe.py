@@ -171,21 +171,3 @@ def test_scenes_lay_premultiplied_colour_over_colour():
     assert canvas[3, 3].tolist() == [0, 0, 200, 255]
     green = recoloured(np.full((1, 1, 4), (200, 0, 0, 255), np.uint8), 1 / 3)
     assert green[0, 0].tolist() == [0, 200, 0, 255]
-
-
-def test_the_gate_finds_the_render_it_is_shown():
-    import art
-    import gate
-
-    rng = np.random.default_rng(0)
-    subjects = [art.Subject(i, str(i), str(i), (), "thing") for i in range(3)]
-    sprites = np.zeros((3, 4, 192, 192, 4), np.uint8)
-    for i in range(3):
-        for style in range(4):
-            sprites[i, style, 40:150, 40:150] = (*rng.integers(0, 256, 3), 255)
-    vectors = gate.render_vectors(subjects, sprites)
-    scene = gate.Scenes(subjects, sprites)
-    asked = [(2, 1), (0, 3)]
-    pictures = [scene.place(sprites[i, k], gate.SCALE).astype(np.float32) / 255 for i, k in asked]
-    assert gate.judged(pictures, asked, subjects, vectors) == {"subject": 1.0, "style": 1.0, "near": 1.0}
-    assert gate.judged(pictures, [(1, 1), (0, 0)], subjects, vectors) == {"subject": 0.5, "style": 0.5, "near": 1.0}

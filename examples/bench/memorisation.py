@@ -1,0 +1,165 @@
+# ruff: noqa: E402 - the modules of examples/mini are found once its folder is on the path
+"""What sticker-mini remembers: generated pictures beside the nearest pictures that it learned from.
+
+python examples/bench/memorisation.py [--bench FOLDER] [--out FOLDER]       after sticker_bench.py, whose pictures it reads
+
+Two kinds of prompts: "shown", for single drawings that it learned, and "novel", those of StickerBench that ask for combinations
+which were withheld. Every picture is compared with every training scene (32 px, colours over grey and alpha, root mean square);
+closer than 0.05 counts as a copy. Real renders of the same prompts say how near to a training scene a right answer lies
+anyway. Prints the shares and writes nearest.png: novel combinations, each above the training scene that is nearest and above
+what a perfect model would have drawn. Needs the art of examples/mini (fetch.py, art.py).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+MINI = Path(__file__).resolve().parent.parent / "mini"
+sys.path.insert(0, str(MINI))
+
+from sticker_bench import CLEAR, Item, generate, items, picture_of, render_of
+
+from lessons import lessons
+from scenes import short_name
+from settings import PIXELS, RUNS, STYLES
+from world import Thing, Truth, World, withheld, world
+
+SIDE, GREY = 32, 0.5
+NEAR = 0.05  # root mean square difference below which a picture counts as a copy
+SCENES = 60_000  # that denoiser.py learns from
+SHOWN = 200
+NOVEL = ("single", "colour", "pair", "worn")
+LOOKED_AT = 6  # of each family on the sheet
+
+
+def small(picture: Image.Image) -> np.ndarray:
+    """32 x 32 means of the premultiplied picture, colours laid on grey, and alpha: (4096,) in [0, 1]."""
+    premultiplied = np.asarray(picture.convert("RGBA").convert("RGBa").resize((PIXELS, PIXELS), Image.Resampling.BOX), np.float32)
+    return laid(premultiplied)
+
+
+def laid(premultiplied: np.ndarray) -> np.ndarray:
+    """The same for 0 to 255, (PIXELS, PIXELS, 4)."""
+    means = premultiplied.reshape(SIDE, PIXELS // SIDE, SIDE, PIXELS // SIDE, 4).mean((1, 3), dtype=np.float32) / 255
+    means[..., :3] += GREY * (1 - means[..., 3:])
+    return means.ravel()
+
+
+def training_vectors(scenes: World, count: int, path: Path) -> np.ndarray:
+    """Every training scene as `laid` gives it, (count, 4096), kept in a file."""
+    if path.exists() and len(stored := np.load(path, mmap_mode="r")) == count:
+        return stored
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    found = np.lib.format.open_memmap(partial, "w+", np.float16, (count, 4 * SIDE * SIDE))
+    for index in range(count):
+        found[index] = laid(scenes[index][0])
+        if index % 5000 == 4999:
+            print(f"{index + 1} of {count} training scenes drawn", flush=True)
+    found.flush()
+    partial.rename(path)
+    return found
+
+
+def nearest(vectors: np.ndarray, training: np.ndarray, block: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+    """(index of the nearest training scene, root mean square difference to it) of each vector (N, 4096)."""
+    best, where = np.full(len(vectors), np.inf, np.float32), np.zeros(len(vectors), int)
+    own = np.square(vectors).sum(1)
+    for start in range(0, len(training), block):
+        part = np.asarray(training[start : start + block], np.float32)
+        squares = own[:, None] + np.square(part).sum(1) - 2 * vectors @ part.T
+        found = squares.argmin(1)
+        lowest = squares[np.arange(len(vectors)), found]
+        closer = lowest < best
+        best[closer], where[closer] = lowest[closer], start + found[closer]
+    return where, np.sqrt(np.maximum(best, 0) / vectors.shape[1])
+
+
+def shown(scenes: World) -> list[Item]:
+    """Prompts for single drawings that were among the training scenes."""
+    known = [(subject, style) for subject in scenes.subjects for style in STYLES if not withheld("generator", subject.codepoints, style)]
+    order = np.random.default_rng(79).permutation(len(known))[:SHOWN]
+    found = []
+    for number, (subject, style) in enumerate(known[i] for i in order):
+        truth = Truth(style, (Thing(subject),), "", CLEAR)
+        found.append(Item(f"shown-{number:03d}", "shown", f"{short_name(subject.name)}, in {style} style", number, subject.name, truth))
+    return found
+
+
+def measured(chosen: Sequence[Item], made: Sequence[Image.Image], real: Sequence[Image.Image], training: np.ndarray) -> dict[str, object]:
+    """Shares of copies, and how far the nearest training scene is, for generated pictures and for real renders."""
+    told: dict[str, object] = {"pictures": len(chosen)}
+    for name, pictures in (("generated", made), ("real", real)):
+        _, distance = nearest(np.stack([small(picture) for picture in pictures]), training)
+        told[name] = {
+            "copies": round(float((distance < NEAR).mean()), 4),
+            "nearest 5 %": round(float(np.quantile(distance, 0.05)), 4),
+            "median": round(float(np.median(distance)), 4),
+        }
+    return told
+
+
+def sheet(
+    chosen: Sequence[Item], made: Sequence[Image.Image], real: Sequence[Image.Image], training: np.ndarray, scenes: World
+) -> Image.Image:
+    """Columns of generated picture, nearest training scene, and real render, twelve beside each other."""
+    where, distance = nearest(np.stack([small(picture) for picture in made]), training)
+    across, cell, tall = 12, PIXELS + 6, 3 * (PIXELS + 6) + 34
+    page = Image.new("RGB", (across * cell, -(-len(chosen) // across) * tall), (206, 206, 206))
+    pen = ImageDraw.Draw(page)
+    for number, item in enumerate(chosen):
+        x, y = number % across * cell + 3, number // across * tall
+        rgba = scenes[int(where[number])][0]
+        found = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        for row, picture in enumerate((made[number], found, real[number])):
+            fitted = picture.resize((PIXELS, PIXELS))
+            page.paste(fitted, (x, y + 32 + row * cell), fitted)
+        pen.text((x, y + 2), f"{item.prompt[:24]}\n{item.prompt[24:40]} {distance[number]:.3f}", fill=(0, 0, 0), font_size=10)
+    return page
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", type=Path, default=Path("bench"), help="folder of sticker_bench.py, list test")
+    parser.add_argument("--model", default="sticker-mini")
+    parser.add_argument("--out", type=Path, default=RUNS / "memorisation")
+    args = parser.parse_args()
+    learned, everything = lessons(), world("all", learned_only=True)
+    training = training_vectors(learned, SCENES, RUNS / "scenes-32.npy")
+    asked = shown(learned)
+    generate(asked, args.out, ["--model", args.model])
+    groups = {"shown": (asked, args.out / "pictures")}
+    groups["novel"] = ([item for item in items("test", False) if item.family in NOVEL], args.bench / "pictures")
+    results = {}
+    for name, (chosen, folder) in groups.items():
+        opened = pictures_of(chosen, folder)
+        real = [render_of(item, everything) for item in chosen]
+        results[name] = measured(chosen, opened, real, training)
+        print(name, json.dumps(results[name]), flush=True)
+    few = [n for family in NOVEL for n in [n for n, item in enumerate(chosen) if item.family == family][:LOOKED_AT]]
+    picked = [[those[n] for n in few] for those in (chosen, opened, real)]
+    sheet(*picked, training, learned).save(args.out / "nearest.png")
+    (args.out / "memorisation.json").write_text(json.dumps({"model": args.model, "near": NEAR} | results, indent=1) + "\n")
+
+
+def pictures_of(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
+    """The generated pictures.
+
+    Raises:
+        SystemExit: one is missing.
+    """
+    found = [picture_of(item, folder) for item in chosen]
+    missing = [item.id for item, picture in zip(chosen, found, strict=True) if picture is None]
+    if missing:
+        raise SystemExit(f"{folder} lacks {len(missing)} pictures, first {missing[0]}: run sticker_bench.py first")
+    return [picture for picture in found if picture is not None]
+
+
+if __name__ == "__main__":
+    main()
