@@ -1,0 +1,141 @@
+"""Options of what makes and measures stickers: generate, evaluate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Json, Offline, Quiet, prepare_libraries, settings
+from stickerforge.errors import InputError, PartlyDone
+from stickerforge.reporting import Report, perform
+from stickerforge.runtime.messages import Messages
+
+
+def generate(
+    prompt: Annotated[list[str] | None, typer.Argument(help='What to draw, for example "cat astronaut".')] = None,
+    prompts: Annotated[str | None, typer.Option("--prompts", metavar="FILE", help="Prompts from a txt, csv or jsonl file.")] = None,
+    style: Annotated[
+        str | None, typer.Option("--style", "-s", help="sticker, flat, noto, twemoji, or the name of a style adapter.")
+    ] = None,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", metavar="NAME", help="A taught subject, meant by its class word in the prompt.")
+    ] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option("--adapter", metavar="NAME|FILE[:SCALE]", help="An adapter or LoRA file; may be given again.")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="Pictures per prompt.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Picture i uses seed + i; random and printed without.")] = None,
+    out: Annotated[str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write. (default stickers)")] = None,
+    size: Annotated[str | None, typer.Option("--size", help="Side of the file in pixels, or native. (default 512)")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="png or webp. (default png)")] = None,
+    negative: Annotated[str | None, typer.Option("--negative", help="What to avoid.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option("--guidance", help="How closely to follow the prompt.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A model's name or folder. (default: the adapters' base, else sticker-mini)")
+    ] = None,
+    matting: Annotated[str | None, typer.Option("--matting", help="auto, none, or a matting model, for models without alpha.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="PICTURE", help="Repeat what a picture remembers.")] = None,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make transparent stickers from prompts."""
+    flags = {
+        "prompt": prompt, "prompts": prompts, "style": style, "subject": subject, "adapter": adapter, "count": count, "seed": seed,
+        "output.folder": out, "output.size": size_in(size), "output.format": format_, "negative": negative, "sampling.steps": steps,
+        "sampling.guidance": guidance, "model": model, "matting": matting, "device": device,
+    }  # fmt: skip
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import generate as command
+        from stickerforge.commands.recipes import settings_from
+        from stickerforge.config.schema import GenerateConfig
+
+        prepare_libraries(offline)
+        remembered, repeated = settings_from(Path(from_)) if from_ else ({}, {})
+        resolved = settings(GenerateConfig, "generate", remembered, config, assignments, flags)
+        if from_ and not resolved.model:
+            raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
+        if dry_run:
+            from stickerforge.commands.dry_run import rehearsal
+
+            return Report(*rehearsal(command.plan(resolved, messages, offline=True)))
+        made = command.run(resolved, messages, offline=offline, repeated=repeated)
+        result = {"outputs": made.outputs, "failed": made.failed, "seed": made.seed, "config": str(made.config)}
+        result["sheet"] = str(made.sheet) if made.sheet else None
+        skipped = sum(output["skipped"] for output in made.outputs)
+        note = f"{len(made.outputs) - skipped} made, {skipped} already there" + (f"; see {made.sheet}" if made.sheet else "")
+        lost = (
+            PartlyDone(f"{len(made.failed)} pictures failed: {'; '.join(made.failed[:5])}", "the others are there") if made.failed else None
+        )
+        return Report(result, [output["path"] for output in made.outputs], note, lost)
+
+    perform("generate", as_json, quiet, work)
+
+
+def evaluate(
+    pictures: Annotated[str | None, typer.Argument(help="A folder of stickers.")] = None,
+    prompts: Annotated[str | None, typer.Option("--prompts", metavar="FILE", help="What was asked for; ids are file names.")] = None,
+    reference: Annotated[str | None, typer.Option("--reference", metavar="FOLDER", help="Pictures of the subject.")] = None,
+    style_reference: Annotated[str | None, typer.Option("--style-reference", metavar="FOLDER", help="Pictures in the style.")] = None,
+    baseline: Annotated[str | None, typer.Option("--baseline", metavar="FOLDER", help="Stickers for the same prompts.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option("--encoder", metavar="NAME|FOLDER", help="judge, second, clip, siglip, dinov2 or a folder. (default judge)"),
+    ] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only these, for example cutout,alignment.")] = None,
+    reward: Annotated[
+        list[str] | None, typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, aesthetic, vqascore, ...")
+    ] = None,
+    fail_under: Annotated[
+        list[str] | None, typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 5 where a figure is worse; may be given again.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option("--compare", metavar="A.json B.json", help="Two reports side by side; measures nothing.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write the report. (default evaluation)")
+    ] = None,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
+    flags = {
+        "pictures": pictures, "prompts": prompts, "reference": reference, "style_reference": style_reference, "baseline": baseline,
+        "encoder": encoder, "metrics": metrics, "reward": reward, "fail_under": fail_under, "out": out, "device": device,
+    }  # fmt: skip
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import evaluate as command
+        from stickerforge.config.schema import EvaluateConfig
+
+        prepare_libraries(offline)
+        if compare:
+            if any(value is not None for value in flags.values()):
+                raise InputError("--compare takes two reports and measures nothing", "leave the other options out")
+            result, lines = command.compared(Path(compare[0]), Path(compare[1]))
+            return Report({"figures": result}, lines)
+        resolved = settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)
+        if dry_run:
+            return Report(*command.rehearsed(resolved))
+        made = command.run(resolved, messages, offline=offline)
+        return Report(made.result(), command.lines_of(made), f"see {made.page}", made.error(), command.rows_of(made))
+
+    perform("evaluate", as_json, quiet, work)
+
+
+def size_in(text: str | None) -> int | str | None:
+    """The number of pixels of --size; 0 for "native"."""
+    if text is None or text == "native":
+        return None if text is None else 0
+    return int(text) if text.isdecimal() and len(text) < 9 else text

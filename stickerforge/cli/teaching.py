@@ -1,0 +1,97 @@
+"""Options of what teaches a model: customize, merge."""
+
+from typing import Annotated
+
+import typer
+
+from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Json, Offline, Quiet, prepare_libraries, settings
+from stickerforge.errors import PartlyDone
+from stickerforge.reporting import Report, perform
+from stickerforge.runtime.messages import Messages
+
+
+def customize(
+    pictures: Annotated[str | None, typer.Argument(help="A folder of pictures of one subject, or in one style.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="NAME", help="Teach a subject; <NAME> will mean it.")] = None,
+    style: Annotated[str | None, typer.Option("--style", "-s", metavar="NAME", help="Teach a style; --style NAME will apply it.")] = None,
+    words: Annotated[
+        str | None, typer.Option("--class", metavar="WORDS", help="What kind of thing the subject is. (default its name)")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the adapter. (default that of the subject or style)")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Training steps.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Pictures per step.")] = None,
+    rank: Annotated[int | None, typer.Option("--rank", help="Rank of the LoRA.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.")] = None,
+    beta: Annotated[float | None, typer.Option("--beta", help="Of DCO: larger stays closer to the base model.")] = None,
+    objective: Annotated[str | None, typer.Option("--objective", help="dco, or plain for ordinary LoRA training.")] = None,
+    resolution: Annotated[int | None, typer.Option("--resolution", help="Side of the training pictures in pixels.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A model's name or folder. (default sticker-mini)")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Decides all randomness. (default 0)")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")] = False,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Teach a subject or a style from a few pictures."""
+    flags = {
+        "pictures": pictures, "subject": subject, "style": style, "words": words, "name": name, "training.steps": steps,
+        "training.batch": batch, "training.rank": rank, "training.lr": lr, "training.beta": beta, "training.objective": objective,
+        "training.resolution": resolution, "model": model, "seed": seed, "device": device,
+    }  # fmt: skip
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import customize as command
+        from stickerforge.config.schema import CustomizeConfig
+
+        prepare_libraries(offline)
+        resolved = settings(CustomizeConfig, "customize", {}, config, assignments, flags)
+        if dry_run:
+            return Report(*command.rehearsed(resolved, messages, force=force, resume=resume))
+        made = command.run(resolved, messages, offline=offline, force=force, resume=resume)
+        lost = (
+            PartlyDone(f"{len(made.failed)} pictures could not be used: {'; '.join(made.failed[:5])}", "the others were")
+            if made.failed
+            else None
+        )
+        return Report(made.result(), [str(made.adapter.path)], made.note(), lost)
+
+    perform("customize", as_json, quiet, work)
+
+
+def merge(
+    parents: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME[:WEIGHT]...", help="The adapters, for example dog crayon:0.8.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the merged adapter.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--rename", metavar="PARENT:OLD=NEW", help="Another placeholder, where two parents share one.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an adapter of this name.")] = False,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one adapter of several, for example of a subject and a style."""
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import merge as command
+        from stickerforge.config.schema import MergeConfig
+
+        resolved = settings(MergeConfig, "merge", {}, config, assignments, {"parents": parents, "name": name, "rename": rename})
+        if dry_run:
+            return Report(*command.rehearsal(resolved, force=force))
+        made = command.run(resolved, force=force)
+        tokens = f", {' '.join(made.tokens)}" if made.tokens else ""
+        return Report(
+            command.result(made), [str(made.path)], f"merged into {made.name!r}{tokens}{f', {made.phrase}' if made.phrase else ''}"
+        )
+
+    perform("merge", as_json, quiet, work)
