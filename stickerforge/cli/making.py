@@ -31,6 +31,9 @@ def generate(
     negative: Annotated[str | None, typer.Option("--negative", help="What to avoid.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Denoising steps.")] = None,
     guidance: Annotated[float | None, typer.Option("--guidance", help="How closely to follow the prompt.")] = None,
+    consistency: Annotated[
+        float | None, typer.Option("--consistency", metavar="WEIGHT", help="Lead adapters by the base: 0 is the base alone.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A model's name or folder. (default: the adapters' base, else sticker-mini)")
     ] = None,
@@ -48,7 +51,7 @@ def generate(
     flags = {
         "prompt": prompt, "prompts": prompts, "style": style, "subject": subject, "adapter": adapter, "count": count, "seed": seed,
         "output.folder": out, "output.size": size_in(size), "output.format": format_, "negative": negative, "sampling.steps": steps,
-        "sampling.guidance": guidance, "model": model, "matting": matting, "device": device,
+        "sampling.guidance": guidance, "sampling.consistency": consistency, "model": model, "matting": matting, "device": device,
     }  # fmt: skip
 
     def work(messages: Messages) -> Report:

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.commands.adapted import InUse, attach, check_bases, model_for, requests
+from stickerforge.commands.adapted import InUse, Request, attach, check_bases, model_for, requests
 from stickerforge.commands.recipes import Item, finished, items, remembered, requested_rows
 from stickerforge.config.load import as_toml, as_tree, resolve
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import GenerateConfig, Sampling
+from stickerforge.errors import InputError
 from stickerforge.models.catalog import Card, check_pixels, has_alpha, located
 from stickerforge.models.weights import fingerprint, verify
 from stickerforge.models.words import known_words, unseen_warning, unseen_words
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from stickerforge.models.family import Family
     from stickerforge.models.matting import CutOut
+    from stickerforge.sampling.conditioning import Conditioning
+    from stickerforge.sampling.denoising import Consistency
 
 SHEET, CONFIG = "contact-sheet.png", "generate.toml"
 MAX_ON_SHEET = 100
@@ -101,12 +104,33 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
     )
     full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
     check_bases(asked, card, mark)
+    check_consistency(full, asked)
     made = items(full, asked, card, mark, as_tree(sampling), matting)
     done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
     from stickerforge.runtime.device import chosen_device
 
     chosen_device(config.device)
     return Plan(full, card, mark, made, done, matting)
+
+
+def check_consistency(config: GenerateConfig, asked: Sequence[Request]) -> None:
+    """Make sure that there is something to be consistent with.
+
+    Raises:
+        InputError: no adapter is in use, or the window is empty.
+    """
+    sampling = config.sampling
+    start, end = sampling.consistency_start, sampling.consistency_end
+    if sampling.consistency is None:
+        if start is not None or end is not None:
+            raise InputError("sampling.consistency_start and _end belong to consistency guidance", "give --consistency too")
+        return
+    if not any(request.uses for request in asked):
+        raise InputError("--consistency leads towards what an adapter taught, and none is in use", "name one, or leave it out")
+    if (0.0 if start is None else start) >= (1.0 if end is None else end):
+        raise InputError(
+            "sampling.consistency_start is not before sampling.consistency_end", "give shares of the steps, for example 0 and 0.8"
+        )
 
 
 def recommended(config: GenerateConfig, card: Card, name: str, default: float) -> float:
@@ -270,19 +294,34 @@ def sampled(family: "Family", config: GenerateConfig, batch: dict[int, Item], on
     shape = family.latent_shape(sampling.pixels or family.pixels)
     noise = torch.stack([torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded])
     with torch.inference_mode():
+        led, empty = leading(family, sampling, padded)
         latents = denoise(
             family.predict,
             family.scheduler(sampling.scheduler, sampling.steps),
             noise.to(family.device),
             family.encode_prompt([item.text for item in padded]),
-            family.encode_prompt([item.negative for item in padded]),
+            empty,
             guidance=sampling.guidance,
             guidance_rescale=sampling.guidance_rescale,
+            consistency=led,
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=on_step,
         )
         pixels = family.decode(latents)
     return [(item, pixels[slot]) for slot, item in batch.items()]
+
+
+def leading(family: "Family", sampling: Sampling, padded: Sequence[Item]) -> "tuple[Consistency | None, Conditioning]":
+    """(the base's part in consistency guidance, where that is asked for; the encoded negative prompts)."""
+    from stickerforge.sampling.denoising import Consistency
+
+    if sampling.consistency is None:
+        return None, family.encode_prompt([item.negative for item in padded])
+    start, end = sampling.consistency_start or 0.0, 1.0 if sampling.consistency_end is None else sampling.consistency_end
+    with family.adapters.off():
+        base = family.encode_prompt([item.for_base(item.text) for item in padded])
+        empty = family.encode_prompt([item.for_base(item.negative) for item in padded])
+    return Consistency(base, family.adapters.off, sampling.consistency, start, end), empty
 
 
 def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bool) -> None:

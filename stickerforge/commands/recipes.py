@@ -46,6 +46,13 @@ class Item:
         """Eight hexadecimal digits of the recipe."""
         return str(self.recipe["digest"])
 
+    def for_base(self, text: str) -> str:
+        """A text without new words: with what each placeholder stands for."""
+        for used in self.uses:
+            for token, words in zip(used.tokens, used.words, strict=True):
+                text = text.replace(token, words)
+        return text
+
 
 def requested_rows(config: GenerateConfig) -> list[PromptRow]:
     """The prompts of the call: those on the command line, then those of the file.

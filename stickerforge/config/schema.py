@@ -14,6 +14,9 @@ class Sampling:
     steps: int | None = None  # network evaluations with guidance count as one step
     guidance: float | None = None  # classifier-free guidance scale; 1 switches it off
     guidance_rescale: float | None = None  # share of the guided spread that is put back (arXiv:2305.08891)
+    consistency: float | None = None  # weight of what adapters taught, led by the base (arXiv:2402.12004); None: adapters lead themselves
+    consistency_start: float | None = None  # shares of the steps between which it counts, 0 and 1 without
+    consistency_end: float | None = None
     scheduler: Scheduler = "model"
     batch: int = 1  # pictures denoised together; always this many, the last ones padded
     pixels: int | None = None  # side of the square that is sampled, before it becomes the file's size
@@ -56,6 +59,9 @@ class GenerateConfig:
         "sampling.steps": (1, 1000),
         "sampling.guidance": (0.0, 50.0),
         "sampling.guidance_rescale": (0.0, 1.0),
+        "sampling.consistency": (0.0, 50.0),
+        "sampling.consistency_start": (0.0, 1.0),
+        "sampling.consistency_end": (0.0, 1.0),
         "sampling.batch": (1, 64),
         "sampling.pixels": (16, 2048),
         "output.size": (0, 4096),

@@ -15,6 +15,18 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
     return unconditional + scale * (conditional - unconditional)
 
 
+def consistent(guided: Tensor, base: Tensor, personal: Tensor, weight: float) -> Tensor:
+    """Consistency guidance (arXiv:2402.12004, Equation 13), (B, C, H, W).
+
+    Args:
+        guided: the base's prediction under classifier-free guidance, for the prompt without the new word.
+        base: the base's prediction for that prompt, without guidance.
+        personal: the adapted model's prediction for the prompt with the new word.
+        weight: 0 gives the base model, larger values follow what was taught more closely.
+    """
+    return guided + weight * (personal - base)
+
+
 def rescaled(guided: Tensor, conditional: Tensor, share: float) -> Tensor:
     """The guided prediction with the spread of the conditional one (arXiv:2305.08891, Equations 15 and 16).
 

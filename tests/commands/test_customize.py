@@ -125,6 +125,43 @@ def test_adapters_do_not_leak_into_other_prompts(cli, art):
     assert np.array_equal(np.asarray(Image.open(before)), np.asarray(Image.open(mixed.outputs[1]["path"])))
 
 
+def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
+    cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--lr", 0.01)
+    made = {}
+    for weight in (0, 2, 4):
+        asked = ("generate", "a <blob>, in flat style", "--negative", "<blob> in a box", "--seed", 6, "--json", *FAST)
+        made[weight] = cli(*asked, "--consistency", weight).outputs[0]["path"]
+    base = cli("generate", "a apple, in flat style", "--negative", "apple in a box", "--seed", 6, "--json", *FAST).outputs[0]["path"]
+    pixels = {weight: np.asarray(Image.open(path)).astype(int) for weight, path in made.items()}
+    assert np.array_equal(pixels[0], np.asarray(Image.open(base))), "weight 0 is the base model"
+    assert 0 < np.abs(pixels[2] - pixels[0]).mean() < np.abs(pixels[4] - pixels[0]).mean()
+    again = cli("generate", "--from", made[2], "--out", "again", "--json", "--quiet")
+    assert sha256(again.outputs[0]["path"]) == sha256(made[2])
+    several = cli(
+        "generate", "a <blob>, in flat style", "cat", "--seed", 6, "--consistency", 2, "--set", "sampling.batch=2", "--json", *FAST
+    )
+    assert several.code == 0 and len(several.outputs) == 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "said"),
+    [
+        ("cat", ["--consistency", 3], "none is in use"),
+        ("a <blob>", ["--consistency", -1], "0.0 to 50.0"),
+        ("a <blob>", ["--set", "sampling.consistency_end=0.5"], "give --consistency too"),
+        (
+            "a <blob>",
+            ["--consistency", 3, "--set", "sampling.consistency_start=0.5", "--set", "sampling.consistency_end=0.5"],
+            "not before",
+        ),
+    ],
+)
+def test_consistency_that_cannot_be(cli, art, prompt, options, said):
+    cli("customize", art, "--subject", "blob", *SHORT)
+    ended = cli("generate", prompt, *options)
+    assert ended.code == 2 and said in one_line(ended)
+
+
 def test_a_style_needs_no_token(cli, art):
     (art / "one.txt").write_text("an apple")
     shutil.copy(art / "two.png", art / "red-tomato.png")

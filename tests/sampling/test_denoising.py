@@ -6,7 +6,7 @@ from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from stickerforge.models.catalog import located
 from stickerforge.models.loading import load
-from stickerforge.sampling.denoising import denoise
+from stickerforge.sampling.denoising import Consistency, denoise
 
 PROMPTS = ["a cat astronaut", "two dogs"]
 
@@ -50,6 +50,80 @@ def test_the_same_latents_as_the_sdxl_pipeline(tiny_sdxl, negative):
     text, empty = family.encode_prompt(PROMPTS), family.encode_prompt([negative] * 2)
     latents = denoise(family.predict, family.scheduler("model", 6), noise, text, empty, guidance=5.0)
     torch.testing.assert_close(latents, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(params=["tiny_sd", "tiny_sdxl"])
+def adapted(request):
+    """A family with an adapter that is on, and what it makes of a prompt, led by the base."""
+    family = load(located(str(request.getfixturevalue(request.param))), torch.device("cpu"), torch.float32)
+    factors = family.adapters.fresh("taught", 2, "attention", 0)
+    family.adapters.use({"taught": 1.0})
+
+    def made(weight, *, guidance=5.0, rescale=0.0, start=0.0, end=1.0):
+        with family.adapters.off():
+            base, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
+        led = Consistency(base, family.adapters.off, weight, start, end)
+        text, scheduler = family.encode_prompt(["two dogs"] * 2), family.scheduler("ddim", 4)
+        with torch.no_grad():
+            return denoise(
+                family.predict, scheduler, noise_for(family), text, empty, guidance=guidance, guidance_rescale=rescale, consistency=led
+            )
+
+    def learn():
+        with torch.no_grad():
+            for index, parameter in enumerate(factors):
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(index)))
+
+    return family, made, learn
+
+
+def alone(family, guidance, rescale=0.0):
+    """The base model under classifier-free guidance, for the prompt without the new word."""
+    with torch.no_grad(), family.adapters.off():
+        text, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
+        scheduler = family.scheduler("ddim", 4)
+        return denoise(family.predict, scheduler, noise_for(family), text, empty, guidance=guidance, guidance_rescale=rescale)
+
+
+@pytest.mark.parametrize(("guidance", "rescale"), [(5.0, 0.0), (1.0, 0.0), (5.0, 0.7)])
+def test_without_weight_consistency_is_the_base_to_the_bit(adapted, guidance, rescale):
+    family, made, learn = adapted
+    learn()
+    base = alone(family, guidance, rescale)
+    assert torch.equal(made(0.0, guidance=guidance, rescale=rescale), base)
+    assert torch.equal(made(3.0, guidance=guidance, rescale=rescale, start=0.1, end=0.2), base), "no step lies in that window"
+    assert not torch.allclose(made(3.0, guidance=guidance, rescale=rescale), base, atol=1e-3)
+
+
+def test_consistency_step_by_step(adapted):
+    """Against a loop written out in float64 around the scheduler's formula, with the weight on in the first half alone."""
+    family, made, learn = adapted
+    learn()
+    scheduler = family.scheduler("ddim", 4)
+    latents = noise_for(family).double()
+    alphas = family.schedule.alphas_cumprod.double()
+    with torch.no_grad():
+        for step, t in enumerate(scheduler.timesteps):
+            noisy = latents.float()
+            personal = family.predict(noisy, t, family.encode_prompt(["two dogs"] * 2)).double()
+            with family.adapters.off():
+                base, empty = (family.predict(noisy, t, family.encode_prompt([said] * 2)).double() for said in ("a cat", "blurry"))
+            noise = empty + 5 * (base - empty) + (2.5 * (personal - base) if step < 2 else 0)
+            before = int(t) - 1000 // 4
+            now, then = alphas[t], alphas[before] if before >= 0 else scheduler.final_alpha_cumprod.double()
+            clean = (latents - (1 - now).sqrt() * noise) / now.sqrt()
+            latents = then.sqrt() * clean + (1 - then).sqrt() * noise
+    torch.testing.assert_close(made(2.5, end=0.5).double(), latents, rtol=1e-3, atol=1e-3)
+
+
+def test_an_adapter_that_learned_nothing_leads_nowhere(adapted):
+    """With the same prompt for both; the passes have other shapes, and round otherwise."""
+    family, _, _ = adapted
+    with torch.no_grad():
+        text, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
+        led = Consistency(text, family.adapters.off, 4.0)
+        made = denoise(family.predict, family.scheduler("ddim", 4), noise_for(family), text, empty, guidance=5.0, consistency=led)
+    torch.testing.assert_close(made, alone(family, 5.0), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["model", "ddim", "euler", "dpm++"])

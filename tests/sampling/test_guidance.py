@@ -1,6 +1,6 @@
 import torch
 
-from stickerforge.sampling.guidance import guided, rescaled
+from stickerforge.sampling.guidance import consistent, guided, rescaled
 
 
 def pair():
@@ -13,6 +13,17 @@ def test_guidance_is_the_formula():
     expected = unconditional.double() + 3.5 * (conditional.double() - unconditional.double())
     torch.testing.assert_close(guided(unconditional, conditional, 3.5).double(), expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(guided(unconditional, conditional, 1.0), conditional)
+
+
+def test_consistency_is_the_formula():
+    generator = torch.Generator().manual_seed(1)
+    empty, base, personal = (torch.randn(2, 4, 5, 6, generator=generator) for _ in range(3))
+    one, two, three = empty.double(), base.double(), personal.double()
+    expected = one + 7.5 * (two - one) + 3 * (three - two)
+    torch.testing.assert_close(consistent(guided(empty, base, 7.5), base, personal, 3.0).double(), expected, rtol=0, atol=1e-4)
+    # with both weights alike it is ordinary guidance with the adapter on the prompt's side alone
+    ordinary = one + 4 * (three - one)
+    torch.testing.assert_close(consistent(guided(empty, base, 4.0), base, personal, 4.0).double(), ordinary, rtol=0, atol=1e-4)
 
 
 def test_rescaling_restores_the_spread_of_each_picture():
