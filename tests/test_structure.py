@@ -90,8 +90,8 @@ OPTIONS = {
         "--guidance", "--consistency", "--model", "--matting", "--from", "--device",
     },
     "customize": {
-        "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--resolution",
-        "--model", "--seed", "--resume", "--force", "--device",
+        "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--mask",
+        "--resolution", "--model", "--seed", "--keep", "--resume", "--force", "--device",
     },
     "merge": {"--name", "--rename", "--force"},
 }  # fmt: skip

@@ -1,10 +1,18 @@
 """Tiny random Stable Diffusion folders, built from configurations: real code, no download."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from tokenizers import pre_tokenizers
 from transformers import (
     CLIPConfig,
@@ -129,3 +137,12 @@ def write_tiny_dinov2(folder: Path) -> Path:
 def edit_json(path: Path, **changes: object) -> None:
     """Change values of a JSON file in place."""
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def as_flow(folder: Path, to: Path) -> Path:
+    """A copy of a Stable Diffusion folder that says it follows a flow."""
+    shutil.copytree(folder, to)
+    FlowMatchEulerDiscreteScheduler(shift=1.0).save_pretrained(to / "scheduler")
+    index = to / "model_index.json"
+    edit_json(index, scheduler=["diffusers", "FlowMatchEulerDiscreteScheduler"])
+    return to

@@ -22,7 +22,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from stickerforge.data.captions import Caption
 from stickerforge.models.catalog import located
 from stickerforge.models.loading import load
-from stickerforge.training.customizing import Course, enrolled, optimizer_for, trained
+from stickerforge.training.course import Course
+from stickerforge.training.customizing import enrolled, optimizer_for, trained
 from stickerforge.training.examples import Example
 
 MODEL = located("sticker-mini")

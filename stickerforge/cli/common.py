@@ -17,6 +17,14 @@ Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, c
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.", rich_help_panel="Common")]
 
 
+def number_in(text: str | None) -> float | str | None:
+    """The number of an option that takes a word as well."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
 def settings(kind: type[Any], command: str, remembered: dict[str, Any], config: str, assignments: list[str], flags: dict[str, Any]) -> Any:
     """The configuration in force: what a picture remembers < file < --set < flags."""
     from stickerforge.config.load import read_assignment, read_toml, resolve

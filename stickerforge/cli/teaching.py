@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Json, Offline, Quiet, prepare_libraries, settings
+from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Json, Offline, Quiet, number_in, prepare_libraries, settings
 from stickerforge.errors import PartlyDone
 from stickerforge.reporting import Report, perform
 from stickerforge.runtime.messages import Messages
@@ -22,11 +22,20 @@ def customize(
     batch: Annotated[int | None, typer.Option("--batch", help="Pictures per step.")] = None,
     rank: Annotated[int | None, typer.Option("--rank", help="Rank of the LoRA.")] = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.")] = None,
-    beta: Annotated[float | None, typer.Option("--beta", help="Of DCO: larger stays closer to the base model.")] = None,
+    beta: Annotated[
+        str | None, typer.Option("--beta", metavar="NUMBER|auto", help="Of DCO: larger stays closer to the base model.")
+    ] = None,
     objective: Annotated[str | None, typer.Option("--objective", help="dco, or plain for ordinary LoRA training.")] = None,
+    mask: Annotated[
+        str | None,
+        typer.Option("--mask", metavar="auto|none|FOLDER", help="What of the pictures counts. (default auto: what is not clear)"),
+    ] = None,
     resolution: Annotated[int | None, typer.Option("--resolution", help="Side of the training pictures in pixels.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="A model's name or folder. (default sticker-mini)")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides all randomness. (default 0)")] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="best|last", help="Which state to keep; best looks at pictures on the way.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")] = False,
     as_json: Json = False,
@@ -40,8 +49,9 @@ def customize(
     """Teach a subject or a style from a few pictures."""
     flags = {
         "pictures": pictures, "subject": subject, "style": style, "words": words, "name": name, "training.steps": steps,
-        "training.batch": batch, "training.rank": rank, "training.lr": lr, "training.beta": beta, "training.objective": objective,
-        "training.resolution": resolution, "model": model, "seed": seed, "device": device,
+        "training.batch": batch, "training.rank": rank, "training.lr": lr, "training.beta": number_in(beta), "mask": mask,
+        "training.objective": objective,
+        "training.resolution": resolution, "model": model, "seed": seed, "keep": keep, "device": device,
     }  # fmt: skip
 
     def work(messages: Messages) -> Report:

@@ -3,7 +3,6 @@
 import contextlib
 import difflib
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from stickerforge.commands.merge import parsed
 from stickerforge.config.load import nearest
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.styles import Style, styles
-from stickerforge.data.captions import mentions, with_placeholder
+from stickerforge.data.captions import PLACEHOLDER, mentions, with_placeholder
 from stickerforge.data.prompts import PromptRow
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import Card
@@ -22,8 +21,6 @@ from stickerforge.models.catalog import Card
 if TYPE_CHECKING:
     from stickerforge.adapters.lora import Taught
     from stickerforge.models.family import Family
-
-PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 
 
 @dataclass(frozen=True)

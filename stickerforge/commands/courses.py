@@ -18,7 +18,7 @@ from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import home
 from stickerforge.runtime.messages import Messages
 from stickerforge.training.checkpoint import Mark, read_mark
-from stickerforge.training.customizing import Course
+from stickerforge.training.course import Course
 
 # What the paper of DCO used for Stable Diffusion (section 5; 5e-4 for embeddings in its appendix).
 PAPER = {
@@ -67,23 +67,42 @@ class Plan:
         assert self.config.training.resolution is not None
         return self.config.training.resolution
 
+    @property
+    def watch_every(self) -> int:
+        """Steps between two looks at what is drawn; 0 for none."""
+        every, steps = self.config.watch.every, int(self.config.training.steps or 1)
+        return (max(1, steps // 6) if self.config.keep == "best" else 0) if every is None else every
+
     def course(self) -> Course:
         """The settings of the loop."""
         said = self.config.training
         needed = (said.steps, said.batch, said.rank, said.layers, said.lr, said.token_lr, said.beta, said.offset_noise)
         assert None not in needed
+        rate = float(said.lr or 0)
         return Course(
             steps=int(said.steps or 0), batch=int(said.batch or 0), rank=int(said.rank or 0), layers=said.layers or "attention",
-            rate=float(said.lr or 0), token_rate=float(said.token_lr or 0), beta=float(said.beta or 0), objective=said.objective,
+            rate=rate, token_rate=float(said.token_lr or 0),
+            beta=0.0 if said.beta == "auto" else float(said.beta or 0), objective=said.objective,
             offset_noise=float(said.offset_noise or 0), seed=self.config.seed, weight_decay=said.weight_decay, clip=said.clip,
-            save_every=said.save_every,
+            save_every=said.save_every, text_rank=said.text_rank, text_rate=rate / 5 if said.text_lr is None else said.text_lr,
+            reduction=said.reduction, snr_gamma=said.snr_gamma, prior_weight=said.prior_weight, draws=said.draws, epsilon=said.epsilon,
         )  # fmt: skip
 
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the pictures."""
         training = as_tree(self.config.training)
         training.pop("save_every")
-        decides = [training, self.config.seed, self.base.fingerprint, self.placeholder, self.words, self.phrase]
+        decides = [
+            training,
+            self.config.keep,
+            self.watch_every,
+            self.config.watch.encoder,
+            self.config.seed,
+            self.base.fingerprint,
+            self.placeholder,
+            self.words,
+            self.phrase,
+        ]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -114,6 +133,10 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
         raise InputError("--resume goes on, --force starts over", "give one of them")
     if not Path(config.pictures).exists():
         raise InputError(f"no folder {config.pictures}", "check the path")
+    if config.keep == "best" and config.watch.every == 0:
+        raise InputError("--keep best needs looks on the way, and watch.every is 0", "leave watch.every out")
+    if config.style and config.training.prior_weight:
+        raise InputError("training.prior_weight is about the class of a subject, which a style has not", "leave it out")
     check_preview(config)
     check_free(name, force=force, resume=resume)
     card = located(config.model, offline=offline, say=messages.say)
@@ -125,7 +148,8 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     name_of_base = card.name if card.folder in EMBEDDED.values() or not is_folder(config.model) else str(card.folder.resolve())
     base = Base(name_of_base, card.version, fingerprint(card.folder))
     phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
-    full = replace(config, training=training, name=name, pictures=str(Path(config.pictures).resolve()), model=base.name)
+    mask = config.mask if config.mask in ("auto", "none") else str(Path(config.mask).expanduser().resolve())
+    full = replace(config, training=training, name=name, pictures=str(Path(config.pictures).resolve()), model=base.name, mask=mask)
     whole = Plan(full, card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
     resumable(whole, force=force, resume=resume)
     return whole

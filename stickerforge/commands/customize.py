@@ -5,15 +5,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stickerforge import __version__
 from stickerforge.adapters import store
 from stickerforge.commands.courses import Plan, plan, resumable
+from stickerforge.commands.masks import check_masks
+from stickerforge.commands.priors import prior_examples, prior_pictures
 from stickerforge.commands.references import References, captions_file, references
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import CustomizeConfig
-from stickerforge.data.captions import sidecar
+from stickerforge.data.captions import check_caption
 from stickerforge.data.pictures import Folder, read_folder
 from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.models.weights import verify
@@ -21,7 +23,11 @@ from stickerforge.runtime.files import locked, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.signals import interruptible
 
-CONFIG, CAPTIONS, PREVIEW = "customize.toml", "captions.jsonl", "preview.png"
+if TYPE_CHECKING:
+    from stickerforge.adapters.lora import Taught
+    from stickerforge.training.watching import Watch
+
+CONFIG, CAPTIONS, PREVIEW, WATCHED = "customize.toml", "captions.jsonl", "preview.png", "watched.png"
 SUBJECT_PROMPTS = ("{}", "{} in flat style", "{} wearing a crown", "{} astronaut", "small {} on a blue background", "red {}")
 PLAIN_SUBJECT_PROMPTS = ("a {}", "a {} on a beach", "a {} wearing a crown", "a painting of a {}")
 STYLE_PROMPTS = ("cat", "rocket", "pizza", "house", "tree", "car")
@@ -87,11 +93,12 @@ def run(config: CustomizeConfig, messages: Messages, *, offline: bool, force: bo
     with interruptible():
         whole = plan(config, messages, offline=offline, force=force, resume=resume)
         folder = read_folder(Path(config.pictures))
-        tell(folder, messages)
+        tell(folder, whole.placeholder, messages)
+        check_masks(config.mask, folder)
         with locked(whole.folder / "lock", wait=False) as free:
             if not free:
                 raise InputError(f"another customize is working on {whole.name!r}", "wait for it, or give another --name")
-            made = learned(whole, folder, messages, force=force, resume=resume)
+            made = learned(whole, folder, messages, offline=offline, force=force, resume=resume)
         try:
             made.preview = preview(whole, offline=offline)
         except StickerforgeError as error:
@@ -100,21 +107,25 @@ def run(config: CustomizeConfig, messages: Messages, *, offline: bool, force: bo
         return made
 
 
-def tell(folder: Folder, messages: Messages) -> None:
-    """Say what is left out, and what is unusual."""
+def tell(folder: Folder, placeholder: str, messages: Messages) -> None:
+    """Say what is left out, and what is unusual.
+
+    Raises:
+        InputError: a caption cannot be used.
+    """
     if folder.passed_over:
         messages.warn(f"no pictures, passed over: {', '.join(folder.passed_over[:8])}{' …' if len(folder.passed_over) > 8 else ''}")
     for picture in folder.pictures:
         if picture.note:
             messages.warn(picture.note)
-        sidecar(picture.path)  # a broken caption is better found now than after the model was loaded
+        check_caption(picture.path, placeholder)  # a broken caption is better found now than after the model was loaded
     for line in folder.unreadable:
         messages.warn(f"left out: {line}")
     if len(folder.pictures) == 1:
         messages.warn("one picture only: what is beside the subject will be learned as part of it; three to ten work better")
 
 
-def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, resume: bool) -> Customized:
+def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, force: bool, resume: bool) -> Customized:
     """Everything that needs the model, up to the adapter's file."""
     from stickerforge.runtime.device import out_of_memory
     from stickerforge.training.checkpoint import Mark, drop_checkpoint
@@ -122,6 +133,7 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, res
 
     mark = resumable(whole, force=force, resume=resume)
     verify(whole.card.folder)
+    drawn = prior_pictures(whole, messages, offline=offline)
     try:
         family = loaded(whole)
         refs = references(family, whole, folder, messages)
@@ -138,18 +150,48 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, force: bool, res
             messages.say(f"going on after {mark.step} of {whole.course().steps} steps")
         start = mark or Mark(0, whole.settings_digest(), refs.digest)
         with messages.progress(f"teaching {whole.name}", whole.course().steps) as advance:
-            content = teach(family, refs.examples, whole.course(), whole.tokens, whole.folder, start, advance)
+            prior = prior_examples(family, whole, drawn)
+            watch = watching(family, whole, folder, messages, offline=offline)
+            content = teach(family, refs.examples, whole.course(), whole.tokens, whole.folder, start, prior, advance, watch)
+            content, kept_step = kept(whole, content, messages)
     except RuntimeError as error:
         raise out_of_memory(error, "lower --batch or --resolution, or use a smaller model") or error from error
     figures = recorded(whole)
     adapter = store.saved(
         whole.name, content, kind="subject" if whole.placeholder else "style", base=whole.base, tokens=whole.tokens,
-        phrase=whole.phrase, made=told(whole, folder, refs, figures),
+        phrase=whole.phrase, made=told(whole, folder, refs, figures) | {"kept_step": kept_step},
     )  # fmt: skip
     for name in (CONFIG, CAPTIONS, "loss.png"):
         write_whole(store.folder(whole.name) / name, (whole.folder / name).read_bytes())
     drop_checkpoint(whole.folder)
     return Customized(adapter, whole.folder, len(folder.pictures), whole.course().steps, figures=figures)
+
+
+def watching(family: Any, whole: Plan, folder: Folder, messages: Messages, *, offline: bool) -> "Watch | None":
+    """What looks at the model on the way; None where nothing is to."""
+    from stickerforge.commands.watching import Watcher
+    from stickerforge.training.watching import Watch
+
+    if not (every := whole.watch_every):
+        return None
+    return Watch(every, Watcher(family, whole, folder, messages, offline=offline).look)
+
+
+def kept(whole: Plan, last: "Taught", messages: Messages) -> tuple["Taught", int]:
+    """(the state that becomes the adapter, after how many steps it was): the last, or the best of those that were looked at."""
+    from stickerforge.training.record import watched_picture
+    from stickerforge.training.watching import Watched
+
+    steps = whole.course().steps
+    if not whole.watch_every:
+        return last, steps
+    watched = Watched(whole.folder, start=steps)
+    write_whole(whole.folder / WATCHED, watched_picture(watched.seen))
+    if whole.config.keep == "last":
+        return last, steps
+    best = int(watched.best["step"])
+    messages.say(f"the best state was that after {best} of {steps} steps; see {whole.folder / WATCHED}")
+    return watched.content(), best
 
 
 def loaded(whole: Plan) -> Any:

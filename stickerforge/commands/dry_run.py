@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from stickerforge.commands.generate import CONFIG, SHEET, Plan
+from stickerforge.commands.finishing import SHEET
+from stickerforge.commands.generate import CONFIG, Plan
 from stickerforge.models.cost import cost
 from stickerforge.models.matting import MODELS, weights_file
 

@@ -1,16 +1,14 @@
 """Prompts to transparent stickers: words, recipes, denoising, and files written while the next is denoised."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.commands.adapted import InUse, Request, attach, check_bases, model_for, requests
-from stickerforge.commands.recipes import Item, finished, items, remembered, requested_rows
+from stickerforge.commands.finishing import save, write_sheet, written_behind
+from stickerforge.commands.recipes import Item, finished, items, requested_rows
 from stickerforge.config.load import as_toml, as_tree, resolve
 from stickerforge.config.schema import GenerateConfig, Sampling
 from stickerforge.errors import InputError
@@ -30,8 +28,7 @@ if TYPE_CHECKING:
     from stickerforge.sampling.conditioning import Conditioning
     from stickerforge.sampling.denoising import Consistency
 
-SHEET, CONFIG = "contact-sheet.png", "generate.toml"
-MAX_ON_SHEET = 100
+CONFIG = "generate.toml"
 
 
 @dataclass
@@ -96,12 +93,7 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
     seed = drawn_seed() if config.seed is None else config.seed
-    sampling = replace(
-        config.sampling,
-        steps=int(recommended(config, card, "steps", 25)),
-        guidance=float(recommended(config, card, "guidance", 7.5)),
-        guidance_rescale=float(recommended(config, card, "guidance_rescale", 0.0)),
-    )
+    sampling = in_force(config.sampling, card)
     full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
     check_bases(asked, card, mark)
     check_consistency(full, asked)
@@ -133,10 +125,15 @@ def check_consistency(config: GenerateConfig, asked: Sequence[Request]) -> None:
         )
 
 
-def recommended(config: GenerateConfig, card: Card, name: str, default: float) -> float:
-    """A setting of the call, else what the model recommends, else what suits Stable Diffusion."""
-    given = getattr(config.sampling, name)
-    return float(card.sampling.get(name, default) if given is None else given)
+def in_force(given: Sampling, card: Card) -> Sampling:
+    """What the call says, else what the model recommends, else what suits Stable Diffusion."""
+    suits = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
+    chosen = {
+        name: suits[name] if getattr(given, name) is None else getattr(given, name) for name in ("steps", "guidance", "guidance_rescale")
+    }
+    return replace(
+        given, steps=int(chosen["steps"]), guidance=float(chosen["guidance"]), guidance_rescale=float(chosen["guidance_rescale"])
+    )
 
 
 def chosen_matting(config: GenerateConfig, card: Card) -> str:
@@ -171,7 +168,7 @@ def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, re
         outputs = [described(item, whole) for item in whole.items if item.path in whole.done | made]
         result = Generated(outputs, failed, None, folder / CONFIG, whole.config.seed, messages.warnings)
         if whole.config.output.sheet and len(outputs) > 1:
-            result.sheet = write_sheet(whole, [item for item in whole.items if item.path in whole.done | made])
+            result.sheet = write_sheet(whole.config, [item for item in whole.items if item.path in whole.done | made])
         return result
 
 
@@ -322,71 +319,3 @@ def leading(family: "Family", sampling: Sampling, padded: Sequence[Item]) -> "tu
         base = family.encode_prompt([item.for_base(item.text) for item in padded])
         empty = family.encode_prompt([item.for_base(item.negative) for item in padded])
     return Consistency(base, family.adapters.off, sampling.consistency, start, end), empty
-
-
-def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bool) -> None:
-    """Finish one picture and write it: cut out or settle alpha, enlarge, encode."""
-    import numpy as np
-
-    from stickerforge import __version__
-    from stickerforge.stickers.alpha import settled, straight_from
-    from stickerforge.stickers.encoding import encoded
-    from stickerforge.stickers.enlarge import enlarged
-    from stickerforge.stickers.specks import without_specks
-
-    planes = pixels.permute(1, 2, 0).numpy()
-    if cut_out is not None:
-        picture = cut_out((planes[..., :3] * 255).round().astype(np.uint8))
-    elif planes.shape[-1] == 4:
-        picture = without_specks(settled(planes))
-    else:
-        picture = np.concatenate([planes, np.ones_like(planes[..., :1])], -1)
-    size = item.recipe["output"]["size"]
-    rgba = straight_from(enlarged(picture, size) if size else picture)
-    recipe = remembered(item.recipe, prompt=keep_prompt)
-    write_whole(item.path, encoded(rgba, recipe, f"stickerforge {__version__}", item.recipe["output"]["format"]))
-
-
-@contextmanager
-def written_behind(waiting: int = 8) -> Iterator[Any]:
-    """Yields `write(function, *arguments)`, which runs in a second thread while denoising goes on.
-
-    A fault of the disk surfaces at the next call or at the end; on an interruption what was handed over
-    is still written.
-    """
-    pool, queue = ThreadPoolExecutor(1, "writer"), deque[Future[None]]()
-
-    def write(function: Any, *arguments: Any) -> None:
-        while queue and (queue[0].done() or len(queue) >= waiting):
-            queue.popleft().result()
-        queue.append(pool.submit(function, *arguments))
-
-    try:
-        yield write
-        while queue:
-            queue.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=False)
-
-
-def write_sheet(whole: Plan, made: list[Item]) -> Path:
-    """The first hundred pictures of the call on one page, under their prompts."""
-    import numpy as np
-    from PIL import Image
-
-    from stickerforge import __version__
-    from stickerforge.stickers.encoding import encoded
-    from stickerforge.stickers.sheet import CELL_PX, contact_sheet
-
-    shown, pictures = made[:MAX_ON_SHEET], []
-    for item in shown:
-        with Image.open(item.path) as picture:
-            small = picture.convert("RGBA")
-        small.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-        pictures.append(small)
-    keep = whole.config.output.prompt
-    captions = [f"{' '.join(item.prompt.split())[:80]} · {item.seed}" if keep else f"seed {item.seed}" for item in shown]
-    page = contact_sheet(pictures, captions, columns=whole.config.output.columns)
-    path = Path(whole.config.output.folder) / SHEET
-    write_whole(path, encoded(np.asarray(page), {"sheet_of": len(shown)}, f"stickerforge {__version__}", "png"))
-    return path

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stickerforge.commands.courses import Plan
+from stickerforge.commands.masks import masks, on_latents
 from stickerforge.config.styles import styles
 from stickerforge.data.captions import Caption, mentions, sidecar, style_caption, subject_caption
 from stickerforge.data.pictures import Folder, Picture
 from stickerforge.errors import InputError
-from stickerforge.models.words import is_known, known_words
+from stickerforge.models.words import is_known, known_words, unseen_warning, unseen_words
 from stickerforge.runtime.messages import Messages
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from stickerforge.models.family import Family
     from stickerforge.training.examples import Example
 
@@ -34,21 +37,32 @@ def references(family: "Family", whole: Plan, folder: Folder, messages: Messages
     from stickerforge.data.buckets import framed, on_white
     from stickerforge.training.examples import Example
 
-    examples = []
+    examples, mask_of = [], masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages)
     for picture in folder.pictures:
-        ready = framed(picture.rgba(), whole.resolution, family.multiple)
+        rgba = picture.rgba()
+        ready = framed(rgba, whole.resolution, family.multiple, mask_of(picture, rgba))
         planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
         with torch.no_grad():
             mean, deviation = family.encode(torch.from_numpy(planes)[None])
         caption = Caption(*captioned(whole, picture, "", messages))
         check_length(family, whole, caption, picture, messages)
-        examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame))
+        weight = on_latents(ready.mask, mean[0])
+        examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame, weight))
+    said = [example.caption.base.replace(whole.phrase, " ") if whole.phrase else example.caption.base for example in examples]
+    if unseen := unseen_words(said, known_words(whole.card)):
+        messages.warn(f"captions: {unseen_warning(whole.card, unseen)}")
     if whole.placeholder:
         examples = [with_look(whole, picture, example) for picture, example in zip(folder.pictures, examples, strict=True)]
     described = [
-        [picture.sha256, example.caption.text, example.caption.base] for picture, example in zip(folder.pictures, examples, strict=True)
+        [picture.sha256, example.caption.text, example.caption.base, digest_of(example.weight)]
+        for picture, example in zip(folder.pictures, examples, strict=True)
     ]
     return References(examples, hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16])
+
+
+def digest_of(weight: "Tensor | None") -> str:
+    """Of a mask; "" where there is none."""
+    return "" if weight is None else hashlib.sha256(weight.numpy().tobytes()).hexdigest()[:16]
 
 
 def captioned(whole: Plan, picture: Picture, style: str, messages: Messages) -> tuple[str, str]:

@@ -106,7 +106,13 @@ def checked(name: str, value: Any, annotation: Any, bounds: tuple[float, float] 
     if get_origin(annotation) in (Union, types.UnionType):
         if value is None:
             return None
-        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
+        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+        said = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+        if len(kinds) > 1 and isinstance(value, str):  # a number, or one of a few words
+            if value in said:
+                return value
+            raise InputError(f"{name} = {value!r} is not possible", f"give a number, or {' or '.join(said)}")
+        annotation = kinds[0]
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(map(str, get_args(annotation)))

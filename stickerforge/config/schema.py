@@ -79,8 +79,16 @@ class Training:
     layers: Literal["attention", "all"] | None = None  # which of the denoiser's layers get factors; all: convolutions too
     lr: float | None = None  # learning rate of the factors
     token_lr: float | None = None  # of the new embedding
-    beta: float | None = None  # of DCO: larger stays closer to the base
+    beta: float | Literal["auto"] | None = None  # of DCO: larger stays closer to the base; auto follows what was learned
     objective: Literal["dco", "plain"] = "dco"
+    reduction: Literal["sample", "batch"] = "sample"  # whether DCO looks at pictures one by one or at a batch as a whole
+    snr_gamma: float = 0.0  # bound of the min-SNR weights (arXiv:2303.09556), which takes 5; 0 for none
+    draws: int = 0  # noises per picture that the base is asked about, once each; 0 asks it anew in every step
+    prior_weight: float = 0.0  # how much pictures of the class count beside the references; 0 for none
+    prior_count: int = 50  # pictures of the class, which the base model draws first
+    text_rank: int = 0  # of factors on the text encoders; 0 for none
+    text_lr: float | None = None  # their learning rate; without: a fifth of lr
+    epsilon: float = 1e-8  # of AdamW
     resolution: int | None = None  # pictures are brought to about this side squared, in pixels
     offset_noise: float | None = None  # noise that a whole channel shares; keeps the plain grounds of a style plain
     weight_decay: float = 1e-4
@@ -98,6 +106,14 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Looks at what is drawn while something is taught."""
+
+    every: int | None = None  # steps between looks, 0 for none; without: six looks where the best state is to be kept, else none
+    encoder: str = "second"  # what measures likeness and fit: a judge, clip, siglip, dinov2 or a folder
+
+
+@dataclass(frozen=True)
 class CustomizeConfig:
     """`stickerforge customize`."""
 
@@ -107,9 +123,12 @@ class CustomizeConfig:
     words: str = ""  # the class of the subject ("dog"), where its name does not say it
     name: str = ""  # of the adapter; without: that of the subject or style
     model: str = "sticker-mini"
+    mask: str = "auto"  # what of a picture counts: "auto", "none", or a folder of masks
+    keep: Literal["best", "last"] = "last"  # which state becomes the adapter
     seed: int = 0
     device: str = "auto"
     training: Training = field(default_factory=Training)
+    watch: Watch = field(default_factory=Watch)
     preview: Preview = field(default_factory=Preview)
 
     BOUNDS: ClassVar = {
@@ -120,11 +139,19 @@ class CustomizeConfig:
         "training.lr": (1e-8, 1.0),
         "training.token_lr": (0.0, 1.0),
         "training.beta": (1e-6, 1e6),
+        "training.snr_gamma": (0.0, 1000.0),
+        "training.draws": (0, 10_000),
+        "training.prior_weight": (0.0, 1000.0),
+        "training.prior_count": (1, 10_000),
+        "training.text_rank": (0, 1024),
+        "training.text_lr": (1e-8, 1.0),
+        "training.epsilon": (1e-12, 1.0),
         "training.resolution": (16, 2048),
         "training.offset_noise": (0.0, 1.0),
         "training.weight_decay": (0.0, 1.0),
         "training.clip": (1e-6, 1e6),
         "training.save_every": (1, 1_000_000),
+        "watch.every": (0, 1_000_000),
         "preview.count": (0, 100),
     }
 

@@ -21,10 +21,12 @@ class Framed:
         premultiplied: (4, H, W).
         frame: height and width of the original, top and left of the crop in the resized picture, height and
             width of the crop, in pixels: what SDXL is told.
+        mask: what of it counts, (H, W) in [0, 1]; None for all.
     """
 
     premultiplied: NDArray[np.float32]
     frame: tuple[int, int, int, int, int, int]
+    mask: NDArray[np.float32] | None = None
 
 
 def bucket(width: int, height: int, pixels: int, multiple: int) -> tuple[int, int]:
@@ -36,27 +38,39 @@ def bucket(width: int, height: int, pixels: int, multiple: int) -> tuple[int, in
     return min(largest or [(pixels, pixels)], key=lambda side: (round(abs(math.log(side[1] / side[0] / aspect)), 6), -side[0] * side[1]))
 
 
-def framed(rgba: NDArray[np.uint8], pixels: int, multiple: int) -> Framed:
+def framed(rgba: NDArray[np.uint8], pixels: int, multiple: int, mask: NDArray[np.uint8] | None = None) -> Framed:
     """Scaled to cover its bucket and cropped around the middle; what has a clear ground is padded to a square instead.
 
     Args:
         rgba: straight, uint8 (H, W, 4).
+        mask: what of it counts, uint8 (H, W); goes where the pixels go.
     """
     height, width = rgba.shape[:2]
+    square = bool((rgba[..., 3] < 250).any()) and height != width
+    high, wide = bucket(*(max(height, width),) * 2, pixels, multiple) if square else bucket(width, height, pixels, multiple)
     picture = Image.fromarray(rgba).convert("RGBa")  # premultiplied: no colour leaks in from where nothing is seen
-    if (rgba[..., 3] < 250).any() and height != width:
-        side = max(height, width)
-        square = Image.new("RGBa", (side, side))
-        square.paste(picture, ((side - width) // 2, (side - height) // 2))
-        picture = square
-    high, wide = bucket(picture.width, picture.height, pixels, multiple)
+    planes, top, left = fitted(picture, square, high, wide)
+    seen = None if mask is None else fitted(Image.fromarray(mask), square, high, wide)[0][0]
+    return Framed(planes, (height, width, top, left, high, wide), seen)
+
+
+def fitted(picture: Image.Image, square: bool, high: int, wide: int) -> tuple[NDArray[np.float32], int, int]:
+    """(planes of the crop in [0, 1], (bands, high, wide); its top and left in the picture that was resized to cover it).
+
+    Args:
+        square: whether to pad it to a square first.
+    """
+    if square:
+        side = max(picture.size)
+        padded = Image.new(picture.mode, (side, side))
+        padded.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+        picture = padded
     scale = max(high / picture.height, wide / picture.width)
     covering = max(wide, round(picture.width * scale)), max(high, round(picture.height * scale))
     picture = picture.resize(covering, Image.Resampling.LANCZOS)
     left, top = (covering[0] - wide) // 2, (covering[1] - high) // 2
-    planes = np.frombuffer(picture.tobytes(), np.uint8).reshape(covering[1], covering[0], 4)[top : top + high, left : left + wide]
-    premultiplied = np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
-    return Framed(premultiplied, (height, width, top, left, high, wide))
+    planes = np.frombuffer(picture.tobytes(), np.uint8).reshape(covering[1], covering[0], -1)[top : top + high, left : left + wide]
+    return np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.float32) / np.float32(255), top, left
 
 
 def on_white(premultiplied: NDArray[np.float32]) -> NDArray[np.float32]:

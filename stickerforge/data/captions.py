@@ -9,6 +9,7 @@ from stickerforge.errors import InputError
 
 MAX_CHARACTERS = 2000
 PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
+PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 NUMBERING = re.compile(r"^(img|dsc|dscn|pxl|image|photo|picture|screenshot|whatsapp|untitled|scan|download)\b|\d{3,}", re.IGNORECASE)
 
 
@@ -36,6 +37,26 @@ def sidecar(picture: Path) -> str:
     if len(text) > MAX_CHARACTERS or not text.isprintable():
         raise InputError(f"{path} is no caption", f"give up to {MAX_CHARACTERS} readable characters, or remove it")
     return text
+
+
+def check_caption(picture: Path, placeholder: str) -> None:
+    """Make sure that the text beside a picture can be its caption, if there is one.
+
+    Args:
+        placeholder: "<dog>"; "" for a style.
+
+    Raises:
+        InputError: it cannot be read, is empty, or holds the new word twice, or another new word.
+    """
+    path = picture.with_suffix(".txt")
+    text = sidecar(picture)
+    if not text and path.exists():
+        raise InputError(f"the caption {path} is empty", "say there what is in the picture, or remove it")
+    if placeholder and text.count(placeholder) > 1:
+        raise InputError(f"the caption {path} holds {placeholder} {text.count(placeholder)} times", "once is how the word is learned")
+    if strangers := [token for token in PLACEHOLDER.findall(text) if token != placeholder]:
+        what = f"the new word is {placeholder}" if placeholder else "a style has no new word"
+        raise InputError(f"the caption {path} holds {strangers[0]}, and {what}", "change it there")
 
 
 def subject_caption(said: str, placeholder: str, words: str, *, photo: bool, style: str) -> Caption:

@@ -22,6 +22,7 @@ from stickerforge.runtime.seeds import derived_seed
 SGM = re.compile(r"unet\.(input_blocks|middle_block|output_blocks)_")  # how the original code of SDXL names its layers
 Layers = Literal["attention", "all"]
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # as in the paper of DCO
+TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
 TARGETS: dict[Layers, tuple[str, ...]] = {
     "attention": ATTENTION,
     # what shapes a picture is in the convolutions of small denoisers, and in how time and text steer them
@@ -47,12 +48,21 @@ class Adapters:
 
         The down factors are Gaussian with deviation 1 / rank, the up factors 0, alpha is the rank.
         """
-        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(TARGETS[layers]))
+        return self.fresh_on("unet", name, rank, TARGETS[layers], derived_seed(seed, "lora"))
+
+    def fresh_on_text(self, name: str, rank: int, seed: int) -> list[nn.Parameter]:
+        """The same on the attention of every text encoder."""
+        towers = [part for part in self.parts if part != "unet"]
+        return [p for part in towers for p in self.fresh_on(part, name, rank, TEXT, derived_seed(seed, f"lora on {part}"))]
+
+    def fresh_on(self, part: str, name: str, rank: int, targets: Iterable[str], seed: int) -> list[nn.Parameter]:
+        """Factors on the layers of one part whose names end so."""
+        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets))
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft remarks that there is an adapter already
-            torch.manual_seed(derived_seed(seed, "lora"))
-            inject_adapter_in_model(config, self.parts["unet"], name)
-        parameters = [parameter for _, layer in self.layers() for parameter in self.own(layer, name)]
+            torch.manual_seed(seed)
+            inject_adapter_in_model(config, self.parts[part], name)
+        parameters = [p for layer, module in self.layers() if layer.startswith(f"{part}.") for p in self.own(module, name)]
         for parameter in parameters:
             parameter.data = parameter.data.float()  # small steps would be lost in 16 bits
         return parameters
@@ -111,8 +121,8 @@ class Adapters:
 
     @contextmanager
     def off(self) -> Iterator[None]:
-        """Within, the model is the base."""
-        layers = [layer for _, layer in self.layers()]
+        """Within, the model is the base; may be nested."""
+        layers = [layer for _, layer in self.layers() if not layer.disable_adapters]
         for layer in layers:
             layer.enable_adapters(False)
         try:

@@ -25,6 +25,7 @@ from stickerforge.errors import InputError
 from stickerforge.models.adapting import Adapters
 from stickerforge.models.catalog import Card, read_json
 from stickerforge.models.towers import Tower
+from stickerforge.objectives.weighting import Prediction, along_the_line, on_the_line
 from stickerforge.runtime.device import out_of_memory
 from stickerforge.sampling.denoising import Scheduler
 
@@ -54,8 +55,10 @@ class LatentDiffusion:
         self.multiple = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
         self.pixels = int(card.sampling.get("pixels", self.unet.config.sample_size * self.factor))
         self.has_alpha = self.vae.config.out_channels == 4
-        self.schedule = self.named_scheduler(DDPMScheduler)
+        flow = str(self.scheduler_config.get("_class_name", "")).startswith("FlowMatch")
+        self.schedule = self.named_scheduler(None if flow else DDPMScheduler)
         self.timesteps = int(self.schedule.config.num_train_timesteps)
+        self.prediction: Prediction = "flow" if flow else self.schedule.config.prediction_type
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
         """(C, H, W); `check_pixels` has made sure that it comes out even."""
@@ -69,7 +72,13 @@ class LatentDiffusion:
         return (kind or named).from_config(self.scheduler_config)
 
     def scheduler(self, kind: str, steps: int) -> Scheduler:
-        """For denoising in so many steps."""
+        """For denoising in so many steps.
+
+        Raises:
+            InputError: another one than its own was asked for on a model that follows a flow.
+        """
+        if self.prediction == "flow" and kind != "model":
+            raise InputError(f"{self.card.title} follows a flow, and {kind} is for noise", "leave sampling.scheduler=model")
         scheduler: Scheduler = self.named_scheduler(SCHEDULERS.get(kind))
         scheduler.set_timesteps(steps, device=self.device)
         return scheduler
@@ -95,15 +104,25 @@ class LatentDiffusion:
         return {tower.name: tower.add_token(placeholder, rows[tower.name]) for tower in self.towers}
 
     def noised(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """sqrt(alpha_bar) latents + sqrt(1 - alpha_bar) noise."""
+        """sqrt(alpha_bar) latents + sqrt(1 - alpha_bar) noise, or on the straight line between them."""
+        if self.prediction == "flow":
+            return on_the_line(latents, noise, timesteps / self.timesteps)
         noisy: Tensor = self.schedule.add_noise(latents, noise, timesteps)
         return noisy
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """The noise, the velocity sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) latents, or the latents."""
-        kinds = {"epsilon": lambda: noise, "sample": lambda: latents}
+        """The noise, the velocity sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) latents, the latents, or noise - latents."""
+        kinds = {"epsilon": lambda: noise, "sample": lambda: latents, "flow": lambda: along_the_line(latents, noise)}
         kinds["v_prediction"] = lambda: self.schedule.get_velocity(latents, noise, timesteps)
-        return kinds[self.schedule.config.prediction_type]()
+        return kinds[self.prediction]()
+
+    def snr(self, timesteps: Tensor) -> Tensor:
+        """alpha_bar / (1 - alpha_bar), or ((1 - sigma) / sigma) squared."""
+        if self.prediction == "flow":
+            sigma = (timesteps / self.timesteps).clamp(min=1e-4)
+            return ((1 - sigma) / sigma).square()
+        signal: Tensor = self.schedule.alphas_cumprod.to(timesteps.device)[timesteps]
+        return signal / (1 - signal)
 
     def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Scaled as the denoiser takes them."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stickerforge.models.adapting import Adapters
 from stickerforge.models.catalog import Card
+from stickerforge.objectives.weighting import Prediction
 from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.sampling.denoising import Scheduler
 
@@ -25,6 +26,7 @@ class Family(Protocol):
     has_alpha: bool  # whether pictures have four channels
     adapters: Adapters
     timesteps: int  # of the noise schedule it was trained with
+    prediction: Prediction  # what its network predicts
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
         """(C, H, W) of the latents of a square picture."""
@@ -52,6 +54,9 @@ class Family(Protocol):
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """What `predict` should give for `noised`: the noise, or the velocity, (B, C, H, W)."""
+
+    def snr(self, timesteps: Tensor) -> Tensor:
+        """Signal-to-noise ratio at timesteps, (B,)."""
 
     def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation of the latents, (B, C, H, W) each, of pixels in [0, 1] as `decode` makes them."""

@@ -23,13 +23,9 @@ class Scheduler(Protocol):
     """What is used of a diffusers scheduler."""
 
     timesteps: Tensor
-    init_noise_sigma: Any
 
     def set_timesteps(self, steps: int, *, device: Any) -> None:
         """Choose the timesteps."""
-
-    def scale_model_input(self, sample: Tensor, timestep: Any) -> Tensor:
-        """The network's input at this timestep."""
 
     def step(self, prediction: Tensor, timestep: Any, sample: Tensor, *, return_dict: bool) -> Any:
         """The sample one step less noisy, first in a tuple."""
@@ -80,11 +76,12 @@ def denoise(
         generators: one per picture, for schedulers that add noise in each step.
         on_step: called after each step.
     """
-    latents: Tensor = noise * scheduler.init_noise_sigma
+    latents: Tensor = noise * getattr(scheduler, "init_noise_sigma", 1.0)
+    scaled: Callable[[Tensor, Any], Tensor] = getattr(scheduler, "scale_model_input", lambda sample, timestep: sample)  # flows have neither
     takes_noise = bool(generators) and "generator" in inspect.signature(scheduler.step).parameters
     step: Callable[..., Any] = partial(cast(Any, scheduler.step), generator=list(generators)) if takes_noise else scheduler.step
     for number, timestep in enumerate(scheduler.timesteps):
-        noisy = scheduler.scale_model_input(latents, timestep)
+        noisy = scaled(latents, timestep)
         if consistency is None:
             prediction, conditional = by_prompt(predict, noisy, timestep, text, empty, guidance)
         else:

@@ -22,6 +22,7 @@ class Example:
     Args:
         mean, deviation: of its latents, (C, H, W) each, so that every step can still draw from the posterior.
         frame: height and width of the original, top and left of the crop, height and width of the crop.
+        weight: how much each place of the latents counts, (H, W); None for all alike.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Example:
     mean: Tensor
     deviation: Tensor
     frame: tuple[int, ...]
+    weight: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -39,37 +41,62 @@ class Draw:
         latents: drawn from the posterior of each example, (B, C, H, W).
         noise: (B, C, H, W).
         timesteps: (B,), whole numbers.
+        numbers: of the example and of its draw, where draws are kept; else empty.
     """
 
     examples: list[Example]
     latents: Tensor
     noise: Tensor
     timesteps: Tensor
+    numbers: tuple[tuple[int, int], ...] = ()
 
     def frames(self) -> Tensor:
         """(B, 6)."""
         return torch.tensor([example.frame for example in self.examples], device=self.latents.device)
 
+    def weight(self) -> Tensor | None:
+        """How much each place counts, (B, H, W); None where all count alike."""
+        if all(example.weight is None for example in self.examples):
+            return None
+        everywhere = torch.ones(self.latents.shape[2:])
+        found = [everywhere if example.weight is None else example.weight for example in self.examples]
+        return torch.stack(found).to(self.latents.device)
 
-def drawn(examples: Sequence[Example], family: Family, *, seed: int, step: int, batch: int, offset_noise: float) -> Draw:
+    def picked(self, rows: Sequence[int]) -> "Draw":
+        """These rows alone."""
+        at, numbers = list(rows), tuple(self.numbers[row] for row in rows) if self.numbers else ()
+        return Draw([self.examples[row] for row in at], self.latents[at], self.noise[at], self.timesteps[at], numbers)
+
+
+def drawn(examples: Sequence[Example], family: Family, *, seed: int, step: int, batch: int, offset_noise: float, draws: int = 0) -> Draw:
     """The examples, noise and timesteps of a step.
 
     Args:
         offset_noise: deviation of a shift that a whole channel of the noise shares; keeps plain grounds plain.
+        draws: how many noises and timesteps an example has; 0 for new ones in every step.
     """
-    chosen = [examples[index] for index in chosen_indices(examples, seed, step, batch)]
+    chosen = chosen_indices(examples, seed, step, batch)
+    numbers = tuple((index, number_of(draws, seed, step, slot, batch)) for slot, index in enumerate(chosen)) if draws else ()
     latents, noises, timesteps = [], [], []
-    for slot, example in enumerate(chosen):
-        random = generator(seed, "step", step, slot)
+    for slot, index in enumerate(chosen):
+        example = examples[index]
+        random = generator(seed, "draw", *numbers[slot]) if draws else generator(seed, "step", step, slot)
         latents.append(example.mean + example.deviation * torch.randn(example.mean.shape, generator=random))
         noise = torch.randn(example.mean.shape, generator=random)
         shift = torch.randn((len(noise), 1, 1), generator=random)
         noises.append(noise + offset_noise * shift)
-        # One timestep from each of B equal intervals: less variance than independent draws.
-        position = (slot + float(torch.rand((), generator=random))) / batch
+        # One timestep from each of as many equal intervals: less variance than independent draws.
+        interval, intervals = (numbers[slot][1], draws) if draws else (slot, batch)
+        position = (interval + float(torch.rand((), generator=random))) / intervals
         timesteps.append(min(int(position * family.timesteps), family.timesteps - 1))
-    device = family.device
-    return Draw(chosen, torch.stack(latents).to(device), torch.stack(noises).to(device), torch.tensor(timesteps, device=device))
+    device, seen = family.device, [examples[index] for index in chosen]
+    return Draw(seen, torch.stack(latents).to(device), torch.stack(noises).to(device), torch.tensor(timesteps, device=device), numbers)
+
+
+def number_of(draws: int, seed: int, step: int, slot: int, batch: int) -> int:
+    """Which of an example's kept draws a slot of a step takes: one from its share of the timesteps."""
+    low, high = slot * draws // batch, max((slot + 1) * draws // batch, slot * draws // batch + 1)
+    return int(np.random.default_rng(derived_seed(seed, "number", step, slot)).integers(low, high))
 
 
 def chosen_indices(examples: Sequence[Example], seed: int, step: int, batch: int) -> list[int]:

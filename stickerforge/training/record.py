@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw
 from stickerforge.runtime.files import disk_fault, write_whole
 
 METRICS, LOSS = "metrics.jsonl", "loss.png"
-INK, STUDENT, BASE, GRID = (40, 42, 48), (44, 110, 203), (214, 120, 38), (228, 230, 234)
+INK, STUDENT, BASE, THIRD, GRID = (40, 42, 48), (44, 110, 203), (214, 120, 38), (96, 140, 60), (228, 230, 234)
 
 
 class Record:
@@ -70,32 +71,55 @@ def smoothed(values: Sequence[float], window: int) -> list[float]:
     return [sum(values[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(values))]
 
 
-def loss_picture(metrics: Sequence[Mapping[str, Any]], width: int = 720, height: int = 360) -> bytes:
+@dataclass(frozen=True)
+class Curve:
+    """Values over steps, as drawn."""
+
+    name: str
+    colour: tuple[int, int, int]
+    steps: list[int]
+    values: list[float]
+
+
+def loss_picture(metrics: Sequence[Mapping[str, Any]]) -> bytes:
     """The error of the model in training and of the base over the steps, as PNG."""
+    window, curves = max(1, len(metrics) // 25), []
+    for name, key, colour in (("in training", "error", STUDENT), ("base", "base_error", BASE)):
+        known = [row for row in metrics if row.get(key) is not None]
+        values = smoothed([float(row[key]) for row in known], window)
+        curves.append(Curve(name, colour, [row["step"] for row in known], values))
+    return picture_of(curves, f"squared error, mean of {window} steps")
+
+
+def watched_picture(seen: Sequence[Mapping[str, Any]]) -> bytes:
+    """What was seen of the pictures on the way, as PNG."""
+    colours = {"similarity": STUDENT, "alignment": BASE, "drift": THIRD}
+    steps = [int(row["step"]) for row in seen]
+    known = {name: colour for name, colour in colours.items() if all(name in row for row in seen)}
+    return picture_of([Curve(name, colour, steps, [row[name] for row in seen]) for name, colour in known.items()], "of pictures on the way")
+
+
+def picture_of(curves: Sequence[Curve], note: str, width: int = 720, height: int = 360) -> bytes:
+    """Curves from 0 up, over the steps, as PNG."""
     page = Image.new("RGB", (width, height), (255, 255, 255))
     pen = ImageDraw.Draw(page)
     left, top, right, bottom = 64, 34, width - 16, height - 34
-    curves = [("in training", "error", STUDENT), ("base", "base_error", BASE)]
-    window = max(1, len(metrics) // 25)
-    drawn = [
-        (name, smoothed([float(row[key]) for row in metrics if row.get(key) is not None], window), colour) for name, key, colour in curves
-    ]
-    drawn = [(name, values, colour) for name, values, colour in drawn if values]
-    highest = max((max(values) for _, values, _ in drawn), default=1.0) or 1.0
+    curves = [curve for curve in curves if curve.values]
+    highest = max((max(curve.values) for curve in curves), default=1.0) or 1.0
+    first, last = (bound((curve.steps[end] for curve in curves), default=0) for bound, end in ((min, 0), (max, -1)))
     for part in range(5):
         y = bottom - (bottom - top) * part / 4
         pen.line((left, y, right, y), fill=GRID)
         pen.text((left - 8, y), f"{highest * part / 4:.3g}", fill=INK, anchor="rm", font_size=12)
-    for _, values, colour in drawn:
-        across = (right - left) / max(1, len(values) - 1)
-        points = [(left + across * i, bottom - (bottom - top) * value / highest) for i, value in enumerate(values)]
-        pen.line(points if len(points) > 1 else [*points, *points], fill=colour, width=2)
-    for index, (name, _, colour) in enumerate(drawn):
-        pen.text((left + 110 * index, 10), f"— {name}", fill=colour, font_size=13)
-    last = metrics[-1]["step"] + 1 if metrics else 0
-    pen.text((left, bottom + 10), "step 0", fill=INK, font_size=12)
+    for index, curve in enumerate(curves):
+        across = (right - left) / max(1, last - first)
+        pairs = zip(curve.steps, curve.values, strict=True)
+        points = [(left + across * (step - first), bottom - (bottom - top) * max(value, 0) / highest) for step, value in pairs]
+        pen.line(points if len(points) > 1 else [*points, *points], fill=curve.colour, width=2)
+        pen.text((left + 110 * index, 10), f"— {curve.name}", fill=curve.colour, font_size=13)
+    pen.text((left, bottom + 10), f"step {first}", fill=INK, font_size=12)
     pen.text((right, bottom + 10), f"{last}", fill=INK, anchor="ra", font_size=12)
-    pen.text((right, 10), f"squared error, mean of {window} steps", fill=INK, anchor="ra", font_size=12)
+    pen.text((right, 10), note, fill=INK, anchor="ra", font_size=12)
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
     return buffer.getvalue()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stickerforge.objectives.dco import dco_loss, squared_error
+from stickerforge.objectives.dco import automatic_beta, dco_loss, followed, squared_error
 
 
 def numbers(seed, *shape):
@@ -41,3 +41,34 @@ def test_it_stays_finite_where_the_gap_is_huge():
     loss = dco_loss(error, base, 1000.0)
     assert torch.isfinite(loss)
     torch.testing.assert_close(loss, torch.tensor(1e6 / 2))
+
+
+def test_a_batch_as_a_whole_is_what_the_authors_code_does():
+    error, base = numbers(7, 5).abs().requires_grad_(True), numbers(8, 5).abs()
+    theirs = -torch.log(torch.sigmoid(-3.0 * (error.mean() - base.mean())))
+    torch.testing.assert_close(dco_loss(error, base, 3.0, "batch"), theirs)
+    assert not torch.allclose(dco_loss(error, base, 3.0, "sample"), theirs)
+    assert torch.equal(dco_loss(error[:1], base[:1], 3.0, "batch"), dco_loss(error[:1], base[:1], 3.0, "sample"))
+
+
+def test_places_that_do_not_count_decide_nothing():
+    prediction, target = numbers(1, 2, 4, 5, 6), numbers(2, 2, 4, 5, 6)
+    weight = numbers(3, 2, 5, 6).abs()
+    weight[:, :2] = 0
+    found = squared_error(prediction, target, weight)
+    for i in range(2):
+        squares = (prediction[i] - target[i]) ** 2
+        expected = sum(weight[i, y, x] * squares[:, y, x].mean() for y in range(5) for x in range(6)) / weight[i].sum()
+        torch.testing.assert_close(found[i].double(), expected, rtol=1e-5, atol=0)
+    changed = prediction.clone()
+    changed[:, :, :2] += 9
+    torch.testing.assert_close(squared_error(changed, target, weight), found)
+    torch.testing.assert_close(squared_error(prediction, target, torch.full((2, 5, 6), 0.3)), squared_error(prediction, target))
+
+
+def test_an_automatic_beta_makes_the_usual_gap_count_one():
+    mean = 0.0
+    for batch in range(1, 40):
+        mean = followed(mean, torch.tensor([0.004, -0.006]))
+        assert abs(automatic_beta(mean, batch) * 0.005 - 1) < 1e-5
+    assert automatic_beta(0.0, 0) == automatic_beta(1e-9, 5) == 5000 and automatic_beta(50.0, 5) == 1

@@ -1,0 +1,116 @@
+"""What of a reference counts in training: its own alpha, a mask beside it, or what a matting network takes for the subject."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stickerforge.data.pictures import Folder, Picture, read_picture
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.matting import DEFAULT, load_cut_out, matting_model, weights_file
+from stickerforge.runtime.messages import Messages
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Mask = NDArray[np.uint8]  # (H, W), 255 where it counts fully
+Masks = Callable[[Picture, NDArray[np.uint8]], Mask | None]
+
+
+def masks(chosen: str, folder: Folder, *, learns_alpha: bool, messages: Messages) -> Masks:
+    """A function from a picture and its pixels, uint8 (H, W, 4), to what of it counts; None for all of it.
+
+    Args:
+        chosen: "auto", "none", or a folder of masks that are named like their pictures.
+        learns_alpha: whether the model draws alpha: then what is clear is to be learned as well.
+
+    Raises:
+        InputError: a mask is missing, of another size, or empty.
+    """
+    if chosen == "none":
+        return lambda picture, rgba: None
+    if chosen != "auto":
+        files = mask_files(Path(chosen).expanduser(), folder)
+        return lambda picture, rgba: from_file(files[picture.path], rgba)
+    cut_out = matting(messages) if any(picture.opaque for picture in folder.pictures) else None
+
+    def automatic(picture: Picture, rgba: NDArray[np.uint8]) -> Mask | None:
+        if not picture.opaque:
+            return None if learns_alpha else np.ascontiguousarray(rgba[..., 3])
+        found = None if cut_out is None else (cut_out(rgba[..., :3])[..., 3] * 255).round().astype(np.uint8)
+        return found if found is not None and found.any() else None
+
+    return automatic
+
+
+def matting(messages: Messages) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None:
+    """The default matting network, if it is here; photographs count as a whole without it, and nothing is fetched for them."""
+    model = matting_model(DEFAULT)
+    if not weights_file(model).exists():
+        return None
+    try:
+        return load_cut_out(model, offline=True)
+    except EnvironmentFault as error:
+        messages.warn(f"photographs count with their background: {error.message}")
+        return None
+
+
+def mask_files(masks: Path, folder: Folder) -> dict[Path, Path]:
+    """The mask of every picture: the file of the same name, whatever its suffix.
+
+    Raises:
+        InputError: there is no such folder, or one has none.
+    """
+    if not masks.is_dir():
+        raise InputError(f"no folder of masks {masks}", "give a folder, auto or none")
+    by_stem = {path.stem: path for path in sorted(masks.iterdir()) if path.is_file() and path.suffix != ".txt"}
+    missing = [picture.path.name for picture in folder.pictures if picture.path.stem not in by_stem]
+    if missing:
+        raise InputError(f"no mask for {missing[0]} in {masks}", f"save it there as {Path(missing[0]).stem}.png, white where it counts")
+    return {picture.path: by_stem[picture.path.stem] for picture in folder.pictures}
+
+
+def from_file(path: Path, rgba: NDArray[np.uint8]) -> Mask:
+    """A mask: its alpha where it has one, else its brightness.
+
+    Raises:
+        InputError: it cannot be read, has another size than its picture, or is black throughout.
+    """
+    read = read_picture(path)
+    planes = read.rgba()
+    found: Mask = planes[..., :3].mean(-1).round().astype(np.uint8) if read.opaque else np.ascontiguousarray(planes[..., 3])
+    if found.shape != rgba.shape[:2]:
+        sizes = [f"{shape[1]} x {shape[0]}" for shape in (found.shape, rgba.shape)]
+        raise InputError(f"the mask {path} is {sizes[0]} pixels, its picture {sizes[1]}", "make both the same size")
+    if not found.any():
+        raise InputError(f"the mask {path} is black throughout", "paint white what counts, or leave the picture out")
+    return found
+
+
+def check_masks(chosen: str, folder: Folder) -> None:
+    """Look at every mask before the model is loaded.
+
+    Raises:
+        InputError: as `masks`.
+    """
+    if chosen in ("auto", "none"):
+        return
+    files = mask_files(Path(chosen).expanduser(), folder)
+    for picture in folder.pictures:
+        from_file(files[picture.path], picture.rgba())
+
+
+def on_latents(mask: NDArray[np.float32] | None, latents: "Tensor") -> "Tensor | None":
+    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means.
+
+    None where all counts, or where the crop has left nothing of it.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    if mask is None or not mask.any():
+        return None
+    pooled: Tensor = F.adaptive_avg_pool2d(torch.from_numpy(mask)[None, None], (latents.shape[1], latents.shape[2]))[0, 0]
+    return pooled

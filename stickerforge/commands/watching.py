@@ -1,0 +1,75 @@
+"""What the model in training draws: how like the references, how well it fits the prompts, how far the base has drifted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stickerforge.commands.courses import Plan
+from stickerforge.commands.finishing import pixels_of
+from stickerforge.commands.generate import in_force, sampled
+from stickerforge.commands.recipes import Item
+from stickerforge.config.schema import GenerateConfig
+from stickerforge.data.pictures import Folder
+from stickerforge.runtime.messages import Messages
+from stickerforge.stickers.alpha import straight_from
+
+if TYPE_CHECKING:
+    from stickerforge.models.family import Family
+
+WHITE = (255, 255, 255)
+SUBJECT = ("{}", "{} wearing a crown", "red {}", "small {} on a blue background")
+PHOTO_SUBJECT = ("a photo of a {}", "a {} on a beach", "a {} wearing a crown", "a painting of a {}")
+THINGS = ("cat", "rocket", "tree", "car")
+
+
+class Watcher:
+    """Draws the same prompts with the same noise whenever it is asked, by the code of `generate`."""
+
+    def __init__(self, family: "Family", whole: Plan, folder: Folder, messages: Messages, *, offline: bool) -> None:
+        from stickerforge.models.encoders import encoder
+
+        self.family, self.seed = family, whole.config.seed
+        self.config = GenerateConfig(sampling=in_force(GenerateConfig().sampling, whole.card))
+        self.config = replace(self.config, sampling=replace(self.config.sampling, pixels=whole.resolution))
+        self.encoder = encoder(whole.config.watch.encoder, device=whole.config.device, offline=offline, say=messages.say)
+        references = [Image.fromarray(picture.rgba()) for picture in folder.pictures]
+        self.references = self.encoder.images(references, WHITE)
+        asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
+        if whole.placeholder:
+            self.prompts = [prompt.format(whole.placeholder) for prompt in asked]
+            self.plain = [prompt.format(whole.words) for prompt in asked]
+        else:
+            self.prompts = [f"{thing}, {whole.phrase}" for thing in THINGS]
+            self.plain = list(THINGS)
+        self.wanted = self.encoder.texts(self.plain) if self.encoder.reads_text else None
+        with family.adapters.off():
+            self.before = self.drawn(self.plain)
+
+    def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """One picture per prompt, premultiplied (H, W, 4) in [0, 1]."""
+        found = []
+        for number, prompt in enumerate(prompts):
+            text = self.family.card.spoken(prompt)
+            item = Item(prompt, text, "", self.seed + number, "", "", {}, Path())
+            found += [pixels_of(picture, None) for _, picture in sampled(self.family, self.config, {0: item}, lambda: None)]
+        return found
+
+    def look(self) -> dict[str, float]:
+        """Figures of the model as it is now.
+
+        "similarity" is the mean cosine with the references, "alignment" that with the prompts in plain words, "drift" the root mean
+        square difference from the base's pictures for plain words. "score" is their sum (drift subtracted where no text is read).
+        """
+        vectors = self.encoder.images([Image.fromarray(straight_from(picture)) for picture in self.drawn(self.prompts)], WHITE)
+        similarity = float((vectors @ self.references.T).mean())
+        now = self.drawn(self.plain)
+        drift = float(np.mean([np.square(a - b).mean() ** 0.5 for a, b in zip(now, self.before, strict=True)]))
+        if self.wanted is None:
+            return {"similarity": similarity, "drift": drift, "score": similarity - drift}
+        alignment = float((vectors * self.wanted).sum(1).mean())
+        return {"similarity": similarity, "alignment": alignment, "drift": drift, "score": similarity + alignment}

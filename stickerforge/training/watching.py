@@ -1,0 +1,79 @@
+"""Looking on the way at what was learned, and keeping the best of it."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stickerforge.adapters.files import encoded, read
+from stickerforge.adapters.lora import Taught
+from stickerforge.runtime.files import write_whole
+from stickerforge.training.record import rows
+
+WATCHED = "watched.jsonl"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks at the model in training, now and then.
+
+    Args:
+        every: steps between two looks; there is one at the end, too.
+        look: figures of the model as it is now; the higher "score", the better.
+    """
+
+    every: int
+    look: Callable[[], dict[str, float]]
+
+    def due(self, done: int, steps: int) -> bool:
+        """Whether to look after so many steps."""
+        return done % self.every == 0 or done == steps
+
+
+class Watched:
+    """What was seen on a run: watched.jsonl, and the best state so far in a file of its own."""
+
+    def __init__(self, folder: Path, *, start: int) -> None:
+        """Args:
+        start: the steps that are done; what an interrupted run saw beyond them is dropped.
+        """
+        self.folder, self.path = folder, folder / WATCHED
+        self.seen = [row for row in rows(self.path) if row["step"] <= start] if start else []
+        self.write()
+
+    def write(self) -> None:
+        """Write what was seen."""
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in self.seen).encode())
+
+    def add(self, done: int, figures: dict[str, float], content: Callable[[], Taught]) -> None:
+        """One look; the state is kept where it is the best so far.
+
+        Raises:
+            EnvironmentFault: the disk is full.
+        """
+        self.seen = [row for row in self.seen if row["step"] != done]
+        if not self.seen or figures["score"] > self.best["score"]:
+            write_whole(self.file(done), encoded(content()))
+        self.seen.append({"step": done} | {name: round(value, 6) for name, value in figures.items()})
+        self.write()
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The best row; of equal ones the first."""
+        return max(self.seen, key=lambda row: row["score"])
+
+    def file(self, done: int) -> Path:
+        """Where the state after so many steps is kept."""
+        return self.folder / f"best-{done:06}.safetensors"
+
+    def settle(self) -> None:
+        """Drop states that no resumed run can come back to any more: once a checkpoint holds the present one."""
+        for path in self.folder.glob("best-*.safetensors"):
+            if not self.seen or path != self.file(int(self.best["step"])):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def content(self) -> Taught:
+        """The best state."""
+        return read(self.file(int(self.best["step"])))

@@ -1,0 +1,168 @@
+"""What customize can be told besides the defaults: masks, pictures of the class, looks on the way, captions that cannot be."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stickerforge.adapters import store
+from stickerforge.adapters.files import read
+from stickerforge.stickers.encoding import recipe_of
+from tests.conftest import one_line
+
+SHORT = ("--steps", 3, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
+QUIET = (*SHORT, "--quiet")
+
+
+def taught(name):
+    return read(store.found(name).path)
+
+
+def same(first, second):
+    lora = first.lora.keys() == second.lora.keys() and all(bool((first.lora[k].up == second.lora[k].up).all()) for k in first.lora)
+    return lora and all(bool((first.tokens[t][k] == second.tokens[t][k]).all()) for t in first.tokens for k in first.tokens[t])
+
+
+def test_masks_change_what_is_learned(cli, photos, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name, size in (("a", (120, 90)), ("b", (90, 90))):
+        mask = Image.new("L", size)
+        mask.paste(255, (20, 20, 70, 80))
+        mask.save(masks / f"{name}.png")
+    for name, mask in (("with", masks), ("without", "none"), ("auto", "auto")):
+        ended = cli("customize", photos, "--subject", "thing", "--name", name, "--mask", mask, *QUIET)
+        assert ended.code == 0, ended.err
+    assert same(taught("without"), taught("auto")), "photographs count as a whole where no matting network is installed"
+    assert not same(taught("with"), taught("without"))
+    white = tmp_path / "white"
+    white.mkdir()
+    for name, size in (("a", (120, 90)), ("b", (90, 90))):
+        Image.new("L", size, 255).save(white / f"{name}.png")
+    cli("customize", photos, "--subject", "thing", "--name", "white", "--mask", white, *QUIET)
+    ups = [taught(name).lora["unet.conv_in" if False else next(iter(taught(name).lora))].up for name in ("white", "without")]
+    np.testing.assert_allclose(ups[0], ups[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, large):
+    model = ("--model", tiny_sd) if large else ()
+    for name in ("auto", "none"):
+        cli("customize", art, "--subject", "blob", "--name", name, "--mask", name, *model, *QUIET)
+    assert same(taught("auto"), taught("none")) is not large
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no mask for b.jpg"),
+        (Image.new("L", (50, 50), 255), "50 x 50 pixels, its picture 90 x 90"),
+        (Image.new("L", (90, 90)), "black throughout"),
+        (b"nonsense", "no picture that can be read"),
+    ],
+)
+def test_masks_that_cannot_be(cli, photos, tmp_path, content, said):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    Image.new("L", (120, 90), 255).save(masks / "a.png")
+    if isinstance(content, bytes):
+        (masks / "b.png").write_bytes(content)
+    elif content:
+        content.save(masks / "b.png")
+    ended = cli("customize", photos, "--subject", "thing", "--mask", masks, *QUIET)
+    assert ended.code == 2 and said in one_line(ended)
+    assert not (store.folder("thing")).exists()
+
+
+def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
+    prior = ("--set", "training.prior_weight=1", "--set", "training.prior_count=3")
+    ended = cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--json")
+    assert ended.code == 0, ended.out
+    drawn = sorted((store.home() / "runs" / "blob" / "prior").glob("*.png"))
+    assert len(drawn) == 3 and {recipe_of(path)["prompt"] for path in drawn} == {"a apple"}
+    assert recipe_of(drawn[0])["adapters"] == []
+    with_prior = taught("blob")
+    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--force")
+    assert not same(with_prior, taught("blob"))
+    style = cli("customize", art, "--style", "crayon", *QUIET, *prior)
+    assert style.code == 2 and "a style has not" in one_line(style)
+
+
+def test_the_best_state_is_kept(cli, art, monkeypatch):
+    from stickerforge.commands.watching import Watcher
+
+    whole = cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--keep", "best", "--set", "watch.every=1", "--json")
+    assert whole.code == 0, whole.out
+    run = store.home() / "runs" / "blob"
+    rows = [json.loads(line) for line in (run / "watched.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert all(0 <= row["drift"] < 1 and -1 <= row["similarity"] <= 1 and -1 <= row["alignment"] <= 1 for row in rows)
+    best = max(rows, key=lambda row: row["score"])
+    assert abs(best["score"] - best["similarity"] - best["alignment"]) < 1e-5
+    assert Image.open(run / "watched.png").width > 300 and store.found("blob").made["kept_step"] == best["step"]
+
+    scores = iter((0.9, 0.5, 0.1))
+    monkeypatch.setattr(Watcher, "look", lambda self: {"score": next(scores)})
+    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--keep", "best", "--set", "watch.every=1", "--force")
+    first = taught("blob")
+    cli("customize", art, "--subject", "blob", "--class", "apple", "--steps", 1, *QUIET[2:], "--force")
+    assert same(first, taught("blob")), "of three states the first was the best"
+
+
+def test_a_style_can_be_watched(cli, art):
+    ended = cli("customize", art, "--style", "crayon", *QUIET, "--set", "watch.every=3", "--json")
+    assert ended.code == 0, ended.out
+    rows = (store.home() / "runs" / "crayon" / "watched.jsonl").read_text().splitlines()
+    assert len(rows) == 1 and store.found("crayon").made["kept_step"] == 3
+
+
+def test_a_beta_that_follows(cli, art):
+    ended = cli("customize", art, "--subject", "blob", "--beta", "auto", *QUIET, "--set", "training.draws=6", "--json")
+    assert ended.code == 0, ended.out
+    metrics = [json.loads(line) for line in (store.home() / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()]
+    assert metrics[0]["beta"] == 5000 and metrics[2]["beta"] < 5000
+    assert 'beta = "auto"' in (store.folder("blob") / "customize.toml").read_text()
+    again = cli("customize", "--config", store.folder("blob") / "customize.toml", "--force", "--quiet")
+    assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ("a <blob> and another <blob>", "holds <blob> 2 times"),
+        ("", "is empty"),
+        ("  \n", "is empty"),
+        ("a <cat> on a mat", "holds <cat>, and the new word is <blob>"),
+    ],
+)
+def test_captions_that_cannot_be(cli, art, caption, said):
+    (art / "one.txt").write_text(caption)
+    ended = cli("customize", art, "--subject", "blob", *QUIET)
+    assert ended.code == 2 and said in one_line(ended)
+
+
+def test_captions_of_pictures_that_are_gone_and_in_another_language(cli, art):
+    (art / "gone.txt").write_text("a <blob>, in flat style")
+    (art / "one.txt").write_text("ein <blob> auf der Wiese")
+    ended = cli("customize", art, "--subject", "blob", *SHORT, "--json")
+    assert ended.code == 0
+    warnings = " ".join(ended.json["warnings"])
+    assert "gone.txt" in warnings and "wiese" in warnings.lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--beta", "much"], "give a number, or auto"),
+        (["--beta", "-3"], "out of range"),
+        (["--mask", "nowhere"], "no folder of masks"),
+        (["--keep", "first"], "choose one of best, last"),
+        (["--keep", "best", "--set", "watch.every=0"], "needs looks on the way"),
+        (["--keep", "best", "--set", "watch.encoder=nothing-like-it"], "nothing-like-it"),
+        (["--set", "training.reduction=sum"], "choose one of sample, batch"),
+    ],
+)
+def test_options_that_cannot_be(cli, art, options, said):
+    ended = cli("customize", art, "--subject", "blob", *QUIET, *options)
+    assert ended.code == 2 and said in one_line(ended)
