@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stickerforge.commands.caption import caption
     from stickerforge.commands.customize import customize
     from stickerforge.commands.evaluate import evaluate
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "customize", "evaluate", "generate", "merge"]
+__all__ = ["__version__", "caption", "customize", "evaluate", "generate", "merge"]
 
 
 def __getattr__(name: str) -> object:

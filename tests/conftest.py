@@ -10,7 +10,15 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from stickerforge.cli import main  # noqa: E402
-from tests.tiny import write_tiny_clip, write_tiny_dinov2, write_tiny_sd, write_tiny_sdxl  # noqa: E402
+from tests.tiny import (  # noqa: E402
+    write_tiny_blip,
+    write_tiny_clip,
+    write_tiny_dinov2,
+    write_tiny_florence,
+    write_tiny_llava,
+    write_tiny_sd,
+    write_tiny_sdxl,
+)
 
 
 @dataclass
@@ -78,3 +86,21 @@ def clip(tmp_path_factory):
 def dinov2(tmp_path_factory):
     """A DINOv2 folder."""
     return write_tiny_dinov2(tmp_path_factory.mktemp("encoders") / "tiny-dinov2")
+
+
+@pytest.fixture(scope="session")
+def vlm(tmp_path_factory):
+    """An image-text model with a chat template."""
+    return write_tiny_llava(tmp_path_factory.mktemp("talkers") / "tiny-llava")
+
+
+@pytest.fixture(scope="session")
+def blip(tmp_path_factory):
+    """A BLIP that captions."""
+    return write_tiny_blip(tmp_path_factory.mktemp("talkers") / "tiny-blip")
+
+
+@pytest.fixture(scope="session")
+def florence(tmp_path_factory):
+    """A Florence-2."""
+    return write_tiny_florence(tmp_path_factory.mktemp("talkers") / "tiny-florence")

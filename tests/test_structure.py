@@ -24,7 +24,7 @@ HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
 PURE = {"sampling", "stickers", "objectives", "evaluation"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
 COMMANDS = (
-    [], ["generate"], ["customize"], ["merge"], ["evaluate"], ["adapters"], ["adapters", "list"], ["adapters", "show"],
+    [], ["generate"], ["caption"], ["customize"], ["merge"], ["evaluate"], ["adapters"], ["adapters", "list"], ["adapters", "show"],
     ["adapters", "remove"], ["models"], ["models", "list"], ["models", "show"], ["doctor"],
 )  # fmt: skip
 HELPS = [["--version"], *([*words, "--help"] for words in COMMANDS)]
@@ -93,6 +93,7 @@ OPTIONS = {
         "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--mask",
         "--resolution", "--model", "--seed", "--keep", "--resume", "--force", "--device",
     },
+    "caption": {"--subject", "--class", "--captioner", "--style", "--review", "--take", "--device"},
     "merge": {"--name", "--rename", "--force"},
 }  # fmt: skip
 

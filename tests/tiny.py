@@ -13,8 +13,13 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from tokenizers import pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
+    AutoImageProcessor,
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipProcessor,
     CLIPConfig,
     CLIPModel,
     CLIPTextConfig,
@@ -24,6 +29,14 @@ from transformers import (
     CLIPVisionConfig,
     Dinov2Config,
     Dinov2Model,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
 )
 
 
@@ -131,6 +144,82 @@ def write_tiny_dinov2(folder: Path) -> Path:
     config = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2)
     Dinov2Model(config).save_pretrained(folder)
     write_preprocessor(folder, "BitImageProcessor", 28)
+    return folder
+
+
+TEMPLATE = (
+    "{% for message in messages %}USER: {% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %} ASSISTANT:"
+)
+
+
+def write_tiny_llava(folder: Path) -> Path:
+    """A LLaVA of two layers that knows a few words."""
+    torch.manual_seed(2)
+    words = ["<unk>", "<pad>", "<image>", "USER", "ASSISTANT", ":", "Does", "this", "figure", "show", '"', "a", "red", "cat", "dog", "?",
+             "Please", "answer", "yes", "or", "no", ".", "Yes", "No"]  # fmt: skip
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", additional_special_tokens=["<image>"])
+    text = LlamaConfig(
+        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2
+    )
+    config = LlavaConfig(vision_config=tiny_vision(), text_config=text, image_token_index=2, vision_feature_layer=-1)
+    LlavaForConditionalGeneration(config).save_pretrained(folder)
+    write_preprocessor(folder, "CLIPImageProcessor", 32)
+    images = AutoImageProcessor.from_pretrained(folder)
+    LlavaProcessor(
+        images, fast, patch_size=8, vision_feature_select_strategy="default", chat_template=TEMPLATE, num_additional_image_tokens=1
+    ).save_pretrained(folder)
+    return folder
+
+
+def write_tiny_blip(folder: Path) -> Path:
+    """A BLIP that captions."""
+    torch.manual_seed(0)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "a", "cat", "dog", "on", "red", "ground"]
+    small = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = small | {
+        "vocab_size": len(words), "encoder_hidden_size": 32, "projection_dim": 24, "max_position_embeddings": 64, "bos_token_id": 5,
+        "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0, "is_decoder": True,
+    }  # fmt: skip
+    vision = small | {"image_size": 32, "patch_size": 8}
+    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=24, image_text_hidden_size=24)
+    BlipForConditionalGeneration(config).save_pretrained(folder)
+    write_preprocessor(folder, "BlipImageProcessor", 32)
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)})
+    BlipProcessor(AutoImageProcessor.from_pretrained(folder), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def write_tiny_florence(folder: Path) -> Path:
+    """A Florence-2 of one layer in each part."""
+    torch.manual_seed(0)
+    said = "What does the image describe ? Describe in detail what is shown a cat dog on red ground ."
+    words = list(dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", "<image>", *said.split()]))
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>",
+        extra_special_tokens={"image_token": "<image>"},
+    )  # fmt: skip
+    text = {
+        "model_type": "bart", "vocab_size": len(words), "d_model": 32, "encoder_layers": 1, "decoder_layers": 1,
+        "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 40, "decoder_ffn_dim": 40,
+        "max_position_embeddings": 128, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2,
+        "forced_eos_token_id": 2,
+    }  # fmt: skip
+    vision = {
+        "embed_dim": (16, 32), "depths": (1, 1), "num_heads": (2, 2), "num_groups": (2, 2), "patch_size": (7, 3), "patch_stride": (4, 2),
+        "patch_padding": (3, 1), "patch_prenorm": (False, True), "window_size": 4, "projection_dim": 32, "qkv_bias": True,
+        "max_temporal_embeddings": 10, "max_position_embeddings": 16,
+    }  # fmt: skip
+    config = Florence2Config(text_config=text, vision_config=vision, image_token_id=words.index("<image>"))
+    Florence2ForConditionalGeneration(config).save_pretrained(folder)
+    write_preprocessor(folder, "CLIPImageProcessor", 32)
+    images = AutoImageProcessor.from_pretrained(folder)
+    images.image_seq_length = 17
+    Florence2Processor(images, fast).save_pretrained(folder)
     return folder
 
 

@@ -9,7 +9,7 @@ import typer
 from stickerforge import __version__
 from stickerforge.cli.keeping import adapters_app, doctor, models_app
 from stickerforge.cli.making import evaluate, generate
-from stickerforge.cli.teaching import customize, merge
+from stickerforge.cli.teaching import caption, customize, merge
 from stickerforge.errors import EnvironmentFault, InputError, StickerforgeError
 from stickerforge.reporting import our_bug, show_error
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, customize, merge, evaluate):
+for command in (generate, caption, customize, merge, evaluate):
     app.command()(command)
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(models_app, name="models")

@@ -1,5 +1,6 @@
-"""Options of what teaches a model: customize, merge."""
+"""Options of what teaches a model: caption, customize, merge."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,53 @@ from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Jso
 from stickerforge.errors import PartlyDone
 from stickerforge.reporting import Report, perform
 from stickerforge.runtime.messages import Messages
+
+
+def caption(
+    pictures: Annotated[str | None, typer.Argument(help="A folder of pictures.")] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="NAME", help="What all of them show; captions say <NAME> once.")
+    ] = None,
+    words: Annotated[
+        str | None, typer.Option("--class", metavar="WORDS", help="What kind of thing the subject is. (default its name)")
+    ] = None,
+    captioner: Annotated[
+        str | None, typer.Option("--captioner", metavar="NAME|FOLDER", help="An image-text model. (default embedded)")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--style", "-s", metavar="long|short|tags", help="Form of the captions. (default long)")
+    ] = None,
+    review: Annotated[bool, typer.Option("--review", help="Read and change them on a page, here in a browser.")] = False,
+    take: Annotated[str | None, typer.Option("--take", metavar="FILE", help="Captions that were changed on a saved page.")] = None,
+    as_json: Json = False,
+    config: ConfigFile = "",
+    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is in pictures, in texts beside them: what customize learns from."""
+    flags = {"pictures": pictures, "subject": subject, "words": words, "captioner": captioner, "form": form, "device": device}
+
+    def work(messages: Messages) -> Report:
+        from stickerforge.commands import caption as command
+        from stickerforge.config.schema import CaptionConfig
+
+        prepare_libraries(offline)
+        resolved = settings(CaptionConfig, "caption", {}, config, assignments, flags)
+        if dry_run:
+            return Report(*command.rehearsed(resolved, messages, offline=True))
+        made = command.run(resolved, messages, offline=offline)
+        if take:
+            made.take(Path(take))
+        if review:
+            from stickerforge.commands.reviewing import reviewed
+
+            reviewed(made, messages)
+        return Report(made.result(), made.lines(), made.note(), unusable(made.failed))
+
+    perform("caption", as_json, quiet, work)
 
 
 def customize(
@@ -63,14 +111,15 @@ def customize(
         if dry_run:
             return Report(*command.rehearsed(resolved, messages, force=force, resume=resume))
         made = command.run(resolved, messages, offline=offline, force=force, resume=resume)
-        lost = (
-            PartlyDone(f"{len(made.failed)} pictures could not be used: {'; '.join(made.failed[:5])}", "the others were")
-            if made.failed
-            else None
-        )
-        return Report(made.result(), [str(made.adapter.path)], made.note(), lost)
+        return Report(made.result(), [str(made.adapter.path)], made.note(), unusable(made.failed))
 
     perform("customize", as_json, quiet, work)
+
+
+def unusable(failed: list[str]) -> PartlyDone | None:
+    """Exit 4 where some pictures could not be read."""
+    what = f"{len(failed)} pictures could not be used: {'; '.join(failed[:5])}"
+    return PartlyDone(what, "the others were") if failed else None
 
 
 def merge(

@@ -185,3 +185,17 @@ class EvaluateConfig:
     out: str = "evaluation"  # folder of the report
 
     BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {}
+
+
+@dataclass(frozen=True)
+class CaptionConfig:
+    """`stickerforge caption`."""
+
+    pictures: str = ""  # a folder
+    subject: str = ""  # what all of them show; captions will hold its new word. Without: what is seen is named
+    words: str = ""  # the class of the subject ("dog"), where its name does not say it
+    captioner: str = "embedded"  # or a transformers folder, or owner/name of the hub
+    form: Literal["long", "short", "tags"] = "long"
+    device: str = "auto"
+
+    BOUNDS: ClassVar[dict[str, tuple[float, float]]] = {}

@@ -81,6 +81,19 @@ def with_placeholder(text: str, placeholder: str, words: str) -> str:
     return replaced if count else f"{placeholder}, {text}"
 
 
+def paired(said: str, placeholder: str, words: str) -> Caption:
+    """What was said of a picture, with the new word exactly once: for the first mention of its class, or before everything.
+
+    Args:
+        words: the class; the base is told it in place of the new word.
+    """
+    head, found, tail = with_placeholder(said.replace(placeholder, words), placeholder, words).partition(placeholder)
+    text = f"{head}{found}{tail}"
+    caption = Caption(text, text.replace(placeholder, words))
+    assert text.count(placeholder) == 1 and caption.base == f"{head}{words}{tail}"
+    return caption
+
+
 def mentions(text: str, words: str) -> bool:
     """Whether a text contains these words."""
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) is not None

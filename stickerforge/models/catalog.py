@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ REWARDS = {  # models of what people like, and of what is true of a picture; "" 
 }
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
 NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
+DICTS = ("sampling", "customizing", "wordings")  # of a card
 PIPELINES = {"StableDiffusionPipeline": NEEDED, "StableDiffusionXLPipeline": (*NEEDED, "text_encoder_2", "tokenizer_2")}
 
 
@@ -52,6 +53,7 @@ class Card:
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         customizing: recommended training of a "subject" and of a "style".
         articles: whether the model's captions began with "a", "an" or "the"; where they did not, prompts lose theirs.
+        wordings: {what people say: what the model's captions said instead}.
     """
 
     name: str
@@ -64,9 +66,12 @@ class Card:
     sampling: dict[str, Any]
     customizing: dict[str, Any]
     articles: bool = True
+    wordings: dict[str, str] = field(default_factory=dict)
 
     def spoken(self, text: str) -> str:
         """A prompt as the model's captions would have put it."""
+        for said, learned in self.wordings.items():
+            text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, text, flags=re.IGNORECASE)
         return text if self.articles else re.sub(r"^\s*(an?|the)\s+(?=\S)", "", text, flags=re.IGNORECASE)
 
     @property
@@ -131,7 +136,7 @@ def pipeline_of(folder: Path) -> str:
 def read_card(folder: Path, name: str) -> Card:
     """What the folder says about itself, with defaults for folders that are not ours."""
     said = read_json(folder / CARD) if (folder / CARD).exists() else {}
-    if not isinstance(said.get("version", 0), int) or not all(isinstance(said.get(key, {}), dict) for key in ("sampling", "customizing")):
+    if not isinstance(said.get("version", 0), int) or not all(isinstance(said.get(key, {}), dict) for key in DICTS):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
     licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
     return Card(
@@ -145,6 +150,7 @@ def read_card(folder: Path, name: str) -> Card:
         sampling=dict(said.get("sampling", {})),
         customizing=dict(said.get("customizing", {})),
         articles=said.get("articles", True) is not False,
+        wordings={str(key): str(value) for key, value in said.get("wordings", {}).items()},
     )
 
 

@@ -3,7 +3,8 @@
 Shapes: N pictures or texts, D features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
 
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.catalog import JUDGES, encoder_repository, fetched
 from stickerforge.models.judges import Judging, judging, on_ground
 from stickerforge.models.weights import fingerprint_of
@@ -122,6 +123,30 @@ def whole(kind: Any, folder: Path) -> Any:
     if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
         raise ValueError(f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}")
     return model
+
+
+@contextmanager
+def readable(folder: Path, what: str) -> Iterator[None]:
+    """Turn what transformers raises over a folder into one line.
+
+    Raises:
+        InputError: the folder holds something else.
+        EnvironmentFault: it does not fit the memory, or needs a package that is not there.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # what it remarks on would go to stderr, whatever --quiet says
+    try:
+        yield
+    except BROKEN as error:
+        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
+            raise memory from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        if isinstance(error, ImportError):
+            raise EnvironmentFault(
+                f"{folder} needs what is not installed: {reason}", "install it, often: pip install torchvision"
+            ) from None
+        raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
 
 
 def squared(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:

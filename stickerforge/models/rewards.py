@@ -4,8 +4,7 @@ Shapes: N pictures; D features.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import InputError
 from stickerforge.models.catalog import fetched
-from stickerforge.models.encoders import BROKEN, HubEncoder, squared, whole
+from stickerforge.models.encoders import BROKEN, HubEncoder, readable, squared, whole
 from stickerforge.models.judges import on_ground
 from stickerforge.models.weights import fingerprint_of
 from stickerforge.runtime.device import chosen_device, out_of_memory
@@ -174,27 +173,6 @@ def scored(model: Reward, pictures: Sequence[Image.Image], prompts: Sequence[str
     if not np.isfinite(found).all():
         raise InputError(f"{model.kind} gives no number for one of {len(prompts)} pictures", "check the weights of --reward")
     return found
-
-
-@contextmanager
-def readable(folder: Path, what: str) -> Iterator[None]:
-    """Turn what transformers raises over a folder into one line.
-
-    Raises:
-        InputError: the folder holds something else.
-        EnvironmentFault: it does not fit the memory, or needs a package that is not there.
-    """
-    try:
-        yield
-    except BROKEN as error:
-        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
-            raise memory from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        if isinstance(error, ImportError):
-            raise EnvironmentFault(
-                f"{folder} needs what is not installed: {reason}", "install it, often: pip install torchvision"
-            ) from None
-        raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
 
 
 KINDS: dict[str, Callable[[str, Path, torch.device], Reward]] = {

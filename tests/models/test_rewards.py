@@ -9,16 +9,10 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from stickerforge.errors import InputError
 from stickerforge.models.rewards import QUESTION, reward, yes_tokens
 from tests.tiny import tiny_vision, write_preprocessor
-
-TEMPLATE = (
-    "{% for message in messages %}USER: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %} ASSISTANT:"
-)
 
 
 def pictures():
@@ -37,31 +31,6 @@ def aesthetic(tmp_path_factory):
         tensors |= {f"layers.{number}.weight": torch.randn(after, before), f"layers.{number}.bias": torch.randn(after)}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     write_preprocessor(folder, "CLIPImageProcessor", 32)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def vlm(tmp_path_factory):
-    """A LLaVA of two layers that knows a few words."""
-    folder = tmp_path_factory.mktemp("rewards") / "tiny-llava"
-    torch.manual_seed(2)
-    words = ["<unk>", "<pad>", "<image>", "USER", "ASSISTANT", ":", "Does", "this", "figure", "show", '"', "a", "red", "cat", "dog", "?",
-             "Please", "answer", "yes", "or", "no", ".", "Yes", "No"]  # fmt: skip
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", additional_special_tokens=["<image>"]
-    )
-    text = transformers.LlamaConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2
-    )
-    config = transformers.LlavaConfig(vision_config=tiny_vision(), text_config=text, image_token_index=2, vision_feature_layer=-1)
-    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
-    write_preprocessor(folder, "CLIPImageProcessor", 32)
-    images = transformers.AutoImageProcessor.from_pretrained(folder)
-    transformers.LlavaProcessor(
-        images, fast, patch_size=8, vision_feature_select_strategy="default", chat_template=TEMPLATE, num_additional_image_tokens=1
-    ).save_pretrained(folder)
     return folder
 
 

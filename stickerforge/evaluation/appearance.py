@@ -1,0 +1,184 @@
+"""What can be said of a picture without a model: its ground, its colours by name, how it is framed, drawn or photographed.
+
+`rgb` is uint8 (H, W, 3); masks are boolean (H, W).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Rgb = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# Colours as people name them, each by a few examples: the nearest in CIELAB gives the name.
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "white": ("ffffff", "f2f2ee"),
+    "black": ("000000", "1c1c20"),
+    "grey": ("808080", "b4b6ba", "545659", "cfd2d6"),
+    "red": ("e23c3c", "b01818", "ff2a2a"),
+    "orange": ("fa9632", "e8741c"),
+    "yellow": ("fcd450", "ffe600", "f6e58d"),
+    "green": ("5cb25c", "1f7a2e", "8bc34a", "0b4f1e", "a3d48a"),
+    "blue": ("4a86e2", "1446b4", "0d1f66", "000080", "2f9be6"),
+    "pale blue": ("bedcf8", "a9d5f2", "d3e9fb"),
+    "purple": ("9260c8", "5a2d8c", "b388e0"),
+    "pink": ("f8b0cc", "f26fa5", "fbd0e0"),
+    "brown": ("8c6242", "5a3a22", "b98a5f", "6e4a2a"),
+    "beige": ("f0dcb4", "d9c3a0"),
+}
+RING = 0.04  # width of the border that the ground is read from, as a share of the shorter side
+ALIKE = 12.0  # distance in CIELAB within which a pixel is of the ground
+EVEN = 6.0  # mean distance of the border from one colour, or from one slope of colours, up to which the ground is that
+PART = 0.2  # share from which a colour is named
+# Of pictures of 128 pixels; these two take 98 % of drawings for drawn, 88 % where they went through JPEG, and 4 % of 51 photographs.
+EQUAL = 0.4  # share of equal neighbours from which a picture may be drawn
+DIFFERENT = 0.7  # share of different colours in its figure below which it may
+
+
+@dataclass(frozen=True)
+class GroundSeen:
+    """What is behind the figure.
+
+    Args:
+        kind: "clear", "plain", "fading" (its colours from top to bottom, or from left to right), or "busy".
+        colours: their names, the commonest first; none of a clear ground.
+        figure: what is not ground.
+    """
+
+    kind: str
+    colours: tuple[str, ...]
+    figure: Mask
+
+
+def lab(rgb: NDArray[np.number]) -> Floats:
+    """CIELAB of sRGB in 0 to 255 under D65, (…, 3) (CIE 15:2004)."""
+    value = np.asarray(rgb, np.float64) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    matrix = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+    ratio = linear @ matrix.T / np.array([0.95047, 1.0, 1.08883])
+    curve = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
+    found: Floats = np.stack([116 * curve[..., 1] - 16, 500 * (curve[..., 0] - curve[..., 1]), 200 * (curve[..., 1] - curve[..., 2])], -1)
+    return found
+
+
+@cache
+def examples() -> tuple[tuple[str, ...], Floats]:
+    """(name of each example, their CIELAB (N, 3))."""
+    pairs = [(name, code) for name, codes in EXAMPLES.items() for code in codes]
+    return tuple(name for name, _ in pairs), lab(np.array([[int(code[i : i + 2], 16) for i in (0, 2, 4)] for _, code in pairs]))
+
+
+def names_of(colours: NDArray[np.number]) -> NDArray[np.str_]:
+    """The name of every colour (N, 3)."""
+    names, known = examples()
+    distance = np.square(lab(colours)[:, None] - known).sum(-1)
+    found: NDArray[np.str_] = np.array(names)[distance.argmin(1)]
+    return found
+
+
+def palette(rgb: Rgb, figure: Mask, most: int = 3) -> tuple[str, ...]:
+    """The names of the colours that make up a fifth of the figure at least, the commonest first."""
+    if not figure.any():
+        return ()
+    names, counts = np.unique(names_of(rgb[figure][:: max(1, int(figure.sum()) // 4000)]), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(str(names[i]) for i in order[:most] if counts[i] >= PART * counts.sum())
+
+
+def ground_of(rgb: Rgb, clear: Mask) -> GroundSeen:
+    """The ground of a picture, read from its border.
+
+    Args:
+        clear: where nothing is drawn at all.
+    """
+    if clear.any():
+        return GroundSeen("clear", (), ~clear)
+    colours, ring = lab(rgb), border(clear.shape)
+    even = np.median(colours[ring], 0)
+    if np.quantile(np.linalg.norm(colours[ring] - even, axis=1), 0.75) < EVEN:
+        return GroundSeen(
+            "plain", (str(names_of(np.median(rgb[ring], 0)[None])[0]),), figure_on(colours, np.broadcast_to(even, colours.shape))
+        )
+    slope = sloped(colours, ring)
+    if np.quantile(np.linalg.norm((colours - slope)[ring], axis=1), 0.75) < EVEN:
+        ends = np.stack([np.median(rgb[side], 0) for side in ends_of(slope)])
+        return GroundSeen("fading", tuple(dict.fromkeys(names_of(ends).tolist())), figure_on(colours, slope))
+    return GroundSeen("busy", palette(rgb, ring, 2), middle(clear.shape))
+
+
+def border(shape: tuple[int, ...]) -> Mask:
+    """The outermost pixels."""
+    width = max(2, round(RING * min(shape)))
+    found = np.ones(shape, bool)
+    found[width:-width, width:-width] = False
+    return found
+
+
+def middle(shape: tuple[int, ...]) -> Mask:
+    """Where the figure of a photograph mostly is: the inner three fifths."""
+    found = np.zeros(shape, bool)
+    found[shape[0] // 5 : -(shape[0] // 5) or None, shape[1] // 5 : -(shape[1] // 5) or None] = True
+    return found
+
+
+def sloped(colours: Floats, ring: Mask) -> Floats:
+    """The ground as a smooth change of colour: a quadratic of row and column that fits the border best, twice so that outliers drop out."""
+    height, width = ring.shape
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(rows), rows, columns, rows**2, columns**2], -1)
+    use = ring
+    for _ in range(2):
+        weights = np.linalg.lstsq(terms[use], colours[use], rcond=None)[0]
+        found: Floats = terms @ weights
+        away = np.linalg.norm(colours - found, axis=-1)
+        use = ring & (away <= np.quantile(away[ring], 0.8))
+    return found
+
+
+def ends_of(slope: Floats) -> tuple[Mask, Mask]:
+    """The two borders between which a slope changes most: top and bottom, or left and right."""
+    height, width = slope.shape[:2]
+    found = [np.zeros((height, width), bool) for _ in range(4)]
+    found[0][: max(1, height // 16)], found[1][-max(1, height // 16) :] = True, True
+    found[2][:, : max(1, width // 16)], found[3][:, -max(1, width // 16) :] = True, True
+    across = [np.linalg.norm(slope[one].mean(0) - slope[two].mean(0)) for one, two in ((found[0], found[1]), (found[2], found[3]))]
+    return (found[0], found[1]) if across[0] >= across[1] else (found[2], found[3])
+
+
+def figure_on(colours: Floats, ground: Floats) -> Mask:
+    """What differs from the ground, and what such things enclose; everything where nothing does."""
+    differs = np.linalg.norm(colours - ground, axis=-1) > ALIKE
+    filled: Mask = ndimage.binary_fill_holes(ndimage.binary_opening(differs, np.ones((2, 2))))
+    return filled if filled.mean() > 0.005 else np.ones_like(filled)
+
+
+def framing(figure: Mask) -> tuple[str, str]:
+    """(size: "small", "" or "close-up", place: "at the top left", … or "" for the middle) of the figure's box."""
+    rows, columns = np.nonzero(figure.any(1))[0], np.nonzero(figure.any(0))[0]
+    if not len(rows):
+        return "", ""
+    height, width = figure.shape
+    tall, wide = (rows[-1] - rows[0] + 1) / height, (columns[-1] - columns[0] + 1) / width
+    touched = [rows[0] == 0, rows[-1] == height - 1, columns[0] == 0, columns[-1] == width - 1]
+    size = "close-up" if sum(map(int, touched)) >= 3 else "small" if max(tall, wide) < 0.5 else ""
+    y, x = (rows[0] + rows[-1]) / 2 / height, (columns[0] + columns[-1]) / 2 / width
+    along = "top" if y < 0.4 else "bottom" if y > 0.6 else ""
+    across = "left" if x < 0.4 else "right" if x > 0.6 else ""
+    place = " ".join(filter(None, ["at the", along, across])) if (along or across) and size == "small" else ""
+    return size, place
+
+
+def is_drawn(rgb: Rgb, clear: Mask, figure: Mask) -> bool:
+    """Whether a picture is drawn: two in five neighbours in a drawing are equal along rows or columns, and its figure repeats its colours.
+
+    What is cut out counts as drawn; nothing here tells a photograph that was.
+    """
+    if clear.any():
+        return True
+    equal = max(float((np.diff(rgb.astype(np.int16), axis=axis) == 0).all(-1).mean()) for axis in (0, 1))
+    different = len(np.unique(rgb[figure], axis=0)) / max(1, int(figure.sum()))
+    return equal >= EQUAL and different < DIFFERENT

@@ -1,0 +1,227 @@
+"""Captions beside pictures: written once, never over what a person wrote, and changed on a page."""
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stickerforge.commands.caption import caption, plan, run
+from stickerforge.commands.reviewing import Server, page_of
+from stickerforge.config.load import resolve
+from stickerforge.config.schema import CaptionConfig
+from stickerforge.runtime.messages import Messages
+from tests.conftest import one_line
+
+
+@pytest.fixture
+def toys(tmp_path):
+    """A yellow thing on three grounds."""
+    folder = tmp_path / "toys"
+    folder.mkdir()
+    for name, ground in (("one", "#4a86e2"), ("two", "#e23c3c"), ("three", "#5cb25c")):
+        picture = Image.new("RGB", (96, 96), ground)
+        picture.paste("#fcd450", (24, 24, 72, 72))
+        picture.save(folder / f"{name}.png")
+    return folder
+
+
+def texts(folder):
+    return {path.stem: path.read_text().strip() for path in folder.glob("*.txt")}
+
+
+def record(folder):
+    return {row["picture"]: row for row in map(json.loads, (folder / "captions.jsonl").read_text().splitlines())}
+
+
+def test_every_picture_gets_a_caption_and_its_pair(cli, toys):
+    ended = cli("caption", toys, "--subject", "duck", "--json")
+    assert ended.code == 0, ended.out
+    rows = ended.json["result"]["captions"]
+    assert [row["picture"] for row in rows] == ["one.png", "three.png", "two.png"]
+    for row in rows:
+        assert row["caption"].count("<duck>") == 1 and row["base_caption"] == row["caption"].replace("<duck>", "duck")
+        assert row["source"] == "model" and row["model"].startswith("embedded@") and len(row["sha256"]) == 64
+    assert texts(toys)["two"] == rows[2]["caption"] and "on a red background" in rows[2]["caption"]
+    assert list(record(toys).values()) == rows
+    learned = cli("customize", toys, "--subject", "duck", "--steps", 2, "--rank", 2, "--set", "preview.count=0", "--quiet", "--json")
+    assert learned.code == 0
+    used = [json.loads(line) for line in (Path(learned.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
+    assert {row["caption"] for row in used} == {row["caption"] for row in rows}
+
+
+def test_what_a_person_wrote_is_never_overwritten(cli, toys):
+    (toys / "one.txt").write_text("my <duck> in the bath\n")
+    assert cli("caption", toys, "--subject", "duck", "--quiet").code == 0
+    assert texts(toys)["one"] == "my <duck> in the bath" and record(toys)["one.png"]["source"] == "person"
+    assert record(toys)["one.png"]["base_caption"] == "my duck in the bath"
+    (toys / "two.txt").write_text("a <duck> at sunset\n")  # ours, changed by hand
+    ended = cli("caption", toys, "--subject", "duck", "--style", "tags")
+    assert ended.code == 0 and "2 of people kept" in ended.err
+    assert texts(toys) == {"one": "my <duck> in the bath", "two": "a <duck> at sunset", "three": texts(toys)["three"]}
+    assert texts(toys)["three"].startswith("<duck>, ") and record(toys)["two.png"]["source"] == "person"
+
+
+def test_a_second_call_changes_nothing_and_a_new_picture_is_added(cli, toys):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in toys.glob("*.txt")}
+    shutil.copy(toys / "one.png", toys / "four.png")
+    ended = cli("caption", toys, "--subject", "duck", "--json")
+    assert ended.json["result"]["made"] == 1
+    assert before == {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in toys.glob("*.txt") if path.stem != "four"}
+    (toys / "one.png").unlink()
+    gone = cli("caption", toys, "--subject", "duck", "--json")
+    assert any("gone: one.png" in line for line in gone.json["warnings"])
+
+
+def test_without_a_subject_what_is_seen_is_named(cli, toys):
+    ended = cli("caption", toys, "--style", "short", "--quiet")
+    assert ended.code == 0 and len(ended.out.splitlines()) == 3
+    assert all("<" not in text for text in texts(toys).values())
+    assert all(row["caption"] == row["base_caption"] for row in record(toys).values())
+
+
+def test_a_dry_run_shows_five_and_writes_nothing(cli, toys):
+    for number in range(4):
+        shutil.copy(toys / "one.png", toys / f"more-{number}.png")
+    ended = cli("caption", toys, "--subject", "rubber duck", "--dry-run", "--json")
+    result = ended.json["result"]
+    assert ended.code == 0 and len(result["captions"]) == 5 and len(result["writes"]) == 8
+    assert all("<rubber-duck>" in text for text in result["captions"].values())
+    assert all("rubber duck" in text for text in result["base_captions"].values())
+    assert not list(toys.glob("*.txt")) and not list(toys.glob("*.jsonl"))
+
+
+def test_other_captioners(cli, toys, blip):
+    ended = cli("caption", toys, "--subject", "duck", "--captioner", blip, "--json")
+    assert ended.code == 0, ended.out
+    assert all(row["model"].startswith("tiny-blip@") for row in ended.json["result"]["captions"])
+    assert all(text.count("<duck>") == 1 for text in texts(toys).values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "no pictures given"),
+        (["toys", "--class", "dog"], "--class belongs to a subject"),
+        (["nowhere"], "no folder nowhere"),
+        (["toys", "--captioner", "nonsense"], "unknown captioner"),
+        (["toys", "--style", "poem"], "choose one of long, short, tags"),
+        (["toys", "--subject", "<dog>"], "is no name"),
+        (["toys", "--take", "nowhere.jsonl"], "no file nowhere.jsonl"),
+    ],
+)
+def test_what_cannot_be_captioned(cli, toys, arguments, said):
+    ended = cli("caption", *arguments)
+    assert ended.code == 2 and said in one_line(ended)
+
+
+def test_bad_neighbours(cli, toys):
+    (toys / "one.txt").write_text("a <duck> and a <duck>")
+    assert "holds <duck> 2 times" in one_line(cli("caption", toys, "--subject", "duck"))
+    (toys / "one.txt").unlink()
+    (toys / "broken.png").write_bytes(b"not a picture")
+    assert cli("caption", toys, "--subject", "duck", "--quiet").code == 4 and len(texts(toys)) == 3
+    (toys / "captions.jsonl").write_text('{"picture": 3}\n')
+    assert "is broken" in one_line(cli("caption", toys, "--subject", "duck"))
+    (toys / "captions.jsonl").unlink()
+    Image.new("RGB", (64, 64)).save(toys / "one.jpg")
+    assert "share the caption one.txt" in one_line(cli("caption", toys, "--subject", "duck"))
+
+
+def test_an_interruption_keeps_what_is_captioned(toys, monkeypatch):
+    from stickerforge.commands import caption as command
+
+    config = resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"})
+
+    def two(used, whole, missing):
+        yield "a duck"
+        yield "a duck here"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "captions", two)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, Messages(quiet=True), offline=True)
+    monkeypatch.undo()
+    assert set(texts(toys)) == set(name.partition(".")[0] for name in record(toys)) == {"one", "three"}
+    assert len(run(config, Messages(quiet=True), offline=True).told) == 3
+    assert texts(toys)["one"] == "a <duck>", "it was done"
+
+
+def asked(url, body=None):
+    with urllib.request.urlopen(urllib.request.Request(url, None if body is None else json.dumps(body).encode()), timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_the_page_saves_back(toys):
+    made = caption(toys, settings={"subject": "duck"})
+    with Server(made) as server:
+        thread = threading.Thread(target=lambda: [server.handle_request() for _ in iter(lambda: server.done, True)])
+        thread.start()
+        assert "textarea" in asked(server.url)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            asked(f"http://127.0.0.1:{server.server_address[1]}/")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            asked(server.url + "x", {"captions": {"one.png": "a <duck>"}})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            asked(server.url, {"nothing": 1})
+        answer = json.loads(asked(server.url, {"captions": {"one.png": "my  <duck>\n swims", "two.png": "no word"}, "done": True}))
+        assert answer == {"refused": ["two.png: say <duck> once"]} and texts(toys)["one"] == "my <duck> swims"
+        assert record(toys)["one.png"]["source"] == "person" and record(toys)["two.png"]["source"] == "model"
+        assert json.loads(asked(server.url, {"captions": {}, "done": True})) == {"refused": []}
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_captions_saved_from_the_page_are_taken(cli, toys, tmp_path):
+    saved = tmp_path / "saved.jsonl"
+    saved.write_text('{"picture": "one.png", "caption": "my <duck> swims"}\n')
+    assert cli("caption", toys, "--subject", "duck", "--take", saved, "--quiet").code == 0
+    assert texts(toys)["one"] == "my <duck> swims" and record(toys)["one.png"]["source"] == "person"
+    wrong = {
+        '{"picture": "none.png", "caption": "x"}': "not here: none.png",
+        '{"picture": "one.png", "caption": "x"}': "say <duck> once",
+        "[]": "holds no captions",
+    }
+    for row, said in wrong.items():
+        saved.write_text(row + "\n")
+        ended = cli("caption", toys, "--subject", "duck", "--take", saved, "--quiet")
+        assert ended.code == 2 and said in one_line(ended)
+    assert texts(toys)["one"] == "my <duck> swims"
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+def test_the_page_works_in_a_browser(toys, tmp_path):
+    made = caption(toys, settings={"subject": "duck"})
+    script = """<script>
+    window.onerror = (message) => document.title = "ERROR " + message;
+    const areas = () => [...document.querySelectorAll("textarea")];
+    byId("from").value = "background"; byId("to").value = "ground"; byId("replace").click();
+    const changed = document.querySelectorAll("li.changed").length;
+    areas()[0].value = "no word"; areas()[0].dispatchEvent(new Event("input"));
+    byId("save").click();
+    document.title = JSON.stringify({ texts: areas().map((area) => area.value), changed, bad: document.querySelectorAll("li.bad").length,
+      state: state.textContent, label: byId("save").textContent, hidden: byId("done").hidden });
+    </script>"""
+    page = tmp_path / "page.html"
+    page.write_text(page_of(made).replace("</body>", script + "</body>"))
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    started = time.monotonic()
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    found = json.loads(dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">"))
+    assert found["changed"] == 3 and found["bad"] == 1 and found["texts"][0] == "no word" and "ground" in found["texts"][1]
+    assert found["state"] == "one.png: say <duck> once" and found["label"] == "Download captions.jsonl" and found["hidden"]
+    assert time.monotonic() - started < 60
+
+
+def test_a_plan_knows_what_is_kept(toys):
+    (toys / "one.txt").write_text("a <duck>")
+    whole = plan(resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"}), Messages(quiet=True))
+    assert whole.kept == {"one.png": "a <duck>"} and whole.pair("Duck on a duck pond").text == "<duck> on a duck pond"
+    assert whole.pair("").text == "<duck>" and whole.pair("something yellow").base == "duck, something yellow"
