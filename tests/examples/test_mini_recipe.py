@@ -139,18 +139,24 @@ def test_standard_latents_give_the_same_pictures():
     torch.testing.assert_close(after.std * per_channel.std(1)[:, None, None], before.std, rtol=1e-3, atol=1e-5)
 
 
-def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, kind):
     import training
+
+    def fresh():
+        model = torch.nn.Linear(3, 3)
+        optimizer = (
+            torch.optim.AdamW(model.parameters(), lr=0.1) if kind == "adamw" else training.Muon([model.weight], [model.bias], lr=0.1)
+        )
+        return model, training.averaged(model), optimizer
 
     def run(steps, resume_at=None):
         torch.manual_seed(0)
-        model = torch.nn.Linear(3, 3)
-        mean, optimizer = training.averaged(model), torch.optim.AdamW(model.parameters(), lr=0.1)
+        model, mean, optimizer = fresh()
         for step in range(steps):
             if step == resume_at:
                 training.save(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer, step)
-                model = torch.nn.Linear(3, 3)
-                mean, optimizer = training.averaged(model), torch.optim.AdamW(model.parameters(), lr=0.1)
+                model, mean, optimizer = fresh()
                 assert training.load(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer) == step
             optimizer.zero_grad()
             model(torch.randn(4, 3, generator=torch.Generator().manual_seed(step))).square().sum().backward()
@@ -160,6 +166,65 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path):
 
     for whole, resumed in zip(run(6), run(6, resume_at=3), strict=True):
         assert torch.equal(whole, resumed)
+
+
+def test_matrices_are_moved_in_all_directions_alike():
+    import training
+
+    torch.manual_seed(0)
+    for shape in ((6, 20), (20, 6), (8, 3, 3, 3)):
+        matrix = torch.randn(shape, dtype=torch.float64)
+        turned = training.orthogonalized(matrix)
+        left, _, right = torch.linalg.svd(matrix.flatten(1), full_matrices=False)
+        values = torch.linalg.svdvals(turned.flatten(1))
+        assert turned.shape == matrix.shape and 0.6 < values.min() and values.max() < 1.3
+        polar = (left @ right).reshape(shape)
+        assert (turned * polar).sum() / turned.norm() / polar.norm() > 0.97
+
+
+def test_other_weights_are_moved_by_adamw():
+    import training
+
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.arange(4.0)) for _ in range(2))
+    pairs = [(ours, training.Muon([], [ours], lr=0.1)), (theirs, torch.optim.AdamW([theirs], lr=0.1, betas=(0.9, 0.99), weight_decay=0.01))]
+    for step in range(5):
+        for parameter, optimizer in pairs:
+            parameter.grad = torch.sin(torch.arange(4.0) * (step + 1))
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_the_rate_stays_level_until_it_falls():
+    import training
+
+    rates = [training.plateau(step, 1000, 1.0, warmup=100) for step in range(1001)]
+    assert rates[0] == 0.01 and set(rates[100:700]) == {1.0} and abs(rates[850] - 0.51) < 1e-9 and abs(rates[1000] - 0.02) < 1e-9
+    assert all(b <= a for a, b in zip(rates[100:], rates[101:], strict=False))
+
+
+def test_a_channel_that_no_picture_depends_on_weighs_nothing():
+    import autoencoder
+    import denoiser
+
+    torch.manual_seed(0)
+    model = autoencoder.build().eval()
+    with torch.no_grad():
+        model.post_quant_conv.weight[:, 3] = 0
+        model.post_quant_conv.weight[:, 5] *= 3
+    weight = denoiser.importance(model, torch.randn(2, 8, 4, 4)).flatten()
+    assert weight[3] == 0 and weight.argmax() == 5 and abs(float(weight.mean()) - 1) < 1e-5
+
+
+def test_plain_singles_are_known_by_their_captions():
+    import denoiser
+
+    plain = ("a cat, flat style", "a red apple, noto style", "a person in a suit levitating, flat style")
+    others = (
+        "two cats, flat style", "a small cat at the top left, flat style", "a cat, flat style, on a red ground",
+        "a cat wearing a crown, flat style", "a fox in a space suit, noto style", "a cat above a house, flat style",
+    )  # fmt: skip
+    assert all(map(denoiser.plain_single, plain)) and not any(map(denoiser.plain_single, others))
 
 
 def test_scenes_lay_premultiplied_colour_over_colour():
