@@ -36,6 +36,7 @@ CARD = {
     "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
     "alpha": "premultiplied",
     "words": "words.txt",
+    "wordings": {"background": "ground"},  # what people say, and what its captions said
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {

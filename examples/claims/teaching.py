@@ -1,0 +1,187 @@
+# ruff: noqa: E402 - the modules of the other examples are found once their folders are on the path
+"""Teaching, drawing and measuring in one process: what the experiments of this folder share.
+
+Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+EXAMPLES = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench")]
+
+from protocols import drawing_of, scene_items, slug
+from sticker_bench import Item
+
+from art import Subject
+from scenes import short_name
+from settings import STYLES
+from stickerforge.adapters.lora import Taught
+from stickerforge.commands.finishing import pixels_of
+from stickerforge.commands.generate import in_force
+from stickerforge.config.schema import Sampling
+from stickerforge.data.buckets import framed
+from stickerforge.data.captions import Caption
+from stickerforge.models.catalog import located
+from stickerforge.models.encoders import JudgeEncoder
+from stickerforge.models.family import Family
+from stickerforge.models.judges import judging
+from stickerforge.models.loading import load
+from stickerforge.runtime.seeds import generator
+from stickerforge.sampling.denoising import Consistency, denoise
+from stickerforge.stickers.alpha import straight_from
+from stickerforge.training.checkpoint import Mark
+from stickerforge.training.course import Course
+from stickerforge.training.customizing import teach
+from stickerforge.training.examples import Example
+from stickerforge.training.watching import Watch
+from world import World
+
+WHITE = (255, 255, 255)
+TOGETHER = 11  # pictures that are denoised at once
+PRIOR = 50  # pictures of the class
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A subject or a style that is taught.
+
+    Args:
+        token: "<llama>"; "" for a style.
+        words: the class; "" for a style.
+        examples: the references, encoded; `pictures` as they are.
+    """
+
+    name: str
+    token: str
+    words: str
+    examples: list[Example]
+    pictures: list[Image.Image]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """placeholder -> class."""
+        return {self.token: self.words} if self.token else {}
+
+
+def fresh() -> Family:
+    """sticker-mini as it ships."""
+    return load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+
+
+def encoded(family: Family, picture: Image.Image, caption: Caption) -> Example:
+    """A reference as `customize` would learn from it."""
+    ready = framed(np.asarray(picture.convert("RGBA")), family.pixels, family.multiple)
+    with torch.no_grad():
+        mean, deviation = family.encode(torch.from_numpy(ready.premultiplied)[None])
+    return Example(caption.base, caption, mean[0], deviation[0], ready.frame)
+
+
+def subject_lesson(family: Family, scenes: World, subject: Subject, held: int) -> Lesson:
+    """A subject from its drawings in three styles, with their styles said."""
+    token, words = f"<{slug(subject.name)}>", short_name(subject.name)
+    shown = {style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held}
+    captions = {style: Caption(f"a {token}, in {style} style", f"a {words}, in {style} style") for style in shown}
+    examples = [encoded(family, picture, captions[style]) for style, picture in shown.items()]
+    return Lesson(slug(subject.name), token, words, examples, list(shown.values()))
+
+
+def style_lesson(family: Family, scenes: World, name: str, style: str, subjects: Sequence[Subject]) -> Lesson:
+    """A style from drawings of subjects that the model knows."""
+    shown = {short_name(subject.name): drawing_of(scenes, subject, style) for subject in subjects}
+    captions = [f"a {words}, in {name} style" for words in shown]
+    pairs = zip(shown.values(), captions, strict=True)
+    return Lesson(name, "", "", [encoded(family, picture, Caption(said, said)) for picture, said in pairs], list(shown.values()))
+
+
+def learned(
+    family: Family, lesson: Lesson, course: Course, look: Callable[[int], Any] | None = None, every: int = 0, prior: Sequence[Example] = ()
+) -> Taught:
+    """Teach it; `look` is called with the number of steps after every so many of them."""
+    done = 0
+
+    def seen() -> dict[str, float]:
+        nonlocal done
+        done = min(course.steps, done + every)
+        if look:
+            look(done)
+        return {"score": 0.0}
+
+    watch = Watch(every, seen) if look else None
+    with TemporaryDirectory() as folder:
+        return teach(family, lesson.examples, course, lesson.tokens, Path(folder), Mark(0, "", ""), prior, watch=watch)
+
+
+@torch.no_grad()
+def sampled(family: Family, items: Sequence[tuple[str, str, int]], weight: float | None = None) -> Tensor:
+    """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's card.
+
+    Args:
+        weight: of consistency guidance; None lets the adapter lead itself.
+    """
+    chosen = in_force(Sampling(), family.card)
+    assert chosen.steps is not None and chosen.guidance is not None
+    found = []
+    for start in range(0, len(items), TOGETHER):
+        part = items[start : start + TOGETHER]
+        shape = family.latent_shape(family.pixels)
+        noise = torch.stack([torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part])
+        with family.adapters.off():
+            base, empty = family.encode_prompt([plain for _, plain, _ in part]), family.encode_prompt([""] * len(part))
+        led = None if weight is None else Consistency(base, family.adapters.off, weight)
+        text, scheduler = family.encode_prompt([said for said, _, _ in part]), family.scheduler("model", chosen.steps)
+        found.append(denoise(family.predict, scheduler, noise, text, empty, guidance=chosen.guidance, consistency=led))
+    return torch.cat(found)
+
+
+def drawn(family: Family, items: Sequence[tuple[str, str, int]], weight: float | None = None) -> list[Image.Image]:
+    """The same as finished pictures."""
+    pixels = torch.cat([family.decode(part) for part in sampled(family, items, weight).split(TOGETHER)])
+    return [Image.fromarray(straight_from(pixels_of(picture, None))) for picture in pixels]
+
+
+def prior_of(family: Family, words: str) -> list[Example]:
+    """Pictures of the class as the base draws them, as examples."""
+    said = f"a {words}"
+    with family.adapters.off():
+        latents = sampled(family, [(said, said, 10_000 + number) for number in range(PRIOR)])
+    whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
+    return [Example(said, Caption(said, said), one, torch.zeros_like(one), whole) for one in latents]
+
+
+@cache
+def judge() -> JudgeEncoder:
+    """What measures."""
+    return JudgeEncoder(judging("judge"))
+
+
+def asked(items: Sequence[Item], lesson: Lesson) -> list[tuple[str, str, int]]:
+    """(text, text in plain words, seed) of StickerBench's items about a subject."""
+    return [(item.prompt, item.prompt.replace(lesson.token, lesson.words), item.seed) for item in items]
+
+
+def measured(pictures: Sequence[Image.Image], lesson: Lesson, prompts: Sequence[str]) -> dict[str, float]:
+    """{"likeness": mean cosine with the references, "fit": with the prompts in plain words}."""
+    vectors, references = judge().images(pictures, WHITE), judge().images(lesson.pictures, WHITE)
+    fit = (vectors * judge().texts(prompts)).sum(1)
+    return {"likeness": float((vectors @ references.T).mean()), "fit": float(fit.mean())}
+
+
+def items_of(scenes: World, subject: Subject, held: int) -> list[Item]:
+    """What a taught subject is asked for: the fourth style, and ten scenes, twice each."""
+    return scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
+
+
+def changed(course: Course, settings: Mapping[str, Any]) -> Course:
+    """A course with other settings, by the names of its fields."""
+    return replace(course, **settings)
