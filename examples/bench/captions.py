@@ -18,7 +18,7 @@ MINI = Path(__file__).resolve().parent.parent / "mini"
 sys.path.insert(0, str(MINI))
 
 from settings import PIXELS
-from stickerforge.models.captioners import Embedded, told
+from stickerforge.models.captioners import Asked, Embedded, told
 from world import Truth, World, world
 
 SEED = 4711
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--look", action="store_true")
     args = parser.parse_args()
     scenes, captioner = world("all", seed=SEED), Embedded()
-    label_of, rows = captioner.judge.label_of, []
+    label_of, rows = {name: captioner.plain(label) for name, label in captioner.judge.label_of.items()}, []
     for index in range(args.count):
         picture, truth = scene(scenes, index)
         seen = captioner.look(picture)
@@ -50,7 +50,8 @@ def main() -> None:
             row["plain ground"] = (seen.ground.kind, seen.ground.colours) == ("plain", truth.ground.colours)
         rows.append(row)
         if args.look and index < 20:
-            print(told(seen, "", "long", seen.colours), "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours)
+            said = told(seen, Asked("", "", "long"), seen.colours)
+            print(said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours)
     for name in dict.fromkeys(name for row in rows for name in row):
         known = [row[name] for row in rows if name in row]
         print(f"{name:14}{np.mean(known):8.1%}  of {len(known)}")

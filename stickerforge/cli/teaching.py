@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stickerforge.cli.common import Assignments, ConfigFile, Device, DryRun, Json, Offline, Quiet, number_in, prepare_libraries, settings
-from stickerforge.errors import PartlyDone
+from stickerforge.errors import InputError, PartlyDone
 from stickerforge.reporting import Report, perform
 from stickerforge.runtime.messages import Messages
 
@@ -46,9 +46,9 @@ def caption(
         resolved = settings(CaptionConfig, "caption", {}, config, assignments, flags)
         if dry_run:
             return Report(*command.rehearsed(resolved, messages, offline=True))
-        made = command.run(resolved, messages, offline=offline)
-        if take:
-            made.take(Path(take))
+        if review and quiet:
+            raise InputError("--review says where its page is, and --quiet would keep it secret", "leave --quiet out")
+        made = command.run(resolved, messages, offline=offline, take=Path(take) if take else None, only_missing=review)
         if review:
             from stickerforge.commands.reviewing import reviewed
 
@@ -118,7 +118,7 @@ def customize(
 
 def unusable(failed: list[str]) -> PartlyDone | None:
     """Exit 4 where some pictures could not be read."""
-    what = f"{len(failed)} pictures could not be used: {'; '.join(failed[:5])}"
+    what = f"{len(failed)} picture{'s' if len(failed) != 1 else ''} could not be used: {'; '.join(failed[:5])}"
     return PartlyDone(what, "the others were") if failed else None
 
 

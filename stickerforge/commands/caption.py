@@ -1,31 +1,34 @@
 """Captions for a folder of pictures: what is in them said in words, beside them, and never over what a person has written."""
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from stickerforge.adapters.store import checked_name
+from stickerforge.commands.captioned import Captioned
+from stickerforge.commands.correcting import taken
 from stickerforge.commands.courses import WORDS
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import CaptionConfig
-from stickerforge.data.captions import MAX_CHARACTERS, PLACEHOLDER, Caption, check_caption, paired, sidecar
+from stickerforge.data.captions import Caption, check_caption, paired, sidecar
 from stickerforge.data.pictures import Folder, Picture, read_folder
 from stickerforge.data.sidecars import PERSON, RECORD, Told, now, read_record, write_caption, write_record
 from stickerforge.errors import InputError
 from stickerforge.runtime.messages import Messages
-from stickerforge.runtime.signals import stoppable
+from stickerforge.runtime.signals import interruptible, stoppable
 
 if TYPE_CHECKING:
     from stickerforge.models.captioners import Captioner
 
 SHOWN = 5  # captions of a dry run
 MAX_SIDE = 1024  # of what a captioner is shown
+RECORD_S = 2.0  # seconds between writes of captions.jsonl: it is written as a whole
 
 
 @dataclass(frozen=True)
@@ -55,93 +58,15 @@ class Plan:
 
     def pair(self, said: str) -> Caption:
         """A caption, and the one that the base is asked."""
-        said = said or self.words or "a picture"
+        said = said or self.placeholder or "a picture"
         return paired(said, self.placeholder, self.words) if self.placeholder else Caption(said, said)
-
-
-@dataclass
-class Captioned:
-    """What a call made: one line per picture, in their order."""
-
-    folder: Path
-    placeholder: str = ""
-    words: str = ""
-    told: list[Told] = field(default_factory=list)
-    made: int = 0
-    failed: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def result(self) -> dict[str, Any]:
-        """For the JSON."""
-        told = [asdict(one) for one in self.told]
-        return {"captions": told, "made": self.made, "failed": self.failed, "record": str(self.folder / RECORD)}
-
-    def lines(self) -> list[str]:
-        """For people and pipes."""
-        return [f"{one.picture}\t{one.caption}" for one in self.told]
-
-    def changed(self, texts: Mapping[str, str]) -> list[str]:
-        """Take captions that a person changed, {picture: caption}; returns a line for each that cannot be one, and takes the others.
-
-        Raises:
-            EnvironmentFault: the disk is full or read-only.
-        """
-        refused, record = [], read_record(self.folder)
-        for number, line in enumerate(self.told):
-            text = " ".join(texts.get(line.picture, line.caption).split())
-            if text == line.caption:
-                continue
-            if why := unfit(text, self.placeholder):
-                refused.append(f"{line.picture}: {why}")
-                continue
-            base = text.replace(self.placeholder, self.words) if self.placeholder else text
-            self.told[number] = replace(line, caption=text, base_caption=base, source=PERSON, model="", time=now())
-            write_caption(self.folder / line.picture, text)
-            record[line.picture] = self.told[number]
-        write_record(self.folder, record)
-        return refused
-
-    def take(self, path: Path) -> None:
-        """Take what was saved from the page.
-
-        Raises:
-            InputError: it is no such file, or a caption in it cannot be one; the others are taken.
-        """
-        try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            texts = {str(row["picture"]): str(row["caption"]) for row in rows}
-        except FileNotFoundError:
-            raise InputError(f"no file {path}", "give the captions.jsonl that the page saved") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} holds no captions: {str(error)[:80]}", "give the captions.jsonl that the page saved") from None
-        if strangers := sorted(set(texts) - {line.picture for line in self.told}):
-            raise InputError(f"{path} names pictures that are not here: {', '.join(strangers[:5])}", "give the folder it belongs to")
-        if refused := self.changed(texts):
-            raise InputError(f"{path}: {refused[0]}", "change it there; the others were taken")
-
-    def note(self) -> str:
-        """For people."""
-        kept = sum(one.source == PERSON for one in self.told)
-        return f"{self.made} captions written beside the pictures" + (f", {kept} of people kept" if kept else "")
-
-
-def unfit(text: str, placeholder: str) -> str:
-    """Why a text cannot be a caption; "" where it can."""
-    if not text:
-        return "the caption is empty"
-    if len(text) > MAX_CHARACTERS or not text.isprintable():
-        return f"give up to {MAX_CHARACTERS} readable characters"
-    if placeholder and text.count(placeholder) != 1:
-        return f"say {placeholder} once"
-    strangers = [token for token in PLACEHOLDER.findall(text) if token != placeholder]
-    return f"{strangers[0]} is another new word" if strangers else ""
 
 
 def caption(pictures: str | Path, *, settings: Mapping[str, Any] | None = None, offline: bool = False) -> Captioned:
     """Caption from Python: `caption("photos", settings={"subject": "dog"})`.
 
     Raises:
-        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read are listed in the result instead.
+        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read or captioned are listed in the result instead.
     """
     return run(resolve(CaptionConfig, settings or {}, {"pictures": str(pictures)}), Messages(quiet=True), offline=offline)
 
@@ -164,68 +89,118 @@ def plan(config: CaptionConfig, messages: Messages) -> Plan:
     path = Path(config.pictures)
     found = read_folder(path)
     place = path if path.is_dir() else path.parent
-    placeholder, record, kept = f"<{slug}>" if slug else "", read_record(place), {}
-    for picture in found.pictures:
-        if picture.path.with_suffix(".txt").exists():
-            check_caption(picture.path, placeholder)
-            said, ours = sidecar(picture.path), record.get(picture.path.name)
-            if ours is None or ours.source == PERSON or ours.caption != said:
-                kept[picture.path.name] = said
-    there = {picture.path.name for picture in found.pictures}
-    if gone := sorted(set(record) - there):
+    stems = Counter(picture.path.stem for picture in found.pictures)
+    if twice := [stem for stem, count in stems.items() if count > 1]:
+        raise InputError(f"two pictures would share the caption {twice[0]}.txt", "rename one of them")
+    record = read_record(place)
+    if gone := sorted(name for name in record if not (place / name).exists()):
         messages.warn(f"{RECORD} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}")
     for line in found.unreadable:
         messages.warn(f"left out: {line}")
-    stems = [picture.path.stem for picture in found.pictures]
-    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
-        raise InputError(f"two pictures would share the caption {twice[0]}.txt", "rename one of them")
-    return Plan(config, placeholder, words, place, found, record, kept)
+    placeholder = f"<{slug}>" if slug else ""
+    return Plan(config, placeholder, words, place, found, record, by_people(found, record, placeholder))
 
 
-def run(config: CaptionConfig, messages: Messages, *, offline: bool) -> Captioned:
+def by_people(found: Folder, record: Mapping[str, Told], placeholder: str) -> dict[str, str]:
+    """{picture: its caption} of those that a person wrote or changed.
+
+    Raises:
+        InputError: one of them cannot be a caption.
+    """
+    kept = {}
+    for picture in found.pictures:
+        name, ours = picture.path.name, record.get(picture.path.name)
+        if picture.path.with_suffix(".txt").exists():
+            said = sidecar(picture.path)
+            if ours is None or ours.source == PERSON or ours.caption != said:
+                check_caption(picture.path, placeholder)
+                kept[name] = said
+    return kept
+
+
+def run(config: CaptionConfig, messages: Messages, *, offline: bool, take: Path | None = None, only_missing: bool = False) -> Captioned:
     """Caption what has no caption by this captioner yet.
+
+    Args:
+        take: changes that were saved from the page, to be taken instead of captioning.
+        only_missing: leave every caption that is there as it is, whoever made it.
 
     Raises:
         StickerforgeError: input or environment; what is finished stays.
         Interrupted: likewise.
     """
-    whole = plan(config, messages)
-    made = Captioned(whole.folder, whole.placeholder, whole.words, failed=whole.found.unreadable, warnings=messages.warnings)
-    from stickerforge.models.captioners import captioner
+    with interruptible():
+        whole = plan(config, messages)
+        made = Captioned(whole.folder, whole.placeholder, whole.words, failed=list(whole.found.unreadable), warnings=messages.warnings)
+        if take is not None:
+            made.told = [line for picture in whole.found.pictures if (line := there(whole, picture))]
+            taken(made, take)
+            return made
+        from stickerforge.models.captioners import captioner
 
-    used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
-    known = {picture.path.name: line for picture in whole.found.pictures if (line := already(whole, picture, used))}
-    missing = [picture for picture in whole.found.pictures if picture.path.name not in known]
-    record = {name: line for name, line in whole.record.items() if name not in known} | known
-    with stoppable() as check, messages.progress("captioning", len(missing)) as advance:
-        with closing(captions(used, whole, missing)) as said:
-            for picture, text in zip(missing, said, strict=False):
-                pair = whole.pair(text)
-                write_caption(picture.path, pair.text)
-                by = f"{used.name}@{used.digest}"
-                line = Told(picture.path.name, picture.sha256, pair.text, pair.base, "model", by, whole.asked, now())
-                record[picture.path.name] = known[picture.path.name] = line
-                write_record(whole.folder, record)
-                made.made += 1
+        used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
+        known = {picture.path.name: line for picture in whole.found.pictures if (line := already(whole, picture, used, only_missing))}
+        write_missing(whole, used, known, made, messages)
+        made.told = [known[picture.path.name] for picture in whole.found.pictures if picture.path.name in known]
+        return made
+
+
+def write_missing(whole: Plan, used: "Captioner", known: dict[str, Told], made: Captioned, messages: Messages) -> None:
+    """Caption the pictures that are not in `known`, and add them to it; captions.jsonl is written now and then, and in the end."""
+    pictures = whole.found.pictures
+    which = [number for number, picture in enumerate(pictures) if picture.path.name not in known]
+    record, written = whole.record | known, time.monotonic()
+    by = f"{used.name}@{used.digest}"
+    try:
+        with stoppable() as check, messages.progress("captioning", len(which)) as advance:
+            said = captions(used, whole, which, check)
+            for number, text in zip(which, said, strict=False):
+                picture = pictures[number]
+                if isinstance(text, InputError):
+                    made.failed.append(f"{picture.path.name}: {text.message}")
+                elif sidecar(picture.path) != before(whole, picture):  # written by somebody while we worked
+                    messages.warn(f"{picture.path.name} was given a caption meanwhile, which is kept")
+                    made.failed.append(f"{picture.path.name}: given a caption meanwhile")
+                else:
+                    pair = whole.pair(text)
+                    line = Told(picture.path.name, picture.sha256, pair.text, pair.base, "model", by, whole.asked, now())
+                    write_caption(picture.path, pair.text)
+                    record[picture.path.name] = known[picture.path.name] = line
+                    made.made += 1
                 advance(1)
+                if time.monotonic() - written > RECORD_S:
+                    write_record(whole.folder, record)
+                    written = time.monotonic()
                 check()
-    write_record(whole.folder, record)
-    made.told = [known[picture.path.name] for picture in whole.found.pictures]
-    return made
+    finally:
+        write_record(whole.folder, record)
 
 
-def already(whole: Plan, picture: Picture, used: "Captioner") -> Told | None:
+def before(whole: Plan, picture: Picture) -> str:
+    """The caption that was there when the folder was looked at: ours, or none."""
+    line = whole.record.get(picture.path.name)
+    return line.caption if line and picture.path.with_suffix(".txt").exists() else ""
+
+
+def already(whole: Plan, picture: Picture, used: "Captioner", only_missing: bool) -> Told | None:
     """The line of a picture that needs no new caption: a person's, or one that this captioner gave to this very picture."""
+    line = there(whole, picture)
+    if line is None or line.source == PERSON or only_missing:
+        return line
+    same = (line.sha256, line.model, line.asked) == (picture.sha256, f"{used.name}@{used.digest}", whole.asked)
+    return line if same else None
+
+
+def there(whole: Plan, picture: Picture) -> Told | None:
+    """The line of the caption that lies beside a picture; None where there is none."""
     name = picture.path.name
     line = whole.record.get(name)
-    if name in whole.kept:
-        said = whole.kept[name]
-        base = said.replace(whole.placeholder, whole.words) if whole.placeholder else said
-        if line and line.source == PERSON and (line.caption, line.sha256) == (said, picture.sha256):
-            return line
-        return Told(name, picture.sha256, said, base, PERSON, "", whole.asked, now())
-    same = line is not None and (line.sha256, line.model, line.asked) == (picture.sha256, f"{used.name}@{used.digest}", whole.asked)
-    return line if same and picture.path.with_suffix(".txt").exists() else None
+    if name not in whole.kept:
+        return line if line and picture.path.with_suffix(".txt").exists() else None
+    pair = whole.pair(whole.kept[name])
+    fresh = Told(name, picture.sha256, pair.text, pair.base, PERSON, "", whole.asked, now())
+    unchanged = line and (line.caption, line.base_caption, line.sha256, line.source) == (pair.text, pair.base, picture.sha256, PERSON)
+    return line if unchanged else fresh
 
 
 class Shrunk(Sequence[Image.Image]):
@@ -243,21 +218,25 @@ class Shrunk(Sequence[Image.Image]):
         return image
 
 
-def captions(used: "Captioner", whole: Plan, pictures: Sequence[Picture]) -> Any:
+def captions(used: "Captioner", whole: Plan, which: Sequence[int], check: Callable[[], None] = lambda: None) -> Any:
     """What the captioner says, picture by picture."""
-    return used.captions(Shrunk(pictures), whole.words, whole.config.form)
+    from stickerforge.models.captioners import Asked
+
+    return used.captions(Shrunk(whole.found.pictures), which, Asked(whole.words, whole.placeholder, whole.config.form, check))
 
 
 def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool) -> tuple[dict[str, Any], list[str]]:
     """What the call would say of the first five pictures, and what it would write: (result for the JSON, lines for people)."""
     from stickerforge.models.captioners import captioner
 
-    whole = plan(config, messages)
-    used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
-    missing = [picture for picture in whole.found.pictures if not already(whole, picture, used)]
-    with closing(captions(used, whole, missing[:SHOWN])) as said:
-        pairs = {picture.path.name: whole.pair(text) for picture, text in zip(missing, said, strict=False)}
-    writes = [str(picture.path.with_suffix(".txt")) for picture in missing] + [str(whole.folder / RECORD)]
+    with interruptible():
+        whole = plan(config, messages)
+        used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
+        pictures = whole.found.pictures
+        which = [number for number, picture in enumerate(pictures) if not already(whole, picture, used, False)]
+        said = zip(which, captions(used, whole, which[:SHOWN]), strict=False)
+        pairs = {pictures[number].path.name: whole.pair(text) for number, text in said if isinstance(text, str)}
+    writes = [str(pictures[number].path.with_suffix(".txt")) for number in which] + [str(whole.folder / RECORD)]
     result = {
         "dry_run": True, "captioner": f"{used.name}@{used.digest}", "captions": {name: pair.text for name, pair in pairs.items()},
         "base_captions": {name: pair.base for name, pair in pairs.items()}, "writes": writes, "keeps": sorted(whole.kept),

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import secrets
+from collections.abc import Mapping
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -11,54 +12,67 @@ from typing import Any
 
 from PIL import Image
 
-from stickerforge.commands.caption import Captioned
-from stickerforge.data.pictures import read_picture
+from stickerforge.commands.captioned import Captioned
+from stickerforge.commands.correcting import changes, corrected
+from stickerforge.data.captions import sidecar
+from stickerforge.data.pictures import opened
+from stickerforge.errors import StickerforgeError
 from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.messages import Messages
-from stickerforge.runtime.signals import stoppable
+from stickerforge.runtime.signals import interruptible, stoppable
 
 PAGE = "captions.html"
 THUMBNAIL = 320  # longer side in pixels
 MAX_BODY = 20_000_000
 
 
-def page_of(made: Captioned, key: str = "") -> str:
+def page_of(made: Captioned, key: str = "", images: Mapping[str, str] | None = None) -> str:
     """The page.
 
     Args:
-        key: what a served page must send back with every request; "" for a page that is opened as a file, which saves by a download.
+        key: what a served page sends its changes to; "" for a page that is opened as a file, which saves by a download.
+        images: data URLs by the pictures' names, where they are there already.
     """
     template = resources.files("stickerforge.commands").joinpath("captions.html").read_text(encoding="utf-8")
+    shown = thumbnails(made) if images is None else images
     rows = [
-        {"picture": one.picture, "caption": one.caption, "source": one.source, "image": thumbnail(made, one.picture)} for one in made.told
+        {
+            "picture": one.picture,
+            "caption": one.caption,
+            "was": sidecar(made.folder / one.picture),
+            "source": one.source,
+            "image": shown[one.picture],
+        }
+        for one in made.told
     ]
     data = json.dumps({"rows": rows, "placeholder": made.placeholder, "key": key}, ensure_ascii=True)
-    parts = {
-        "title": escape(f"{made.folder.resolve().name}: {len(rows)} captions"),
-        "data": data.replace("<", "\\u003c").replace("&", "\\u0026"),
-    }
-    for name, text in parts.items():
-        template = template.replace(f"<!--{name}-->", text)
+    name = made.folder.resolve().name.encode("utf-8", "replace").decode()
+    parts = {"title": escape(f"{name}: {len(rows)} captions"), "data": data.replace("<", "\\u003c").replace("&", "\\u0026")}
+    for part, text in parts.items():
+        template = template.replace(f"<!--{part}-->", text)
     return template
 
 
-def thumbnail(made: Captioned, name: str) -> str:
-    """A picture as a data URL."""
-    image = Image.fromarray(read_picture(made.folder / name).rgba())
-    image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+def thumbnails(made: Captioned) -> dict[str, str]:
+    """Every picture as a small data URL."""
+    found = {}
+    for one in made.told:
+        image = Image.fromarray(opened(made.folder / one.picture)[1])
+        image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=80)
+        found[one.picture] = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return found
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one page on this machine, to whoever knows its key, and takes captions back."""
+    """Serves one page on this machine, to whoever knows its key, and takes changes back."""
 
-    daemon_threads = True
+    daemon_threads = False  # a save that has begun is finished, also after Ctrl-C
 
-    def __init__(self, made: Captioned) -> None:
+    def __init__(self, made: Captioned, images: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.made, self.key, self.done = made, secrets.token_urlsafe(16), False
+        self.made, self.images, self.key, self.done = made, images, secrets.token_urlsafe(16), False
         self.timeout = 0.2  # how long one look for a request waits, so that Ctrl-C is heard
 
     @property
@@ -66,34 +80,41 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://127.0.0.1:{self.server_address[1]}/{self.key}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle is no error."""
+
 
 class Handler(BaseHTTPRequestHandler):
     """Answers the page's requests."""
 
     server: Server
+    timeout = 10  # seconds that a browser may leave a connection open without a word
 
     def do_GET(self) -> None:  # noqa: N802 - the base class names it
         """The page."""
         if self.path != f"/{self.server.key}":
             self.send_error(404)
             return
-        self.answer(page_of(self.server.made, self.server.key).encode(), "text/html; charset=utf-8")
+        self.answer(page_of(self.server.made, self.server.key, self.server.images).encode(), "text/html; charset=utf-8")
 
     def do_POST(self) -> None:  # noqa: N802
-        """Captions to be saved, {"captions": {picture: caption}, "done": whether the page is closed}."""
-        length = int(self.headers.get("Content-Length") or 0)
-        if self.path != f"/{self.server.key}" or not 0 < length <= MAX_BODY:
+        """Changes to be taken, {"rows": [...], "done": whether the page is closed}; answers what was refused, and what is wrong."""
+        length = self.headers.get("Content-Length", "")
+        if self.path != f"/{self.server.key}" or not length.isdecimal() or not 0 < int(length) <= MAX_BODY:
             self.send_error(404)
             return
         try:
-            said = json.loads(self.rfile.read(length))
-            texts = {str(name): str(text) for name, text in dict(said["captions"]).items()}
-        except (ValueError, KeyError, TypeError):
+            said = json.loads(self.rfile.read(int(length)))
+            rows, done = changes(said["rows"]), bool(said.get("done"))
+        except (ValueError, KeyError, TypeError, AttributeError):
             self.send_error(400)
             return
-        refused = self.server.made.changed(texts)
-        self.answer(json.dumps({"refused": refused}).encode(), "application/json")
-        self.server.done = bool(said.get("done")) and not refused
+        try:
+            refused, wrong = corrected(self.server.made, rows), ""
+        except StickerforgeError as error:
+            refused, wrong = [], str(error)
+        self.answer(json.dumps({"refused": refused, "wrong": wrong}).encode(), "application/json")
+        self.server.done = done and not refused and not wrong
 
     def answer(self, body: bytes, kind: str) -> None:
         """Send it."""
@@ -116,9 +137,11 @@ def reviewed(made: Captioned, messages: Messages) -> None:
         EnvironmentFault: the disk is full or read-only.
     """
     path = made.folder / PAGE
-    write_whole(path, page_of(made).encode())
-    with Server(made) as server, stoppable() as check:
-        messages.say(f"read and change the captions at {server.url} (or open {path}, and give what it saves to --take); Ctrl-C ends it")
-        while not server.done:
-            server.handle_request()
-            check()
+    with interruptible():
+        images = thumbnails(made)
+        write_whole(path, page_of(made, images=images).encode())
+        with Server(made, images) as server, stoppable() as check:
+            messages.say(f"read and change the captions at {server.url} (or open {path}, and give what it saves to --take); Ctrl-C ends it")
+            while not server.done:
+                server.handle_request()
+                check()

@@ -77,7 +77,7 @@ def with_placeholder(text: str, placeholder: str, words: str) -> str:
     """The text with its first mention of the subject's words as the placeholder; set before it where there is none."""
     if placeholder in text:
         return text
-    replaced, count = re.subn(rf"(?<!\w){re.escape(words)}(?!\w)", placeholder, text, count=1, flags=re.IGNORECASE)
+    replaced, count = re.subn(rf"(?<![\w-]){re.escape(words)}(?![\w-])", placeholder, text, count=1, flags=re.IGNORECASE)
     return replaced if count else f"{placeholder}, {text}"
 
 
@@ -87,16 +87,15 @@ def paired(said: str, placeholder: str, words: str) -> Caption:
     Args:
         words: the class; the base is told it in place of the new word.
     """
-    head, found, tail = with_placeholder(said.replace(placeholder, words), placeholder, words).partition(placeholder)
-    text = f"{head}{found}{tail}"
-    caption = Caption(text, text.replace(placeholder, words))
-    assert text.count(placeholder) == 1 and caption.base == f"{head}{words}{tail}"
+    marked = said if said.count(placeholder) == 1 else with_placeholder(said.replace(placeholder, words), placeholder, words)
+    caption = Caption(marked, marked.replace(placeholder, words))
+    assert caption.text.count(placeholder) == 1
     return caption
 
 
 def mentions(text: str, words: str) -> bool:
     """Whether a text contains these words."""
-    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) is not None
+    return re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", text, re.IGNORECASE) is not None
 
 
 def style_caption(said: str, picture: Path, phrase: str, knows: Callable[[str], bool]) -> Caption:

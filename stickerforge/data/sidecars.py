@@ -51,7 +51,7 @@ def read_record(folder: Path) -> dict[str, Told]:
     """
     path = folder / RECORD
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
         told = [Told(**json.loads(line)) for line in lines if line.strip()]
         if any(not isinstance(value, str) for one in told for value in asdict(one).values()):
             raise ValueError("a value is no text")
@@ -68,7 +68,7 @@ def write_record(folder: Path, told: dict[str, Told]) -> None:
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    lines = [json.dumps(asdict(told[name]), ensure_ascii=False) + "\n" for name in sorted(told)]
+    lines = [json.dumps(asdict(told[name]), ensure_ascii=True) + "\n" for name in sorted(told)]
     write_whole(folder / RECORD, "".join(lines).encode())
 
 

@@ -1,7 +1,7 @@
 """What says in words what a picture shows: the embedded captioner, or an image-text model of transformers."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -13,7 +13,8 @@ from PIL import Image
 
 from stickerforge.errors import InputError
 from stickerforge.evaluation import appearance
-from stickerforge.evaluation.facts import NUMBERS, plurals
+from stickerforge.evaluation.facts import NUMBERS
+from stickerforge.evaluation.wording import articled, plural
 from stickerforge.models.catalog import fetched
 from stickerforge.models.encoders import BROKEN, readable, whole
 from stickerforge.models.judges import judging, on_ground
@@ -23,6 +24,7 @@ from stickerforge.runtime.messages import Messages
 
 Form = Literal["short", "long", "tags"]
 EMBEDDED = "embedded"
+LONGEST = 2000  # characters of a caption
 SIDE = 128  # at which pictures are looked at without a model
 SURE = 0.5  # chance from which the judge's word for a style or a second thing is taken
 WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
@@ -33,13 +35,36 @@ ASKED: dict[Form, str] = {
     "Name the {} once. Say only what can be seen.",
     "tags": "List at most eight keywords for this picture, separated by commas, the first of them {}.",
 }
+OPEN: dict[Form, str] = {  # where nobody has said what is shown
+    "short": "Describe this picture in at most eight words.",
+    "long": "Describe this picture in one sentence: what it shows, the shot, the background, and its style. Say only what can be seen.",
+    "tags": "List at most eight keywords for this picture, separated by commas, the main thing first.",
+}
 FLORENCE: dict[Form, str] = {"short": "<CAPTION>", "long": "<DETAILED_CAPTION>", "tags": "<CAPTION>"}
 LENGTHS: dict[Form, int] = {"short": 24, "long": 96, "tags": 48}  # tokens
 OPENINGS = re.compile(
-    r"^(?:(?:sure|certainly)[^.:]*[.:]\s*)?(?:(?:in )?(?:this|the) (?:image|picture|photo)(?:graph)?,?\s*"
-    r"(?:(?:shows|depicts|features|contains|is of|displays)\s+|(?:we can see|there is|you see)\s+)?)",
+    r"^(?:(?:sure|certainly|of course)[^.:!]*[.:!]\s*)?"
+    r"(?:in (?:this|the) (?:image|picture|photo|photograph)s?,?\s+(?:(?:we can see|there is|there are|you see)\s+)?"
+    r"|(?:this|the|these) (?:image|picture|photo|photograph)s?\s+"
+    r"(?:shows?|depicts?|features?|contains?|displays?|captures?|presents?|portrays?|is of|are of|is|are)\s+)",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What captions are to be.
+
+    Args:
+        words: the class of what all pictures show ("dog"), or "" where they show different things.
+        token: its new word, which stands in the class's place; "" likewise.
+        check: called now and then; raises where the work is to stop.
+    """
+
+    words: str
+    token: str
+    form: Form
+    check: Callable[[], None] = lambda: None
 
 
 class Captioner(Protocol):
@@ -53,11 +78,12 @@ class Captioner(Protocol):
     name: str
     digest: str
 
-    def captions(self, pictures: Sequence[Image.Image], words: str, form: Form) -> Iterator[str]:
-        """A caption for each picture, in order.
+    def captions(self, pictures: Sequence[Image.Image], which: Sequence[int], asked: Asked) -> Iterator[str | InputError]:
+        """A caption for each of some pictures, in order, or why there is none.
 
         Args:
-            words: the class of what all of them show ("dog"), or "" where they show different things.
+            pictures: all of the folder, which may say what they have in common.
+            which: those to be captioned.
         """
 
 
@@ -91,12 +117,16 @@ class Embedded:
         self.judge = judging("second")
         self.digest = self.judge.sha256[:16]
 
-    def captions(self, pictures: Sequence[Image.Image], words: str, form: Form) -> Iterator[str]:
+    def captions(self, pictures: Sequence[Image.Image], which: Sequence[int], asked: Asked) -> Iterator[str | InputError]:
         """See Captioner. Colours that all pictures of one subject share belong to it, and are not said: its new word is to learn them."""
-        seen = [self.look(picture) for picture in pictures]
-        shared = reduce(set.intersection, (set(one.colours) for one in seen)) if words and len(seen) > 1 else set()
-        for one in seen:
-            yield told(one, words, form, tuple(colour for colour in one.colours if colour not in shared))
+        seen = {}
+        for index in range(len(pictures)) if asked.words else which:
+            asked.check()
+            seen[index] = self.look(pictures[index])
+        known = [set(one.colours) for one in seen.values() if one.colours]
+        shared = reduce(set.intersection, known) if asked.words and len(known) > 1 else set()
+        for index in which:
+            yield told(seen[index], asked, tuple(colour for colour in seen[index].colours if colour not in shared))
 
     def look(self, picture: Image.Image) -> Seen:
         """Read one picture."""
@@ -119,43 +149,44 @@ class Embedded:
         named = self.judge.styles[int(style.argmax())] if drawn and float(style.max()) >= SURE else ""
         # Where the ground is busy nobody knows what is figure.
         colours = () if ground.kind == "busy" else appearance.palette(rgb, ground.figure & ~clear)
-        return Seen((first, *second), count, named, drawn, colours, ground, size, place)
+        return Seen(tuple(map(self.plain, (first, *second))), count, named, drawn, colours, ground, size, place)
+
+    def plain(self, label: str) -> str:
+        """What people say: "cat" for "cat face", of which there is a whole one too; the faces of people keep their names."""
+        short = label.removesuffix(" face")
+        return short if short in self.judge.label_of else label
 
 
-def told(seen: Seen, words: str, form: Form, colours: tuple[str, ...]) -> str:
+def told(seen: Seen, asked: Asked, colours: tuple[str, ...]) -> str:
     """A caption of what was seen.
 
     Args:
-        words: what to call the thing; "" for what the judge calls it.
         colours: those to be said.
     """
-    noun = words or named(seen)
-    single = bool(words) or (seen.count == 1 and len(seen.things) == 1)
+    noun = asked.words or named(seen)
+    single = bool(asked.words) or (seen.count == 1 and len(seen.things) == 1)
     behind, style = ground_phrase(seen.ground), f"in {seen.style} style" if seen.style else ""
-    if form == "tags":
-        ground = behind.removeprefix("on ").removeprefix("a ")
-        return ", ".join(filter(None, [noun, *colours, seen.size, ground, style.removeprefix("in ") if seen.drawn else "photo"]))
-    small, close = seen.drawn and seen.size == "small", seen.size == "close-up"
-    attributes = [*(["small"] if small else []), " and ".join(colours[:2])] if form == "long" and single else []
+    if asked.form == "tags":
+        ground = re.sub(r"^on an? ", "", behind)
+        look = style.removeprefix("in ") if seen.drawn else "photo"
+        return ", ".join(filter(None, [asked.token or noun, *colours, seen.size, ground, look]))
+    long = asked.form == "long"
+    attributes = [*(["small"] if seen.drawn and seen.size == "small" else []), " and ".join(colours[:2])] if long and single else []
     phrase = articled(" ".join(filter(None, [*attributes, noun]))) if single else noun
+    if asked.token:  # the last mention: the class may be a colour too
+        phrase = phrase.removesuffix(noun) + asked.token
     if not seen.drawn:
-        phrase = f"a {'close-up ' if close and form == 'long' else ''}photo of {phrase}"
-    if form == "short":
+        phrase = f"a {'close-up ' if seen.size == 'close-up' and long else ''}photo of {phrase}"
+    if not long:
         return ", ".join(filter(None, [phrase, style]))
     return ", ".join(filter(None, [f"{phrase} {seen.place}".strip(), behind, style]))
 
 
 def named(seen: Seen) -> str:
     """What the judge calls the things: "cat", "three cats", "a cat and a house"."""
-    plain = [thing.removesuffix(" face") for thing in seen.things]
-    if len(plain) > 1:
-        return " and ".join(articled(thing) for thing in plain)
-    return f"{WORDS[seen.count]} {plurals(plain[0])[-1]}" if seen.count > 1 else plain[0]
-
-
-def articled(words: str) -> str:
-    """With "a" or "an"."""
-    return f"{'an' if words[:1].lower() in 'aeiou' else 'a'} {words}"
+    if len(seen.things) > 1:
+        return " and ".join(articled(thing) for thing in seen.things)
+    return f"{WORDS[seen.count]} {plural(seen.things[0])}" if seen.count > 1 else seen.things[0]
 
 
 def ground_phrase(ground: appearance.GroundSeen) -> str:
@@ -178,30 +209,31 @@ class ImageText:
             self.kind = "chat" if getattr(self.processor, "chat_template", None) else str(self.model.config.model_type)
             self.said(Image.new("RGB", (64, 64)), "thing", "short")
 
-    def captions(self, pictures: Sequence[Image.Image], words: str, form: Form) -> Iterator[str]:
+    def captions(self, pictures: Sequence[Image.Image], which: Sequence[int], asked: Asked) -> Iterator[str | InputError]:
         """See Captioner.
 
         Raises:
-            InputError: the model cannot cope with a picture.
             EnvironmentFault: out of memory.
         """
-        for number, picture in enumerate(pictures):
+        for index in which:
+            asked.check()
             try:
-                yield tidied(self.said(picture, words or "things", form), form)
+                yield tidied(self.said(pictures[index], asked.words, asked.form), asked.form)
             except BROKEN as error:
                 if memory := out_of_memory(error, "use a smaller captioner, or --device cpu"):
                     raise memory from error
                 reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-                raise InputError(f"{self.name} fails on picture {number + 1}: {reason}", "use another --captioner") from None
+                yield InputError(f"{self.name} fails on it: {reason}", "use another --captioner")
 
     @torch.inference_mode()
     def said(self, picture: Image.Image, words: str, form: Form) -> str:
         """What the model says, as it says it."""
         image = on_ground(picture, (255, 255, 255))
         if self.kind == "chat":
-            asked = [{"type": "image", "image": image}, {"type": "text", "text": ASKED[form].replace("{}", words)}]
+            question = ASKED[form].replace("{}", words) if words else OPEN[form]
+            content = [{"type": "image", "image": image}, {"type": "text", "text": question}]
             inputs = self.processor.apply_chat_template(
-                [{"role": "user", "content": asked}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
             )
         elif self.kind == "florence2":
             inputs = self.processor(images=image, text=FLORENCE[form], return_tensors="pt")
@@ -213,12 +245,13 @@ class ImageText:
 
 
 def tidied(text: str, form: Form) -> str:
-    """One line without openings, quotes, brackets and half sentences."""
-    line = re.sub(r"[<>\"“”*#`]", "", " ".join(text.split())).strip(" '.,")
-    line = OPENINGS.sub("", line).strip()
-    if form == "long" and len(line) > 200 and ". " in line:
-        line = line[: line.rindex(". ", 0, max(201, line.index(". ") + 2))]
-    return line.strip(" .,")
+    """One line without openings, quotes, brackets, unprintable signs and half sentences."""
+    line = "".join(sign for sign in re.sub(r"[<>\"“”*#`]", "", " ".join(text.split())) if sign.isprintable())
+    line = OPENINGS.sub("", line.strip(" '"))
+    if form != "tags" and ". " in line:  # what comes after the first sentences may be cut short
+        whole = re.findall(r".*?[.!?](?=\s|$)", line)
+        line = "".join(whole if form == "long" else whole[:1]) or line
+    return " ".join(line.split()).strip(" .,'")[:LONGEST]
 
 
 def captioner(name: str, *, device: str, offline: bool, messages: Messages) -> Captioner:
@@ -228,6 +261,7 @@ def captioner(name: str, *, device: str, offline: bool, messages: Messages) -> C
         InputError: the folder holds something else.
         EnvironmentFault: the weights cannot be had here.
     """
+    chosen = chosen_device(device)
     if name == EMBEDDED:
         return Embedded()
     folder = Path(name).expanduser()
@@ -237,4 +271,4 @@ def captioner(name: str, *, device: str, offline: bool, messages: Messages) -> C
         folder = fetched(name, offline=offline, say=messages.say, wanted=WANTED)
     if not folder.is_dir():
         raise InputError(f"{name} is a file, not a model folder", "give a transformers folder")
-    return ImageText(name if "/" in name and not Path(name).expanduser().exists() else folder.resolve().name, folder, chosen_device(device))
+    return ImageText(name if "/" in name and not Path(name).expanduser().exists() else folder.resolve().name, folder, chosen)

@@ -115,4 +115,4 @@ def disk_fault(error: OSError, path: Path) -> EnvironmentFault:
     """What the disk refused, in the user's words."""
     if error.errno in FULL:
         return EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
-    return EnvironmentFault(f"cannot write {path}: {error.strerror or error}", "check the disk, or give another --out")
+    return EnvironmentFault(f"cannot write {path}: {error.strerror or error}", "check the disk and its permissions, or write elsewhere")

@@ -1,7 +1,9 @@
 """Captions beside pictures: written once, never over what a person wrote, and changed on a page."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -13,9 +15,10 @@ import pytest
 from PIL import Image
 
 from stickerforge.commands.caption import caption, plan, run
-from stickerforge.commands.reviewing import Server, page_of
+from stickerforge.commands.reviewing import Server, page_of, thumbnails
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import CaptionConfig
+from stickerforge.errors import Interrupted
 from stickerforge.runtime.messages import Messages
 from tests.conftest import one_line
 
@@ -63,7 +66,7 @@ def test_what_a_person_wrote_is_never_overwritten(cli, toys):
     assert record(toys)["one.png"]["base_caption"] == "my duck in the bath"
     (toys / "two.txt").write_text("a <duck> at sunset\n")  # ours, changed by hand
     ended = cli("caption", toys, "--subject", "duck", "--style", "tags")
-    assert ended.code == 0 and "2 of people kept" in ended.err
+    assert ended.code == 0 and "2 by people left as they are" in ended.err
     assert texts(toys) == {"one": "my <duck> in the bath", "two": "a <duck> at sunset", "three": texts(toys)["three"]}
     assert texts(toys)["three"].startswith("<duck>, ") and record(toys)["two.png"]["source"] == "person"
 
@@ -140,13 +143,14 @@ def test_an_interruption_keeps_what_is_captioned(toys, monkeypatch):
 
     config = resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"})
 
-    def two(used, whole, missing):
+    def two(used, whole, which, check):
         yield "a duck"
         yield "a duck here"
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        check()
 
     monkeypatch.setattr(command, "captions", two)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         run(config, Messages(quiet=True), offline=True)
     monkeypatch.undo()
     assert set(texts(toys)) == set(name.partition(".")[0] for name in record(toys)) == {"one", "three"}
@@ -159,41 +163,144 @@ def asked(url, body=None):
         return answer.read().decode()
 
 
-def test_the_page_saves_back(toys):
+def row(name, caption, was):
+    return {"picture": name, "caption": caption, "was": was}
+
+
+@pytest.fixture
+def served(toys):
+    """A page that is served, until it says that it is done."""
     made = caption(toys, settings={"subject": "duck"})
-    with Server(made) as server:
+    with Server(made, thumbnails(made)) as server:
         thread = threading.Thread(target=lambda: [server.handle_request() for _ in iter(lambda: server.done, True)])
         thread.start()
-        assert "textarea" in asked(server.url)
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            asked(f"http://127.0.0.1:{server.server_address[1]}/")
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            asked(server.url + "x", {"captions": {"one.png": "a <duck>"}})
-        with pytest.raises(urllib.error.HTTPError, match="400"):
-            asked(server.url, {"nothing": 1})
-        answer = json.loads(asked(server.url, {"captions": {"one.png": "my  <duck>\n swims", "two.png": "no word"}, "done": True}))
-        assert answer == {"refused": ["two.png: say <duck> once"]} and texts(toys)["one"] == "my <duck> swims"
-        assert record(toys)["one.png"]["source"] == "person" and record(toys)["two.png"]["source"] == "model"
-        assert json.loads(asked(server.url, {"captions": {}, "done": True})) == {"refused": []}
+        yield server
+        server.done = True
         thread.join(10)
         assert not thread.is_alive()
 
 
-def test_captions_saved_from_the_page_are_taken(cli, toys, tmp_path):
-    saved = tmp_path / "saved.jsonl"
-    saved.write_text('{"picture": "one.png", "caption": "my <duck> swims"}\n')
+def test_the_page_saves_back(toys, served):
+    before = texts(toys)
+    assert "textarea" in asked(served.url)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        asked(f"http://127.0.0.1:{served.server_address[1]}/")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        asked(served.url + "x", {"rows": []})
+    for nonsense in ({"nothing": 1}, {"rows": [3]}, {"rows": [row("one.png", None, "")]}, []):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            asked(served.url, nonsense)
+    rows = [row("one.png", "my  <duck>\n swims", before["one"]), row("two.png", "no word", before["two"]), row("../x.png", "a <duck>", "")]
+    answer = json.loads(asked(served.url, {"rows": rows, "done": True}))
+    assert answer == {"refused": ["two.png: say <duck> once", "../x.png: no picture of this folder"], "wrong": ""}
+    assert texts(toys) == before | {"one": "my <duck> swims"} and not served.done
+    assert record(toys)["one.png"]["source"] == "person" and record(toys)["two.png"]["source"] == "model"
+    assert json.loads(asked(served.url, {"rows": [], "done": True})) == {"refused": [], "wrong": ""}
+
+
+def test_the_page_never_overwrites_what_was_changed_elsewhere(toys, served):
+    before = texts(toys)
+    (toys / "one.txt").write_text("a <duck> by hand\n")
+    answer = json.loads(asked(served.url, {"rows": [row("one.png", "a <duck> on the page", before["one"])]}))
+    assert "changed elsewhere meanwhile" in answer["refused"][0] and texts(toys)["one"] == "a <duck> by hand"
+    assert json.loads(asked(served.url, {"rows": [row("one.png", "a <duck> on the page", "a <duck> by hand")]}))["refused"] == []
+    assert texts(toys)["one"] == "a <duck> on the page"
+
+
+def test_many_saves_at_once_lose_nothing(toys, served):
+    before = texts(toys)
+    wanted = {stem: {"rows": [row(f"{stem}.png", f"a <duck> named {stem}", before[stem])]} for stem in before}
+    threads = [threading.Thread(target=asked, args=(served.url, rows)) for rows in wanted.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {line["source"] for line in record(toys).values()} == {"person"}
+    assert {line["caption"] for line in record(toys).values()} == set(texts(toys).values()) == {f"a <duck> named {stem}" for stem in before}
+
+
+def test_what_could_not_be_written_is_not_called_saved(toys, served, monkeypatch):
+    from stickerforge.commands import correcting
+    from stickerforge.errors import EnvironmentFault
+
+    def full(picture, text):
+        raise EnvironmentFault("the disk is full", "free some space")
+
+    before = texts(toys)
+    monkeypatch.setattr(correcting, "write_caption", full)
+    wanted = {"rows": [row("one.png", "my <duck>", before["one"])], "done": True}
+    assert "disk is full" in json.loads(asked(served.url, wanted))["wrong"]
+    monkeypatch.undo()
+    assert json.loads(asked(served.url, wanted)) == {"refused": [], "wrong": ""} and texts(toys)["one"] == "my <duck>"
+
+
+def test_changes_saved_from_the_page_are_taken_and_nothing_else_is_done(cli, toys, blip, tmp_path):
+    cli("caption", toys, "--subject", "duck", "--captioner", blip, "--style", "tags", "--quiet")
+    before, saved = texts(toys), tmp_path / "saved.jsonl"
+    saved.write_text(json.dumps(row("one.png", "my <duck> swims", before["one"])) + "\n")
     assert cli("caption", toys, "--subject", "duck", "--take", saved, "--quiet").code == 0
-    assert texts(toys)["one"] == "my <duck> swims" and record(toys)["one.png"]["source"] == "person"
+    assert texts(toys) == before | {"one": "my <duck> swims"}, "no captioner was asked"
+    assert {name: line["source"] for name, line in record(toys).items()} == {"one.png": "person", "two.png": "model", "three.png": "model"}
     wrong = {
-        '{"picture": "none.png", "caption": "x"}': "not here: none.png",
-        '{"picture": "one.png", "caption": "x"}': "say <duck> once",
-        "[]": "holds no captions",
+        json.dumps(row("none.png", "a <duck>", "")): "none.png: no picture of this folder",
+        json.dumps(row("two.png", "x", before["two"])): "say <duck> once",
+        json.dumps(row("two.png", "a <duck> now", "something else")): "changed elsewhere",
+        "[]": "holds no changes",
+        (toys / "captions.jsonl").read_text().splitlines()[0]: "holds no changes",
     }
-    for row, said in wrong.items():
-        saved.write_text(row + "\n")
+    for text, said in wrong.items():
+        saved.write_text(text + "\n")
         ended = cli("caption", toys, "--subject", "duck", "--take", saved, "--quiet")
         assert ended.code == 2 and said in one_line(ended)
-    assert texts(toys)["one"] == "my <duck> swims"
+    assert texts(toys) == before | {"one": "my <duck> swims"}
+
+
+def test_a_review_leaves_other_captioners_captions_alone(cli, toys, blip, monkeypatch):
+    cli("caption", toys, "--subject", "duck", "--captioner", blip, "--quiet")
+    before = texts(toys)
+    monkeypatch.setattr("stickerforge.commands.reviewing.reviewed", lambda made, messages: None)
+    assert cli("caption", toys, "--subject", "duck", "--review").code == 0 and texts(toys) == before
+    assert "leave --quiet out" in one_line(cli("caption", toys, "--subject", "duck", "--review", "--quiet"))
+
+
+def test_another_name_of_the_subject(cli, toys):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    (toys / "one.txt").write_text("a duck by hand\n")
+    assert cli("caption", toys, "--subject", "goose", "--class", "duck", "--quiet").code == 0
+    assert texts(toys)["two"].count("<goose>") == 1 and texts(toys)["one"] == "a duck by hand"
+    assert record(toys)["one.png"]["caption"] == "a <goose> by hand", "the pair is what customize will make of it"
+    assert record(toys)["one.png"]["base_caption"] == "a duck by hand"
+
+
+def test_odd_names_of_files(cli, toys):
+    odd = ["caf\udce9.png", "line\u2028break.png", "<b>&x.png"]
+    for name in odd:
+        shutil.copy(toys / "one.png", toys / name)
+    for _ in range(2):
+        ended = cli("caption", toys, "--subject", "duck", "--json")
+        assert ended.code == 0 and {*odd} <= {line["picture"] for line in ended.json["result"]["captions"]}
+    assert ended.json["result"]["made"] == 0
+    page = page_of(caption(toys, settings={"subject": "duck"}))
+    assert "<b>" not in page and page.encode()
+
+
+def test_a_caption_that_is_written_meanwhile_is_kept(toys, monkeypatch):
+    from stickerforge.commands import caption as command
+
+    def slow(used, whole, which, check):
+        for number in which:
+            (toys / "two.txt").write_text("a <duck> by hand\n")
+            yield f"a duck, number {number}"
+
+    monkeypatch.setattr(command, "captions", slow)
+    made = caption(toys, settings={"subject": "duck"})
+    assert texts(toys)["two"] == "a <duck> by hand" and made.failed == ["two.png: given a caption meanwhile"]
+
+
+def test_one_file_says_nothing_of_its_neighbours(cli, toys):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    ended = cli("caption", toys / "one.png", "--subject", "duck", "--json")
+    assert ended.code == 0 and ended.json["warnings"] == [] and len(record(toys)) == 3
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
@@ -216,7 +323,7 @@ def test_the_page_works_in_a_browser(toys, tmp_path):
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     found = json.loads(dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">"))
     assert found["changed"] == 3 and found["bad"] == 1 and found["texts"][0] == "no word" and "ground" in found["texts"][1]
-    assert found["state"] == "one.png: say <duck> once" and found["label"] == "Download captions.jsonl" and found["hidden"]
+    assert found["state"] == "one.png: say <duck> once" and found["label"] == "Download the changes" and found["hidden"]
     assert time.monotonic() - started < 60
 
 

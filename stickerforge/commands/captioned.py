@@ -1,0 +1,41 @@
+"""What `caption` made, as it is told."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stickerforge.data.sidecars import PERSON, RECORD, Told
+
+
+@dataclass
+class Captioned:
+    """What a call made.
+
+    Args:
+        folder: of the pictures.
+        told: one line per picture, in their order; those without a caption are in `failed`.
+        made: how many were written now.
+    """
+
+    folder: Path
+    placeholder: str = ""
+    words: str = ""
+    told: list[Told] = field(default_factory=list)
+    made: int = 0
+    failed: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def result(self) -> dict[str, Any]:
+        """For the JSON."""
+        told = [asdict(one) for one in self.told]
+        return {"captions": told, "made": self.made, "failed": self.failed, "record": str(self.folder / RECORD)}
+
+    def lines(self) -> list[str]:
+        """For people and pipes."""
+        return [f"{one.picture}\t{one.caption}" for one in self.told]
+
+    def note(self) -> str:
+        """For people."""
+        people = sum(one.source == PERSON for one in self.told)
+        written = f"{self.made} caption{'s' if self.made != 1 else ''} written beside the pictures"
+        return written + (f"; {people} by people left as they are" if people else "")

@@ -1,0 +1,46 @@
+"""English for names of things: articles and plurals."""
+
+import re
+
+IRREGULAR = {
+    "mouse": "mice", "goose": "geese", "wolf": "wolves", "leaf": "leaves", "knife": "knives", "loaf": "loaves", "tooth": "teeth",
+    "foot": "feet", "person": "people", "man": "men", "woman": "women", "child": "children", "tomato": "tomatoes", "potato": "potatoes",
+    "mango": "mangoes", "mosquito": "mosquitoes", "fish": "fish", "sheep": "sheep", "deer": "deer", "bison": "bison", "shrimp": "shrimp",
+    "squid": "squid", "sushi": "sushi", "spaghetti": "spaghetti", "rice": "rice", "bread": "bread",
+}  # fmt: skip
+MASS = {"sushi", "spaghetti", "rice", "bread", "broccoli", "corn", "garlic", "ginger", "honey", "salt", "butter"}  # no article
+CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo", "ukulele", "used")  # a unicorn
+VOWEL_SOUND = ("hour", "honest", "heir", "x-ray", "mri", "atm")  # an hourglass
+
+
+def is_many(name: str) -> bool:
+    """Whether a name is a plural by itself: grapes, glasses, French fries."""
+    last = name.lower().split(" ")[-1]
+    return last.endswith("s") and not last.endswith(("ss", "us", "is", "ens")) and last not in ("series", "canvas", "gas")
+
+
+def articled(words: str) -> str:
+    """With "a" or "an", or without where the words are many or a mass."""
+    lower = words.lower()
+    if is_many(words) or lower.split(" ")[-1] in MASS:
+        return words
+    vowel = lower.startswith(VOWEL_SOUND) or (lower[:1] in "aeiou" and not lower.startswith(CONSONANT_SOUND))
+    return f"{'an' if vowel else 'a'} {words}"
+
+
+def plural(name: str) -> str:
+    """More than one: the last word changes, of "piece of cake" the first."""
+    head, link, rest = re.fullmatch(r"(.*?)(?:( of | with | on | in )(.*))?", name).groups(default="")  # type: ignore[union-attr]
+    start, _, last = head.rpartition(" ")
+    low = last.lower()
+    if is_many(head):
+        changed = last
+    elif low in IRREGULAR:
+        changed = IRREGULAR[low]
+    elif low.endswith(("s", "x", "z", "ch", "sh")):
+        changed = last + "es"
+    elif low.endswith("y") and low[-2:-1] not in "aeiou":
+        changed = last[:-1] + "ies"
+    else:
+        changed = last + "s"
+    return f"{start} {changed}".strip() + link + rest
