@@ -13,7 +13,7 @@ from stickerforge.config.schema import CustomizeConfig, Training
 from stickerforge.config.styles import styles
 from stickerforge.data.prompts import check_prompt
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import EMBEDDED, Card, check_pixels, located
+from stickerforge.models.catalog import EMBEDDED, Card, check_pixels, encoder_repository, located
 from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import home
 from stickerforge.runtime.messages import Messages
@@ -135,6 +135,8 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
         raise InputError(f"no folder {config.pictures}", "check the path")
     if config.keep == "best" and config.watch.every == 0:
         raise InputError("--keep best needs looks on the way, and watch.every is 0", "leave watch.every out")
+    if config.training.draws and config.training.objective == "plain":
+        raise InputError("training.draws keeps the base's errors, for which plain training does not ask", "leave it out")
     if config.style and config.training.prior_weight:
         raise InputError("training.prior_weight is about the class of a subject, which a style has not", "leave it out")
     check_preview(config)
@@ -148,9 +150,15 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     name_of_base = card.name if card.folder in EMBEDDED.values() or not is_folder(config.model) else str(card.folder.resolve())
     base = Base(name_of_base, card.version, fingerprint(card.folder))
     phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
+    watched = config.watch.encoder
+    if is_folder(watched):
+        watched = str(Path(watched).expanduser().resolve())
     mask = config.mask if config.mask in ("auto", "none") else str(Path(config.mask).expanduser().resolve())
     full = replace(config, training=training, name=name, pictures=str(Path(config.pictures).resolve()), model=base.name, mask=mask)
+    full = replace(full, watch=replace(config.watch, encoder=watched))
     whole = Plan(full, card, base, name, f"<{slug}>" if config.subject else "", words, phrase)
+    if whole.watch_every:
+        encoder_repository(watched)
     resumable(whole, force=force, resume=resume)
     return whole
 

@@ -1,6 +1,5 @@
 """A few pictures to an adapter: references, training, the adapter's file, and a sheet that shows what was learned."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from stickerforge.config.schema import CustomizeConfig
 from stickerforge.data.captions import check_caption
 from stickerforge.data.pictures import Folder, read_folder
 from stickerforge.errors import InputError, StickerforgeError
+from stickerforge.models.catalog import encoder_repository
 from stickerforge.models.weights import verify
 from stickerforge.runtime.files import locked, write_whole
 from stickerforge.runtime.messages import Messages
@@ -139,9 +139,10 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
         refs = references(family, whole, folder, messages)
         if mark is not None and mark.pictures != refs.digest:
             raise InputError(
-                f"the unfinished run of {whole.name!r} was started with other pictures or captions (see {whole.folder / CAPTIONS})",
+                f"the unfinished run of {whole.name!r} was started with other pictures, captions or masks (see {whole.folder / CAPTIONS})",
                 "give the same, or start over with --force",
             )
+        watch = watching(family, whole, folder, messages, offline=offline)
         if mark is None:
             drop_checkpoint(whole.folder)
             write_whole(whole.folder / CONFIG, as_toml(whole.config, "customize").encode())
@@ -151,7 +152,6 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
         start = mark or Mark(0, whole.settings_digest(), refs.digest)
         with messages.progress(f"teaching {whole.name}", whole.course().steps) as advance:
             prior = prior_examples(family, whole, drawn)
-            watch = watching(family, whole, folder, messages, offline=offline)
             content = teach(family, refs.examples, whole.course(), whole.tokens, whole.folder, start, prior, advance, watch)
             content, kept_step = kept(whole, content, messages)
     except RuntimeError as error:
@@ -164,6 +164,8 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
     for name in (CONFIG, CAPTIONS, "loss.png"):
         write_whole(store.folder(whole.name) / name, (whole.folder / name).read_bytes())
     drop_checkpoint(whole.folder)
+    for state in whole.folder.glob("best-*.safetensors"):  # the adapter holds what was best
+        state.unlink(missing_ok=True)
     return Customized(adapter, whole.folder, len(folder.pictures), whole.course().steps, figures=figures)
 
 
@@ -229,7 +231,7 @@ def told(whole: Plan, folder: Folder, refs: References, figures: dict[str, float
         "batch": course.batch,
         "rank": course.rank,
         "layers": course.layers,
-        "beta": course.beta if course.objective == "dco" else None,
+        "beta": (course.beta or "auto") if course.objective == "dco" else None,
         "seed": course.seed,
         "pictures": [picture.sha256 for picture in folder.pictures],
         "captions": sorted({example.caption.text for example in refs.examples}),
@@ -275,13 +277,16 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
 
     whole = plan(config, messages, offline=True, force=force, resume=resume)
     folder = read_folder(Path(config.pictures))
+    check_masks(config.mask, folder)
+    for picture in folder.pictures:
+        check_caption(picture.path, whole.placeholder)
     course = whole.course()
     from stickerforge.runtime.device import chosen_device
 
     cuda, dco = chosen_device(config.device).type == "cuda", course.objective == "dco"
     price = training_cost(whole.card, steps=course.steps, batch=course.batch, pixels=whole.resolution, dco=dco, cuda=cuda)
     writes = [str(store.folder(whole.name)), str(whole.folder)]
-    result = {
+    result: dict[str, Any] = {
         "dry_run": True,
         "adapter": whole.name,
         "placeholder": whole.placeholder,
@@ -289,14 +294,15 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
         "model": whole.card.title,
         "reads": [str(picture.path) for picture in folder.pictures],
         "drops": folder.unreadable + folder.passed_over,
-        "fetches": [],
+        "fetches": [name for name in [encoder_repository(whole.config.watch.encoder)] if name and whole.watch_every],
         "writes": writes,
-        "training": json.loads(json.dumps(vars(course))),
+        "training": vars(course) | {"beta": course.beta or "auto"},
         "about_seconds": round(price.seconds, 1),
         "about_memory_mb": price.memory_bytes // 1_000_000,
     }
     lines = [f"adapter {whole.name} for {whole.card.title}" + (f", placeholder {whole.placeholder}" if whole.placeholder else "")]
-    lines += [f"read    {path}" for path in result["reads"]] + [f"drop    {line}" for line in result["drops"]]
+    lines += [f"read    {picture.path}" for picture in folder.pictures]
+    lines += [f"drop    {line}" for line in folder.unreadable + folder.passed_over]
     lines += [f"write   {path}{os.sep}" for path in writes]
     what = f"rank {course.rank} on {course.layers} layers"
     lines += [f"train   {course.steps} steps of {course.batch}, {what}, lr {course.rate}, {course.objective}"]

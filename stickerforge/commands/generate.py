@@ -119,10 +119,10 @@ def check_consistency(config: GenerateConfig, asked: Sequence[Request]) -> None:
         return
     if not any(request.uses for request in asked):
         raise InputError("--consistency leads towards what an adapter taught, and none is in use", "name one, or leave it out")
-    if (0.0 if start is None else start) >= (1.0 if end is None else end):
-        raise InputError(
-            "sampling.consistency_start is not before sampling.consistency_end", "give shares of the steps, for example 0 and 0.8"
-        )
+    first, last = 0.0 if start is None else start, 1.0 if end is None else end
+    if not any(first <= step / (sampling.steps or 1) < last for step in range(sampling.steps or 1)):
+        what = f"no step lies between sampling.consistency_start = {first} and _end = {last}"
+        raise InputError(what, "give shares of the steps, for example 0 and 0.8")
 
 
 def in_force(given: Sampling, card: Card) -> Sampling:
@@ -312,7 +312,7 @@ def leading(family: "Family", sampling: Sampling, padded: Sequence[Item]) -> "tu
     """(the base's part in consistency guidance, where that is asked for; the encoded negative prompts)."""
     from stickerforge.sampling.denoising import Consistency
 
-    if sampling.consistency is None:
+    if sampling.consistency is None or not padded[0].uses:  # all of a batch use the same adapters
         return None, family.encode_prompt([item.negative for item in padded])
     start, end = sampling.consistency_start or 0.0, 1.0 if sampling.consistency_end is None else sampling.consistency_end
     with family.adapters.off():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stickerforge.data.pictures import Folder, Picture, read_picture
+from stickerforge.data.pictures import Folder, Picture, may_be_a_picture, read_picture
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.matting import DEFAULT, load_cut_out, matting_model, weights_file
 from stickerforge.runtime.messages import Messages
@@ -15,6 +15,7 @@ from stickerforge.runtime.messages import Messages
 if TYPE_CHECKING:
     from torch import Tensor
 
+CUT_OUT = 0.01  # share that is clear from which a mask is told by its alpha
 Mask = NDArray[np.uint8]  # (H, W), 255 where it counts fully
 Masks = Callable[[Picture, NDArray[np.uint8]], Mask | None]
 
@@ -65,7 +66,11 @@ def mask_files(masks: Path, folder: Folder) -> dict[Path, Path]:
     """
     if not masks.is_dir():
         raise InputError(f"no folder of masks {masks}", "give a folder, auto or none")
-    by_stem = {path.stem: path for path in sorted(masks.iterdir()) if path.is_file() and path.suffix != ".txt"}
+    by_stem: dict[str, Path] = {}
+    for path in filter(may_be_a_picture, sorted(masks.iterdir())):
+        if path.stem in by_stem:
+            raise InputError(f"two masks for one picture: {by_stem[path.stem]} and {path.name}", "remove one of them")
+        by_stem[path.stem] = path
     missing = [picture.path.name for picture in folder.pictures if picture.path.stem not in by_stem]
     if missing:
         raise InputError(f"no mask for {missing[0]} in {masks}", f"save it there as {Path(missing[0]).stem}.png, white where it counts")
@@ -73,14 +78,14 @@ def mask_files(masks: Path, folder: Folder) -> dict[Path, Path]:
 
 
 def from_file(path: Path, rgba: NDArray[np.uint8]) -> Mask:
-    """A mask: its alpha where it has one, else its brightness.
+    """A mask: its alpha where a part of it is clear, else its brightness.
 
     Raises:
         InputError: it cannot be read, has another size than its picture, or is black throughout.
     """
-    read = read_picture(path)
-    planes = read.rgba()
-    found: Mask = planes[..., :3].mean(-1).round().astype(np.uint8) if read.opaque else np.ascontiguousarray(planes[..., 3])
+    planes = read_picture(path).rgba()
+    cut_out = float((planes[..., 3] < 128).mean()) >= CUT_OUT
+    found: Mask = np.ascontiguousarray(planes[..., 3]) if cut_out else planes[..., :3].mean(-1).round().astype(np.uint8)
     if found.shape != rgba.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (found.shape, rgba.shape)]
         raise InputError(f"the mask {path} is {sizes[0]} pixels, its picture {sizes[1]}", "make both the same size")
@@ -103,14 +108,17 @@ def check_masks(chosen: str, folder: Folder) -> None:
 
 
 def on_latents(mask: NDArray[np.float32] | None, latents: "Tensor") -> "Tensor | None":
-    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means.
+    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means; None where all counts.
 
-    None where all counts, or where the crop has left nothing of it.
+    Raises:
+        InputError: the crop has left nothing of it.
     """
     import torch
     from torch.nn import functional as F
 
-    if mask is None or not mask.any():
+    if mask is None:
         return None
+    if not mask.any():
+        raise InputError("its mask lies outside of the middle, which is trained on", "crop the picture around what counts")
     pooled: Tensor = F.adaptive_avg_pool2d(torch.from_numpy(mask)[None, None], (latents.shape[1], latents.shape[2]))[0, 0]
     return pooled

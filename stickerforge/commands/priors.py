@@ -11,7 +11,9 @@ from stickerforge.commands.courses import Plan
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.data.captions import ANY, PHOTO, Caption
+from stickerforge.errors import InputError
 from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.seeds import derived_seed
 
 if TYPE_CHECKING:
     from stickerforge.models.family import Family
@@ -26,17 +28,26 @@ def prior_prompt(whole: Plan) -> str:
 
 
 def prior_pictures(whole: Plan, messages: Messages, *, offline: bool) -> list[Path]:
-    """Draw what is missing of them into the run's folder; none where they do not count."""
+    """Draw what is missing of them into the run's folder; none where they do not count.
+
+    Raises:
+        InputError: not one could be drawn.
+    """
     training = whole.config.training
     if not training.prior_weight:
         return []
+    own = derived_seed(whole.config.seed, "prior pictures") >> 16  # apart from those of previews and looks
     settings = {
-        "prompt": [prior_prompt(whole)], "count": training.prior_count, "seed": whole.config.seed, "model": whole.base.name,
+        "prompt": [prior_prompt(whole)], "count": training.prior_count, "seed": own, "model": whole.base.name,
         "device": whole.config.device, "matting": "none", "output.folder": str(whole.folder / FOLDER), "output.size": 0,
         "output.sheet": False, "sampling.pixels": whole.resolution,
     }  # fmt: skip
     messages.say(f"drawing {training.prior_count} pictures of {prior_prompt(whole)!r}")
     made = generate.run(resolve(GenerateConfig, settings), Messages(quiet=True), offline=offline)
+    if made.failed:
+        messages.warn(f"{len(made.failed)} of {training.prior_count} pictures of the class failed: {made.failed[0]}")
+    if not made.outputs:
+        raise InputError(f"{whole.card.title} drew no picture of {prior_prompt(whole)!r}", "leave training.prior_weight out")
     return [Path(output["path"]) for output in made.outputs]
 
 

@@ -104,6 +104,8 @@ def item(
     negative = row.negative or config.negative
     text, avoid = worded(request.text, negative, request.preset, trained_on_styles=bool(card.words_file))
     text = card.spoken(text)
+    if not request.uses:  # without an adapter there is nothing to be consistent with
+        sampling = {name: value for name, value in sampling.items() if not name.startswith("consistency")}
     recipe: dict[str, Any] = {
         "prompt": row.prompt,
         "negative": negative,

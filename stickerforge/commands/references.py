@@ -46,7 +46,10 @@ def references(family: "Family", whole: Plan, folder: Folder, messages: Messages
             mean, deviation = family.encode(torch.from_numpy(planes)[None])
         caption = Caption(*captioned(whole, picture, "", messages))
         check_length(family, whole, caption, picture, messages)
-        weight = on_latents(ready.mask, mean[0])
+        try:
+            weight = on_latents(ready.mask, mean[0])
+        except InputError as error:
+            raise InputError(f"{picture.path.name}: {error.message}", error.hint) from None
         examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame, weight))
     said = [example.caption.base.replace(whole.phrase, " ") if whole.phrase else example.caption.base for example in examples]
     if unseen := unseen_words(said, known_words(whole.card)):

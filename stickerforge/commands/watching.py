@@ -12,9 +12,10 @@ from PIL import Image
 from stickerforge.commands.courses import Plan
 from stickerforge.commands.finishing import pixels_of
 from stickerforge.commands.generate import in_force, sampled
+from stickerforge.commands.masks import Masks, masks
 from stickerforge.commands.recipes import Item
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.data.pictures import Folder
+from stickerforge.data.pictures import Folder, Picture
 from stickerforge.runtime.messages import Messages
 from stickerforge.stickers.alpha import straight_from
 
@@ -27,6 +28,15 @@ PHOTO_SUBJECT = ("a photo of a {}", "a {} on a beach", "a {} wearing a crown", "
 THINGS = ("cat", "rocket", "tree", "car")
 
 
+def shown(picture: Picture, mask_of: Masks) -> Image.Image:
+    """A reference with what does not count cleared away."""
+    rgba = picture.rgba()
+    mask = mask_of(picture, rgba)
+    if mask is not None:
+        rgba[..., 3] = np.minimum(rgba[..., 3], mask)
+    return Image.fromarray(rgba)
+
+
 class Watcher:
     """Draws the same prompts with the same noise whenever it is asked, by the code of `generate`."""
 
@@ -37,8 +47,9 @@ class Watcher:
         self.config = GenerateConfig(sampling=in_force(GenerateConfig().sampling, whole.card))
         self.config = replace(self.config, sampling=replace(self.config.sampling, pixels=whole.resolution))
         self.encoder = encoder(whole.config.watch.encoder, device=whole.config.device, offline=offline, say=messages.say)
-        references = [Image.fromarray(picture.rgba()) for picture in folder.pictures]
-        self.references = self.encoder.images(references, WHITE)
+        mask_of = masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages)
+        # One by one: large photographs side by side would fill the memory.
+        self.references = np.concatenate([self.encoder.images([shown(picture, mask_of)], WHITE) for picture in folder.pictures])
         asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
         if whole.placeholder:
             self.prompts = [prompt.format(whole.placeholder) for prompt in asked]

@@ -128,16 +128,23 @@ def teach(
             watched.settle()
         saved = done
 
+    def look() -> None:
+        """Where it is time to; a checkpoint comes first, so that nothing is lost by it."""
+        if watch and watched and done and watch.due(done, course.steps) and not watched.has(done):
+            if done > saved:
+                save()
+            watched.add(done, watch.look(), lambda: taught(student))
+
     on_step(done)
+    look()  # a run may have ended between a checkpoint and its look
     with stoppable() as check:
         for step in range(mark.step, course.steps):
             record.add(step, trained(student, optimizer, examples, course, step, prior))
             done = step + 1
             on_step(1)
-            if watch and watched and watch.due(done, course.steps):
-                watched.add(done, watch.look(), lambda: taught(student))
             if done % course.save_every == 0 or done == course.steps:
                 save()
+            look()
             try:
                 check()
             except Interrupted as stop:

@@ -75,13 +75,21 @@ def step_errors(student: Student, draw: Draw, course: Course, beta: float, prior
         prior: pictures of the class, by which the model is to keep what else it knows (arXiv:2208.12242, Equation 2). Their
             error counts as that of a reference which is fitted no better than by the base.
     """
-    share = snr_weights(student.family.snr(draw.timesteps), course.snr_gamma, student.family.prediction) if course.snr_gamma else 1.0
+    share = shares(student.family, draw, course)
     base_error = share * base_errors(student, draw) if course.objective == "dco" else None
     error = share * errors(student, draw, base=False)
     loss = error.mean() if base_error is None else dco_loss(error, base_error, beta, course.reduction)
     if prior is not None:
-        loss = loss + course.prior_weight * (1.0 if base_error is None else beta / 2) * errors(student, prior, base=False).mean()
+        prior_error = (shares(student.family, prior, course) * errors(student, prior, base=False)).mean()
+        loss = loss + course.prior_weight * (1.0 if base_error is None else beta / 2) * prior_error
     return Errors(loss, error.detach(), base_error)
+
+
+def shares(family: Family, draw: Draw, course: Course) -> Tensor:
+    """How much the error at each timestep counts, (B,)."""
+    if not course.snr_gamma:
+        return torch.ones(len(draw.timesteps), device=draw.timesteps.device)
+    return snr_weights(family.snr(draw.timesteps), course.snr_gamma, family.prediction)
 
 
 def errors(student: Student, draw: Draw, *, base: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from stickerforge.runtime.files import write_whole
 from stickerforge.training.record import rows
 
 WATCHED = "watched.jsonl"
+LOWEST = -1e6  # the score of pictures that cannot be scored
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,19 @@ class Watched:
         """
         self.folder, self.path = folder, folder / WATCHED
         self.seen = [row for row in rows(self.path) if row["step"] <= start] if start else []
+        if not start:
+            self.forget()
         self.write()
+
+    def has(self, done: int) -> bool:
+        """Whether there was a look after so many steps."""
+        return any(row["step"] == done for row in self.seen)
+
+    def forget(self) -> None:
+        """Drop every kept state."""
+        for path in self.folder.glob("best-*.safetensors"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def write(self) -> None:
         """Write what was seen."""
@@ -52,6 +66,8 @@ class Watched:
         Raises:
             EnvironmentFault: the disk is full.
         """
+        if not math.isfinite(figures["score"]):  # such pictures are never the best
+            figures = {name: value if math.isfinite(value) else LOWEST for name, value in figures.items()} | {"score": LOWEST}
         self.seen = [row for row in self.seen if row["step"] != done]
         if not self.seen or figures["score"] > self.best["score"]:
             write_whole(self.file(done), encoded(content()))

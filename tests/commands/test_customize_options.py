@@ -41,8 +41,9 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
     for name, size in (("a", (120, 90)), ("b", (90, 90))):
         Image.new("L", size, 255).save(white / f"{name}.png")
     cli("customize", photos, "--subject", "thing", "--name", "white", "--mask", white, *QUIET)
-    ups = [taught(name).lora["unet.conv_in" if False else next(iter(taught(name).lora))].up for name in ("white", "without")]
-    np.testing.assert_allclose(ups[0], ups[1], atol=1e-5)
+    first, second = (taught(name).lora for name in ("white", "without"))
+    for layer in first:
+        np.testing.assert_allclose(first[layer].up, second[layer].up, atol=1e-5)
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -60,12 +61,22 @@ def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, lar
         (Image.new("L", (50, 50), 255), "50 x 50 pixels, its picture 90 x 90"),
         (Image.new("L", (90, 90)), "black throughout"),
         (b"nonsense", "no picture that can be read"),
+        ("edge", "b.jpg: its mask lies outside of the middle"),
+        ("twice", "two masks for one picture"),
     ],
 )
 def test_masks_that_cannot_be(cli, photos, tmp_path, content, said):
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.new("L", (120, 90), 255).save(masks / "a.png")
+    (masks / "b.psd").write_bytes(b"what a painter left")
+    if content == "edge":
+        content = Image.new("L", (200, 90))
+        content.paste(255, (0, 0, 9, 90))
+        Image.new("RGB", (200, 90), "red").save(photos / "b.jpg")
+    if content == "twice":
+        Image.new("L", (90, 90), 255).save(masks / "b.webp")
+        content = Image.new("L", (90, 90), 255)
     if isinstance(content, bytes):
         (masks / "b.png").write_bytes(content)
     elif content:
@@ -108,6 +119,37 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
     first = taught("blob")
     cli("customize", art, "--subject", "blob", "--class", "apple", "--steps", 1, *QUIET[2:], "--force")
     assert same(first, taught("blob")), "of three states the first was the best"
+    assert not list(run.glob("best-*")), "the adapter holds it"
+
+
+def test_a_mask_is_told_by_its_brightness_unless_it_is_cut_out(tmp_path):
+    from stickerforge.commands.masks import from_file
+
+    rgba = np.zeros((40, 40, 4), np.uint8)
+    rgba[..., 3] = 255
+    rgba[10:20, 10:20, :3] = 255
+    rgba[0, 0, 3] = 100  # one pixel that is not quite opaque
+    Image.fromarray(rgba).save(tmp_path / "bright.png")
+    assert from_file(tmp_path / "bright.png", rgba).sum() == 255 * 100
+    cut = np.full((40, 40, 4), 90, np.uint8)
+    cut[..., 3] = 0
+    cut[10:20, 10:20, 3] = 255
+    Image.fromarray(cut).save(tmp_path / "cut.png")
+    assert from_file(tmp_path / "cut.png", cut).sum() == 255 * 100
+
+
+def test_a_rehearsal_refuses_what_the_call_would(cli, art, tmp_path):
+    assert "no folder of masks" in one_line(cli("customize", art, "--subject", "blob", "--mask", "nowhere", "--dry-run"))
+    (art / "one.txt").write_text("<blob> <blob>")
+    assert "2 times" in one_line(cli("customize", art, "--subject", "blob", "--dry-run"))
+
+
+def test_a_run_that_cannot_be_watched_destroys_nothing(cli, art):
+    run = store.home() / "runs" / "blob"
+    run.mkdir(parents=True)
+    (run / "checkpoint.json").write_text(json.dumps({"step": 3, "settings": "x", "pictures": "y", "file": "f", "sha256": "s"}))
+    ended = cli("customize", art, "--subject", "blob", *QUIET, "--force", "--keep", "best", "--offline", "--set", "watch.encoder=clip")
+    assert ended.code == 3 and (run / "checkpoint.json").exists()
 
 
 def test_a_style_can_be_watched(cli, art):
@@ -157,6 +199,7 @@ def test_captions_of_pictures_that_are_gone_and_in_another_language(cli, art):
         (["--beta", "much"], "give a number, or auto"),
         (["--beta", "-3"], "out of range"),
         (["--mask", "nowhere"], "no folder of masks"),
+        (["--objective", "plain", "--set", "training.draws=4"], "does not ask"),
         (["--keep", "first"], "choose one of best, last"),
         (["--keep", "best", "--set", "watch.every=0"], "needs looks on the way"),
         (["--keep", "best", "--set", "watch.encoder=nothing-like-it"], "nothing-like-it"),

@@ -71,6 +71,37 @@ def test_with_everything_on_an_interrupted_run_ends_in_the_same_bytes(tiny_sd, t
     assert [path.name for path in parts.glob("best-*")] == ["best-000004.safetensors"]
 
 
+def test_a_run_that_is_killed_between_a_checkpoint_and_its_look_looks_again(tiny_sd, tmp_path):
+    course = replace(COURSE, steps=4, save_every=2)
+
+    def run(folder, mark, look):
+        folder.mkdir(exist_ok=True)
+        family = family_of(tiny_sd)
+        return teach(family, examples(family), course, {"<dog>": "dog"}, folder, mark, watch=Watch(2, look))
+
+    whole = encoded(run(tmp_path / "whole", START, looks()))
+
+    def killed():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", START, killed)
+    mark = read_mark(tmp_path / "parts")
+    assert mark.step == 2, "what was learned before the look is not lost"
+    assert encoded(run(tmp_path / "parts", mark, looks())) == whole
+    assert (tmp_path / "parts" / "watched.jsonl").read_text() == (tmp_path / "whole" / "watched.jsonl").read_text()
+
+
+def test_pictures_that_cannot_be_scored_are_never_the_best(tiny_sd, tmp_path):
+    from stickerforge.adapters.lora import Factors, Taught
+
+    watched = Watched(tmp_path, start=0)
+    state = Taught({"unet.x": Factors(torch.ones(1, 2), torch.ones(2, 1), 1.0)})
+    for step, score in ((1, float("nan")), (2, 0.4), (3, float("inf")), (4, 0.3)):
+        watched.add(step, {"drift": score, "score": score}, lambda: state)
+    assert watched.best["step"] == 2 and (tmp_path / "watched.jsonl").read_text().count("NaN") == 0
+
+
 def test_kept_draws_ask_the_base_once_and_change_no_error(tiny_sd, monkeypatch):
     student = student_of(tiny_sd)
     family = student.family
@@ -113,6 +144,14 @@ def test_pictures_of_the_class_count_like_references_that_are_not_learned_yet(ti
     torch.testing.assert_close(found.loss.detach(), expected)
     plain = step_errors(student, draw, replace(course, objective="plain"), 40.0, prior)
     torch.testing.assert_close(plain.loss.detach(), error.mean() + 0.3 * errors(student, prior, base=False).mean().detach())
+    weighed = replace(course, snr_gamma=5.0)
+    found = step_errors(student, draw, weighed, 40.0, prior)
+    with torch.no_grad():
+        snr = [student.family.snr(one.timesteps) for one in (draw, prior)]
+        factors = [value.clamp(max=5) / value for value in snr]
+        own = dco_loss(factors[0] * error, factors[0] * base_errors(student, draw), 40.0)
+        expected = own + 0.3 * 20.0 * (factors[1] * errors(student, prior, base=False)).mean()
+    torch.testing.assert_close(found.loss.detach(), expected)
     assert among(student, [], course, 0) is None
     assert not torch.equal(prior.noise, draw.noise)
 
