@@ -58,7 +58,8 @@ def text_encoder(words: CLIPTokenizer, kind: Any, width: int, layers: int, **opt
     return kind(
         CLIPTextConfig(
             vocab_size=len(words), hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
-            num_attention_heads=width // 64, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id, **options,
+            num_attention_heads=width // 64, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
+            pad_token_id=words.pad_token_id, **options,
         )
     )  # fmt: skip
 

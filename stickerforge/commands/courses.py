@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from stickerforge.config.load import as_tree, nearest
 from stickerforge.config.schema import CustomizeConfig, Training
 from stickerforge.config.styles import styles
 from stickerforge.data.prompts import check_prompt
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.catalog import EMBEDDED, Card, check_pixels, encoder_repository, located
 from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import home
@@ -86,12 +87,14 @@ class Plan:
             offset_noise=float(said.offset_noise or 0), seed=self.config.seed, weight_decay=said.weight_decay, clip=said.clip,
             save_every=said.save_every, text_rank=said.text_rank, text_rate=rate / 5 if said.text_lr is None else said.text_lr,
             reduction=said.reduction, snr_gamma=said.snr_gamma, prior_weight=said.prior_weight, draws=said.draws, epsilon=said.epsilon,
+            board=said.tensorboard,
         )  # fmt: skip
 
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the pictures."""
         training = as_tree(self.config.training)
-        training.pop("save_every")
+        for name in ("save_every", "tensorboard"):
+            training.pop(name)
         decides = [
             training,
             self.config.keep,
@@ -139,6 +142,8 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
         raise InputError("training.draws keeps the base's errors, for which plain training does not ask", "leave it out")
     if config.style and config.training.prior_weight:
         raise InputError("training.prior_weight is about the class of a subject, which a style has not", "leave it out")
+    if config.training.tensorboard and not find_spec("tensorboard"):
+        raise EnvironmentFault("training.tensorboard needs tensorboard, which is not installed", "pip install tensorboard, or leave it out")
     check_preview(config)
     check_free(name, force=force, resume=resume)
     card = located(config.model, offline=offline, say=messages.say)

@@ -94,6 +94,7 @@ class Training:
     weight_decay: float = 1e-4
     clip: float = 1.0  # largest norm of a gradient
     save_every: int = 50  # steps between checkpoints
+    tensorboard: bool = False  # write the figures of every step for TensorBoard, too
 
 
 @dataclass(frozen=True)

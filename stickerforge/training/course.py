@@ -24,6 +24,7 @@ class Course:
         draws: noises and timesteps per picture that the base is asked about, once each; 0 draws anew in every step.
         epsilon: of AdamW.
         save_every: steps between checkpoints.
+        board: whether figures are written for TensorBoard, too.
     """
 
     steps: int
@@ -46,3 +47,4 @@ class Course:
     prior_weight: float = 0.0
     draws: int = 0
     epsilon: float = 1e-8
+    board: bool = False

@@ -117,7 +117,7 @@ def teach(
     optimizer = optimizer_for(student, course)
     if mark.step:
         restore(student, optimizer, read_checkpoint(folder))
-    record, done, saved = Record(folder, start=mark.step), mark.step, mark.step
+    record, done, saved = Record(folder, start=mark.step, board=course.board), mark.step, mark.step
     watched = Watched(folder, start=mark.step) if watch else None
 
     def save() -> None:

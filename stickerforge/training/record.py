@@ -13,17 +13,23 @@ from PIL import Image, ImageDraw
 
 from stickerforge.runtime.files import disk_fault, write_whole
 
-METRICS, LOSS = "metrics.jsonl", "loss.png"
+METRICS, LOSS, BOARD = "metrics.jsonl", "loss.png", "tensorboard"
 INK, STUDENT, BASE, THIRD, GRID = (40, 42, 48), (44, 110, 203), (214, 120, 38), (96, 140, 60), (228, 230, 234)
 
 
 class Record:
     """metrics.jsonl of a run, one object per step."""
 
-    def __init__(self, folder: Path, *, start: int) -> None:
+    def __init__(self, folder: Path, *, start: int, board: bool = False) -> None:
         """Args:
         start: the first step to come; what an interrupted run wrote beyond it is dropped.
+        board: whether to write the same for TensorBoard, into the folder `tensorboard`.
         """
+        self.board: Any = None
+        if board:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(folder / BOARD), purge_step=start)
         self.path = folder / METRICS
         kept = [row for row in rows(self.path) if row["step"] < start]
         write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
@@ -31,6 +37,9 @@ class Record:
 
     def add(self, step: int, figures: Mapping[str, float]) -> None:
         """One step; not-finite figures become null, which JSON has."""
+        if self.board:
+            for key, value in figures.items():
+                self.board.add_scalar(key, value, step)
         clean = {key: round(value, 8) if math.isfinite(value) else None for key, value in figures.items()}
         self.waiting.append(json.dumps({"step": step} | clean) + "\n")
 
@@ -40,6 +49,8 @@ class Record:
         Raises:
             EnvironmentFault: the disk is full.
         """
+        if self.board:
+            self.board.flush()
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.writelines(self.waiting)

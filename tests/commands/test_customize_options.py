@@ -209,3 +209,20 @@ def test_captions_of_pictures_that_are_gone_and_in_another_language(cli, art):
 def test_options_that_cannot_be(cli, art, options, said):
     ended = cli("customize", art, "--subject", "blob", *QUIET, *options)
     assert ended.code == 2 and said in one_line(ended)
+
+
+def test_figures_for_tensorboard(cli, art, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    ended = cli("customize", art, "--subject", "blob", *QUIET, "--set", "training.tensorboard=true")
+    assert ended.code == 0, ended.err
+    run = store.home() / "runs" / "blob"
+    board = EventAccumulator(str(run / "tensorboard"))
+    board.Reload()
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for key in ("loss", "error", "base_error"):
+        seen = {event.step: event.value for event in board.Scalars(key)}
+        assert seen == {row["step"]: pytest.approx(row[key], rel=1e-5) for row in metrics}
+    monkeypatch.setattr("stickerforge.commands.courses.find_spec", lambda name: None)
+    missing = cli("customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true")
+    assert missing.code == 3 and "pip install tensorboard" in one_line(missing)
