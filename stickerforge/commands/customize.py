@@ -273,7 +273,9 @@ def preview(whole: Plan, *, offline: bool) -> Path | None:
 
 def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resume: bool) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    from stickerforge.models.cost import training_cost
+    from stickerforge.commands.generate import in_force
+    from stickerforge.config.schema import Sampling
+    from stickerforge.models.cost import cost, training_cost
 
     whole = plan(config, messages, offline=True, force=force, resume=resume)
     folder = read_folder(Path(config.pictures))
@@ -285,6 +287,12 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
 
     cuda, dco = chosen_device(config.device).type == "cuda", course.objective == "dco"
     price = training_cost(whole.card, steps=course.steps, batch=course.batch, pixels=whole.resolution, dco=dco, cuda=cuda)
+    chosen = in_force(Sampling(), whole.card)
+    looks = 8 * (course.steps // whole.watch_every + 2) if whole.watch_every else 0
+    drawn = looks + (whole.config.training.prior_count if course.prior_weight else 0)
+    steps, guidance = chosen.steps or 1, chosen.guidance or 1.0
+    aside = cost(whole.card, pictures=drawn, steps=steps, guidance=guidance, pixels=whole.resolution, cuda=cuda) if drawn else None
+    seconds = price.seconds * (2 if course.prior_weight else 1) + (aside.seconds if aside else 0.0)
     writes = [str(store.folder(whole.name)), str(whole.folder)]
     result: dict[str, Any] = {
         "dry_run": True,
@@ -297,7 +305,7 @@ def rehearsed(config: CustomizeConfig, messages: Messages, *, force: bool, resum
         "fetches": [name for name in [encoder_repository(whole.config.watch.encoder)] if name and whole.watch_every],
         "writes": writes,
         "training": vars(course) | {"beta": course.beta or "auto"},
-        "about_seconds": round(price.seconds, 1),
+        "about_seconds": round(seconds, 1),
         "about_memory_mb": price.memory_bytes // 1_000_000,
     }
     lines = [f"adapter {whole.name} for {whole.card.title}" + (f", placeholder {whole.placeholder}" if whole.placeholder else "")]

@@ -16,7 +16,10 @@ def rehearsal(whole: Plan) -> tuple[dict[str, Any], list[str]]:
     assert sampling.steps is not None and sampling.guidance is not None
     cuda = whole.config.device.startswith("cuda") or (whole.config.device == "auto" and torch.cuda.is_available())
     pixels = whole.config.sampling.pixels or whole.card.sampling.get("pixels", 512)
-    price = cost(whole.card, pictures=len(whole.open), steps=sampling.steps, guidance=sampling.guidance, pixels=pixels, cuda=cuda)
+    price = cost(
+        whole.card, pictures=len(whole.open), steps=sampling.steps, guidance=sampling.guidance, pixels=pixels, cuda=cuda,
+        led=sampling.consistency is not None,
+    )  # fmt: skip
     writes = [str(item.path) for item in whole.open]
     writes += [
         f"{whole.config.output.folder}/{name}"

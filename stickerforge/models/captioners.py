@@ -26,7 +26,7 @@ Form = Literal["short", "long", "tags"]
 EMBEDDED = "embedded"
 LONGEST = 2000  # characters of a caption
 SIDE = 128  # at which pictures are looked at without a model
-SURE = 0.5  # chance from which the judge's word for a style or a second thing is taken
+SURE, SURE_STYLE = 0.5, 0.35  # chances from which the judge's word for a second thing and for a style is taken
 WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 WORDS = {number: word for word, number in NUMBERS.items() if word.isalpha()}
 ASKED: dict[Form, str] = {
@@ -146,7 +146,7 @@ class Embedded:
         others = [self.judge.labels[i] for i in presence.topk(3).indices.tolist() if float(presence[i]) >= SURE]
         second = [label for label in others if label != first][:1] if count == 2 else []
         size, place = appearance.framing(ground.figure)
-        named = self.judge.styles[int(style.argmax())] if drawn and float(style.max()) >= SURE else ""
+        named = self.judge.styles[int(style.argmax())] if drawn and float(style.max()) >= SURE_STYLE else ""
         # Where the ground is busy nobody knows what is figure.
         colours = () if ground.kind == "busy" else appearance.palette(rgb, ground.figure & ~clear)
         return Seen(tuple(map(self.plain, (first, *second))), count, named, drawn, colours, ground, size, place)
@@ -193,7 +193,8 @@ def ground_phrase(ground: appearance.GroundSeen) -> str:
     """How a caption says what is behind."""
     if ground.kind == "fading" and len(ground.colours) > 1:
         return f"on a background that fades from {ground.colours[0]} to {ground.colours[1]}"
-    return f"on {articled(' and '.join(ground.colours))} background" if ground.colours else ""
+    look = " patterned" if ground.kind == "patterned" else ""
+    return f"on {articled(' and '.join(ground.colours))}{look} background" if ground.colours else ""
 
 
 class ImageText:

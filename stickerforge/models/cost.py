@@ -23,13 +23,17 @@ class Cost:
     memory_bytes: int
 
 
-def cost(card: Card, *, pictures: int, steps: int, guidance: float, pixels: int, cuda: bool) -> Cost:
-    """What a call will take."""
+def cost(card: Card, *, pictures: int, steps: int, guidance: float, pixels: int, cuda: bool, led: bool = False) -> Cost:
+    """What a call will take.
+
+    Args:
+        led: whether adapters are led by the base, which takes one pass more.
+    """
     unet = weights_bytes(card.folder / "unet")
     bytes_each = 2 if is_half(card.folder / "unet") else 4
     weights = unet / bytes_each
     positions = (pixels / 8) ** 2 * REUSE
-    passes = pictures * steps * (1 if guidance == 1 else 2)
+    passes = pictures * steps * ((1 if guidance == 1 else 2) + led)
     flops = 2 * weights * positions * passes
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
     everything = sum(weights_bytes(card.folder / part) for part in ("unet", "vae", "text_encoder"))

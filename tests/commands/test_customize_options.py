@@ -226,3 +226,12 @@ def test_figures_for_tensorboard(cli, art, monkeypatch):
     monkeypatch.setattr("stickerforge.commands.courses.find_spec", lambda name: None)
     missing = cli("customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true")
     assert missing.code == 3 and "pip install tensorboard" in one_line(missing)
+
+
+def test_a_rehearsal_counts_what_is_drawn_beside_the_training(cli, art):
+    asked = ("customize", art, "--subject", "blob", "--dry-run", "--json")
+    seconds = [
+        cli(*asked, *more).json["result"]["about_seconds"]
+        for more in ((), ("--keep", "best"), ("--keep", "best", "--set", "training.prior_weight=1"))
+    ]
+    assert seconds[0] < seconds[1] < seconds[2]

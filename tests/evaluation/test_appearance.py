@@ -62,6 +62,18 @@ def test_a_fading_ground_is_told_with_both_ends(across):
     assert seen.figure[60, 60] and not seen.figure[10, 10] and not seen.figure[110, 110]
 
 
+@pytest.mark.parametrize("step", [8, 16])
+def test_a_ground_of_two_colours_is_told_from_its_figure(step):
+    rows, columns = np.mgrid[:512, :512] // (4 * step)
+    board = np.where(((rows + columns) % 2 == 0)[..., None], (252, 212, 80), (74, 134, 226)).astype(np.uint8)
+    board = np.asarray(Image.fromarray(board).resize((128, 128), Image.Resampling.LANCZOS))
+    seen = ground_of(page(board), NOTHING)
+    wanted = np.zeros((128, 128), bool)
+    wanted[40:91, 40:91] = True
+    assert seen.kind == "patterned" and set(seen.colours) == {"yellow", "blue"}
+    assert (seen.figure == wanted).mean() > 0.95 and palette(page(board), seen.figure) == ("red",)
+
+
 def test_clear_and_busy_grounds():
     clear = NOTHING.copy()
     clear[:20] = True
