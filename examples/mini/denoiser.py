@@ -34,7 +34,7 @@ CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = RUN / "denoiser.safetensors", RUN / "
 STANDARD = RUN / "autoencoder_standard.safetensors"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
-SINGLES = 3.0  # how much likelier plain single subjects are drawn than other scenes: everything else is made of them
+SINGLES = 2.0  # how much likelier plain single subjects are drawn than other scenes: everything else is made of them
 ELSEWHERE = r" (wearing|in a space suit|at the|in the middle|to the (left|right) of|above|below|behind|in front of|inside|holding) "
 TOGETHER = 64  # scenes that are encoded at once
 

@@ -113,8 +113,9 @@ class Handler(BaseHTTPRequestHandler):
             refused, wrong = corrected(self.server.made, rows), ""
         except StickerforgeError as error:
             refused, wrong = [], str(error)
+        if done and not refused and not wrong:
+            self.server.done = True  # never back to False: another save may end later
         self.answer(json.dumps({"refused": refused, "wrong": wrong}).encode(), "application/json")
-        self.server.done = done and not refused and not wrong
 
     def answer(self, body: bytes, kind: str) -> None:
         """Send it."""

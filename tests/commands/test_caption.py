@@ -1,5 +1,6 @@
 """Captions beside pictures: written once, never over what a person wrote, and changed on a page."""
 
+import http.client
 import json
 import os
 import shutil
@@ -195,7 +196,20 @@ def test_the_page_saves_back(toys, served):
     assert answer == {"refused": ["two.png: say <duck> once", "../x.png: no picture of this folder"], "wrong": ""}
     assert texts(toys) == before | {"one": "my <duck> swims"} and not served.done
     assert record(toys)["one.png"]["source"] == "person" and record(toys)["two.png"]["source"] == "model"
-    assert json.loads(asked(served.url, {"rows": [], "done": True})) == {"refused": [], "wrong": ""}
+    assert json.loads(asked(served.url, {"rows": [], "done": True})) == {"refused": [], "wrong": ""} and served.done
+
+
+def test_a_save_that_ends_after_the_page_was_closed_does_not_open_it_again(served):
+    slow, body = http.client.HTTPConnection(*served.server_address, timeout=10), json.dumps({"rows": []}).encode()
+    slow.putrequest("POST", f"/{served.key}")
+    slow.putheader("Content-Length", str(len(body)))
+    slow.endheaders()
+    time.sleep(0.3)  # until its own thread waits for the rest
+    asked(served.url, {"rows": [], "done": True})
+    slow.send(body)
+    assert slow.getresponse().status == 200
+    served.server_close()  # waits for every thread
+    assert served.done
 
 
 def test_the_page_never_overwrites_what_was_changed_elsewhere(toys, served):
