@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from typing import Any
 
 from PIL import Image
@@ -19,6 +18,7 @@ from stickerforge.data.pictures import opened
 from stickerforge.errors import StickerforgeError
 from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.pages import filled, script_safe
 from stickerforge.runtime.signals import interruptible, stoppable
 
 PAGE = "captions.html"
@@ -33,7 +33,6 @@ def page_of(made: Captioned, key: str = "", images: Mapping[str, str] | None = N
         key: what a served page sends its changes to; "" for a page that is opened as a file, which saves by a download.
         images: data URLs by the pictures' names, where they are there already.
     """
-    template = resources.files("stickerforge.commands").joinpath("captions.html").read_text(encoding="utf-8")
     shown = thumbnails(made) if images is None else images
     rows = [
         {
@@ -45,12 +44,9 @@ def page_of(made: Captioned, key: str = "", images: Mapping[str, str] | None = N
         }
         for one in made.told
     ]
-    data = json.dumps({"rows": rows, "placeholder": made.placeholder, "key": key}, ensure_ascii=True)
     name = made.folder.resolve().name.encode("utf-8", "replace").decode()
-    parts = {"title": escape(f"{name}: {len(rows)} captions"), "data": data.replace("<", "\\u003c").replace("&", "\\u0026")}
-    for part, text in parts.items():
-        template = template.replace(f"<!--{part}-->", text)
-    return template
+    data = script_safe({"rows": rows, "placeholder": made.placeholder, "key": key})
+    return filled("stickerforge.commands", "captions.html", {"title": escape(f"{name}: {len(rows)} captions"), "data": data})
 
 
 def thumbnails(made: Captioned) -> dict[str, str]:

@@ -1,17 +1,16 @@
 """The report as one HTML file that needs nothing else: figures, plots, and every picture to sort and filter."""
 
 import base64
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from stickerforge.evaluation.figures import METRICS, shown, spread
 from stickerforge.evaluation.plots import histogram
+from stickerforge.runtime.pages import filled, script_safe
 
 INLINE_BYTES = 12_000_000  # of thumbnails; beyond, pictures are linked
 SPREADS = 12  # histograms at most
@@ -39,20 +38,12 @@ def page_of(report: Mapping[str, Any], pictures: Sequence[Shown], others: Sequen
         others: for each of them the baseline's picture of the same prompt, where there is one.
         home: the folder that the page will lie in.
     """
-    template = resources.files("stickerforge.evaluation").joinpath("page.html").read_text(encoding="utf-8")
     parts = {
         "title": escape(f"{report['folder']}: {report['counts']['pictures']} stickers"),
         "summary": summary(report), "figures": figure_rows(report), "plots": plots(report), "notes": notes(report),
         "data": script_safe({"pictures": cards(report, pictures, others, home), "metrics": metrics(report), "axes": axes(report)}),
     }  # fmt: skip
-    for name, text in parts.items():
-        template = template.replace(f"<!--{name}-->", text)
-    return template
-
-
-def script_safe(value: Any) -> str:
-    """JSON that cannot end the script element that holds it."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c").replace("&", "\\u0026")
+    return filled("stickerforge.evaluation", "page.html", parts)
 
 
 def summary(report: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ IRREGULAR = {
 }  # fmt: skip
 MASS = {"sushi", "spaghetti", "rice", "bread", "broccoli", "corn", "garlic", "ginger", "honey", "salt", "butter"}  # no article
 CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo", "ukulele", "used")  # a unicorn
+LINKS = " of | with | on | in | over "  # what is counted stands before the first of them
 VOWEL_SOUND = ("hour", "honest", "heir", "x-ray", "mri", "atm")  # an hourglass
 
 
@@ -21,8 +22,8 @@ def is_many(name: str) -> bool:
 
 def articled(words: str) -> str:
     """With "a" or "an", or without where the words are many or a mass."""
-    lower = words.lower()
-    if is_many(words) or lower.split(" ")[-1] in MASS:
+    lower, head = words.lower(), re.split(LINKS, words, maxsplit=1)[0]
+    if is_many(head) or head.lower().split(" ")[-1] in MASS:
         return words
     vowel = lower.startswith(VOWEL_SOUND) or (lower[:1] in "aeiou" and not lower.startswith(CONSONANT_SOUND))
     return f"{'an' if vowel else 'a'} {words}"
@@ -30,7 +31,7 @@ def articled(words: str) -> str:
 
 def plural(name: str) -> str:
     """More than one: the last word changes, of "piece of cake" the first."""
-    head, link, rest = re.fullmatch(r"(.*?)(?:( of | with | on | in )(.*))?", name).groups(default="")  # type: ignore[union-attr]
+    head, link, rest = re.fullmatch(rf"(.*?)(?:({LINKS})(.*))?", name).groups(default="")  # type: ignore[union-attr]
     start, _, last = head.rpartition(" ")
     low = last.lower()
     if is_many(head):

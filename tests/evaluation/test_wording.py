@@ -11,6 +11,8 @@ from stickerforge.evaluation.wording import articled, plural
         ("fox", "a fox", "foxes"),
         ("cactus", "a cactus", "cactuses"), ("piece of cake", "a piece of cake", "pieces of cake"), ("cherry", "a cherry", "cherries"),
         ("French fries", "French fries", "French fries"), ("taco", "a taco", "tacos"), ("spaghetti", "spaghetti", "spaghetti"),
+        ("umbrella with rain drops", "an umbrella with rain drops", "umbrellas with rain drops"),
+        ("sunrise over mountains", "a sunrise over mountains", "sunrises over mountains"),
         ("compass", "a compass", "compasses"), ("key", "a key", "keys"), ("T-Rex", "a T-Rex", "T-Rexes"), ("goat", "a goat", "goats"),
     ],
 )  # fmt: skip
