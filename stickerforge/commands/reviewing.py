@@ -16,9 +16,9 @@ from stickerforge.commands.correcting import changes, corrected
 from stickerforge.data.captions import sidecar
 from stickerforge.data.pictures import opened
 from stickerforge.errors import StickerforgeError
+from stickerforge.evaluation.template import filled, script_safe
 from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.messages import Messages
-from stickerforge.runtime.pages import filled, script_safe
 from stickerforge.runtime.signals import interruptible, stoppable
 
 PAGE = "captions.html"

@@ -10,7 +10,7 @@ from typing import Any
 
 from stickerforge.evaluation.figures import METRICS, shown, spread
 from stickerforge.evaluation.plots import histogram
-from stickerforge.runtime.pages import filled, script_safe
+from stickerforge.evaluation.template import filled, script_safe
 
 INLINE_BYTES = 12_000_000  # of thumbnails; beyond, pictures are linked
 SPREADS = 12  # histograms at most

@@ -2,7 +2,7 @@
 
 import json
 
-from stickerforge.runtime.pages import filled, script_safe
+from stickerforge.evaluation.template import filled, script_safe
 
 
 def test_what_is_told_to_a_page_cannot_leave_its_script():

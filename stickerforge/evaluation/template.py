@@ -9,7 +9,7 @@ from typing import Any
 def filled(package: str, name: str, parts: Mapping[str, str]) -> str:
     """The page `name` of a package with every <!--part--> replaced by its text, which has to be safe where it stands."""
     page = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    look = resources.files("stickerforge.runtime").joinpath("look.css").read_text(encoding="utf-8")
+    look = resources.files("stickerforge.evaluation").joinpath("look.css").read_text(encoding="utf-8")
     for part, text in {"look": look, **parts}.items():
         page = page.replace(f"<!--{part}-->", text)
     return page
