@@ -8,7 +8,7 @@ StickerforgeError
 KeyboardInterrupt
 └── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
 
-Only `cli.py` catches them. Any other exception is our bug: exit 1, traceback to a file.
+Only `reporting.py` and `cli` catch them for good. Any other exception is our bug: exit 1, traceback to a file.
 """
 
 
@@ -60,6 +60,6 @@ class Interrupted(KeyboardInterrupt):
     No `Exception`, or a library that is being imported would take it for its own failure.
     """
 
-    def __init__(self, message: str = "interrupted", code: int = 130) -> None:
+    def __init__(self, message: str = "interrupted", code: int = 130, hint: str = "what is finished stays") -> None:
         super().__init__(message)
-        self.message, self.code = message, code
+        self.message, self.code, self.hint = message, code, hint

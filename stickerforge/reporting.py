@@ -50,7 +50,7 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
                 messages.say(report.note)
         sys.stdout.flush()
     except Interrupted as error:
-        raise typer.Exit(show_error(StickerforgeError(error.message, "what is finished stays"), as_json, error.code)) from None
+        raise typer.Exit(show_error(StickerforgeError(error.message, error.hint), as_json, error.code)) from None
     except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None

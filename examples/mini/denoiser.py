@@ -34,8 +34,10 @@ CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = RUN / "denoiser.safetensors", RUN / "
 STANDARD = RUN / "autoencoder_standard.safetensors"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
-SINGLES = 2.0  # how much likelier plain single subjects are drawn than other scenes: everything else is made of them
-ELSEWHERE = r" (wearing|in a space suit|at the|in the middle|to the (left|right) of|above|below|behind|in front of|inside|holding) "
+# How much likelier scenes are drawn than their share: everything is made of plain single subjects, and pairs are learned last.
+SINGLES, PAIRS = 5.0, 1.5
+RELATED = r" (to the (left|right) of|above|below|behind|in front of|inside|holding) "
+ELSEWHERE = rf" (wearing|in a space suit|at the|in the middle) |{RELATED}"
 TOGETHER = 64  # scenes that are encoded at once
 
 
@@ -165,6 +167,11 @@ def plain_single(caption: str) -> bool:
     return caption.count(",") == 1 and not many and " small " not in caption and not re.search(ELSEWHERE, f"{caption.replace(',', ' ')} ")
 
 
+def worth(caption: str) -> float:
+    """How much likelier than its share the scene of a comprehensive caption is drawn."""
+    return SINGLES if plain_single(caption) else PAIRS if re.search(RELATED, caption) else 1.0
+
+
 def velocity_loss(
     unet: nn.Module, text: nn.Module, scheduler: DDIMScheduler, latents: Tensor, tokens: Tensor, step: int, weight: Tensor
 ) -> Tensor:
@@ -196,7 +203,7 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     flat = [*chain.from_iterable(captions), ""]
     ids = words(flat, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
-    chances = np.array([SINGLES if plain_single(ways[COMPREHENSIVE]) else 1.0 for ways in captions])
+    chances = np.array([worth(ways[COMPREHENSIVE]) for ways in captions])
     chances /= chances.sum()
     weight = importance(standard_autoencoder(lessons()), torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE))
     scheduler = build_scheduler()

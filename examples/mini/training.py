@@ -122,11 +122,24 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalized(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix (flattened to two dimensions) with its singular values brought near one, by Newton and Schulz's iteration."""
+    """A matrix (flattened to two dimensions) with its singular values brought near one, by Newton and Schulz's iteration.
+
+    X <- (a I + b X X' + c (X X')^2) X. All these polynomials are of one symmetric matrix, so for long matrices they are multiplied
+    up on the short side, and X is touched twice only.
+    """
     flat = matrix.flatten(1)
-    wide = flat.T if flat.shape[0] > flat.shape[1] else flat
+    tall = flat.shape[0] > flat.shape[1]
+    wide = flat.T if tall else flat
     wide = wide / (wide.norm() + 1e-7)
+    long = wide.shape[1] >= 2 * wide.shape[0]
+    square, product = wide @ wide.T, torch.eye(wide.shape[0], dtype=wide.dtype, device=wide.device)
     for _ in range(steps):
-        square = wide @ wide.T
-        wide = 3.4445 * wide + (-4.7750 * square + 2.0315 * square @ square) @ wide
-    return (wide.T if flat.shape[0] > flat.shape[1] else wide).reshape(matrix.shape)
+        factor = torch.addmm(square, square, square, beta=-4.7750, alpha=2.0315)
+        factor.diagonal().add_(3.4445)
+        if long:
+            square, product = square @ factor @ factor, factor @ product
+        else:
+            wide = factor @ wide
+            square = wide @ wide.T
+    result = product @ wide if long else wide
+    return (result.T if tall else result).reshape(matrix.shape)

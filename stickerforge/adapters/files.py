@@ -167,7 +167,7 @@ def checked_header(path: Path) -> tuple[Header, dict[str, Any]]:
                 raise InputError(f"{path} is too large for an adapter (header of {length / 1e6:.0f} MB)", "give a LoRA file")
             said = json.loads(file.read(length))
     except FileNotFoundError:
-        raise InputError(f"no adapter file {path}", "check the path, or see `stickerforge adapters list`") from None
+        raise InputError(f"no adapter file {path}", "give its path as --adapter, or see `stickerforge adapters list`") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", "give a LoRA file") from None
     except (ValueError, RecursionError):

@@ -82,7 +82,7 @@ def checked_name(name: str) -> str:
     if NAME.fullmatch(name):
         return name
     proposal = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
-    hint = f"for example {proposal!r}" if proposal else "a letter or a digit first"
+    hint = f"for example {proposal!r}" if proposal else "give another one, for example cat"
     raise InputError(f"{name!r} cannot be a name: only a-z, 0-9 and dashes", hint)
 
 

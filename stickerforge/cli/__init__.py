@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     except StickerforgeError as error:
         code = show_error(error, as_json)
     except MemoryError:
-        code = show_error(EnvironmentFault("out of memory", "lower sampling.batch or the size"), as_json)
+        code = show_error(EnvironmentFault("out of memory", "close other programs, or use fewer or smaller pictures"), as_json)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         code = show_error(EnvironmentFault(what, "check the path, its permissions and the disk"), as_json)

@@ -13,7 +13,7 @@ Assignments = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, do nothing.", rich_help_panel="Common")]
 Offline = Annotated[bool, typer.Option("--offline", help="Open no connection.", rich_help_panel="Common")]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel="Common")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps. (default auto)", rich_help_panel="Common")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Results and errors only.", rich_help_panel="Common")]
 
 

@@ -23,21 +23,23 @@ def generate(
     adapter: Annotated[
         list[str] | None, typer.Option("--adapter", metavar="NAME|FILE[:SCALE]", help="An adapter or LoRA file; may be given again.")
     ] = None,
-    count: Annotated[int | None, typer.Option("--count", "-n", help="Pictures per prompt.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Picture i uses seed + i; random and printed without.")] = None,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="Pictures per prompt. (default 1)")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Picture i uses seed + i; without it one is drawn and printed.")] = None,
     out: Annotated[str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write. (default stickers)")] = None,
     size: Annotated[str | None, typer.Option("--size", help="Side of the file in pixels, or native. (default 512)")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="png or webp. (default png)")] = None,
     negative: Annotated[str | None, typer.Option("--negative", help="What to avoid.")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Denoising steps.")] = None,
-    guidance: Annotated[float | None, typer.Option("--guidance", help="How closely to follow the prompt.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Denoising steps. (default the model's)")] = None,
+    guidance: Annotated[float | None, typer.Option("--guidance", help="How closely to follow the prompt. (default the model's)")] = None,
     consistency: Annotated[
         float | None, typer.Option("--consistency", metavar="WEIGHT", help="Lead adapters by the base: 0 is the base alone.")
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A model's name or folder. (default: the adapters' base, else sticker-mini)")
     ] = None,
-    matting: Annotated[str | None, typer.Option("--matting", help="auto, none, or a matting model, for models without alpha.")] = None,
+    matting: Annotated[
+        str | None, typer.Option("--matting", help="auto, none, or a matting model, for models without alpha. (default auto)")
+    ] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="PICTURE", help="Repeat what a picture remembers.")] = None,
     as_json: Json = False,
     config: ConfigFile = "",
@@ -74,7 +76,12 @@ def generate(
         skipped = sum(output["skipped"] for output in made.outputs)
         note = f"{len(made.outputs) - skipped} made, {skipped} already there" + (f"; see {made.sheet}" if made.sheet else "")
         lost = (
-            PartlyDone(f"{len(made.failed)} pictures failed: {'; '.join(made.failed[:5])}", "the others are there") if made.failed else None
+            PartlyDone(
+                f"{len(made.failed)} picture{'s' if len(made.failed) != 1 else ''} failed: {'; '.join(made.failed[:5])}",
+                "the others are there",
+            )
+            if made.failed
+            else None
         )
         return Report(result, [output["path"] for output in made.outputs], note, lost)
 
@@ -93,7 +100,8 @@ def evaluate(
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metrics", help="Only these, for example cutout,alignment.")] = None,
     reward: Annotated[
-        list[str] | None, typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, aesthetic, vqascore, ...")
+        list[str] | None,
+        typer.Option("--reward", metavar="KIND[=PLACE]", help="pickscore, aesthetic, vqascore, hpsv2=FOLDER or lpips=FILE."),
     ] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", metavar="METRIC=VALUE", help="Exit 5 where a figure is worse; may be given again.")

@@ -65,24 +65,30 @@ def customize(
     words: Annotated[
         str | None, typer.Option("--class", metavar="WORDS", help="What kind of thing the subject is. (default its name)")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the adapter. (default that of the subject or style)")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Training steps.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Pictures per step.")] = None,
-    rank: Annotated[int | None, typer.Option("--rank", help="Rank of the LoRA.")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate.")] = None,
-    beta: Annotated[
-        str | None, typer.Option("--beta", metavar="NUMBER|auto", help="Of DCO: larger stays closer to the base model.")
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the adapter, which --adapter then takes. (default that of the subject or style)")
     ] = None,
-    objective: Annotated[str | None, typer.Option("--objective", help="dco, or plain for ordinary LoRA training.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Training steps. (default the model's)")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Pictures per step. (default the model's)")] = None,
+    rank: Annotated[int | None, typer.Option("--rank", help="Rank of the LoRA. (default the model's)")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate. (default the model's)")] = None,
+    beta: Annotated[
+        str | None,
+        typer.Option("--beta", metavar="NUMBER|auto", help="Of DCO: larger stays closer to the base model. (default the model's)"),
+    ] = None,
+    objective: Annotated[str | None, typer.Option("--objective", help="dco, or plain for ordinary LoRA training. (default dco)")] = None,
     mask: Annotated[
         str | None,
-        typer.Option("--mask", metavar="auto|none|FOLDER", help="What of the pictures counts. (default auto: what is not clear)"),
+        typer.Option("--mask", metavar="auto|none|FOLDER", help="What of the pictures counts. (default auto: see the README)"),
     ] = None,
-    resolution: Annotated[int | None, typer.Option("--resolution", help="Side of the training pictures in pixels.")] = None,
+    resolution: Annotated[
+        int | None, typer.Option("--resolution", help="Side of the training pictures in pixels. (default the model's)")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="A model's name or folder. (default sticker-mini)")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Decides all randomness. (default 0)")] = None,
     keep: Annotated[
-        str | None, typer.Option("--keep", metavar="best|last", help="Which state to keep; best looks at pictures on the way.")
+        str | None,
+        typer.Option("--keep", metavar="best|last", help="Which state to keep; best looks at pictures on the way. (default last)"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")] = False,

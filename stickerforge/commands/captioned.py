@@ -15,6 +15,7 @@ class Captioned:
         folder: of the pictures.
         told: one line per picture, in their order; those without a caption are in `failed`.
         made: how many were written now.
+        taken: the pictures whose captions people changed now, on the page or in what it saved.
     """
 
     folder: Path
@@ -22,13 +23,20 @@ class Captioned:
     words: str = ""
     told: list[Told] = field(default_factory=list)
     made: int = 0
+    taken: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def result(self) -> dict[str, Any]:
         """For the JSON."""
         told = [asdict(one) for one in self.told]
-        return {"captions": told, "made": self.made, "failed": self.failed, "record": str(self.folder / RECORD)}
+        return {
+            "captions": told,
+            "made": self.made,
+            "taken": sorted(self.taken),
+            "failed": self.failed,
+            "record": str(self.folder / RECORD),
+        }
 
     def lines(self) -> list[str]:
         """For people and pipes."""
@@ -36,6 +44,7 @@ class Captioned:
 
     def note(self) -> str:
         """For people."""
-        people = sum(one.source == PERSON for one in self.told)
-        written = f"{self.made} caption{'s' if self.made != 1 else ''} written beside the pictures"
-        return written + (f"; {people} by people left as they are" if people else "")
+        people = sum(one.source == PERSON and one.picture not in self.taken for one in self.told)
+        said = [f"{self.made} caption{'s' if self.made != 1 else ''} written beside the pictures"]
+        said += [f"{len(self.taken)} changed by you"] if self.taken else []
+        return "; ".join(said + ([f"{people} by people left as they are"] if people else []))

@@ -67,6 +67,7 @@ def corrected(made: Captioned, rows: Sequence[Mapping[str, str]]) -> list[str]:
             record[name] = replace(line, caption=text, base_caption=base, source=PERSON, model="", time=now())
             write_record(made.folder, record)
             made.told[places[name]] = record[name]
+            made.taken.add(name)
     return refused
 
 

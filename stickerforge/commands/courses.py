@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters.store import Base, checked_name, exists
+from stickerforge.config.idle import idle_in_customize
 from stickerforge.config.load import as_tree, nearest
 from stickerforge.config.schema import CustomizeConfig, Training
 from stickerforge.config.styles import styles
@@ -145,6 +146,8 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     if config.training.tensorboard and not find_spec("tensorboard"):
         raise EnvironmentFault("training.tensorboard needs tensorboard, which is not installed", "pip install tensorboard, or leave it out")
     check_preview(config)
+    for line in idle_in_customize(config):
+        messages.warn(line)
     check_free(name, force=force, resume=resume)
     card = located(config.model, offline=offline, say=messages.say)
     training = recommended(config.training, card, "subject" if config.subject else "style")

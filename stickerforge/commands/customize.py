@@ -67,7 +67,8 @@ class Customized:
         use = f'generate "a {token}"' if token else f'generate "cat" --style {self.adapter.name}'
         use += "" if token in ("", f"<{self.adapter.name}>") else f" --adapter {self.adapter.name}"
         seen = f"; see {self.preview}" if self.preview else ""
-        return f"learned {self.adapter.name!r} from {self.pictures} pictures in {self.steps} steps{seen}; use it: stickerforge {use}"
+        many = "pictures" if self.pictures != 1 else "picture"
+        return f"learned {self.adapter.name!r} from {self.pictures} {many} in {self.steps} steps{seen}; use it: stickerforge {use}"
 
 
 def customize(pictures: str | Path, *, settings: Mapping[str, Any] | None = None, force: bool = False, resume: bool = False) -> Customized:
@@ -114,7 +115,9 @@ def tell(folder: Folder, placeholder: str, messages: Messages) -> None:
         InputError: a caption cannot be used.
     """
     if folder.passed_over:
-        messages.warn(f"no pictures, passed over: {', '.join(folder.passed_over[:8])}{' …' if len(folder.passed_over) > 8 else ''}")
+        messages.warn(
+            f"passed over, since they are no pictures: {', '.join(folder.passed_over[:8])}{' …' if len(folder.passed_over) > 8 else ''}"
+        )
     for picture in folder.pictures:
         if picture.note:
             messages.warn(picture.note)

@@ -101,7 +101,7 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
 
     whole = plan(config)
     for role, names in whole.passed_over.items():
-        messages.warn(f"no pictures in {role}, passed over: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
+        messages.warn(f"passed over in {role}, since they are no pictures: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
     with interruptible():
         asked = encoder(config.encoder, device=config.device, offline=offline, say=messages.say)
         sets, failed = measured_sets(whole.paths, asked, messages)

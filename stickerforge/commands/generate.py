@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.commands.adapted import InUse, Request, attach, check_bases, model_for, requests
 from stickerforge.commands.finishing import save, write_sheet, written_behind
 from stickerforge.commands.recipes import Item, finished, items, requested_rows
+from stickerforge.config.idle import idle_in_generate
 from stickerforge.config.load import as_toml, as_tree, resolve
 from stickerforge.config.schema import GenerateConfig, Sampling
 from stickerforge.errors import InputError
@@ -97,6 +98,8 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
     full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
     check_bases(asked, card, mark)
     check_consistency(full, asked)
+    for line in idle_in_generate(full):
+        messages.warn(line)
     made = items(full, asked, card, mark, as_tree(sampling), matting)
     done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
     from stickerforge.runtime.device import chosen_device

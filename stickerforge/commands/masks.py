@@ -54,7 +54,7 @@ def matting(messages: Messages) -> Callable[[NDArray[np.uint8]], NDArray[np.floa
     try:
         return load_cut_out(model, offline=True)
     except EnvironmentFault as error:
-        messages.warn(f"photographs count with their background: {error.message}")
+        messages.warn(f"photographs count with their background: {error}")
         return None
 
 

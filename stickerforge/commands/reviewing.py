@@ -138,7 +138,8 @@ def reviewed(made: Captioned, messages: Messages) -> None:
         images = thumbnails(made)
         write_whole(path, page_of(made, images=images).encode())
         with Server(made, images) as server, stoppable() as check:
-            messages.say(f"read and change the captions at {server.url} (or open {path}, and give what it saves to --take); Ctrl-C ends it")
+            messages.say(f'read and change the captions at {server.url} until you press "Save and close"')
+            messages.say(f"or open {path} later, and give what it saves to --take")
             while not server.done:
                 server.handle_request()
                 check()

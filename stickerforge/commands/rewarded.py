@@ -57,7 +57,7 @@ def places(asked: Sequence[str]) -> dict[str, str]:
 def absent(asked: Sequence[str]) -> list[str]:
     """A line that names the rewards for which no weights were given; nothing stands in for them."""
     missing = [kind for kind in REWARDS if kind not in places(asked)]
-    return [f"{', '.join(missing)}: no weights were given, see --reward"] if missing else []
+    return [f"{', '.join(missing)}: not asked for, see --reward"] if missing else []
 
 
 def rewarded(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], wanted: Mapping[str, str], means: Means) -> None:

@@ -19,6 +19,8 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 500_000_000
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jxl", ".heic", ".heif", ".ppm"}
 ICONS = {"thumbs.db", "desktop.ini"}  # what systems leave in folders; not worth a line
+OURS = {"captions.html", "captions.jsonl", "generate.toml", "evaluate.toml"}  # what our own commands leave
+UNREAD = {".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL"}  # pictures that Pillow cannot read without more
 CAPTION = ".txt"  # a text beside a picture says what is in it
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several frames of other formats are pages or a phone's spare pictures
 MIN_SIDE = 16
@@ -107,8 +109,8 @@ def entries_of(folder: Path) -> list[Path]:
 
 
 def passed_in_silence(path: Path) -> bool:
-    """What is not worth a line: hidden files, what systems leave in folders, captions."""
-    return path.name.startswith(".") or path.name.lower() in ICONS or path.suffix == CAPTION
+    """What is not worth a line: hidden files, what systems and we leave in folders, captions."""
+    return path.name.startswith(".") or path.name.lower() in ICONS | OURS or path.suffix == CAPTION
 
 
 def may_be_a_picture(path: Path) -> bool:
@@ -148,6 +150,8 @@ def opened(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
     except InputError as error:
         raise InputError(f"{path.name}: {error.message.removeprefix(f'{path.name}: ')}", error.hint) from None
     except UnidentifiedImageError:
+        if kind := UNREAD.get(path.suffix.lower()):
+            raise InputError(f"{path.name}: {kind} cannot be read, save it as JPEG or PNG") from None
         raise InputError(f"{path.name}: no picture that can be read", HINT) from None
     except MemoryError:
         raise

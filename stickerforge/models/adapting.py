@@ -105,10 +105,14 @@ class Adapters:
         for layer, factors in lora.items():
             name = layer if layer in shapes else flat.get(flattened(layer), "")
             if not name:
-                hint = "kohya's files for SDXL cannot be read as yet" if SGM.match(layer) else "was it made for another base model?"
+                hint = (
+                    "kohya's files for SDXL cannot be read as yet"
+                    if SGM.match(layer)
+                    else "give the model that it was made for: --model NAME"
+                )
                 raise InputError(f"{source} changes {layer[:90]}, which this model has not", hint)
             if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
-                raise InputError(f"{source} does not fit {name} of this model", "was it made for another base model?")
+                raise InputError(f"{source} does not fit {name} of this model", "give the model that it was made for: --model NAME")
             found[name] = factors
         return found
 

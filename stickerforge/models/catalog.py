@@ -195,7 +195,8 @@ def fetched(name: str, *, offline: bool, say: Callable[[str], None], wanted: Seq
             return Path(fetch(local_files_only=True))
         if offline:
             raise EnvironmentFault(
-                f"{name} is not in the cache {cache} and nothing may be fetched", "run it once without --offline, or give a folder"
+                f"{name} is not in the cache {cache} and nothing may be fetched",
+                "use it once without --offline and --dry-run, or give a folder",
             )
         say(f"fetching {name} into {cache}")
         return Path(fetch())

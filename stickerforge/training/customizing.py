@@ -150,7 +150,7 @@ def teach(
             except Interrupted as stop:
                 if done > saved:
                     save()
-                raise Interrupted(f"{stop.message} after {done} of {course.steps} steps", stop.code) from None
+                raise Interrupted(f"{stop.message} after {done} of {course.steps} steps", stop.code, "--resume goes on from here") from None
     return taught(student)
 
 

@@ -120,3 +120,16 @@ def test_a_picture_that_changes_in_between_is_noticed(tmp_path):
     gradient(50).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="changed"):
         picture.rgba()
+
+
+def test_a_telephone_picture_is_told_how_to_be_mended(tmp_path):
+    gradient().save(tmp_path / "a.png")
+    (tmp_path / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    assert read_folder(tmp_path).unreadable == ["b.HEIC: HEIC cannot be read, save it as JPEG or PNG"]
+
+
+def test_what_our_own_commands_leave_beside_pictures_is_not_worth_a_line(tmp_path):
+    gradient().save(tmp_path / "a.png")
+    for name in ("captions.html", "captions.jsonl", "generate.toml", "notes.md"):
+        (tmp_path / name).write_text("")
+    assert read_folder(tmp_path).passed_over == ["notes.md"]
