@@ -1,221 +1,300 @@
 # ruff: noqa: E402 - the modules of the other examples are found once their folders are on the path
 """The claims of Direct Consistency Optimization (arXiv:2402.12004), as experiments on sticker-mini.
 
-python examples/claims/dco.py choose             settings of every arm, on four development subjects
+python examples/claims/dco.py choose             settings and length of every arm, on four development subjects
 python examples/claims/dco.py pareto             (a) likeness against prompt fit, over length and consistency weight, twelve test subjects
 python examples/claims/dco.py merge              (b) subject and style together, six subjects by four styles
 python examples/claims/dco.py deviation          (c) how far the model moves from its base, over beta
 python examples/claims/dco.py draws              what kept draws of the base's errors cost in quality
 
-Arms: dco; plain (ordinary LoRA training); prior (plain, with pictures of the class). `choose` gives each the same number of trials and
-the same steps; `pareto` and `merge` take what it chose and run every test subject once. The lists are those of
-../bench/protocols.py, fixed by hash; a subject is taught from three styles and asked for in the fourth and in ten scenes. Measured by
-`judge`, from which nothing here learned: likeness is the mean cosine with the references, fit that with the prompt in plain words.
-An arm lies above another where its reach is larger: the largest share * likeness + (1 - share) * fit of its points, for shares of
-a quarter, a half and three quarters. Intervals are of the bootstrap over subjects. What is done is kept in --out, so an interrupted
-call goes on. Needs the art of examples/mini (fetch.py, art.py, judge_pictures.py).
+Arms: dco; plain (ordinary LoRA training); prior (plain, with pictures of the class). Each is given four trials of the same length on the
+development subjects, the same rates and one more setting of its own, and the second judge chooses; test subjects are run once, with
+what was chosen, and the first judge measures. The lists are those of ../bench/protocols.py, fixed by hash. A subject is taught from
+three styles, by a class word that the model knows, and asked for in the fourth style and in ten scenes.
+
+Likeness is the mean cosine with the references; 0 is what the untaught base draws for the same prompts, 1 real renders of them. Fit is the
+share of what the prompt asks for beside the subject (style, colour, number, what is worn, the other thing), over that of real renders. An
+arm lies above another where its points dominate a larger area. Intervals are of the bootstrap over subjects. What is done is
+kept in --out, so an interrupted call goes on. Needs the art of examples/mini (fetch.py, art.py, judge_pictures.py).
 """
 
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 EXAMPLES = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench"), str(EXAMPLES / "claims")]
 
-from protocols import DRAWINGS, MADE_UP, MERGED, held_out
+from frontier import Points, lead, second_at
+from kept import Kept, kept
+from protocols import DRAWINGS, MADE_UP, MERGED, held_out, real, ten_scenes
 from protocols import learned as known_subjects
+from sticker_bench import Item
 from teaching import (
+    PRIOR,
     Lesson,
     asked,
     changed,
     drawn,
     fresh,
     items_of,
-    judge,
     learned,
     measured,
     prior_of,
     style_lesson,
     subject_lesson,
-)  # fmt: skip
+)
 
 from art import Subject
+from settings import STYLES
 from stickerforge.adapters.lora import concatenated
-from stickerforge.evaluation.intervals import RESAMPLES
+from stickerforge.errors import InputError
+from stickerforge.evaluation.intervals import paired
 from stickerforge.models.catalog import located
-from stickerforge.models.weights import fingerprint
+from stickerforge.models.judges import Judging, judging
 from stickerforge.training.course import Course
 from stickerforge.training.customizing import ADAPTER
 from stickerforge.training.examples import drawn as draw_of
-from world import World, world
+from world import World, dice, world
 
 STEPS, EVERY = 300, 75  # the length axis: 75, 150, 225, 300
-WEIGHTS = (2.0, 3.0, 4.0, 5.0)  # of consistency guidance, at the last length
-SHARES = (0.25, 0.5, 0.75)
+LED, SHARES_LED = (150, 300), (0.25, 0.5, 0.75)  # lengths and weights, in shares of the guidance scale, of consistency guidance
+TIMES = 2  # pictures per prompt of what is reported; half of them for choosing
 COURSE = Course(
     steps=STEPS, batch=4, rank=16, layers="all", rate=2e-3, token_rate=1e-2, beta=8.0, objective="dco", offset_noise=0.0, seed=0,
     weight_decay=1e-4, clip=1.0, save_every=STEPS,
 )  # fmt: skip
+RATES = (1e-3, 2e-3)
 TRIALS: dict[str, list[dict[str, Any]]] = {
-    "dco": [{"objective": "dco", "rate": rate, "beta": beta} for rate in (1e-3, 2e-3, 4e-3) for beta in (4.0, 16.0)],
-    "plain": [{"objective": "plain", "rate": rate} for rate in (1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3)],
-    "prior": [{"objective": "plain", "rate": rate, "prior_weight": weight} for rate in (5e-4, 1e-3, 2e-3) for weight in (0.5, 1.0)],
+    "dco": [{"objective": "dco", "rate": rate, "beta": beta} for rate in RATES for beta in (1.0, 4.0)],
+    "plain": [{"objective": "plain", "rate": rate, "token_rate": token} for rate in RATES for token in (1e-3, 1e-2)],
+    "prior": [{"objective": "plain", "rate": rate, "prior_weight": weight} for rate in RATES for weight in (0.5, 1.0)],
 }
-Point = dict[str, Any]  # one point of an arm's curve: steps, weight, likeness, fit
+BETAS = (1.0, 8.0, 64.0, 512.0)
+KEPT_DRAWS = (0, 4, 16, 64)
+Looks = Mapping[int, Sequence[float]]  # {steps: weights of consistency guidance there}
+Row = dict[str, Any]  # one point of one subject: steps, weight, and lists of likeness and fit
 
 
-class Kept:
-    """Results by key, in a file that grows."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
-        """What is known, or what is made now."""
-        if key not in self.known:
-            started = time.monotonic()
-            self.known[key] = make()
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(self.known, indent=1) + "\n")
-            print(f"{key}: {time.monotonic() - started:.0f} s", flush=True)
-        return self.known[key]
+def guidance() -> float:
+    """The model's own scale."""
+    return float(located("sticker-mini").sampling["guidance"])
 
 
-def curve(scenes: World, subject: Subject, held: int, settings: dict[str, Any], weights: Sequence[float]) -> list[Point]:
-    """Teach a subject, and measure it at every length; at the last one with consistency guidance too."""
-    family = fresh()
+def course_of(subject: Subject, settings: Mapping[str, Any]) -> Course:
+    """The course with settings of an arm; the seed is the subject's own."""
+    return changed(COURSE, {"seed": dice(f"claims|{subject.name}") % 2**31} | dict(settings))
+
+
+def curve(scenes: World, subject: Subject, held: int, course: Course, judge: Judging, looks: Looks, times: int) -> Any:
+    """Teach a subject and measure it on the way; "diverged" where it cannot be taught so.
+
+    Args:
+        looks: {steps: weights of consistency guidance there}, beside the adapter by itself.
+    """
+    family, items = fresh(), items_of(scenes, subject, held, times)
     lesson = subject_lesson(family, scenes, subject, held)
-    wanted = asked(items_of(scenes, subject, held), lesson)
-    prior = prior_of(family, lesson.words) if settings.get("prior_weight") else []
-    points: list[Point] = []
+    wanted, rows = asked(items, lesson), []
 
     def look(steps: int) -> None:
-        for weight in (None, *(weights if steps == STEPS else ())):
-            pictures = drawn(family, wanted, weight)
-            points.append({"steps": steps, "weight": weight} | measured(pictures, lesson, [plain for _, plain, _ in wanted]))
+        for weight in (None, *looks[steps]) if steps in looks else ():
+            told = measured(drawn(family, wanted, weight), lesson, items, judge)
+            rows.append({"steps": steps, "weight": weight} | told)
 
-    learned(family, lesson, changed(COURSE, settings), look, EVERY, prior)
-    return points
-
-
-def reach(points: Sequence[Point], share: float) -> float:
-    """How far an arm comes in one direction between likeness and fit."""
-    return max(share * point["likeness"] + (1 - share) * point["fit"] for point in points)
+    try:
+        learned(family, lesson, course, look, EVERY, prior_of(family, lesson.words) if course.prior_weight else [])
+    except InputError as error:
+        return {"diverged": str(error)}
+    return rows
 
 
-def choose(kept: Kept, scenes: World, subjects: Sequence[Subject]) -> dict[str, dict[str, Any]]:
-    """The settings of every arm with the largest mean reach (share one half) on the development subjects."""
-    best = {}
+def ends(scenes: World, subject: Subject, held: int, judge: Judging, times: int) -> Any:
+    """What the untaught base draws for the same prompts, and real renders: both ends of the scales."""
+    family, items = fresh(), items_of(scenes, subject, held, times)
+    lesson = subject_lesson(family, scenes, subject, held)
+    base = drawn(family, [(plain, plain, seed) for _, plain, seed in asked(items, lesson)])
+    return {
+        "base": measured(base, lesson, items, judge),
+        "real": measured([real(item, scenes) for item in items], lesson, items, judge),
+    }
+
+
+def scaled(rows: Sequence[Row], both: Mapping[str, Mapping[str, Sequence[float]]]) -> Points:
+    """(P, 2): likeness with the base at 0 and real renders at 1, fit over that of real renders."""
+    bottom, top = (float(np.mean(both[end]["likeness"])) for end in ("base", "real"))
+    whole = float(np.mean(both["real"]["fit"]))
+    return np.array([((np.mean(row["likeness"]) - bottom) / (top - bottom), np.mean(row["fit"]) / whole) for row in rows])
+
+
+class Experiment:
+    """What all experiments share: scenes, results, subjects.
+
+    Args:
+        judge: of what is reported; "second" chooses.
+    """
+
+    def __init__(self, scenes: World, results: Kept, test: int) -> None:
+        self.scenes, self.results = scenes, results
+        self.development, self.test = held_out(scenes, "dev", 4), held_out(scenes, "test", test)
+        self.others = held_out(scenes, "test", 20)[12:]  # neither of the lists
+
+    def ends(self, name: str, subject: Subject, held: int, times: int) -> Any:
+        """Both ends of the scales for one subject."""
+        decides = {"subject": subject.name, "held": held, "times": times}
+        judge = judging(name)  # type: ignore[arg-type]
+        return self.results.get(f"ends {name} {subject.name}", decides, lambda: ends(self.scenes, subject, held, judge, times))
+
+    def points(self, name: str, subject: Subject, held: int, settings: Mapping[str, Any], looks: Looks, times: int) -> Any:
+        """The rows of one subject and their scaled points; points are None where it diverged."""
+        course, judge = course_of(subject, settings), judging(name)  # type: ignore[arg-type]
+        decides = {"subject": subject.name, "held": held, "course": asdict(course), "looks": looks, "times": times, "prior": PRIOR}
+        make: Callable[[], Any] = lambda: curve(self.scenes, subject, held, course, judge, looks, times)  # noqa: E731
+        told = " ".join(f"{key}={value}" for key, value in settings.items())
+        rows = self.results.get(f"{name} {subject.name} {told}", decides, make)
+        return (rows, None) if isinstance(rows, dict) else (rows, scaled(rows, self.ends(name, subject, held, times)))
+
+
+def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
+    """{arm: settings with "steps"}: the largest mean of likeness and fit over the development subjects, as the second judge sees it."""
+    best: dict[str, dict[str, Any]] = {}
+    looks: dict[int, Sequence[float]] = {length: () for length in LED}
     for arm, trials in TRIALS.items():
-        scores = []
+        scores: dict[tuple[int, int], float] = {}
         for number, settings in enumerate(trials):
-            curves = [
-                kept.get(f"choose {arm} {number} {subject.name}", lambda s=subject, h=held, c=settings: curve(scenes, s, h % 4, c, ()))
-                for held, subject in enumerate(subjects)
-            ]
-            scores.append(float(np.mean([reach(points, 0.5) for points in curves])))
-            print(f"{arm:6} {settings} reach {scores[-1]:.4f}", flush=True)
-        best[arm] = trials[int(np.argmax(scores))]
+            found = [whole.points("second", s, held % 4, settings, looks, TIMES // 2)[1] for held, s in enumerate(whole.development)]
+            for row, length in enumerate(LED):
+                means = None if any(points is None for points in found) else np.mean([points[row] for points in found], 0)
+                scores[number, length] = -np.inf if means is None else float(means.mean())
+                print(f"{arm:6} {settings} {length} steps:", "diverged" if means is None else f"likeness {means[0]:.3f} fit {means[1]:.3f}")
+        number, length = max(scores, key=scores.__getitem__)
+        best[arm] = trials[number] | {"steps": length}
     print("chosen:", json.dumps(best))
     return best
 
 
-def between(values: NDArray[np.float64]) -> str:
-    """A mean with its 95 % interval over subjects (N,)."""
-    rng = np.random.default_rng(0)
-    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{values.mean():+.4f} ({low:+.4f} to {high:+.4f})"
-
-
-def pareto(kept: Kept, scenes: World, subjects: Sequence[Subject], best: dict[str, dict[str, Any]]) -> None:
-    """(a) Every arm's curve, and dco's reach against the others'."""
-    curves = {
-        arm: [
-            kept.get(f"pareto {arm} {subject.name}", lambda s=subject, h=held, a=arm: curve(scenes, s, h % 4, best[a], WEIGHTS))
-            for held, subject in enumerate(subjects)
+def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
+    """(a) Every arm's points, the areas they dominate, and fit where likeness is the same."""
+    looks = {steps: tuple(share * guidance() for share in SHARES_LED) if steps in LED else () for steps in range(EVERY, STEPS + 1, EVERY)}
+    clouds = {}
+    for arm, settings in best.items():
+        found = [
+            whole.points("judge", subject, held % 4, settings | {"steps": STEPS}, looks, TIMES) for held, subject in enumerate(whole.test)
         ]
-        for arm in TRIALS
-    }
-    for arm, per_subject in curves.items():
-        for points in zip(*per_subject, strict=True):
-            place = f"{points[0]['steps']} steps" + (f", consistency {points[0]['weight']:g}" if points[0]["weight"] is not None else "")
-            means = {name: float(np.mean([point[name] for point in points])) for name in ("likeness", "fit")}
-            print(f"{arm:6} {place:28} likeness {means['likeness']:.4f}  fit {means['fit']:.4f}")
-    for share in SHARES:
-        reaches = {arm: np.array([reach(points, share) for points in per_subject]) for arm, per_subject in curves.items()}
-        for other in ("plain", "prior"):
-            print(f"reach at {share}: dco - {other} = {between(reaches['dco'] - reaches[other])}")
+        clouds[arm] = np.array([points for _, points in found])
+        for row, (likeness, fit) in zip(found[0][0], clouds[arm].mean(0), strict=True):
+            place = f"{row['steps']} steps" + (f", consistency {row['weight']:g}" if row["weight"] is not None else "")
+            print(f"{arm:6} {place:28} likeness {likeness:.3f}  fit {fit:.3f}")
+    for other in ("plain", "prior"):
+        difference, low, high = lead(clouds["dco"], clouds[other])
+        print(f"dominated area: dco - {other} = {difference:+.4f} ({low:+.4f} to {high:+.4f})")
+        for likeness, fit in clouds[other].mean(0):
+            ours = second_at(clouds["dco"].mean(0), likeness)
+            print(f"  where {other} has likeness {likeness:.3f} and fit {fit:.3f}, dco has fit {ours:.3f}")
 
 
-def merge(kept: Kept, scenes: World, subjects: Sequence[Subject], best: dict[str, dict[str, Any]]) -> None:
-    """(b) Sums of subject and style adapters, both taught by dco or both plainly."""
-    rows = {arm: kept.get(f"merge {arm}", lambda a=arm: merged(scenes, subjects[:MERGED], best[a])) for arm in ("dco", "plain")}
-    for name in ("subject", "style", "fit"):
-        values = {arm: np.array([[row[name] for row in per_style] for per_style in found]).mean(1) for arm, found in rows.items()}
-        means = ", ".join(f"{arm} {value.mean():.3f}" for arm, value in values.items())
-        print(f"{name:8} {means}; dco - plain = {between(values['dco'] - values['plain'])}")
+def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
+    """(b) Sums of subject and style adapters, both taught by dco or both plainly; the subject's adapter alone beside them."""
+    rows = {arm: merged_rows(whole, arm, best[arm]) for arm in ("dco", "plain")}
+    for kind in ("new", "shown", "alone"):
+        for name in ("subject", "style", "both", "prompt"):
+            values = {
+                arm: np.array([np.mean([row[name] for row in per if row["kind"] == kind]) for per in found]) for arm, found in rows.items()
+            }
+            told, means = paired(values["dco"] - values["plain"]), {arm: value.mean() for arm, value in values.items()}
+            print(
+                f"{kind:6} {name:8} dco {means['dco']:.3f}, plain {means['plain']:.3f}; difference {told['change']:+.3f} "
+                f"({told['low']:+.3f} to {told['high']:+.3f}), p {told['p']:.3f}"
+            )
 
 
-def merged(scenes: World, subjects: Sequence[Subject], settings: dict[str, Any]) -> list[list[dict[str, float]]]:
-    """For each subject and style: is it the subject, is it the style, how well does it fit."""
-    style_course = changed(COURSE, settings | {"rank": 64, "rate": settings["rate"] / 2, "prior_weight": 0.0})
-    models = known_subjects(scenes)[:DRAWINGS]
-    styles = {}
-    for name, style in MADE_UP.items():
-        family = fresh()
-        styles[name] = learned(family, style_lesson(family, scenes, name, style, models), style_course)
-    found = []
-    for held, subject in enumerate(subjects):
-        family = fresh()
-        lesson = subject_lesson(family, scenes, subject, held % 4)
-        taught = learned(family, lesson, changed(COURSE, settings))
-        found.append([in_style(lesson, subject, taught, taught_style, name) for name, taught_style in styles.items()])
-    return found
+def merged_rows(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """The rows of every subject; styles are taught once."""
+    styles: dict[str, Any] = {}
+    return [
+        whole.results.get(
+            f"merge {arm} {subject.name}",
+            {"held": held, "course": asdict(course_of(subject, settings))},
+            lambda s=subject, h=held: merged(whole.scenes, s, h % 4, settings, styles),
+        )
+        for held, subject in enumerate(whole.test[:MERGED])
+    ]
 
 
-def in_style(lesson: Lesson, subject: Subject, taught: Any, style: Any, name: str) -> dict[str, float]:
-    """Four pictures of a subject in a style, by the sum of both adapters."""
+def taught_style(scenes: World, name: str, settings: Mapping[str, Any]) -> Any:
+    """A style's adapter: half of the subject's rate, more rank, noise that a whole channel shares, as `customize` does."""
+    more = {"rank": 64, "rate": settings["rate"] / 2, "prior_weight": 0.0, "offset_noise": 0.1}
     family = fresh()
-    family.adapters.attach("both", concatenated([(taught.lora, 1.0), (style.lora, 1.0)]))
-    family.adapters.use({"both": 1.0})
-    for token, rows in taught.tokens.items():
+    lesson = style_lesson(family, scenes, name, MADE_UP[name], known_subjects(scenes)[:DRAWINGS])
+    return learned(family, lesson, changed(COURSE, dict(settings) | more))
+
+
+def merged(scenes: World, subject: Subject, held: int, settings: Mapping[str, Any], styles: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per style, and one for the subject's adapter alone in a style that it was not shown in."""
+    family = fresh()
+    lesson = subject_lesson(family, scenes, subject, held)
+    taught = learned(family, lesson, course_of(subject, settings))
+    found = []
+    for name, style in MADE_UP.items():
+        if name not in styles:
+            styles[name] = taught_style(scenes, name, settings)
+        kind = "shown" if style in STYLES and STYLES.index(style) != held else "new"
+        found.append({"kind": kind} | in_style(scenes, lesson, subject, [taught, styles[name]], style, f"in {name} style"))
+    return [*found, {"kind": "alone"} | in_style(scenes, lesson, subject, [taught], STYLES[held], f"in {STYLES[held]} style")]
+
+
+def in_style(scenes: World, lesson: Lesson, subject: Subject, adapters: Sequence[Any], style: str, phrase: str) -> dict[str, float]:
+    """By itself, in a colour, with a crown and twice, by the sum of the adapters: subject and style are what the judge reads."""
+    family, judge = fresh(), judging("judge")
+    family.adapters.attach("sum", concatenated([(taught.lora, 1.0) for taught in adapters]))
+    family.adapters.use({"sum": 1.0})
+    for token, rows in adapters[0].tokens.items():
         family.add_token(token, rows)
-    said, plain = f"a {lesson.token}, in {name} style", f"a {lesson.words}, in {MADE_UP[name]} style"
-    pictures = drawn(family, [(said, plain, seed) for seed in range(4)])
-    seeing = judge().judge
-    read = seeing.read(seeing.pictures(pictures))
-    label = seeing.labels.index(seeing.label_of[subject.name])
-    right = [seeing.styles[k].replace("-", " ") == MADE_UP[name] for k in read.style.argmax(1).tolist()]
-    fit = measured(pictures, lesson, [plain] * len(pictures))["fit"]
-    return {"subject": float((read.subject.argmax(1) == label).float().mean()), "style": float(np.mean(right)), "fit": fit}
+    scenes_of = ten_scenes(subject, scenes, style)
+    kinds = [("single", scenes_of[7][1]), scenes_of[0], scenes_of[1], scenes_of[3]]
+    said = ["a {}", "a " + scenes_of[0][1].things[0].colour + " {}", "a {} wearing a crown", "two {}"]
+    items, texts = [], []
+    for number, ((family_of, truth), words) in enumerate(zip(kinds, said, strict=True)):
+        for repeat in range(TIMES):
+            seed = dice(f"claims|{subject.name}|{phrase}|{number}|{repeat}") % 2**31
+            items.append(Item(f"{number}-{repeat}", family_of, words, seed, subject.name, truth))
+            texts.append((f"{' '.join(words.format(lesson.token).split())}, {phrase}", words.format(lesson.words), seed))
+    read = judge.read(judge.pictures(pictures := drawn(family, texts)))
+    label = judge.labels.index(judge.label_of[subject.name])
+    subjects = [label in read.presence[row].topk(3).indices.tolist() for row in range(len(pictures))]
+    styles = [judge.styles[k].replace("-", " ") == style for k in read.style.argmax(1).tolist()]
+    prompt = [value for value, item in zip(measured(pictures, lesson, items, judge)["fit"], items, strict=True) if item.family != "single"]
+    both = [one and other for one, other in zip(subjects, styles, strict=True)]
+    return {name: float(np.mean(values)) for name, values in (("subject", subjects), ("style", styles), ("both", both), ("prompt", prompt))}
 
 
-def deviation(kept: Kept, scenes: World, subjects: Sequence[Subject]) -> None:
+def deviation(whole: Experiment) -> None:
     """(c) Mean squared difference between the predictions of adapted model and base on the references, over beta."""
-    for beta in (1.0, 4.0, 16.0, 64.0, 256.0):
-        values = [
-            kept.get(f"deviation {beta} {subject.name}", lambda s=subject, h=held, b=beta: moved(scenes, s, h % 4, b))
-            for held, subject in enumerate(subjects)
-        ]
-        print(f"beta {beta:5g}: deviation {np.mean(values):.5f}", *(f"{value:.5f}" for value in values))
+    values = []
+    for beta in BETAS:
+        courses = [course_of(subject, {"beta": beta}) for subject in whole.test]
+        makers = [lambda s=s, h=h, c=c: moved(whole.scenes, s, h % 4, c) for h, (s, c) in enumerate(zip(whole.test, courses, strict=True))]
+        each = zip(whole.test, courses, makers, strict=True)
+        values.append([whole.results.get(f"deviation {beta} {s.name}", {"course": asdict(c)}, make) for s, c, make in each])
+        print(f"beta {beta:5g}: deviation {np.mean(values[-1]):.5f}", *(f"{value:.5f}" for value in values[-1]))
+    logs = np.log(np.array(values))
+    for number, (low, high) in enumerate(zip(BETAS, BETAS[1:], strict=False)):
+        told = paired(logs[number + 1] - logs[number])
+        print(f"log ratio {low:g} to {high:g}: {told['change']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f}), p {told['p']:.4f}")
+    print(f"falls at every step for {int((np.diff(logs, axis=0) < 0).all(0).sum())} of {logs.shape[1]} subjects")
 
 
-def moved(scenes: World, subject: Subject, held: int, beta: float) -> float:
+def moved(scenes: World, subject: Subject, held: int, course: Course) -> float:
     """Of one subject, under 48 fixed draws."""
     family = fresh()
     lesson = subject_lesson(family, scenes, subject, held)
-    learned(family, lesson, changed(COURSE, {"beta": beta}))
+    learned(family, lesson, course)
     family.adapters.use({ADAPTER: 1.0})
     values = []
     for step in range(12):
@@ -229,14 +308,20 @@ def moved(scenes: World, subject: Subject, held: int, beta: float) -> float:
     return float(np.mean(values))
 
 
-def draws(kept: Kept, scenes: World, subjects: Sequence[Subject], settings: dict[str, Any]) -> None:
-    """Likeness and fit after the whole length for several numbers of kept draws; 0 asks the base anew in every step."""
-    for count in (0, 4, 16, 64, 256):
-        points = [
-            kept.get(f"draws {count} {s.name}", lambda s=s, h=h, c=count: curve(scenes, s, h % 4, settings | {"draws": c}, ())[-1])
-            for h, s in enumerate(subjects)
+def draws(whole: Experiment, settings: Mapping[str, Any]) -> None:
+    """Likeness and fit after the chosen length for several numbers of kept draws; 0 asks the base anew in every step."""
+    subjects, length = [*whole.development, *whole.others], int(settings["steps"])
+    found = {}
+    for count in KEPT_DRAWS:
+        each = [
+            whole.points("second", s, h % 4, dict(settings) | {"draws": count}, {length: ()}, TIMES)[1][0] for h, s in enumerate(subjects)
         ]
-        print(f"{count:4} draws", *(f"{name} {np.mean([point[name] for point in points]):.4f}" for name in ("likeness", "fit")))
+        found[count] = np.array(each)
+        print(f"{count:4} draws: likeness {found[count][:, 0].mean():.3f}, fit {found[count][:, 1].mean():.3f}", end="")
+        for column, name in enumerate(("likeness", "fit") if count else ()):
+            told = paired(found[count][:, column] - found[0][:, column])
+            print(f"; {name} against 0: {told['change']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f})", end="")
+        print()
 
 
 def main() -> None:
@@ -246,17 +331,18 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=12, help="test subjects")
     parser.add_argument("--out", type=Path, default=Path("claims"))
     args = parser.parse_args()
-    scenes, kept = world("all"), Kept(args.out / f"dco-{fingerprint(located('sticker-mini').folder)}.json")
-    development, test = held_out(scenes, "dev", 4), held_out(scenes, "test", args.subjects)
-    if args.experiment == "deviation":
-        return deviation(kept, scenes, development)
-    best = kept.get("chosen", lambda: choose(kept, scenes, development))
-    if args.experiment == "pareto":
-        pareto(kept, scenes, test, best)
-    elif args.experiment == "merge":
-        merge(kept, scenes, test, best)
-    elif args.experiment == "draws":
-        draws(kept, scenes, development, best["dco"])
+    about = {"sampling": located("sticker-mini").sampling, "judges": [judging(name).sha256 for name in ("judge", "second")]}
+    with kept(args.out / "dco.json", about) as results:
+        whole = Experiment(world("all"), results, args.subjects)
+        if args.experiment == "deviation":
+            return deviation(whole)
+        best = choose(whole)
+        if args.experiment == "pareto":
+            pareto(whole, best)
+        elif args.experiment == "merge":
+            merge(whole, best)
+        elif args.experiment == "draws":
+            draws(whole, best["dco"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,10 +20,10 @@ EXAMPLES = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench")]
 
 from protocols import drawing_of, scene_items, slug
-from sticker_bench import Item
+from sticker_bench import SEEN, Item
 
 from art import Subject
-from scenes import short_name
+from scenes import HUES, short_name
 from settings import STYLES
 from stickerforge.adapters.lora import Taught
 from stickerforge.commands.finishing import pixels_of
@@ -33,9 +32,9 @@ from stickerforge.config.schema import Sampling
 from stickerforge.data.buckets import framed
 from stickerforge.data.captions import Caption
 from stickerforge.models.catalog import located
-from stickerforge.models.encoders import JudgeEncoder
 from stickerforge.models.family import Family
-from stickerforge.models.judges import judging
+from stickerforge.models.judges import Judging
+from stickerforge.models.judging import Readings
 from stickerforge.models.loading import load
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.denoising import Consistency, denoise
@@ -45,11 +44,11 @@ from stickerforge.training.course import Course
 from stickerforge.training.customizing import teach
 from stickerforge.training.examples import Example
 from stickerforge.training.watching import Watch
-from world import World
+from world import World, dice
 
-WHITE = (255, 255, 255)
 TOGETHER = 11  # pictures that are denoised at once
-PRIOR = 50  # pictures of the class
+PRIOR = 48  # pictures of the class
+CLASSES = ("bird", "flower", "fruit", "tool", "boat", "food", "drink", "animal")  # from the narrowest on; else "thing"
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def encoded(family: Family, picture: Image.Image, caption: Caption) -> Example:
 
 def subject_lesson(family: Family, scenes: World, subject: Subject, held: int) -> Lesson:
     """A subject from its drawings in three styles, with their styles said."""
-    token, words = f"<{slug(subject.name)}>", short_name(subject.name)
+    token, words = f"<{slug(subject.name)}>", class_of(subject)
     shown = {style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held}
     captions = {style: Caption(f"a {token}, in {style} style", f"a {words}, in {style} style") for style in shown}
     examples = [encoded(family, picture, captions[style]) for style, picture in shown.items()]
@@ -151,35 +150,56 @@ def drawn(family: Family, items: Sequence[tuple[str, str, int]], weight: float |
 
 
 def prior_of(family: Family, words: str) -> list[Example]:
-    """Pictures of the class as the base draws them, as examples."""
-    said = f"a {words}"
+    """Pictures of the class in every style as the base draws them, as examples."""
+    said = [f"a {words}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
     with family.adapters.off():
-        latents = sampled(family, [(said, said, 10_000 + number) for number in range(PRIOR)])
+        latents = sampled(family, [(text, text, 10_000 + number) for number, text in enumerate(said)])
     whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
-    return [Example(said, Caption(said, said), one, torch.zeros_like(one), whole) for one in latents]
+    return [Example(text, Caption(text, text), one, torch.zeros_like(one), whole) for text, one in zip(said, latents, strict=True)]
 
 
-@cache
-def judge() -> JudgeEncoder:
-    """What measures."""
-    return JudgeEncoder(judging("judge"))
+def class_of(subject: Subject) -> str:
+    """A word that the model knows for what the subject is: it was never told the subject's own name."""
+    return next((word for word in CLASSES if word in subject.keywords), "thing")
 
 
 def asked(items: Sequence[Item], lesson: Lesson) -> list[tuple[str, str, int]]:
-    """(text, text in plain words, seed) of StickerBench's items about a subject."""
+    """(text, text in plain words, seed) of items about a subject."""
     return [(item.prompt, item.prompt.replace(lesson.token, lesson.words), item.seed) for item in items]
 
 
-def measured(pictures: Sequence[Image.Image], lesson: Lesson, prompts: Sequence[str]) -> dict[str, float]:
-    """{"likeness": mean cosine with the references, "fit": with the prompts in plain words}."""
-    vectors, references = judge().images(pictures, WHITE), judge().images(lesson.pictures, WHITE)
-    fit = (vectors * judge().texts(prompts)).sum(1)
-    return {"likeness": float((vectors @ references.T).mean()), "fit": float(fit.mean())}
+def items_of(scenes: World, subject: Subject, held: int, times: int) -> list[Item]:
+    """What a taught subject is asked for: the fourth style, and ten scenes, each so many times, under seeds of its own."""
+    found = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
+    some = [item for item in found if int(item.id.rsplit("-", 1)[1]) < times]
+    return [replace(item, seed=dice(f"claims|{item.id}") % 2**31) for item in some]
 
 
-def items_of(scenes: World, subject: Subject, held: int) -> list[Item]:
-    """What a taught subject is asked for: the fourth style, and ten scenes, twice each."""
-    return scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
+def beside(item: Item, read: Readings, row: int, judge: Judging) -> float:
+    """Share of what a scene asks for beside its subject that the judge finds: style, colour, number, what is worn, the other thing.
+
+    The subject is left out, since whether that is there is the other axis.
+    """
+    truth, first = item.truth, item.truth.things[0]
+    claims = [judge.styles[int(read.style[row].argmax())].replace("-", " ") == truth.style]
+    others = [thing.subject.name for thing in truth.things[1:]] + [thing.wears for thing in truth.things if thing.wears]
+    likeliest = read.presence[row].topk(SEEN.get(item.family, 1) + len(others)).indices.tolist()
+    claims += [judge.labels.index(judge.label_of[name]) in likeliest for name in others]
+    if first.colour:
+        hues = {hue: float(read.colours[row, judge.colours.index(hue)]) for hue in HUES}
+        claims.append(max(hues, key=hues.__getitem__) == first.colour)
+    if (total := sum(thing.count for thing in truth.things)) > 1:
+        claims.append(int(read.count[row].argmax()) + 1 == total)
+    return float(np.mean(claims))
+
+
+def measured(pictures: Sequence[Image.Image], lesson: Lesson, items: Sequence[Item], judge: Judging) -> dict[str, list[float]]:
+    """Of each picture: "likeness", the mean cosine with the references, and "fit", what it shows beside the subject."""
+    seen = judge.pictures(pictures)
+    likeness = (judge.encode_image(seen) @ judge.encode_image(judge.pictures(lesson.pictures)).T).mean(1)
+    read = judge.read(seen)
+    fit = [beside(item, read, row, judge) for row, item in enumerate(items)]
+    return {"likeness": [round(float(value), 4) for value in likeness], "fit": [round(value, 4) for value in fit]}
 
 
 def changed(course: Course, settings: Mapping[str, Any]) -> Course:

@@ -1,0 +1,103 @@
+"""What the claims are told by: dominated areas, results under what decides them, what is asked beside a subject."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def claims(monkeypatch):
+    for folder in ("claims", "bench", "mini"):
+        monkeypatch.syspath_prepend(str(EXAMPLES / folder))
+    yield
+    for name in [path.stem for folder in ("claims", "bench", "mini") for path in (EXAMPLES / folder).glob("*.py")]:
+        sys.modules.pop(name, None)
+
+
+def test_the_dominated_area_is_that_of_the_union_of_rectangles(claims):
+    from frontier import dominated
+
+    rng, grid = np.random.default_rng(3), (np.arange(1000) + 0.5) / 1000
+    for _ in range(20):
+        points = rng.uniform(-0.2, 1, (5, 2))
+        covered = np.zeros((1000, 1000), bool)
+        for first, second in points:
+            covered |= (grid[:, None] < first) & (grid[None] < second)
+        assert abs(dominated(points) - covered.mean()) < 3e-3
+    assert dominated(np.array([[-1.0, 2.0], [0.5, -0.1]])) == 0
+
+
+def test_a_lead_is_sure_where_every_subject_has_it_and_unsure_where_they_differ(claims):
+    from frontier import lead, second_at
+
+    rng = np.random.default_rng(0)
+    theirs = rng.uniform(0.3, 0.6, (12, 4, 2))
+    difference, low, high = lead(theirs + 0.1, theirs)
+    assert 0 < low < difference < high
+    _, low, high = lead(rng.permutation(theirs), theirs)
+    assert low < 0 < high
+    assert second_at(np.array([[0.2, 0.9], [0.5, 0.6]]), 0.4) == 0.6 and np.isnan(second_at(np.array([[0.2, 0.9]]), 0.4))
+
+
+def test_results_are_kept_under_everything_that_decides_them(claims, tmp_path):
+    from kept import kept
+
+    def failing():
+        raise AssertionError("it was known")
+
+    path = tmp_path / "some" / "dco.json"
+    with kept(path, {"judge": "a"}) as results:
+        assert results.get("one", {"rate": 1}, lambda: [1, 2]) == [1, 2]
+        with pytest.raises(SystemExit, match="another process"), kept(path, {}):
+            pass
+    with kept(path, {"judge": "a"}) as results:
+        assert results.get("one", {"rate": 1}, failing) == [1, 2]
+        assert results.get("one", {"rate": 2}, lambda: 5) == 5
+    with kept(path, {"judge": "b"}) as results:
+        assert results.get("one", {"rate": 1}, lambda: 7) == 7
+
+
+def test_fit_counts_what_is_beside_the_subject_alone(claims):
+    pytest.importorskip("resvg_py", reason="needs the extra [mini]")
+    import torch
+    from sticker_bench import CLEAR, Item
+    from teaching import beside
+
+    from art import Subject
+    from stickerforge.models.judges import judging
+    from stickerforge.models.judging import Readings
+    from world import Thing, Truth
+
+    judge = judging("judge")
+    subject, crown = Subject(0, "0", "llama", (), ""), "crown"
+    truth = Truth("flat", (Thing(subject, colour="red", wears=crown, count=2),), "", CLEAR)
+    item = Item("x", "worn", "", 0, "llama", truth)
+    right = {
+        "style": judge.styles.index("flat"), "presence": judge.labels.index(judge.label_of[crown]), "colours": judge.colours.index("red"),
+        "count": 1,
+    }  # fmt: skip
+    labels = len(judge.labels)
+    sizes = {"subject": labels, "presence": labels, "style": len(judge.styles), "colours": len(judge.colours), "count": 5}
+        "subject": len(judge.labels),
+        "presence": len(judge.labels),
+        "style": len(judge.styles),
+        "colours": len(judge.colours),
+        "count": 5,
+    }
+
+    def read(names):
+        planes = {name: torch.zeros(1, size) for name, size in sizes.items()}
+        planes["presence"][0, :40] = 1.0  # forty others are likelier than what is not there
+        for name in names:
+            planes[name][0, right[name]] = 5.0
+        for name in set(right) - set(names):
+            planes[name][0, (right[name] + 1) % sizes[name]] = 4.0
+        return Readings(**planes)
+
+    assert beside(item, read(right), 0, judge) == 1.0
+    assert beside(item, read(["style", "count"]), 0, judge) == 0.5
+    assert beside(item, read([]), 0, judge) == 0.0
