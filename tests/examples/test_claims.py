@@ -82,12 +82,6 @@ def test_fit_counts_what_is_beside_the_subject_alone(claims):
     }  # fmt: skip
     labels = len(judge.labels)
     sizes = {"subject": labels, "presence": labels, "style": len(judge.styles), "colours": len(judge.colours), "count": 5}
-        "subject": len(judge.labels),
-        "presence": len(judge.labels),
-        "style": len(judge.styles),
-        "colours": len(judge.colours),
-        "count": 5,
-    }
 
     def read(names):
         planes = {name: torch.zeros(1, size) for name, size in sizes.items()}
