@@ -4,7 +4,8 @@
 python examples/bench/captions.py [--count 1000] [--look]      needs the art of examples/mini (fetch.py, art.py); --look prints twenty
 
 Scenes that no model was trained on (another seed), of all kinds: the named thing is one of those that are there, the style, the
-number, and the colour of a plain ground.
+number, and the colour of a plain ground. "Unseen" are scenes with a combination that was withheld from the judges, which read
+them: (subject, style), (subject, colour), two subjects.
 """
 
 import argparse
@@ -19,7 +20,7 @@ sys.path.insert(0, str(MINI))
 
 from settings import PIXELS
 from stickerforge.models.captioners import Asked, Embedded, told
-from world import Truth, World, world
+from world import Truth, World, combinations, withheld, world
 
 SEED = 4711
 
@@ -46,6 +47,8 @@ def main() -> None:
         row |= {"number": seen.count == sum(thing.count for thing in truth.things), "drawn": seen.drawn}
         if len(there) == 1 and truth.things[0].count == 1 and not truth.things[0].wears:
             row["single thing"] = row["thing"]
+        if any(withheld("judge", *names) for names in combinations(truth)):
+            row |= {"thing, unseen": row["thing"], "style, unseen": row["style"]}
         if truth.ground.kind == "plain":
             row["plain ground"] = (seen.ground.kind, seen.ground.colours) == ("plain", truth.ground.colours)
         rows.append(row)

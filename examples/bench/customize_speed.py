@@ -1,26 +1,33 @@
 """Milliseconds per training step: ours against the loop of diffusers' DreamBooth LoRA scripts, on the same model in the same run.
 
-python examples/bench/customize_speed.py [--model mini|sd|sdxl] [--width 0.5] [--pixels 256] [--batch 4] [--rank 16] [--steps 20]
+python examples/bench/customize_speed.py [--model mini|sd|sdxl] [--width 0.5] [--pixels 256] [--batch 4] [--rank 16] [--steps 60]
 
 plain      ordinary LoRA training, as `customize --objective plain`
 live       DCO, the base asked anew in every step
-cached     DCO with kept draws (training.draws), once the base was asked about all of them
+cached     DCO with kept draws (training.draws), once the base was asked about all of them; what asking costs is added beside it
+token      the same as live with a new word, whose row is trained through the text encoders: what `customize --subject` does
 diffusers  the peer's step, written out after train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py in `examples/dreambooth` of
            diffusers 0.42: encode the pictures, draw noise and timesteps, encode the prompts (sd; sdxl keeps them), predict,
            backward, clip, AdamW, scheduler; without checkpoints and logging
+bare       the same with latents and prompts kept: what is left of the peer's step where encoding is none of its work
 
 sticker-mini comes with its weights; sd and sdxl are built from their published configurations at a share of their width, with random
-weights. All take turns, so that a busy machine slows all. `--layers all` trains convolutions of ours as well.
+weights: what a step costs at the full width or 512 px is not said by them. All take turns in an order that rotates, so a busy machine
+slows all; ratios are of the same round, with the middle 95 % of their median's bootstrap. `--layers all` trains convolutions of ours as
+well, and leaves the peer out, which does not.
 """
 
 import argparse
-import statistics
+import math
+import platform
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
+import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -30,19 +37,22 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.optimization import get_scheduler
+from numpy.typing import NDArray
 from peft import LoraConfig
 from tokenizers import pre_tokenizers
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from stickerforge.data.captions import Caption
+from stickerforge.evaluation.intervals import RESAMPLES
 from stickerforge.models.catalog import located
 from stickerforge.models.loading import load
 from stickerforge.training.course import Course
 from stickerforge.training.customizing import enrolled, optimizer_for, trained
 from stickerforge.training.examples import Example
 
-DRAWS, PICTURES, WARM = 4, 5, 3
+DRAWS, PICTURES, WARM = 2, 5, 3
+USUAL_STEPS, USUAL_DRAWS = 300, 64  # of a run that the price of asking is spread over
 Step = Callable[[int], None]
 
 
@@ -109,9 +119,9 @@ def pictures(pixels: int, channels: int) -> torch.Tensor:
 
 
 def ours(folder: str, kind: str, pixels: int, batch: int, rank: int, layers: str) -> Step:
-    """A step of `customize`; kept draws are all asked about before it is timed."""
+    """A step of `customize`; the base is asked about all kept draws before it is timed."""
     course = Course(
-        steps=1, batch=batch, rank=rank, layers=layers, rate=1e-4, token_rate=0.0, beta=100.0,  # type: ignore[arg-type]
+        steps=1, batch=batch, rank=rank, layers=layers, rate=1e-4, token_rate=1e-4, beta=100.0,  # type: ignore[arg-type]
         objective="plain" if kind == "plain" else "dco", offset_noise=0.0, seed=0, weight_decay=1e-4, clip=1.0, save_every=100,
         draws=DRAWS if kind == "cached" else 0,
     )  # fmt: skip
@@ -120,16 +130,20 @@ def ours(folder: str, kind: str, pixels: int, batch: int, rank: int, layers: str
     for index, picture in enumerate(pictures(pixels, 4 if family.has_alpha else 3)):
         with torch.no_grad():
             mean, deviation = family.encode(picture[None])
-        examples.append(Example(str(index), Caption("a cat, in flat style", "a cat, in flat style"), mean[0], deviation[0], (0,) * 6))
-    student = enrolled(family, course, {})  # without a new word, as the peer's
-    if course.draws:
-        student.reference = torch.zeros(PICTURES, DRAWS)
+        said = Caption("a <tom>, in flat style" if kind == "token" else "a cat, in flat style", "a cat, in flat style")
+        examples.append(Example(str(index), said, mean[0], deviation[0], (0,) * 6))
+    student = enrolled(family, course, {"<tom>": "cat"} if kind == "token" else {})  # without a new word, as the peer's
     optimizer = optimizer_for(student, course)
+    if course.draws:
+        student.reference, number = torch.full((PICTURES, DRAWS), math.nan), 1_000_000
+        while student.reference.isnan().any():
+            trained(student, optimizer, examples, course, number)
+            number += 1
     return lambda step: trained(student, optimizer, examples, course, step) and None
 
 
-def theirs(folder: Path, pixels: int, batch: int, rank: int) -> Step:
-    """A step of the peer's loop."""
+def theirs(folder: Path, pixels: int, batch: int, rank: int, *, bare: bool) -> Step:
+    """A step of the peer's loop; `bare`, with latents and prompts kept."""
     words, text = CLIPTokenizer.from_pretrained(folder / "tokenizer"), CLIPTextModel.from_pretrained(folder / "text_encoder")
     vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
@@ -148,17 +162,23 @@ def theirs(folder: Path, pixels: int, batch: int, rank: int) -> Step:
         pooled = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
         added = {"text_embeds": torch.randn(batch, pooled), "time_ids": torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]] * batch)}
 
-    def step(number: int) -> None:
+    def encoded(number: int) -> torch.Tensor:
         chosen = shown[[(number * batch + i) % PICTURES for i in range(batch)]]
-        latents = vae.encode(chosen).latent_dist.sample() * vae.config.scaling_factor
+        return vae.encode(chosen).latent_dist.sample() * vae.config.scaling_factor
+
+    def prompts() -> torch.Tensor:
+        ids = words(["a sks cat"] * batch, padding="max_length", truncation=True, max_length=77, return_tensors="pt").input_ids
+        return text(ids)[0]
+
+    with torch.no_grad():
+        kept = (encoded(0), hidden if large else prompts()) if bare else None
+
+    def step(number: int) -> None:
+        latents = encoded(number) if kept is None else kept[0]
         noise = torch.randn_like(latents)
         timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (batch,))
         noisy = scheduler.add_noise(latents, noise, timesteps)
-        if large:
-            prompt = hidden
-        else:
-            ids = words(["a sks cat"] * batch, padding="max_length", truncation=True, max_length=77, return_tensors="pt").input_ids
-            prompt = text(ids)[0]
+        prompt = kept[1] if kept is not None else hidden if large else prompts()
         prediction = unet(noisy, timesteps, prompt, added_cond_kwargs=added).sample
         velocity = scheduler.config.prediction_type == "v_prediction"
         target = scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
@@ -171,16 +191,26 @@ def theirs(folder: Path, pixels: int, batch: int, rank: int) -> Step:
     return step
 
 
-def timed(runs: dict[str, Step], steps: int) -> dict[str, float]:
-    """Median milliseconds of each, in turns."""
+def timed(runs: dict[str, Step], steps: int) -> dict[str, NDArray[np.float64]]:
+    """Milliseconds of each in every round, (steps,); the order rotates."""
     times: dict[str, list[float]] = {name: [] for name in runs}
+    names = list(runs)
     for number in range(steps + WARM):
-        for name, run in runs.items():
+        for place in range(len(names)):
+            name = names[(place + number) % len(names)]
             started = time.perf_counter()
-            run(number)
+            runs[name](number)
             if number >= WARM:
-                times[name].append(time.perf_counter() - started)
-    return {name: 1000 * statistics.median(values) for name, values in times.items()}
+                times[name].append(1000 * (time.perf_counter() - started))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> str:
+    """The median of the rounds' ratios, and the middle 95 % of its bootstrap."""
+    values = one / other
+    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(values[drawn], 1), (0.025, 0.975))
+    return f"{np.median(values):.2f} ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:
@@ -191,20 +221,28 @@ def main() -> None:
     parser.add_argument("--pixels", type=int, default=256, help="side of the pictures, of sd and sdxl")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=60, help="rounds")
     parser.add_argument("--layers", choices=("attention", "all"), default="attention", help="of ours; the peer trains attention")
     args = parser.parse_args()
+    mini = args.model == "mini"
     with tempfile.TemporaryDirectory() as temporary:
-        mini = args.model == "mini"
         folder = located("sticker-mini").folder if mini else random_model(args.model, args.width, args.pixels, Path(temporary) / "model")
         pixels, name = (128, "sticker-mini") if mini else (args.pixels, str(folder))
-        runs = {kind: ours(name, kind, pixels, args.batch, args.rank, args.layers) for kind in ("plain", "live", "cached")}
-        found = timed(runs | {"diffusers": theirs(folder, pixels, args.batch, args.rank)}, args.steps)
-    what = "sticker-mini" if mini else f"{args.model} at {args.width:g} of its width"
+        runs = {kind: ours(name, kind, pixels, args.batch, args.rank, args.layers) for kind in ("plain", "live", "cached", "token")}
+        if args.layers == "attention":
+            runs |= {kind: theirs(folder, pixels, args.batch, args.rank, bare=kind == "bare") for kind in ("diffusers", "bare")}
+        found = timed(runs, args.steps)
+        weights = sum(path.stat().st_size for path in (folder / "unet").glob("*.safetensors"))
+    what = "sticker-mini" if mini else f"{args.model} at {args.width:g} of its width ({weights / 4e6:.0f} million weights)"
     print(f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, ours on {args.layers} layers, {torch.get_num_threads()} threads")
-    print(", ".join(f"{kind} {value:.0f} ms" for kind, value in found.items()))
-    ratios = (("live", "plain"), ("cached", "plain"), ("diffusers", "plain"))
-    print(", ".join(f"{one} / {other} {found[one] / found[other]:.2f}" for one, other in ratios))
+    print(f"torch {torch.__version__}, diffusers {diffusers.__version__}, {platform.machine()}, medians of {args.steps} rounds")
+    print(", ".join(f"{kind} {np.median(values):.0f} ms" for kind, values in found.items()))
+    for one in ("live", "cached", "token", "diffusers", "bare"):
+        if one in found:
+            print(f"{one} / plain {ratio(found[one], found['plain'])}")
+    asking = USUAL_DRAWS * PICTURES / (USUAL_STEPS * args.batch) * (found["live"] - found["plain"])
+    said = f"over {USUAL_STEPS} steps, {USUAL_DRAWS} draws of {PICTURES} pictures asked about"
+    print(f"cached / plain {said}: {ratio(found['cached'] + asking, found['plain'])}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ python examples/bench/memorisation.py [--bench FOLDER] [--out FOLDER]       afte
 
 Two kinds of prompts: "shown", for single drawings that it learned, and "novel", those of StickerBench that ask for combinations
 which were withheld. Every picture is compared with every training scene (32 px, colours over grey and alpha, root mean square);
-closer than 0.05 counts as a copy. Real renders of the same prompts say how near to a training scene a right answer lies
-anyway. Prints the shares and writes nearest.png: novel combinations, each above the training scene that is nearest and above
-what a perfect model would have drawn. Needs the art of examples/mini (fetch.py, art.py).
+closer than 0.05 counts as a copy. Real renders of the same prompts say how near to a training scene a right answer lies anyway,
+and what the autoencoder alone changes in training scenes says how near a perfect recital would be. Prints the shares and writes
+nearest.png: novel combinations, each above the training scene that is nearest and above what a perfect model would have drawn.
+Needs the art of examples/mini (fetch.py, art.py).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 MINI = Path(__file__).resolve().parent.parent / "mini"
@@ -27,6 +29,8 @@ from sticker_bench import CLEAR, Item, generate, items, picture_of, render_of
 from lessons import lessons
 from scenes import short_name
 from settings import PIXELS, RUNS, STYLES
+from stickerforge.models.catalog import located
+from stickerforge.models.loading import load
 from world import Thing, Truth, World, withheld, world
 
 SIDE, GREY = 32, 0.5
@@ -136,7 +140,9 @@ def main() -> None:
     generate(asked, args.out, ["--model", args.model])
     groups = {"shown": (asked, args.out / "pictures")}
     groups["novel"] = ([item for item in items("test", False) if item.family in NOVEL], args.bench / "pictures")
-    results = {}
+    recited = recital(learned, args.model)
+    results: dict[str, object] = {"recital": recited}
+    print("recital", json.dumps(recited), flush=True)
     for name, (chosen, folder) in groups.items():
         opened = pictures_of(chosen, folder)
         real = [render_of(item, everything) for item in chosen]
@@ -146,6 +152,18 @@ def main() -> None:
     picked = [[those[n] for n in few] for those in (chosen, opened, real)]
     sheet(*picked, training, learned).save(args.out / "nearest.png")
     (args.out / "memorisation.json").write_text(json.dumps({"model": args.model, "near": NEAR} | results, indent=1) + "\n")
+
+
+def recital(scenes: World, model: str, count: int = 200) -> dict[str, float]:
+    """How far training scenes are from themselves once they went through the model's autoencoder: median, and 95th percentile."""
+    family, distances = load(located(model), torch.device("cpu"), torch.float32), []
+    for index in range(count):
+        rgba = scenes[index][0]
+        pixels = torch.from_numpy(rgba.astype(np.float32) / 255).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            again = family.decode(family.encode(pixels)[0])[0].clamp(0, 1).permute(1, 2, 0).numpy() * 255
+        distances.append(float(np.sqrt(np.square(laid(again.astype(np.float32)) - laid(rgba.astype(np.float32))).mean())))
+    return {"median": round(float(np.median(distances)), 4), "farthest 5 %": round(float(np.quantile(distances, 0.95)), 4)}
 
 
 def pictures_of(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
