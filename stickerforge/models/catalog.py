@@ -52,7 +52,6 @@ class Card:
         words_file: the words the model was trained on, one a line; "" where unknown.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         customizing: recommended training of a "subject" and of a "style".
-        articles: whether the model's captions began with "a", "an" or "the"; where they did not, prompts lose theirs.
         wordings: {what people say: what the model's captions said instead}.
     """
 
@@ -65,14 +64,13 @@ class Card:
     words_file: str
     sampling: dict[str, Any]
     customizing: dict[str, Any]
-    articles: bool = True
     wordings: dict[str, str] = field(default_factory=dict)
 
     def spoken(self, text: str) -> str:
         """A prompt as the model's captions would have put it."""
         for said, learned in self.wordings.items():
             text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, text, flags=re.IGNORECASE)
-        return text if self.articles else re.sub(r"^\s*(an?|the)\s+(?=\S)", "", text, flags=re.IGNORECASE)
+        return text
 
     @property
     def title(self) -> str:
@@ -149,7 +147,6 @@ def read_card(folder: Path, name: str) -> Card:
         words_file=str(said.get("words", "")),
         sampling=dict(said.get("sampling", {})),
         customizing=dict(said.get("customizing", {})),
-        articles=said.get("articles", True) is not False,
         wordings={str(key): str(value) for key, value in said.get("wordings", {}).items()},
     )
 
