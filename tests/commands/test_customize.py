@@ -178,7 +178,7 @@ def test_a_merge_is_both_together(cli, art):
     torch.testing.assert_close(predictions[0], predictions[1], rtol=0, atol=1e-5)
     assert (predictions[0] - predictions[2]).abs().max() > 1e-3
     made = cli("generate", "a <blob>", "--style", "both", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "<blob>, in crayon style"
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
 
 
 def test_two_owners_of_a_token_in_one_call(cli, art):
@@ -277,7 +277,7 @@ def test_a_class_of_several_words(cli, art):
     assert (ended.json["result"]["adapter"], ended.json["result"]["placeholder"]) == ("french-bulldog", "<french-bulldog>")
     assert store.found("french-bulldog").tokens == {"<french-bulldog>": "french bulldog"}
     made = cli("generate", "a French Bulldog on a boat", "--subject", "french-bulldog", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "<french-bulldog> on a boat"
+    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <french-bulldog> on a boat"
 
 
 def test_names_in_use_are_not_overwritten(cli, art):

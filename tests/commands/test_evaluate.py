@@ -336,7 +336,7 @@ def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, mon
     assert first["n"] == 8 and first["better"] == "higher"
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
     assert all("pickscore@tiny-clip" in row["values"] for row in report["pictures"])
-    assert any(line.startswith("hpsv2, aesthetic, vqascore, lpips: no weights") for line in report["refused"])
+    assert any(line.startswith("hpsv2, aesthetic, vqascore, lpips: not asked for") for line in report["refused"])
     monkeypatch.setattr(rewarded, "opened", lambda item: pytest.fail("looked again"))
     assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"] == first
 
