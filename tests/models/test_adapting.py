@@ -92,7 +92,7 @@ def test_kohya_names_are_found(family):
 def test_an_adapter_of_another_model_is_refused(family, change):
     layer, factors = next(iter(random_lora(family, 1).items()))
     wrong = {"unet.no.such.layer": factors} if change == "name" else {layer: Factors(torch.ones(2, 7), torch.ones(9, 2), 1.0)}
-    with pytest.raises(InputError, match="another base"):
+    with pytest.raises(InputError, match="the model that it was made for"):
         family.adapters.attach("wrong", wrong)
 
 
