@@ -19,6 +19,7 @@ from stickerforge.models.catalog import EMBEDDED, Card, check_pixels, encoder_re
 from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import home
 from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.packages import install
 from stickerforge.training.checkpoint import Mark, read_mark
 from stickerforge.training.course import Course
 
@@ -144,7 +145,9 @@ def plan(config: CustomizeConfig, messages: Messages, *, offline: bool, force: b
     if config.style and config.training.prior_weight:
         raise InputError("training.prior_weight is about the class of a subject, which a style has not", "leave it out")
     if config.training.tensorboard and not find_spec("tensorboard"):
-        raise EnvironmentFault("training.tensorboard needs tensorboard, which is not installed", "pip install tensorboard, or leave it out")
+        raise EnvironmentFault(
+            "training.tensorboard needs tensorboard, which is not installed", f"{install('tensorboard')}, or leave it out"
+        )
     check_preview(config)
     for line in idle_in_customize(config):
         messages.warn(line)

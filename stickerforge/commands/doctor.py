@@ -12,6 +12,7 @@ from stickerforge.errors import CheckFailed, StickerforgeError
 from stickerforge.models.catalog import EMBEDDED, read_card
 from stickerforge.models.weights import sums, verify
 from stickerforge.runtime.files import home
+from stickerforge.runtime.packages import install
 
 LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors", "pillow", "rembg")
 
@@ -43,10 +44,11 @@ def library_version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        from stickerforge.models.matting import INSTALL
+        from stickerforge.models.matting import REQUIREMENT
 
-        needed = f" (only needed to cut out pictures of models without alpha): {INSTALL}" if name == "rembg" else f": pip install {name}"
-        return f"missing{needed}"
+        if name == "rembg":
+            return f"missing (only needed to cut out pictures of models without alpha): {install(REQUIREMENT)}"
+        return f"missing: {install(name)}"
 
 
 def devices() -> str:

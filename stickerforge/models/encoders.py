@@ -19,6 +19,7 @@ from stickerforge.models.catalog import JUDGES, encoder_repository, fetched
 from stickerforge.models.judges import Judging, judging, on_ground
 from stickerforge.models.weights import fingerprint_of
 from stickerforge.runtime.device import chosen_device, out_of_memory
+from stickerforge.runtime.packages import install
 
 # What transformers raises for folders that are cut short, of another kind, or need what is not installed.
 BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
@@ -144,7 +145,7 @@ def readable(folder: Path, what: str) -> Iterator[None]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         if isinstance(error, ImportError):
             raise EnvironmentFault(
-                f"{folder} needs what is not installed: {reason}", "install it, often: pip install torchvision"
+                f"{folder} needs what is not installed: {reason}", f"install it, often: {install('torchvision')}"
             ) from None
         raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
 

@@ -17,6 +17,7 @@ from PIL import Image
 from stickerforge.config.load import nearest
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.files import home
+from stickerforge.runtime.packages import install
 from stickerforge.stickers.alpha import Premultiplied
 
 CutOut = Callable[[NDArray[np.uint8]], Premultiplied]
@@ -40,7 +41,7 @@ MODELS = {
     )
 }
 DEFAULT = "isnet-general-use"
-INSTALL = 'pip install "rembg[cpu]"'
+REQUIREMENT = "rembg[cpu]"
 
 
 def matting_model(name: str) -> MattingModel:
@@ -79,7 +80,9 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
             from pymatting import estimate_foreground_ml
             from rembg.sessions import sessions
     except (ImportError, SystemExit):
-        raise EnvironmentFault("cutting out needs rembg, which is not installed", f"{INSTALL}, or give --matting none") from None
+        raise EnvironmentFault(
+            "cutting out needs rembg, which is not installed", f"{install(REQUIREMENT)}, or give --matting none"
+        ) from None
     here = sessions[model.name].resolve_existing(f"{model.name}.onnx")
     if here is None and offline:
         raise missing_weights(model, "--offline is given")
