@@ -45,7 +45,7 @@ def caption(
         prepare_libraries(offline)
         resolved = settings(CaptionConfig, "caption", {}, config, assignments, flags)
         if dry_run:
-            return Report(*command.rehearsed(resolved, messages, offline=True))
+            return Report(*command.rehearsed(resolved, messages, offline=True, only_missing=review))
         if review and quiet:
             raise InputError("--review says where its page is, and --quiet would keep it secret", "leave --quiet out")
         made = command.run(resolved, messages, offline=offline, take=Path(take) if take else None, only_missing=review)

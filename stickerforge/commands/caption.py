@@ -225,15 +225,15 @@ def captions(used: "Captioner", whole: Plan, which: Sequence[int], check: Callab
     return used.captions(Shrunk(whole.found.pictures), which, Asked(whole.words, whole.placeholder, whole.config.form, check))
 
 
-def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool) -> tuple[dict[str, Any], list[str]]:
-    """What the call would say of the first five pictures, and what it would write: (result for the JSON, lines for people)."""
+def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool, only_missing: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """What `run` would say of the first five pictures, and what it would write: (result for the JSON, lines for people)."""
     from stickerforge.models.captioners import captioner
 
     with interruptible():
         whole = plan(config, messages)
         used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
         pictures = whole.found.pictures
-        which = [number for number, picture in enumerate(pictures) if not already(whole, picture, used, False)]
+        which = [number for number, picture in enumerate(pictures) if not already(whole, picture, used, only_missing)]
         said = zip(which, captions(used, whole, which[:SHOWN]), strict=False)
         pairs = {pictures[number].path.name: whole.pair(text) for number, text in said if isinstance(text, str)}
     writes = [str(pictures[number].path.with_suffix(".txt")) for number in which] + [str(whole.folder / RECORD)]

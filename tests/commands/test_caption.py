@@ -102,6 +102,14 @@ def test_a_dry_run_shows_five_and_writes_nothing(cli, toys):
     assert not list(toys.glob("*.txt")) and not list(toys.glob("*.jsonl"))
 
 
+def test_a_dry_run_of_a_review_makes_only_what_is_missing(cli, toys):
+    assert cli("caption", toys, "--style", "short", "--quiet").code == 0
+    (toys / "one.txt").unlink()
+    again = cli("caption", toys, "--style", "tags", "--dry-run", "--json").json["result"]
+    review = cli("caption", toys, "--style", "tags", "--dry-run", "--review", "--json").json["result"]
+    assert len(again["captions"]) == 3 and list(review["captions"]) == ["one.png"]
+
+
 def test_other_captioners(cli, toys, blip):
     ended = cli("caption", toys, "--subject", "duck", "--captioner", blip, "--json")
     assert ended.code == 0, ended.out
