@@ -1,9 +1,10 @@
 """Train the decoder further, on latents as the denoiser delivers them.
 
-python examples/mini/decoder.py [--steps 1000]      after denoiser.py; resumes from runs/v2/decoder.safetensors
+python examples/mini/decoder.py [--steps 3000]      after denoiser.py; resumes from runs/v2/decoder.safetensors
 
-Until here it has seen exact latents only, and answers small errors with blotches. Now half of them are the
-denoiser's own estimates from noisy latents, a quarter carry white noise, and a quarter are exact. The encoder
+Until here it has seen exact latents only, and answers small errors with blotches, by which flat drawings look shaded. Now most
+are drawn by the denoiser in the steps that `generate` takes: single subjects from pure noise, for of what it has learned it draws
+the very scene; everything else from the scene itself, half buried in noise. A few carry white noise, or are exact. The encoder
 stays as it is, so the latents that the denoiser learned stay right.
 Shapes: B pictures; C, H, W latent channels, rows, columns.
 """
@@ -25,11 +26,13 @@ from denoiser import (
     CAPTIONS,
     LATENTS,
     STANDARD,
+    TOGETHER,
     TOKENIZER,
     build_scheduler,
     build_text_encoder,
     build_unet,
     pixels_of,
+    plain_single,
     standard_autoencoder,
 )
 from denoiser import CHECKPOINT as DENOISER
@@ -40,7 +43,11 @@ from words import TEXT_LENGTH
 
 CHECKPOINT = RUN / "decoder.safetensors"
 SOURCE = RUN / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
-NOISIEST = 800  # timestep up to which the denoiser's estimates are taken
+DRAWN = RUN / "drawn.npy"  # latents by the denoiser, of the first scenes
+BANK, STEPS = 8192, 12  # how many of them, in how many steps of DDIM
+GUIDANCE = (1.0, 3.0)  # between these
+NOISIEST = 7  # of the steps, what is not a plain single subject is drawn from the scene with this many left at most
+STRAY = 0.3  # latents that are further (mean square) from those of the scene show another drawing
 SPREAD = 0.35  # largest deviation of the white noise
 PHOTOGRAPHS = 1  # of a batch
 TEXTURE = 2.0  # weight of texture_loss
@@ -48,7 +55,7 @@ LINES, PLACES = 24, 4096  # directions and pixels that it looks at
 
 
 class Denoiser:
-    """The trained denoiser, asked for clean latents."""
+    """The trained denoiser, drawing latents."""
 
     def __init__(self) -> None:
         self.words = CLIPTokenizer.from_pretrained(TOKENIZER)
@@ -56,15 +63,51 @@ class Denoiser:
         load(DENOISER, {"mean": self.model})
         self.model.to(DEVICE)
         self.scheduler = build_scheduler()
+        self.scheduler.set_timesteps(STEPS)
+
+    def read(self, captions: list[str]) -> Tensor:
+        """Hidden states of captions, (B, L, D)."""
+        tokens = self.words(captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+        return self.model["text"](tokens.to(DEVICE)).last_hidden_state
 
     @torch.no_grad()
-    def estimate(self, latents: Tensor, captions: list[str], timesteps: Tensor, noise: Tensor) -> Tensor:
-        """Clean latents (B, C, H, W) as estimated from noisy ones at timesteps (B,)."""
-        tokens = self.words(captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
-        noisy = self.scheduler.add_noise(latents, noise, timesteps)
-        velocity = self.model["unet"](noisy, timesteps, self.model["text"](tokens.to(DEVICE)).last_hidden_state).sample
-        signal = self.scheduler.alphas_cumprod.to(DEVICE)[timesteps][:, None, None, None]
-        return signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
+    def draw(self, latents: Tensor, captions: list[str], noise: Tensor, left: int, guidance: float) -> Tensor:
+        """Clean latents (B, C, H, W), drawn from noisy ones by the last `left` steps; nothing is left of them where `left` is STEPS."""
+        text, empty = self.read(captions), self.read([""]).expand(len(captions), -1, -1)
+        timesteps = self.scheduler.timesteps[STEPS - left :]
+        noisy = self.scheduler.add_noise(latents, noise, timesteps[:1].expand(len(latents)))
+        for timestep in timesteps:
+            now = timestep.repeat(2 * len(latents)).to(DEVICE)
+            without, told = self.model["unet"](noisy.repeat(2, 1, 1, 1), now, torch.cat([empty, text])).sample.chunk(2)
+            noisy = self.scheduler.step(without + guidance * (told - without), timestep, noisy).prev_sample
+        return noisy
+
+
+def write_drawn(stored: np.ndarray, captions: list[list[str]]) -> None:
+    """Have the denoiser draw the first BANK scenes: drawn.npy (float16); where it draws something else, the exact latents stay."""
+    if DRAWN.exists():
+        return
+    denoiser, partial = Denoiser(), DRAWN.with_suffix(".partial.npy")
+    told = [ways[COMPREHENSIVE] for ways in captions[:BANK]]
+    alone = np.array([plain_single(caption) for caption in told])
+    order = np.argsort(~alone, kind="stable")  # TOGETHER of a kind share their steps
+    drawn = np.array(stored[:BANK], np.float16)
+    kept = 0
+    for start in range(0, BANK, TOGETHER):
+        rows = order[start : start + TOGETHER]
+        generator = torch.Generator().manual_seed(SEED + start)
+        left = STEPS if alone[rows].all() else int(torch.randint(2, NOISIEST + 1, (), generator=generator))
+        guidance = float(torch.empty(()).uniform_(*GUIDANCE, generator=generator))
+        latents = torch.from_numpy(stored[rows].astype(np.float32))
+        noise = torch.randn(latents.shape, generator=generator)
+        found = denoiser.draw(latents.to(DEVICE), [told[row] for row in rows], noise.to(DEVICE), left, guidance).cpu()
+        near = (found - latents).square().mean((1, 2, 3)) < STRAY
+        drawn[rows[near.numpy()]] = found[near].half().numpy()
+        kept += int(near.sum())
+        if start // TOGETHER % 16 == 15:
+            print(f"{time.strftime('%H:%M:%S')} {start + TOGETHER} scenes drawn, {kept} kept", flush=True)
+    np.save(partial, drawn)
+    partial.rename(DRAWN)
 
 
 def source() -> str:
@@ -79,16 +122,12 @@ def check_source() -> None:
         raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder: remove it, and run decoder.py again")
 
 
-def disturbed(denoiser: Denoiser, latents: Tensor, captions: list[str], step: int) -> Tensor:
-    """Latents as they may come, (B, C, H, W): estimates, then white noise, then exact ones."""
+def disturbed(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
+    """Latents as they may come, (B, C, H, W): one exact, one with white noise, all others as they were drawn."""
     generator = torch.Generator().manual_seed(SEED + step)
-    noise = torch.randn(latents.shape, generator=generator).to(DEVICE)
-    timesteps = torch.randint(NOISIEST, (len(latents),), generator=generator).to(DEVICE)
-    spread = SPREAD * torch.rand((len(latents), 1, 1, 1), generator=generator).to(DEVICE)
-    half, quarter = len(latents) // 2, len(latents) // 4
-    found = latents + spread * noise
-    found[:half] = denoiser.estimate(latents[:half], captions[:half], timesteps[:half], noise[:half])
-    found[half + quarter :] = latents[half + quarter :]
+    found = drawn.clone()
+    found[0] = exact[0]
+    found[1] = exact[1] + SPREAD * float(torch.rand((), generator=generator)) * torch.randn(exact[1].shape, generator=generator)
     return found
 
 
@@ -118,7 +157,8 @@ def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     scenes, stored, captions = lessons(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
-    autoencoder, denoiser, pictures = standard_autoencoder(scenes), Denoiser(), Pictures()
+    write_drawn(stored, captions)
+    autoencoder, drawn, pictures = standard_autoencoder(scenes), np.load(DRAWN), Pictures()
     autoencoder.requires_grad_(False)
     parts = trained_parts(autoencoder).requires_grad_(True)
     hold(autoencoder)
@@ -136,13 +176,13 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, peak, warmup=50)
         rng = np.random.default_rng((SEED, 7, step))
-        rows = rng.choice(len(stored), batch, replace=False)
+        rows = rng.choice(len(drawn), batch, replace=False)
         pixels = pixels_of(np.stack([scenes[int(row)][0] for row in rows])).to(DEVICE)
-        latents = torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE)
+        latents = disturbed(*(torch.from_numpy(kind[rows].astype(np.float32)) for kind in (drawn, stored)), step).to(DEVICE)
         photos = pixels_of(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(DEVICE)
         with torch.no_grad():
             photo_latents = autoencoder.encode(photos).latent_dist.mean
-        taken = torch.cat([disturbed(denoiser, latents, [captions[row][COMPREHENSIVE] for row in rows], step), photo_latents])
+        taken = torch.cat([latents, photo_latents])
         decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
         places = torch.Generator().manual_seed(SEED + step)
         loss = reconstruction_loss(decoded, wanted) + TEXTURE * texture_loss(decoded, wanted, places)
@@ -162,7 +202,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--minutes", type=float, default=3, help="between checkpoints")

@@ -37,7 +37,7 @@ CARD = {
     "alpha": "premultiplied",
     "words": "words.txt",
     "wordings": {"background": "ground"},  # what people say, and what its captions said
-    "sampling": {"steps": 12, "guidance": 3.0, "guidance_rescale": 0.0, "pixels": PIXELS},
+    "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {
         "subject": {"steps": 300, "batch": 4, "rank": 16, "layers": "all", "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
