@@ -1,7 +1,7 @@
 # ruff: noqa: E402 - the modules of the other examples are found once their folders are on the path
 """The claims of Direct Consistency Optimization (arXiv:2402.12004), as experiments on sticker-mini.
 
-python examples/claims/dco.py choose             settings and length of every arm, on four development subjects
+python examples/claims/dco.py choose             settings of every arm, on four development subjects
 python examples/claims/dco.py pareto             (a) likeness against prompt fit, over length and consistency weight, twelve test subjects
 python examples/claims/dco.py merge              (b) subject and style together, six subjects by four styles
 python examples/claims/dco.py deviation          (c) how far the model moves from its base, over beta
@@ -15,13 +15,14 @@ three styles, by a class word that the model knows, and asked for in the fourth 
 Likeness is the mean cosine with the references; 0 is what the untaught base draws for the same prompts, 1 real renders of them. Fit is the
 share of what the prompt asks for beside the subject (style, colour, number, what is worn, the other thing), over that of real renders. An
 arm lies above another where its points dominate a larger area. Intervals are of the bootstrap over subjects. What is done is
-kept in --out, so an interrupted call goes on. Needs the art of examples/mini (fetch.py, art.py, judge_pictures.py).
+kept in --out, so an interrupted call goes on; the same call once per core, each with OMP_NUM_THREADS=1, shares the work. Needs the
+art of examples/mini (fetch.py, art.py, judge_pictures.py).
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench"), str(EXAMPLES / "claims")]
 
 from frontier import Points, lead, second_at
-from kept import Kept, kept
+from kept import Kept, Task
 from protocols import DRAWINGS, MADE_UP, MERGED, held_out, real, ten_scenes
 from protocols import learned as known_subjects
 from sticker_bench import Item
@@ -64,8 +65,9 @@ from stickerforge.training.customizing import ADAPTER
 from stickerforge.training.examples import drawn as draw_of
 from world import World, dice, world
 
-STEPS, EVERY = 300, 75  # the length axis: 75, 150, 225, 300
-LED, SHARES_LED = (150, 300), (0.25, 0.5, 0.75)  # lengths and weights, in shares of the guidance scale, of consistency guidance
+EVERY, LENGTHS, STEPS = 75, (75, 150), 300  # the length axis: 75, 150, 300
+CHOOSING = 150  # steps after which the settings of the arms are compared
+SHARES_LED = (0.25, 0.5, 0.75)  # weights of consistency guidance at the end, in shares of the guidance scale
 TIMES = 2  # pictures per prompt of what is reported; half of them for choosing
 COURSE = Course(
     steps=STEPS, batch=4, rank=16, layers="all", rate=2e-3, token_rate=1e-2, beta=8.0, objective="dco", offset_noise=0.0, seed=0,
@@ -78,7 +80,8 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
     "prior": [{"objective": "plain", "rate": rate, "prior_weight": weight} for rate in RATES for weight in (0.5, 1.0)],
 }
 BETAS = (1.0, 8.0, 64.0, 512.0)
-KEPT_DRAWS = (0, 4, 16, 64)
+MOVED = 60  # steps after which the deviation is measured
+KEPT_DRAWS = (0, 16, 64)
 Looks = Mapping[int, Sequence[float]]  # {steps: weights of consistency guidance there}
 Row = dict[str, Any]  # one point of one subject: steps, weight, and lists of likeness and fit
 
@@ -109,7 +112,7 @@ def curve(scenes: World, subject: Subject, held: int, course: Course, judge: Jud
             rows.append({"steps": steps, "weight": weight} | told)
 
     try:
-        learned(family, lesson, course, look, EVERY, prior_of(family, lesson.words) if course.prior_weight else [])
+        learned(family, lesson, course, look, EVERY, prior_of(lesson.words) if course.prior_weight else [])
     except InputError as error:
         return {"diverged": str(error)}
     return rows
@@ -143,52 +146,57 @@ class Experiment:
     def __init__(self, scenes: World, results: Kept, test: int) -> None:
         self.scenes, self.results = scenes, results
         self.development, self.test = held_out(scenes, "dev", 4), held_out(scenes, "test", test)
-        self.others = held_out(scenes, "test", 20)[12:]  # neither of the lists
+        self.others = held_out(scenes, "test", 16)[12:]  # neither of the lists
 
-    def ends(self, name: str, subject: Subject, held: int, times: int) -> Any:
+    def ends(self, name: str, subject: Subject, held: int, times: int) -> Task:
         """Both ends of the scales for one subject."""
         decides = {"subject": subject.name, "held": held, "times": times}
         judge = judging(name)  # type: ignore[arg-type]
-        return self.results.get(f"ends {name} {subject.name}", decides, lambda: ends(self.scenes, subject, held, judge, times))
+        return Task(f"ends {name} {subject.name}", decides, lambda: ends(self.scenes, subject, held, judge, times))
 
-    def points(self, name: str, subject: Subject, held: int, settings: Mapping[str, Any], looks: Looks, times: int) -> Any:
-        """The rows of one subject and their scaled points; points are None where it diverged."""
+    def curve(self, name: str, subject: Subject, held: int, settings: Mapping[str, Any], looks: Looks, times: int) -> Task:
+        """The rows of one subject."""
         course, judge = course_of(subject, settings), judging(name)  # type: ignore[arg-type]
         decides = {"subject": subject.name, "held": held, "course": asdict(course), "looks": looks, "times": times, "prior": PRIOR}
-        make: Callable[[], Any] = lambda: curve(self.scenes, subject, held, course, judge, looks, times)  # noqa: E731
         told = " ".join(f"{key}={value}" for key, value in settings.items())
-        rows = self.results.get(f"{name} {subject.name} {told}", decides, make)
-        return (rows, None) if isinstance(rows, dict) else (rows, scaled(rows, self.ends(name, subject, held, times)))
+        return Task(f"{name} {subject.name} {told}", decides, lambda: curve(self.scenes, subject, held, course, judge, looks, times))
+
+    def points(
+        self, name: str, subjects: Sequence[Subject], many: Sequence[Mapping[str, Any]], looks: Looks, times: int
+    ) -> list[list[tuple[Any, Points | None]]]:
+        """For each of many settings and each subject its rows and their scaled points; those are None where it diverged."""
+        styled = [(subject, number % len(STYLES)) for number, subject in enumerate(subjects)]
+        both = self.results.all(self.ends(name, subject, held, times) for subject, held in styled)
+        tasks = [self.curve(name, subject, held, settings, looks, times) for settings in many for subject, held in styled]
+        rows = self.results.all(tasks)
+        told = [(found, None if isinstance(found, dict) else scaled(found, both[k % len(both)])) for k, found in enumerate(rows)]
+        return [told[start : start + len(styled)] for start in range(0, len(told), len(styled))]
 
 
 def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
-    """{arm: settings with "steps"}: the largest mean of likeness and fit over the development subjects, as the second judge sees it."""
-    best: dict[str, dict[str, Any]] = {}
-    looks: dict[int, Sequence[float]] = {length: () for length in LED}
-    for arm, trials in TRIALS.items():
-        scores: dict[tuple[int, int], float] = {}
-        for number, settings in enumerate(trials):
-            found = [whole.points("second", s, held % 4, settings, looks, TIMES // 2)[1] for held, s in enumerate(whole.development)]
-            for row, length in enumerate(LED):
-                means = None if any(points is None for points in found) else np.mean([points[row] for points in found], 0)
-                scores[number, length] = -np.inf if means is None else float(means.mean())
-                print(f"{arm:6} {settings} {length} steps:", "diverged" if means is None else f"likeness {means[0]:.3f} fit {means[1]:.3f}")
-        number, length = max(scores, key=scores.__getitem__)
-        best[arm] = trials[number] | {"steps": length}
+    """{arm: settings}: the largest mean of likeness and fit over the development subjects, as the second judge sees it."""
+    every = [(arm, settings) for arm, trials in TRIALS.items() for settings in trials]
+    tried = [settings | {"steps": CHOOSING} for _, settings in every]
+    scores: dict[str, list[float]] = {arm: [] for arm in TRIALS}
+    found = whole.points("second", whole.development, tried, {CHOOSING: ()}, TIMES // 2)
+    for (arm, settings), each in zip(every, found, strict=True):
+        known = [points[0] for _, points in each if points is not None]
+        means = np.mean(known, 0) if len(known) == len(each) else None
+        scores[arm].append(-np.inf if means is None else float(means.mean()))
+        print(f"{arm:6} {settings}:", "diverged" if means is None else f"likeness {means[0]:.3f} fit {means[1]:.3f}")
+    best = {arm: TRIALS[arm][int(np.argmax(values))] for arm, values in scores.items()}
     print("chosen:", json.dumps(best))
     return best
 
 
 def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(a) Every arm's points, the areas they dominate, and fit where likeness is the same."""
-    looks = {steps: tuple(share * guidance() for share in SHARES_LED) if steps in LED else () for steps in range(EVERY, STEPS + 1, EVERY)}
+    looks: Looks = {steps: () for steps in LENGTHS} | {STEPS: tuple(share * guidance() for share in SHARES_LED)}
+    found = whole.points("judge", whole.test, [settings | {"steps": STEPS} for settings in best.values()], looks, TIMES)
     clouds = {}
-    for arm, settings in best.items():
-        found = [
-            whole.points("judge", subject, held % 4, settings | {"steps": STEPS}, looks, TIMES) for held, subject in enumerate(whole.test)
-        ]
-        clouds[arm] = np.array([points for _, points in found])
-        for row, (likeness, fit) in zip(found[0][0], clouds[arm].mean(0), strict=True):
+    for arm, each in zip(best, found, strict=True):
+        clouds[arm] = np.array([points for _, points in each])
+        for row, (likeness, fit) in zip(each[0][0], clouds[arm].mean(0), strict=True):
             place = f"{row['steps']} steps" + (f", consistency {row['weight']:g}" if row["weight"] is not None else "")
             print(f"{arm:6} {place:28} likeness {likeness:.3f}  fit {fit:.3f}")
     for other in ("plain", "prior"):
@@ -201,11 +209,13 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
 
 def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(b) Sums of subject and style adapters, both taught by dco or both plainly; the subject's adapter alone beside them."""
-    rows = {arm: merged_rows(whole, arm, best[arm]) for arm in ("dco", "plain")}
+    found = whole.results.all(task for arm in ("dco", "plain") for task in merging(whole, arm, best[arm] | {"steps": STEPS}))
+    half = len(found) // 2
+    rows = {"dco": found[:half], "plain": found[half:]}
     for kind in ("new", "shown", "alone"):
         for name in ("subject", "style", "both", "prompt"):
             values = {
-                arm: np.array([np.mean([row[name] for row in per if row["kind"] == kind]) for per in found]) for arm, found in rows.items()
+                arm: np.array([np.mean([row[name] for row in per if row["kind"] == kind]) for per in those]) for arm, those in rows.items()
             }
             told, means = paired(values["dco"] - values["plain"]), {arm: value.mean() for arm, value in values.items()}
             print(
@@ -214,14 +224,14 @@ def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
             )
 
 
-def merged_rows(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """The rows of every subject; styles are taught once."""
+def merging(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Task]:
+    """The rows of every subject; a process teaches a style once."""
     styles: dict[str, Any] = {}
     return [
-        whole.results.get(
+        Task(
             f"merge {arm} {subject.name}",
             {"held": held, "course": asdict(course_of(subject, settings))},
-            lambda s=subject, h=held: merged(whole.scenes, s, h % 4, settings, styles),
+            lambda s=subject, h=held: merged(whole.scenes, s, h % len(STYLES), settings, styles),
         )
         for held, subject in enumerate(whole.test[:MERGED])
     ]
@@ -276,18 +286,24 @@ def in_style(scenes: World, lesson: Lesson, subject: Subject, adapters: Sequence
 
 def deviation(whole: Experiment) -> None:
     """(c) Mean squared difference between the predictions of adapted model and base on the references, over beta."""
-    values = []
-    for beta in BETAS:
-        courses = [course_of(subject, {"beta": beta}) for subject in whole.test]
-        makers = [lambda s=s, h=h, c=c: moved(whole.scenes, s, h % 4, c) for h, (s, c) in enumerate(zip(whole.test, courses, strict=True))]
-        each = zip(whole.test, courses, makers, strict=True)
-        values.append([whole.results.get(f"deviation {beta} {s.name}", {"course": asdict(c)}, make) for s, c, make in each])
-        print(f"beta {beta:5g}: deviation {np.mean(values[-1]):.5f}", *(f"{value:.5f}" for value in values[-1]))
-    logs = np.log(np.array(values))
+    made = whole.results.all(task for beta in BETAS for task in moving(whole, beta))
+    values = np.array(made).reshape(len(BETAS), -1)
+    for beta, each in zip(BETAS, values, strict=True):
+        print(f"beta {beta:5g}: deviation {each.mean():.5f}", *(f"{value:.5f}" for value in each))
+    logs = np.log(values)
     for number, (low, high) in enumerate(zip(BETAS, BETAS[1:], strict=False)):
         told = paired(logs[number + 1] - logs[number])
         print(f"log ratio {low:g} to {high:g}: {told['change']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f}), p {told['p']:.4f}")
     print(f"falls at every step for {int((np.diff(logs, axis=0) < 0).all(0).sum())} of {logs.shape[1]} subjects")
+
+
+def moving(whole: Experiment, beta: float) -> list[Task]:
+    """How far every test subject moves the model at one beta."""
+    courses = [course_of(subject, {"beta": beta, "steps": MOVED}) for subject in whole.test]
+    return [
+        Task(f"deviation {beta} {s.name}", {"course": asdict(c)}, lambda s=s, h=h, c=c: moved(whole.scenes, s, h % len(STYLES), c))
+        for h, (s, c) in enumerate(zip(whole.test, courses, strict=True))
+    ]
 
 
 def moved(scenes: World, subject: Subject, held: int, course: Course) -> float:
@@ -309,17 +325,14 @@ def moved(scenes: World, subject: Subject, held: int, course: Course) -> float:
 
 
 def draws(whole: Experiment, settings: Mapping[str, Any]) -> None:
-    """Likeness and fit after the chosen length for several numbers of kept draws; 0 asks the base anew in every step."""
-    subjects, length = [*whole.development, *whole.others], int(settings["steps"])
-    found = {}
-    for count in KEPT_DRAWS:
-        each = [
-            whole.points("second", s, h % 4, dict(settings) | {"draws": count}, {length: ()}, TIMES)[1][0] for h, s in enumerate(subjects)
-        ]
-        found[count] = np.array(each)
-        print(f"{count:4} draws: likeness {found[count][:, 0].mean():.3f}, fit {found[count][:, 1].mean():.3f}", end="")
+    """Likeness and fit for several numbers of kept draws; 0 asks the base anew in every step."""
+    subjects, tried = [*whole.development, *whole.others], [dict(settings) | {"steps": CHOOSING, "draws": count} for count in KEPT_DRAWS]
+    made = whole.points("second", subjects, tried, {CHOOSING: ()}, TIMES)
+    found = {count: np.array([points[0] for _, points in each]) for count, each in zip(KEPT_DRAWS, made, strict=True)}
+    for count, values in found.items():
+        print(f"{count:4} draws: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}", end="")
         for column, name in enumerate(("likeness", "fit") if count else ()):
-            told = paired(found[count][:, column] - found[0][:, column])
+            told = paired(values[:, column] - found[0][:, column])
             print(f"; {name} against 0: {told['change']:+.3f} ({told['low']:+.3f} to {told['high']:+.3f})", end="")
         print()
 
@@ -332,17 +345,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("claims"))
     args = parser.parse_args()
     about = {"sampling": located("sticker-mini").sampling, "judges": [judging(name).sha256 for name in ("judge", "second")]}
-    with kept(args.out / "dco.json", about) as results:
-        whole = Experiment(world("all"), results, args.subjects)
-        if args.experiment == "deviation":
-            return deviation(whole)
-        best = choose(whole)
-        if args.experiment == "pareto":
-            pareto(whole, best)
-        elif args.experiment == "merge":
-            merge(whole, best)
-        elif args.experiment == "draws":
-            draws(whole, best["dco"])
+    whole = Experiment(world("all"), Kept(args.out, about), args.subjects)
+    if args.experiment == "deviation":
+        return deviation(whole)
+    best = choose(whole)
+    if args.experiment == "pareto":
+        pareto(whole, best)
+    elif args.experiment == "merge":
+        merge(whole, best)
+    elif args.experiment == "draws":
+        draws(whole, best["dco"])
 
 
 if __name__ == "__main__":

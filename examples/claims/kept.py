@@ -1,10 +1,13 @@
-"""Results of experiments that take hours: kept under everything that decides them, so that a call can be interrupted and go on."""
+"""Results of experiments that take hours: kept under everything that decides them, so that a call can be interrupted and go on.
+
+Several processes may share the work: the same call, started once per core, with one thread each.
+"""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +16,65 @@ from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import locked, write_whole
 
 
+@dataclass(frozen=True)
+class Task:
+    """A result that is wanted.
+
+    Args:
+        decides: all that decides it, beside the model and the measuring.
+        make: of something that JSON can hold.
+    """
+
+    name: str
+    decides: Mapping[str, Any] = field(hash=False)
+    make: Callable[[], Any] = field(hash=False, compare=False)
+
+
 class Kept:
-    """Results in a file that grows.
+    """Results in a folder, one file each.
 
     Args:
         about: what decides every result: the model, the measuring.
     """
 
-    def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
-        self.path, self.about, self.model = path, dict(about), fingerprint(located("sticker-mini").folder)
-        self.known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        self.folder, self.about, self.model = folder, dict(about), fingerprint(located("sticker-mini").folder)
 
-    def get(self, name: str, decides: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-        """What is known under a name and all that decides it, or what is made now.
+    def all(self, tasks: Iterable[Task]) -> list[Any]:
+        """The results of tasks; what another process is making is waited for.
+
+        The first process goes from the front, a second one from the back: they seldom meet, and what tasks in a row share is made once.
+        """
+        wanted = list(tasks)
+        missing = [task for task in wanted if not self._path(task).exists()]
+        if missing and not self._made(missing[0], wait=False):
+            missing.reverse()
+        for task in missing:
+            self._made(task, wait=False)
+        for task in wanted:
+            self._made(task, wait=True)
+        return [json.loads(self._path(task).read_text()) for task in wanted]
+
+    def _path(self, task: Task) -> Path:
+        whole = json.dumps([self.model, self.about, dict(task.decides)], sort_keys=True, default=str)
+        return self.folder / f"{task.name} {hashlib.sha256(whole.encode()).hexdigest()[:12]}.json"
+
+    def _made(self, task: Task, *, wait: bool) -> bool:
+        """Whether the result is there, made now where it was not; not where another process is making it and we do not wait.
 
         Raises:
             SystemExit: the shipped model was changed under the experiment.
         """
-        whole = json.dumps([self.model, self.about, dict(decides)], sort_keys=True, default=str)
-        key = f"{name} {hashlib.sha256(whole.encode()).hexdigest()[:12]}"
-        if key not in self.known:
-            started, made = time.monotonic(), make()
-            if fingerprint(located("sticker-mini").folder) != self.model:
-                raise SystemExit("sticker-mini was changed while it was used: start again")
-            self.known[key] = made
-            write_whole(self.path, (json.dumps(self.known) + "\n").encode())
-            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
-        return self.known[key]
+        path = self._path(task)
+        if not path.exists():
+            with locked(path.with_suffix(".lock"), wait=wait) as free:
+                if free and not path.exists():
+                    self._make(task, path)
+        return path.exists()
 
-
-@contextmanager
-def kept(path: Path, about: Mapping[str, Any]) -> Iterator[Kept]:
-    """The results, which nobody else may write meanwhile.
-
-    Raises:
-        SystemExit: another process does.
-    """
-    with locked(path.with_suffix(".lock"), wait=False) as free:
-        if not free:
-            raise SystemExit(f"another process writes {path}: give another --out")
-        yield Kept(path, about)
+    def _make(self, task: Task, path: Path) -> None:
+        started, made = time.monotonic(), task.make()
+        if fingerprint(located("sticker-mini").folder) != self.model:
+            raise SystemExit("sticker-mini was changed while it was used: start again")
+        write_whole(path, (json.dumps(made) + "\n").encode())
+        print(f"{time.strftime('%H:%M:%S')} {task.name}: {time.monotonic() - started:.0f} s", flush=True)

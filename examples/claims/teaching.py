@@ -7,6 +7,7 @@ Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -149,11 +150,11 @@ def drawn(family: Family, items: Sequence[tuple[str, str, int]], weight: float |
     return [Image.fromarray(straight_from(pixels_of(picture, None))) for picture in pixels]
 
 
-def prior_of(family: Family, words: str) -> list[Example]:
-    """Pictures of the class in every style as the base draws them, as examples."""
-    said = [f"a {words}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
-    with family.adapters.off():
-        latents = sampled(family, [(text, text, 10_000 + number) for number, text in enumerate(said)])
+@cache
+def prior_of(words: str) -> list[Example]:
+    """Pictures of the class in every style as the base draws them, as examples; drawn once for all subjects of the class."""
+    family, said = fresh(), [f"a {words}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
+    latents = sampled(family, [(text, text, 10_000 + number) for number, text in enumerate(said)])
     whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
     return [Example(text, Caption(text, text), one, torch.zeros_like(one), whole) for text, one in zip(said, latents, strict=True)]
 

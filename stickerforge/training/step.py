@@ -44,12 +44,12 @@ class Student:
         return [row for towers in self.rows.values() for row in towers.values()]
 
     def text(self, captions: Sequence[str], *, base: bool) -> Conditioning:
-        """Encoded captions; with gradients where words are in training, else encoded once by the base and kept.
+        """Encoded captions; with gradients where they hold a word in training, else encoded once by the base and kept.
 
         Args:
             base: whether the captions are those without the new word.
         """
-        if not base and (self.rows or self.text_factors):
+        if not base and (self.text_factors or any(word in caption for word in self.rows for caption in captions)):
             different = list(dict.fromkeys(captions))
             return self.family.encode_prompt(different).picked([different.index(caption) for caption in captions])
         for caption in captions:

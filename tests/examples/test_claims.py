@@ -44,21 +44,47 @@ def test_a_lead_is_sure_where_every_subject_has_it_and_unsure_where_they_differ(
 
 
 def test_results_are_kept_under_everything_that_decides_them(claims, tmp_path):
-    from kept import kept
+    from kept import Kept, Task
 
     def failing():
         raise AssertionError("it was known")
 
-    path = tmp_path / "some" / "dco.json"
-    with kept(path, {"judge": "a"}) as results:
-        assert results.get("one", {"rate": 1}, lambda: [1, 2]) == [1, 2]
-        with pytest.raises(SystemExit, match="another process"), kept(path, {}):
-            pass
-    with kept(path, {"judge": "a"}) as results:
-        assert results.get("one", {"rate": 1}, failing) == [1, 2]
-        assert results.get("one", {"rate": 2}, lambda: 5) == 5
-    with kept(path, {"judge": "b"}) as results:
-        assert results.get("one", {"rate": 1}, lambda: 7) == 7
+    folder = tmp_path / "some" / "claims"
+    results = Kept(folder, {"judge": "a"})
+    assert results.all([Task("one", {"rate": 1}, lambda: [1, 2])]) == [[1, 2]]
+    again = Kept(folder, {"judge": "a"})
+    assert again.all([Task("one", {"rate": 1}, failing), Task("one", {"rate": 2}, lambda: 5)]) == [[1, 2], 5]
+    assert Kept(folder, {"judge": "b"}).all([Task("one", {"rate": 1}, lambda: 7)]) == [7]
+
+
+def test_several_processes_share_the_work(claims, tmp_path):
+    """While one makes the first of four results, another makes those that are left, and each has all in the end."""
+    from threading import Event, Thread
+
+    from kept import Kept, Task
+
+    begun, others_done, made = Event(), Event(), []
+
+    def slow():
+        begun.set()
+        assert others_done.wait(20)
+        made.append(0)
+        return 0
+
+    def quick(number):
+        made.append(number)
+        if sorted(made) == [1, 2, 3]:
+            others_done.set()
+        return number
+
+    tasks = [Task("0", {}, slow), *(Task(str(number), {}, lambda n=number: quick(n)) for number in (1, 2, 3))]
+    found = []
+    first = Thread(target=lambda: found.append(Kept(tmp_path, {}).all(tasks)))
+    first.start()
+    assert begun.wait(20)
+    found.append(Kept(tmp_path, {}).all(tasks))
+    first.join(20)
+    assert found == [[0, 1, 2, 3]] * 2 and sorted(made) == [0, 1, 2, 3]
 
 
 def test_fit_counts_what_is_beside_the_subject_alone(claims):

@@ -213,3 +213,16 @@ def test_latents_are_those_of_the_autoencoder(tiny_sd):
         posterior = vae.encode(pixels * 2 - 1).latent_dist
     torch.testing.assert_close(mean, posterior.mean * vae.config.scaling_factor, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(deviation, posterior.std * vae.config.scaling_factor, rtol=1e-5, atol=1e-6)
+
+
+def test_captions_without_the_new_word_are_encoded_once(tiny_sd, monkeypatch):
+    """Pictures of the class do not hold it: their text has no gradient, and is what the base makes of it."""
+    student, asked = student_of(tiny_sd), []
+    encode = student.family.encode_prompt
+    monkeypatch.setattr(student.family, "encode_prompt", lambda texts: asked.append(tuple(texts)) or encode(texts))
+    plain = student.text(["a dog", "a dog"], base=False)
+    again = student.text(["a dog", "a dog"], base=False)
+    assert asked == [("a dog",)] and not plain.hidden.requires_grad and torch.equal(plain.hidden, again.hidden)
+    assert torch.equal(plain.hidden[0], encode(["a dog"]).hidden[0].detach())
+    student.text(["a <dog>", "a dog"], base=False)
+    assert asked[-1] == ("a <dog>", "a dog") and student.text(["a <dog>"], base=False).hidden.requires_grad
