@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stickerforge.models.catalog import located
-from stickerforge.models.weights import fingerprint
 from stickerforge.runtime.files import locked, write_whole
 
 
@@ -21,7 +19,7 @@ class Task:
     """A result that is wanted.
 
     Args:
-        decides: all that decides it, beside the model and the measuring.
+        decides: all that decides it, beside what decides every result.
         make: of something that JSON can hold.
     """
 
@@ -34,11 +32,11 @@ class Kept:
     """Results in a folder, one file each.
 
     Args:
-        about: what decides every result: the model, the measuring.
+        about: what decides every result, as it is now: the model, the measuring, the code.
     """
 
-    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
-        self.folder, self.about, self.model = folder, dict(about), fingerprint(located("sticker-mini").folder)
+    def __init__(self, folder: Path, about: Callable[[], Mapping[str, Any]]) -> None:
+        self.folder, self.now, self.about = folder, about, about()
 
     def all(self, tasks: Iterable[Task]) -> list[Any]:
         """The results of tasks; what another process is making is waited for.
@@ -56,14 +54,14 @@ class Kept:
         return [json.loads(self._path(task).read_text()) for task in wanted]
 
     def _path(self, task: Task) -> Path:
-        whole = json.dumps([self.model, self.about, dict(task.decides)], sort_keys=True, default=str)
+        whole = json.dumps([self.about, dict(task.decides)], sort_keys=True, default=str)
         return self.folder / f"{task.name} {hashlib.sha256(whole.encode()).hexdigest()[:12]}.json"
 
     def _made(self, task: Task, *, wait: bool) -> bool:
         """Whether the result is there, made now where it was not; not where another process is making it and we do not wait.
 
         Raises:
-            SystemExit: the shipped model was changed under the experiment.
+            SystemExit: something that decides every result was changed under the experiment.
         """
         path = self._path(task)
         if not path.exists():
@@ -74,7 +72,7 @@ class Kept:
 
     def _make(self, task: Task, path: Path) -> None:
         started, made = time.monotonic(), task.make()
-        if fingerprint(located("sticker-mini").folder) != self.model:
-            raise SystemExit("sticker-mini was changed while it was used: start again")
+        if self.now() != self.about:
+            raise SystemExit(f"what decides the results was changed while {task.name} was made: start again")
         write_whole(path, (json.dumps(made) + "\n").encode())
         print(f"{time.strftime('%H:%M:%S')} {task.name}: {time.monotonic() - started:.0f} s", flush=True)

@@ -4,6 +4,7 @@
 Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
 """
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from stickerforge.commands.generate import in_force
 from stickerforge.config.schema import Sampling
 from stickerforge.data.buckets import framed
 from stickerforge.data.captions import Caption
+from stickerforge.evaluation.wording import articled, plural
 from stickerforge.models.catalog import located
 from stickerforge.models.family import Family
 from stickerforge.models.judges import Judging
@@ -49,6 +51,7 @@ from world import World, dice
 
 TOGETHER = 11  # pictures that are denoised at once
 PRIOR = 48  # pictures of the class
+NEW_STYLE = "new style"  # family of the item that asks for the style that a subject was not shown in
 CLASSES = ("bird", "flower", "fruit", "tool", "boat", "food", "drink", "animal")  # from the narrowest on; else "thing"
 
 
@@ -91,7 +94,7 @@ def subject_lesson(family: Family, scenes: World, subject: Subject, held: int) -
     """A subject from its drawings in three styles, with their styles said."""
     token, words = f"<{slug(subject.name)}>", class_of(subject)
     shown = {style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held}
-    captions = {style: Caption(f"a {token}, in {style} style", f"a {words}, in {style} style") for style in shown}
+    captions = {style: Caption(f"a {token}, in {style} style", f"{articled(words)}, in {style} style") for style in shown}
     examples = [encoded(family, picture, captions[style]) for style, picture in shown.items()]
     return Lesson(slug(subject.name), token, words, examples, list(shown.values()))
 
@@ -153,7 +156,7 @@ def drawn(family: Family, items: Sequence[tuple[str, str, int]], weight: float |
 @cache
 def prior_of(words: str) -> list[Example]:
     """Pictures of the class in every style as the base draws them, as examples; drawn once for all subjects of the class."""
-    family, said = fresh(), [f"a {words}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
+    family, said = fresh(), [f"{articled(words)}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
     latents = sampled(family, [(text, text, 10_000 + number) for number, text in enumerate(said)])
     whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
     return [Example(text, Caption(text, text), one, torch.zeros_like(one), whole) for text, one in zip(said, latents, strict=True)]
@@ -166,23 +169,33 @@ def class_of(subject: Subject) -> str:
 
 def asked(items: Sequence[Item], lesson: Lesson) -> list[tuple[str, str, int]]:
     """(text, text in plain words, seed) of items about a subject."""
-    return [(item.prompt, item.prompt.replace(lesson.token, lesson.words), item.seed) for item in items]
+    return [(item.prompt, plain_words(item.prompt, lesson), item.seed) for item in items]
+
+
+def plain_words(text: str, lesson: Lesson) -> str:
+    """The text with the class for the new word: "an animal" for "a <llama>", "two animals" for "two <llama>"."""
+    token, words = lesson.token, lesson.words
+    many = re.sub(rf"\b(two|three|four|five) ((?:\w+ )?){token}", rf"\1 \2{plural(words)}", text)
+    return many.replace(f"a {token}", articled(words)).replace(token, words)
 
 
 def items_of(scenes: World, subject: Subject, held: int, times: int) -> list[Item]:
-    """What a taught subject is asked for: the fourth style, and ten scenes, each so many times, under seeds of its own."""
+    """What a taught subject is asked for, each so many times, under seeds of its own: the fourth style, and scenes with more in them."""
     found = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
-    some = [item for item in found if int(item.id.rsplit("-", 1)[1]) < times]
+    some = [item for item in found if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"]
     return [replace(item, seed=dice(f"claims|{item.id}") % 2**31) for item in some]
 
 
 def beside(item: Item, read: Readings, row: int, judge: Judging) -> float:
-    """Share of what a scene asks for beside its subject that the judge finds: style, colour, number, what is worn, the other thing.
+    """Share of what a scene asks for beside its subject that the judge finds: colour, number, what is worn, the other thing.
 
-    The subject is left out, since whether that is there is the other axis.
+    The subject is left out, since whether that is there is the other axis, and the style where the subject was shown in it:
+    reciting brings that.
     """
     truth, first = item.truth, item.truth.things[0]
-    claims = [judge.styles[int(read.style[row].argmax())].replace("-", " ") == truth.style]
+    claims = []
+    if item.family == NEW_STYLE:
+        claims.append(judge.styles[int(read.style[row].argmax())].replace("-", " ") == truth.style)
     others = [thing.subject.name for thing in truth.things[1:]] + [thing.wears for thing in truth.things if thing.wears]
     likeliest = read.presence[row].topk(SEEN.get(item.family, 1) + len(others)).indices.tolist()
     claims += [judge.labels.index(judge.label_of[name]) in likeliest for name in others]

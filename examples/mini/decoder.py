@@ -42,7 +42,7 @@ from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
 CHECKPOINT = RUN / "decoder.safetensors"
-SOURCE = RUN / "decoder.source"  # digest of the autoencoder that the checkpoint belongs to
+SOURCE = RUN / "decoder.source"  # digest of what the checkpoint was trained on
 DRAWN = RUN / "drawn.npy"  # latents by the denoiser, of the first scenes
 BANK, STEPS = 8192, 12  # how many of them, in how many steps of DDIM
 GUIDANCE = (1.0, 3.0)  # between these
@@ -85,7 +85,8 @@ class Denoiser:
 
 def write_drawn(stored: np.ndarray, captions: list[list[str]]) -> None:
     """Have the denoiser draw the first BANK scenes: drawn.npy (float16); where it draws something else, the exact latents stay."""
-    if DRAWN.exists():
+    made = DRAWN.with_suffix(".source")
+    if DRAWN.exists() and made.exists() and made.read_text() == source():
         return
     denoiser, partial = Denoiser(), DRAWN.with_suffix(".partial.npy")
     told = [ways[COMPREHENSIVE] for ways in captions[:BANK]]
@@ -107,19 +108,24 @@ def write_drawn(stored: np.ndarray, captions: list[list[str]]) -> None:
         if start // TOGETHER % 16 == 15:
             print(f"{time.strftime('%H:%M:%S')} {start + TOGETHER} scenes drawn, {kept} kept", flush=True)
     np.save(partial, drawn)
+    made.unlink(missing_ok=True)
     partial.rename(DRAWN)
+    made.write_text(source())
 
 
 def source() -> str:
-    """A digest of the autoencoder whose latents the decoder is trained on."""
-    with STANDARD.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws."""
+    drawing = (BANK, STEPS, GUIDANCE, NOISIEST, STRAY, SPREAD)
+    digest = hashlib.sha256(repr(drawing).encode())
+    for path in (STANDARD, DENOISER):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def check_source() -> None:
-    """Stop where the decoder's checkpoint belongs to another autoencoder, whose latents mean other pictures."""
+    """Stop where the decoder's checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
     if SOURCE.read_text() != source():
-        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder: remove it, and run decoder.py again")
+        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder or denoiser: remove it, and run decoder.py again")
 
 
 def disturbed(drawn: Tensor, exact: Tensor, step: int) -> Tensor:

@@ -226,7 +226,11 @@ def captions(used: "Captioner", whole: Plan, which: Sequence[int], check: Callab
 
 
 def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool, only_missing: bool = False) -> tuple[dict[str, Any], list[str]]:
-    """What `run` would say of the first five pictures, and what it would write: (result for the JSON, lines for people)."""
+    """What `run` would say of the first five pictures, and what it would write: (result for the JSON, lines for people).
+
+    Args:
+        only_missing: pictures that have a caption keep it, whoever wrote it, as before a review.
+    """
     from stickerforge.models.captioners import captioner
 
     with interruptible():
@@ -237,11 +241,13 @@ def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool, only_
         said = zip(which, captions(used, whole, which[:SHOWN]), strict=False)
         pairs = {pictures[number].path.name: whole.pair(text) for number, text in said if isinstance(text, str)}
     writes = [str(pictures[number].path.with_suffix(".txt")) for number in which] + [str(whole.folder / RECORD)]
+    keeps = [picture.path.name for number, picture in enumerate(pictures) if number not in which]
     result = {
         "dry_run": True, "captioner": f"{used.name}@{used.digest}", "captions": {name: pair.text for name, pair in pairs.items()},
-        "base_captions": {name: pair.base for name, pair in pairs.items()}, "writes": writes, "keeps": sorted(whole.kept),
+        "base_captions": {name: pair.base for name, pair in pairs.items()}, "writes": writes, "keeps": keeps,
         "drops": whole.found.unreadable + whole.found.passed_over, "fetches": [],
     }  # fmt: skip
     lines = [f"{name}\t{pair.text}" for name, pair in pairs.items()]
-    lines += [f"write   {path}" for path in writes] + [f"keep    {name}: a person wrote its caption" for name in sorted(whole.kept)]
+    lines += [f"write   {path}" for path in writes]
+    lines += [f"keep    {name}: {'a person wrote its caption' if name in whole.kept else 'it has this caption'}" for name in keeps]
     return result, lines

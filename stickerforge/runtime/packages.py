@@ -1,6 +1,8 @@
 """How a package that is missing is had."""
 
+import os
 import shlex
+import subprocess
 import sys
 
 
@@ -9,4 +11,5 @@ def install(requirement: str) -> str:
 
     A bare `pip` is often that of another environment.
     """
-    return f"{shlex.quote(sys.executable)} -m pip install {shlex.quote(requirement)}"
+    words = [sys.executable or "python", "-m", "pip", "install", requirement]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -107,7 +107,9 @@ def test_a_dry_run_of_a_review_makes_only_what_is_missing(cli, toys):
     (toys / "one.txt").unlink()
     again = cli("caption", toys, "--style", "tags", "--dry-run", "--json").json["result"]
     review = cli("caption", toys, "--style", "tags", "--dry-run", "--review", "--json").json["result"]
-    assert len(again["captions"]) == 3 and list(review["captions"]) == ["one.png"]
+    assert len(again["captions"]) == 3 and again["keeps"] == []
+    assert list(review["captions"]) == ["one.png"] and review["keeps"] == ["three.png", "two.png"]
+    assert sorted(review["writes"]) == sorted([str(toys / "one.txt"), str(toys / "captions.jsonl")])
 
 
 def test_other_captioners(cli, toys, blip):

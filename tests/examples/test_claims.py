@@ -50,11 +50,11 @@ def test_results_are_kept_under_everything_that_decides_them(claims, tmp_path):
         raise AssertionError("it was known")
 
     folder = tmp_path / "some" / "claims"
-    results = Kept(folder, {"judge": "a"})
+    results = Kept(folder, lambda: {"judge": "a"})
     assert results.all([Task("one", {"rate": 1}, lambda: [1, 2])]) == [[1, 2]]
-    again = Kept(folder, {"judge": "a"})
+    again = Kept(folder, lambda: {"judge": "a"})
     assert again.all([Task("one", {"rate": 1}, failing), Task("one", {"rate": 2}, lambda: 5)]) == [[1, 2], 5]
-    assert Kept(folder, {"judge": "b"}).all([Task("one", {"rate": 1}, lambda: 7)]) == [7]
+    assert Kept(folder, lambda: {"judge": "b"}).all([Task("one", {"rate": 1}, lambda: 7)]) == [7]
 
 
 def test_several_processes_share_the_work(claims, tmp_path):
@@ -79,10 +79,10 @@ def test_several_processes_share_the_work(claims, tmp_path):
 
     tasks = [Task("0", {}, slow), *(Task(str(number), {}, lambda n=number: quick(n)) for number in (1, 2, 3))]
     found = []
-    first = Thread(target=lambda: found.append(Kept(tmp_path, {}).all(tasks)))
+    first = Thread(target=lambda: found.append(Kept(tmp_path, dict).all(tasks)))
     first.start()
     assert begun.wait(20)
-    found.append(Kept(tmp_path, {}).all(tasks))
+    found.append(Kept(tmp_path, dict).all(tasks))
     first.join(20)
     assert found == [[0, 1, 2, 3]] * 2 and sorted(made) == [0, 1, 2, 3]
 
@@ -91,7 +91,7 @@ def test_fit_counts_what_is_beside_the_subject_alone(claims):
     pytest.importorskip("resvg_py", reason="needs the extra [mini]")
     import torch
     from sticker_bench import CLEAR, Item
-    from teaching import beside
+    from teaching import NEW_STYLE, beside
 
     from art import Subject
     from stickerforge.models.judges import judging
@@ -119,5 +119,29 @@ def test_fit_counts_what_is_beside_the_subject_alone(claims):
         return Readings(**planes)
 
     assert beside(item, read(right), 0, judge) == 1.0
-    assert beside(item, read(["style", "count"]), 0, judge) == 0.5
+    assert beside(item, read(["style", "count"]), 0, judge) == pytest.approx(1 / 3), "it was shown in that style"
     assert beside(item, read([]), 0, judge) == 0.0
+    new = Item("x", NEW_STYLE, "", 0, "llama", Truth("flat", (Thing(subject),), "", CLEAR))
+    assert beside(new, read(["style"]), 0, judge) == 1.0 and beside(new, read([]), 0, judge) == 0.0
+
+
+def test_the_base_is_asked_in_good_english(claims):
+    pytest.importorskip("resvg_py", reason="needs the extra [mini]")
+    from teaching import Lesson, plain_words
+
+    lesson = Lesson("llama", "<llama>", "animal", [], [])
+    assert plain_words("a <llama>, in flat style", lesson) == "an animal, in flat style"
+    assert plain_words("a red <llama>", lesson) == "a red animal"
+    assert plain_words("two <llama>, two cat faces", lesson) == "two animals, two cat faces"
+    assert plain_words("three small <llama>", lesson) == "three small animals"
+
+
+def test_arms_are_compared_where_the_other_quality_is_the_same(claims):
+    from frontier import lead_at
+
+    rng = np.random.default_rng(0)
+    theirs = np.stack([np.linspace(0.2, 0.9, 4), np.linspace(0.9, 0.3, 4)], 1) + rng.normal(0, 0.02, (12, 4, 2))
+    ours = theirs + np.array([0.0, 0.1])
+    difference, low, high = lead_at(ours, theirs, 0.5)
+    assert difference == pytest.approx(0.1) and low == pytest.approx(0.1) and high == pytest.approx(0.1)
+    assert all(np.isnan(lead_at(ours, theirs, 1.5))), "neither gets there"
