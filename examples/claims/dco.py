@@ -2,7 +2,8 @@
 """The claims of Direct Consistency Optimization (arXiv:2402.12004), as experiments on sticker-mini.
 
 python examples/claims/dco.py choose             settings of every arm, on four development subjects
-python examples/claims/dco.py pareto             (a) likeness against prompt fit, over length and consistency weight, twelve test subjects
+python examples/claims/dco.py pareto             (a) likeness against prompt fit, over length and consistency weight, twelve test subjects;
+                                                 writes pareto.svg, too
 python examples/claims/dco.py merge              (b) subject and style together, six subjects by four styles
 python examples/claims/dco.py deviation          (c) how far the model moves from its base, over beta
 python examples/claims/dco.py draws              what kept draws of noise cost in quality
@@ -38,6 +39,7 @@ sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench"), str(EXAMPLES / 
 from frontier import lead, lead_at
 from kept import Kept, Task
 from making import Case, Looks, curve, ends, merged, moved
+from plot import curves_svg
 from protocols import MERGED, held_out
 from teaching import PRIOR, changed
 
@@ -179,11 +181,14 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     print(f"untaught base: likeness 0, fit {base / real:.3f}; real renders: fit {real:.3f} before scaling")
     valid = np.isfinite(found).all((0, 2, 3))
     print(f"{valid.sum()} of {len(valid)} subjects diverged in no arm")
-    places = [f"{steps} steps" + (f", consistency {w:g}" if w is not None else "") for steps in looks for w in (None, *looks[steps])]
+    places = [(steps, weight) for steps in looks for weight in (None, *looks[steps])]
     clouds = dict(zip(best, found[:, valid], strict=True))
     for arm, cloud in clouds.items():
-        for place, (likeness, fit) in zip(places, cloud.mean(0), strict=True):
+        for (steps, weight), (likeness, fit) in zip(places, cloud.mean(0), strict=True):
+            place = f"{steps} steps" + (f", consistency {weight:g}" if weight is not None else "")
             print(f"{arm:6} {place:28} likeness {likeness:.3f}  fit {fit:.3f}")
+    picture = curves_svg({arm: cloud.mean(0) for arm, cloud in clouds.items()}, places, float(base / real))
+    (whole.results.folder / "pareto.svg").write_text(picture)
     for other in ("plain", "prior"):
         difference, low, high = lead(clouds["dco"], clouds[other])
         print(f"dominated area: dco - {other} = {difference:+.4f} ({low:+.4f} to {high:+.4f})")

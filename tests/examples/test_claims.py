@@ -145,3 +145,19 @@ def test_arms_are_compared_where_the_other_quality_is_the_same(claims):
     difference, low, high = lead_at(ours, theirs, 0.5)
     assert difference == pytest.approx(0.1) and low == pytest.approx(0.1) and high == pytest.approx(0.1)
     assert all(np.isnan(lead_at(ours, theirs, 1.5))), "neither gets there"
+
+
+def test_every_point_is_in_the_picture(claims):
+    from xml.etree import ElementTree as ET
+
+    from plot import HEIGHT, WIDTH, curves_svg
+
+    arms = {name: np.random.default_rng(n).uniform(0, 1, (4, 2)) for n, name in enumerate(("dco", "a < b"))}
+    page = ET.fromstring(curves_svg(arms, [(50, None), (100, None), (100, 0.5), (100, 1.0)], 0.4))
+    mark = "{http://www.w3.org/2000/svg}"
+    places = [(float(c.get("cx")), float(c.get("cy"))) for c in page.iter(f"{mark}circle")]
+    assert len(places) == 8 and all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in places)
+    texts = [text.text for text in page.iter(f"{mark}text")]
+    assert "a < b" in texts and texts.count("50") == 2 and texts.count("w 0.5") == 2
+    order = [x for x, _ in places[:2]]
+    assert (order[0] < order[1]) == (arms["dco"][0, 0] < arms["dco"][1, 0])
