@@ -1,4 +1,4 @@
-"""The sheets of taught subjects and of a taught style: what a new user gets from `customize` with a class word, otherwise at default settings.
+"""The sheets of taught subjects and of a taught style: what `customize` makes of them with a class word, else by default.
 
 python examples/gallery/taught.py        needs the art of examples/mini (fetch.py, art.py); about ten minutes
 
