@@ -8,9 +8,10 @@ python examples/claims/dco.py merge              (b) subject and style together,
 python examples/claims/dco.py deviation          (c) how far the model moves from its base, over beta
 python examples/claims/dco.py draws              what kept draws of noise cost in quality
 
-Arms: dco; plain (ordinary LoRA training); prior (plain, with as many pictures of the class in every step). Each is given four trials of
-the same number of steps on the development subjects: two rates of the new word by two values of one setting of its own (beta; the rate
-of the adapter; the weight of the class). The second judge chooses; test subjects are run once, with what was chosen, and the first judge
+Arms: dco; plain (ordinary LoRA training); prior (plain, with as many pictures of the class in every step). Each is given eight trials
+of the same number of steps on the development subjects: two rates of the new word, by two rates of the adapter and two values of a
+setting of its own (beta; the weight of the class), or, as plain training has none, by four rates of the adapter. The largest dominated
+area of likeness and fit, as the second judge sees them, is chosen; test subjects are run once, with what was chosen, and the first judge
 measures. The lists are those of ../bench/protocols.py, fixed by hash. A subject is taught from three styles, by a class word that the
 model knows, and asked for in the fourth style, in a colour, with a crown and with glasses, twice, three times, and beside two things.
 
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 EXAMPLES = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(EXAMPLES / "mini"), str(EXAMPLES / "bench"), str(EXAMPLES / "claims")]
 
-from frontier import lead, lead_at
+from frontier import dominated, lead, lead_at
 from kept import Kept, Task
 from making import Case, Looks, curve, ends, merged, moved
 from plot import curves_svg
@@ -54,18 +55,18 @@ from stickerforge.training.course import Course
 from world import World, dice, world
 
 LENGTHS, STEPS = (50, 100), 200  # the length axis: 50, 100, 200
-CHOOSING = 100  # steps after which the settings of the arms are compared
+CHOOSING = (50, 100)  # steps after which the settings of the arms are compared
 SHARES_LED = (0.25, 0.5, 0.75)  # weights of consistency guidance at the end, in shares of the guidance scale
 TIMES = 2  # pictures per prompt
 COURSE = Course(
     steps=STEPS, batch=4, rank=16, layers="all", rate=2e-3, token_rate=1e-2, beta=8.0, objective="dco", offset_noise=0.0, seed=0,
     weight_decay=1e-4, clip=1.0, save_every=STEPS,
 )  # fmt: skip
-TOKEN_RATES = (1e-3, 1e-2)
+RATES, TOKEN_RATES = (1e-3, 2e-3), (1e-3, 1e-2)
 OWN: dict[str, list[dict[str, Any]]] = {
-    "dco": [{"objective": "dco", "beta": beta} for beta in (8.0, 32.0)],
-    "plain": [{"objective": "plain", "rate": rate} for rate in (1e-3, 2e-3)],
-    "prior": [{"objective": "plain", "prior_weight": weight} for weight in (0.5, 1.0)],
+    "dco": [{"objective": "dco", "beta": beta, "rate": rate} for beta in (8.0, 32.0) for rate in RATES],
+    "plain": [{"objective": "plain", "rate": rate} for rate in (RATES[0] / 2, *RATES, 2 * RATES[1])],
+    "prior": [{"objective": "plain", "prior_weight": weight, "rate": rate} for weight in (0.5, 1.0) for rate in RATES],
 }
 TRIALS = {arm: [one | {"token_rate": rate} for one in own for rate in TOKEN_RATES] for arm, own in OWN.items()}
 STYLE = {"rank": 64, "rate": 1e-3, "offset_noise": 0.1, "beta": 20.0}  # what the card of sticker-mini says of styles
@@ -152,19 +153,21 @@ class Experiment:
 
 
 def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
-    """{arm: settings}: the largest mean of likeness and fit over the development subjects, as the second judge sees it.
+    """{arm: settings}: the largest area under likeness and fit, means of the development subjects, as the second judge sees it.
 
     Raises:
         SystemExit: an arm diverged in every trial.
     """
     every = [(arm, settings) for arm, trials in TRIALS.items() for settings in trials]
-    found = whole.clouds("second", whole.development, [settings | {"steps": CHOOSING} for _, settings in every], {CHOOSING: ()})
+    looks: Looks = {steps: () for steps in CHOOSING}
+    found = whole.clouds("second", whole.development, [settings | {"steps": CHOOSING[-1]} for _, settings in every], looks)
     best: dict[str, tuple[float, dict[str, Any]]] = {}
-    for (arm, settings), (likeness, fit) in zip(every, found[:, :, 0].mean(1), strict=True):
-        print(f"{arm:6} {settings}: likeness {likeness:.3f} fit {fit:.3f}")
-        score = (likeness + fit) / 2
-        if np.isfinite(score) and score > best.get(arm, (-np.inf, {}))[0]:
-            best[arm] = (score, settings)
+    for (arm, settings), points in zip(every, found.mean(1), strict=True):
+        area = dominated(points) if np.isfinite(points).all() else float("nan")
+        told = ", ".join(f"{likeness:.3f} / {fit:.3f}" for likeness, fit in points)
+        print(f"{arm:6} {settings}: likeness / fit {told}; area {area:.3f}")
+        if area > best.get(arm, (-np.inf, {}))[0]:
+            best[arm] = (area, settings)
     if missing := set(TRIALS) - set(best):
         raise SystemExit(f"every trial of {', '.join(sorted(missing))} diverged")
     chosen = {arm: settings for arm, (_, settings) in best.items()}

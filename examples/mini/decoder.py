@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ from training import average, averaged, load, rate, save
 from words import TEXT_LENGTH
 
 CHECKPOINT = RUN / "decoder.safetensors"
-SOURCE = RUN / "decoder.source"  # digest of what the checkpoint was trained on
+SOURCE = CHECKPOINT.with_suffix(".source")  # digest of what the checkpoint was trained on
 DRAWN = RUN / "drawn.npy"  # latents by the denoiser, of the first scenes
 BANK, STEPS = 8192, 12  # how many of them, in how many steps of DDIM
 GUIDANCE = (1.0, 3.0)  # between these
@@ -122,10 +123,10 @@ def source() -> str:
     return digest.hexdigest()
 
 
-def check_source() -> None:
-    """Stop where the decoder's checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
-    if SOURCE.read_text() != source():
-        raise SystemExit(f"{CHECKPOINT} was trained on another autoencoder or denoiser: remove it, and run decoder.py again")
+def check_source(checkpoint: Path) -> None:
+    """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
+    if checkpoint.with_suffix(".source").read_text() != source():
+        raise SystemExit(f"{checkpoint} was trained on another autoencoder or denoiser: remove it, and run {checkpoint.stem}.py again")
 
 
 def disturbed(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
@@ -160,6 +161,14 @@ def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
     return nn.ModuleDict({"post_quant_conv": autoencoder.post_quant_conv, "decoder": autoencoder.decoder})
 
 
+def finished_autoencoder(autoencoder: AutoencoderKL) -> AutoencoderKL:
+    """The standard autoencoder with the decoder that was trained here, where there is one."""
+    if CHECKPOINT.exists():
+        check_source(CHECKPOINT)
+        load(CHECKPOINT, {"mean": trained_parts(autoencoder)})
+    return autoencoder
+
+
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     scenes, stored, captions = lessons(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
@@ -173,7 +182,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     modules = {"model": parts, "mean": mean}
     start = 0
     if CHECKPOINT.exists():
-        check_source()
+        check_source(CHECKPOINT)
         start = load(CHECKPOINT, modules, optimizer)
     SOURCE.write_text(source())
     print(f"from step {start} to {steps}", flush=True)

@@ -22,9 +22,10 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from autoencoder import build as build_autoencoder
-from decoder import CHECKPOINT as DECODER
-from decoder import check_source, trained_parts
+from decoder import check_source, finished_autoencoder
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
+from reward import CHECKPOINT as REWARD
+from reward import TAKEN
 from settings import MODEL, PIXELS
 from training import load, save
 
@@ -51,11 +52,14 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
     step = load(CHECKPOINT, {"mean": model})
+    if REWARD.exists():
+        check_source(REWARD)
+        rewarded = build_unet()
+        load(REWARD, {"mean": rewarded})
+        torch._foreach_lerp_([p.data for p in model["unet"].parameters()], [p.data for p in rewarded.parameters()], TAKEN)
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
-    if DECODER.exists():
-        check_source()
-        load(DECODER, {"mean": trained_parts(autoencoder)})
+    autoencoder = finished_autoencoder(autoencoder)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),
         scheduler=build_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
