@@ -22,6 +22,8 @@ HELPS = (
     ["generate", "--help"],
     ["customize", "--help"],
     ["merge", "--help"],
+    ["caption", "--help"],
+    ["evaluate", "--help"],
     ["adapters", "--help"],
     ["adapters", "list", "--help"],
     ["adapters", "show", "--help"],

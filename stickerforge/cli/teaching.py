@@ -44,6 +44,8 @@ def caption(
 
         prepare_libraries(offline)
         resolved = settings(CaptionConfig, "caption", {}, config, assignments, flags)
+        if dry_run and take:
+            return Report(*command.rehearsed_taking(resolved, Path(take), messages))
         if dry_run:
             return Report(*command.rehearsed(resolved, messages, offline=True, only_missing=review))
         if review and quiet:
@@ -124,7 +126,7 @@ def customize(
 
 def unusable(failed: list[str]) -> PartlyDone | None:
     """Exit 4 where some pictures could not be read."""
-    what = f"{len(failed)} picture{'s' if len(failed) != 1 else ''} could not be used: {'; '.join(failed[:5])}"
+    what = f"{len(failed)} could not be used: {'; '.join(failed[:5])}{' …' if len(failed) > 5 else ''}"
     return PartlyDone(what, "the others were") if failed else None
 
 

@@ -30,6 +30,7 @@ class InUse:
     Args:
         source: its name, or the path of a LoRA file.
         base: what it was made for; None for a file, which does not say.
+        words: what each token stands for; of a file that is no installed adapter's the token's own name.
     """
 
     source: str
@@ -37,7 +38,7 @@ class InUse:
     sha256: str
     base: store.Base | None
     tokens: tuple[str, ...]
-    words: tuple[str, ...]  # what each token stands for
+    words: tuple[str, ...]
     phrase: str
 
     def described(self) -> dict[str, object]:
@@ -89,9 +90,20 @@ def in_use(source: str, scale: float = 1.0) -> InUse:
         path = Path(source).expanduser()
         content = files.read(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return InUse(str(path), scale, digest, None, tuple(content.tokens), tuple(token[1:-1] for token in content.tokens), "")
+        known = tokens_of(digest) if content.tokens else {}
+        words = tuple(known.get(token, token[1:-1].replace("-", " ")) for token in content.tokens)
+        return InUse(str(path), scale, digest, None, tuple(content.tokens), words, "")
     adapter = store.found(store.checked_name(source))
     return InUse(adapter.name, scale, adapter.sha256, adapter.base, tuple(adapter.tokens), tuple(adapter.tokens.values()), adapter.phrase)
+
+
+def tokens_of(digest: str) -> dict[str, str]:
+    """{placeholder: class words} of the installed adapter that has this very file; empty where none has."""
+    for name in store.names():
+        with contextlib.suppress(InputError):  # a broken adapter explains nothing
+            if (adapter := store.found(name)).sha256 == digest:
+                return adapter.tokens
+    return {}
 
 
 def requests(config: GenerateConfig, rows: list[PromptRow]) -> list[Request]:

@@ -1,10 +1,9 @@
 """Captions for a folder of pictures: what is in them said in words, beside them, and never over what a person has written."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,13 @@ from PIL import Image
 
 from stickerforge.adapters.store import checked_name
 from stickerforge.commands.captioned import Captioned
-from stickerforge.commands.correcting import taken
+from stickerforge.commands.correcting import refusal, saved_changes, taken
 from stickerforge.commands.courses import WORDS
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import CaptionConfig
-from stickerforge.data.captions import Caption, check_caption, paired, sidecar
-from stickerforge.data.pictures import Folder, Picture, read_folder
-from stickerforge.data.sidecars import PERSON, RECORD, Told, now, read_record, write_caption, write_record
+from stickerforge.data.captions import PLACEHOLDER, Caption, check_caption, paired, sidecar
+from stickerforge.data.pictures import Folder, Picture, overlooked, read_folder
+from stickerforge.data.sidecars import PERSON, RECORD, Told, append_record, line_of, read_record, write_caption, write_record
 from stickerforge.errors import InputError
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.signals import interruptible, stoppable
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5  # captions of a dry run
 MAX_SIDE = 1024  # of what a captioner is shown
-RECORD_S = 2.0  # seconds between writes of captions.jsonl: it is written as a whole
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,11 @@ def caption(pictures: str | Path, *, settings: Mapping[str, Any] | None = None, 
     return run(resolve(CaptionConfig, settings or {}, {"pictures": str(pictures)}), Messages(quiet=True), offline=offline)
 
 
-def plan(config: CaptionConfig, messages: Messages) -> Plan:
+def plan(config: CaptionConfig, messages: Messages, *, again: bool = False) -> Plan:
     """Look at the folder.
+
+    Args:
+        again: whether the call is about captions that are there: then subject and class are those of the record where they are not said.
 
     Raises:
         InputError: a name or a caption that is there cannot be used.
@@ -84,35 +85,69 @@ def plan(config: CaptionConfig, messages: Messages) -> Plan:
     for name, said in (("name", config.subject), ("class", config.words)):
         if said and not WORDS.fullmatch(said):
             raise InputError(f"{said[:60]!r} is no {name}", "give letters, digits and dashes")
-    slug = checked_name(re.sub(r"[\s_'’]+", "-", config.subject.strip().lower())) if config.subject else ""
-    words = (config.words or config.subject.replace("-", " ")).strip()
     path = Path(config.pictures)
     found = read_folder(path)
     place = path if path.is_dir() else path.parent
+    record = read_record(place)
+    config = as_recorded(config, record) if again else config
+    slug = slug_of(config.subject)
+    words = (config.words or config.subject.replace("-", " ")).strip()
     stems = Counter(picture.path.stem for picture in found.pictures)
     if twice := [stem for stem, count in stems.items() if count > 1]:
         raise InputError(f"two pictures would share the caption {twice[0]}.txt", "rename one of them")
-    record = read_record(place)
-    if gone := sorted(name for name in record if not (place / name).exists()):
-        messages.warn(f"{RECORD} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}")
-    for line in found.unreadable:
-        messages.warn(f"left out: {line}")
+    for line in [*missed(place, found, record), *overlooked(found), *(f"left out: {line}" for line in found.unreadable)]:
+        messages.warn(line)
     placeholder = f"<{slug}>" if slug else ""
     return Plan(config, placeholder, words, place, found, record, by_people(found, record, placeholder))
+
+
+def slug_of(subject: str) -> str:
+    """The name as it stands between < and >."""
+    return checked_name(re.sub(r"[\s_'’]+", "-", subject.strip().lower())) if subject else ""
+
+
+def as_recorded(config: CaptionConfig, record: Mapping[str, Told]) -> CaptionConfig:
+    """The settings, with subject and class of the captions that are there where they are not said and those agree."""
+    pairs = {tuple(line.asked.split("|")[:2]) for line in record.values() if line.asked.startswith("<")}
+    if config.subject:
+        pairs = {pair for pair in pairs if pair[0] == f"<{slug_of(config.subject)}>"}
+    if config.words or len(pairs) != 1:
+        return config
+    placeholder, words = pairs.pop()
+    return replace(config, subject=config.subject or placeholder[1:-1], words=words)
+
+
+def missed(place: Path, found: Folder, record: Mapping[str, Told]) -> list[str]:
+    """A line about recorded pictures that are gone, and one for each that has another name now while its caption has not."""
+    named = {picture.sha256: picture.path for picture in found.pictures}
+    gone = sorted(name for name in record if not (place / name).exists())
+    moved = [(place / name, named[record[name].sha256]) for name in gone if record[name].sha256 in named]
+    told = [f"{RECORD} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}"] if gone else []
+    for old, new in moved:
+        if old.with_suffix(".txt").exists() and not new.with_suffix(".txt").exists():
+            told.append(f"{new.name} was {old.name}: to keep its caption, stop here and rename {old.stem}.txt to {new.stem}.txt")
+    return told
 
 
 def by_people(found: Folder, record: Mapping[str, Told], placeholder: str) -> dict[str, str]:
     """{picture: its caption} of those that a person wrote or changed.
 
     Raises:
-        InputError: one of them cannot be a caption.
+        InputError: one of them cannot be a caption, or a line of the record was changed by hand.
     """
     kept = {}
     for picture in found.pictures:
-        name, ours = picture.path.name, record.get(picture.path.name)
-        if picture.path.with_suffix(".txt").exists():
+        name, ours, text = picture.path.name, record.get(picture.path.name), picture.path.with_suffix(".txt")
+        if ours and ours.changed_by_hand:
+            raise InputError(
+                f"the line of {name} in {RECORD} was changed by hand, and texts are what counts",
+                f"write the caption into {text.name}, and remove that line",
+            )
+        if text.exists():
             said = sidecar(picture.path)
             if ours is None or ours.source == PERSON or ours.caption != said:
+                if not placeholder and (tokens := PLACEHOLDER.findall(said)):
+                    raise InputError(f"the caption {text} holds {tokens[0]}, and no subject is given", f"add --subject {tokens[0][1:-1]}")
                 check_caption(picture.path, placeholder)
                 kept[name] = said
     return kept
@@ -130,10 +165,9 @@ def run(config: CaptionConfig, messages: Messages, *, offline: bool, take: Path 
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan(config, messages)
-        made = Captioned(whole.folder, whole.placeholder, whole.words, failed=list(whole.found.unreadable), warnings=messages.warnings)
+        whole = plan(config, messages, again=take is not None or only_missing)
+        made = captioned(whole, messages)
         if take is not None:
-            made.told = [line for picture in whole.found.pictures if (line := there(whole, picture))]
             taken(made, take)
             return made
         from stickerforge.models.captioners import captioner
@@ -145,12 +179,18 @@ def run(config: CaptionConfig, messages: Messages, *, offline: bool, take: Path 
         return made
 
 
+def captioned(whole: Plan, messages: Messages) -> Captioned:
+    """The captions that lie there."""
+    lines = [line for picture in whole.found.pictures if (line := there(whole, picture))]
+    return Captioned(whole.folder, whole.placeholder, whole.words, lines, failed=list(whole.found.unreadable), warnings=messages.warnings)
+
+
 def write_missing(whole: Plan, used: "Captioner", known: dict[str, Told], made: Captioned, messages: Messages) -> None:
-    """Caption the pictures that are not in `known`, and add them to it; captions.jsonl is written now and then, and in the end."""
+    """Caption the pictures that are not in `known`, and add them to it; captions.jsonl grows by a line before every text."""
     pictures = whole.found.pictures
     which = [number for number, picture in enumerate(pictures) if picture.path.name not in known]
-    record, written = whole.record | known, time.monotonic()
-    by = f"{used.name}@{used.digest}"
+    record, by = whole.record | known, f"{used.name}@{used.digest}"
+    write_record(whole.folder, record)
     try:
         with stoppable() as check, messages.progress("captioning", len(which)) as advance:
             said = captions(used, whole, which, check)
@@ -162,15 +202,12 @@ def write_missing(whole: Plan, used: "Captioner", known: dict[str, Told], made: 
                     messages.warn(f"{picture.path.name} was given a caption meanwhile, which is kept")
                     made.failed.append(f"{picture.path.name}: given a caption meanwhile")
                 else:
-                    pair = whole.pair(text)
-                    line = Told(picture.path.name, picture.sha256, pair.text, pair.base, "model", by, whole.asked, now())
-                    write_caption(picture.path, pair.text)
+                    line = line_of(picture.path.name, picture.sha256, whole.pair(text), "model", by, whole.asked)
+                    append_record(whole.folder, line)
+                    write_caption(picture.path, line.caption)
                     record[picture.path.name] = known[picture.path.name] = line
                     made.made += 1
                 advance(1)
-                if time.monotonic() - written > RECORD_S:
-                    write_record(whole.folder, record)
-                    written = time.monotonic()
                 check()
     finally:
         write_record(whole.folder, record)
@@ -183,10 +220,16 @@ def before(whole: Plan, picture: Picture) -> str:
 
 
 def already(whole: Plan, picture: Picture, used: "Captioner", only_missing: bool) -> Told | None:
-    """The line of a picture that needs no new caption: a person's, or one that this captioner gave to this very picture."""
+    """The line of a picture that needs no new caption: a person's, or one that this captioner gave to this very picture.
+
+    Args:
+        only_missing: also one that any captioner gave to any picture of that name, if it is about the same subject.
+    """
     line = there(whole, picture)
-    if line is None or line.source == PERSON or only_missing:
+    if line is None or line.source == PERSON:
         return line
+    if only_missing:
+        return line if line.asked.rpartition("|")[0] == whole.asked.rpartition("|")[0] else None
     same = (line.sha256, line.model, line.asked) == (picture.sha256, f"{used.name}@{used.digest}", whole.asked)
     return line if same else None
 
@@ -198,7 +241,7 @@ def there(whole: Plan, picture: Picture) -> Told | None:
     if name not in whole.kept:
         return line if line and picture.path.with_suffix(".txt").exists() else None
     pair = whole.pair(whole.kept[name])
-    fresh = Told(name, picture.sha256, pair.text, pair.base, PERSON, "", whole.asked, now())
+    fresh = line_of(name, picture.sha256, pair, PERSON, "", whole.asked)
     unchanged = line and (line.caption, line.base_caption, line.sha256, line.source) == (pair.text, pair.base, picture.sha256, PERSON)
     return line if unchanged else fresh
 
@@ -234,20 +277,36 @@ def rehearsed(config: CaptionConfig, messages: Messages, *, offline: bool, only_
     from stickerforge.models.captioners import captioner
 
     with interruptible():
-        whole = plan(config, messages)
+        whole = plan(config, messages, again=only_missing)
         used = captioner(config.captioner, device=config.device, offline=offline, messages=messages)
         pictures = whole.found.pictures
         which = [number for number, picture in enumerate(pictures) if not already(whole, picture, used, only_missing)]
-        said = zip(which, captions(used, whole, which[:SHOWN]), strict=False)
+        said = list(zip(which, captions(used, whole, which[:SHOWN]), strict=False))
         pairs = {pictures[number].path.name: whole.pair(text) for number, text in said if isinstance(text, str)}
+        failed = [f"{pictures[number].path.name}: {text.message}" for number, text in said if isinstance(text, InputError)]
     writes = [str(pictures[number].path.with_suffix(".txt")) for number in which] + [str(whole.folder / RECORD)]
     keeps = [picture.path.name for number, picture in enumerate(pictures) if number not in which]
     result = {
         "dry_run": True, "captioner": f"{used.name}@{used.digest}", "captions": {name: pair.text for name, pair in pairs.items()},
         "base_captions": {name: pair.base for name, pair in pairs.items()}, "writes": writes, "keeps": keeps,
-        "drops": whole.found.unreadable + whole.found.passed_over, "fetches": [],
+        "failed": failed, "drops": whole.found.unreadable + whole.found.passed_over, "fetches": [],
     }  # fmt: skip
     lines = [f"{name}\t{pair.text}" for name, pair in pairs.items()]
+    lines += [f"fail    {line}" for line in failed]
     lines += [f"write   {path}" for path in writes]
     lines += [f"keep    {name}: {'a person wrote its caption' if name in whole.kept else 'it has this caption'}" for name in keeps]
     return result, lines
+
+
+def rehearsed_taking(config: CaptionConfig, take: Path, messages: Messages) -> tuple[dict[str, Any], list[str]]:
+    """What `run` would take of a saved page: (result for the JSON, lines for people).
+
+    Raises:
+        InputError: it is no such file, or the folder cannot be captioned.
+    """
+    made, rows = captioned(plan(config, messages, again=True), messages), saved_changes(take)
+    refused = [why for row in rows if (why := refusal(made, row))]
+    taking = {row["picture"]: row["caption"] for row in rows if not refusal(made, row)}
+    writes = [str((made.folder / name).with_suffix(".txt")) for name in taking] + ([str(made.folder / RECORD)] if taking else [])
+    lines = [f"{name}\t{text}" for name, text in taking.items()] + [f"refuse  {why}" for why in refused]
+    return {"dry_run": True, "captions": taking, "refused": refused, "writes": writes}, lines + [f"write   {path}" for path in writes]

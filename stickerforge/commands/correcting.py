@@ -3,13 +3,12 @@
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stickerforge.commands.captioned import Captioned
-from stickerforge.data.captions import MAX_CHARACTERS, PLACEHOLDER, paired, sidecar
-from stickerforge.data.sidecars import PERSON, now, read_record, write_caption, write_record
+from stickerforge.data.captions import PLACEHOLDER, Caption, paired, sidecar, unreadable
+from stickerforge.data.sidecars import PERSON, line_of, read_record, write_caption, write_record
 from stickerforge.errors import InputError
 
 HINT = "give the file that the page saved"
@@ -20,8 +19,8 @@ def unfit(text: str, placeholder: str) -> str:
     """Why a text cannot be a caption; "" where it can."""
     if not text:
         return "the caption is empty"
-    if len(text) > MAX_CHARACTERS or not text.isprintable():
-        return f"give up to {MAX_CHARACTERS} readable characters"
+    if wrong := unreadable(text):
+        return wrong
     if placeholder and text.count(placeholder) != 1:
         return f"say {placeholder} once"
     strangers = [token for token in PLACEHOLDER.findall(text) if token != placeholder]
@@ -50,39 +49,63 @@ def corrected(made: Captioned, rows: Sequence[Mapping[str, str]]) -> list[str]:
     with LOCK:
         record, places = read_record(made.folder), {line.picture: number for number, line in enumerate(made.told)}
         for row in rows:
-            name, text = row["picture"], " ".join(row["caption"].split())
-            if name not in places:
-                refused.append(f"{name}: no picture of this folder")
+            if why := refusal(made, row):
+                refused.append(why)
                 continue
-            line, there = made.told[places[name]], sidecar(made.folder / name)
-            if text == there:
+            name, text = row["picture"], tidy(row)
+            if text == sidecar(made.folder / name):
                 continue
-            why = unfit(text, made.placeholder)
-            why = why or (f"changed elsewhere meanwhile, to {there!r}" if there != row["was"] else "")
-            if why:
-                refused.append(f"{name}: {why}")
-                continue
-            base = paired(text, made.placeholder, made.words).base if made.placeholder else text
+            line = made.told[places[name]]
+            pair = paired(text, made.placeholder, made.words) if made.placeholder else Caption(text, text)
             write_caption(made.folder / name, text)
-            record[name] = replace(line, caption=text, base_caption=base, source=PERSON, model="", time=now())
+            record[name] = line_of(name, line.sha256, pair, PERSON, "", line.asked)
             write_record(made.folder, record)
             made.told[places[name]] = record[name]
             made.taken.add(name)
     return refused
 
 
+def tidy(row: Mapping[str, str]) -> str:
+    """The caption of a change, on one line."""
+    return " ".join(row["caption"].split())
+
+
+def refusal(made: Captioned, row: Mapping[str, str]) -> str:
+    """A line that says why a change cannot be taken, or ""."""
+    name, text = row["picture"], tidy(row)
+    if name not in {line.picture for line in made.told}:
+        here = Path(name).name == name and (made.folder / name).is_file()
+        return f"{name}: {'it has no caption any more' if here else 'no picture of this folder'}"
+    there = sidecar(made.folder / name)
+    if text == there:
+        return ""
+    why = unfit(text, made.placeholder) or (f"changed elsewhere meanwhile, to {there!r}" if there != row["was"] else "")
+    return f"{name}: {why}" if why else ""
+
+
 def taken(made: Captioned, path: Path) -> None:
-    """Take what was saved from the page.
+    """Take what was saved from the page; changes that cannot be taken are added to `made.failed`.
 
     Raises:
-        InputError: it is no such file, or a change in it cannot be taken; the others are.
+        InputError: it is no such file, or no change in it can be taken.
         EnvironmentFault: the disk is full or read-only.
     """
+    refused = corrected(made, saved_changes(path))
+    if refused and not made.taken:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise InputError(f"{path}: {refused[0]}{more}", "change it there; nothing was taken")
+    made.failed += refused
+
+
+def saved_changes(path: Path) -> list[dict[str, str]]:
+    """The changes in a file that was saved from the page.
+
+    Raises:
+        InputError: it is no such file.
+    """
     try:
-        rows = changes([json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()])
+        return changes([json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()])
     except FileNotFoundError:
         raise InputError(f"no file {path}", HINT) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} holds no changes of captions: {str(error)[:80]}", HINT) from None
-    if refused := corrected(made, rows):
-        raise InputError(f"{path}: {refused[0]}", "change it there; the others were taken")

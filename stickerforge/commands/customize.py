@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from stickerforge import __version__
 from stickerforge.adapters import store
 from stickerforge.commands.courses import Plan, plan, resumable
-from stickerforge.commands.masks import check_masks
+from stickerforge.commands.masks import Masks, check_masks, masks
 from stickerforge.commands.priors import prior_examples, prior_pictures
 from stickerforge.commands.references import References, captions_file, references
 from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import CustomizeConfig
 from stickerforge.data.captions import check_caption
-from stickerforge.data.pictures import Folder, read_folder
+from stickerforge.data.pictures import Folder, overlooked, read_folder
 from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.models.catalog import encoder_repository
 from stickerforge.models.weights import verify
@@ -25,6 +25,7 @@ from stickerforge.runtime.signals import interruptible
 
 if TYPE_CHECKING:
     from stickerforge.adapters.lora import Taught
+    from stickerforge.models.family import Family
     from stickerforge.training.watching import Watch
 
 CONFIG, CAPTIONS, PREVIEW, WATCHED = "customize.toml", "captions.jsonl", "preview.png", "watched.png"
@@ -114,10 +115,8 @@ def tell(folder: Folder, placeholder: str, messages: Messages) -> None:
     Raises:
         InputError: a caption cannot be used.
     """
-    if folder.passed_over:
-        messages.warn(
-            f"passed over, since they are no pictures: {', '.join(folder.passed_over[:8])}{' …' if len(folder.passed_over) > 8 else ''}"
-        )
+    for line in overlooked(folder):
+        messages.warn(line)
     for picture in folder.pictures:
         if picture.note:
             messages.warn(picture.note)
@@ -139,13 +138,11 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
     drawn = prior_pictures(whole, messages, offline=offline)
     try:
         family = loaded(whole)
-        refs = references(family, whole, folder, messages)
+        counting = masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages)
+        refs = references(family, whole, folder, counting, messages)
         if mark is not None and mark.pictures != refs.digest:
-            raise InputError(
-                f"the unfinished run of {whole.name!r} was started with other pictures, captions or masks (see {whole.folder / CAPTIONS})",
-                "give the same, or start over with --force",
-            )
-        watch = watching(family, whole, folder, messages, offline=offline)
+            counting, refs = as_begun(family, whole, folder, counting, mark.pictures)
+        watch = watching(family, whole, folder, counting, messages, offline=offline)
         if mark is None:
             drop_checkpoint(whole.folder)
             write_whole(whole.folder / CONFIG, as_toml(whole.config, "customize").encode())
@@ -162,7 +159,7 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
     figures = recorded(whole)
     adapter = store.saved(
         whole.name, content, kind="subject" if whole.placeholder else "style", base=whole.base, tokens=whole.tokens,
-        phrase=whole.phrase, made=told(whole, folder, refs, figures) | {"kept_step": kept_step},
+        phrase=whole.phrase, made=told(whole, folder, refs, figures) | {"kept_step": kept_step, "matting": counting.matting},
     )  # fmt: skip
     for name in (CONFIG, CAPTIONS, "loss.png"):
         write_whole(store.folder(whole.name) / name, (whole.folder / name).read_bytes())
@@ -172,14 +169,35 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
     return Customized(adapter, whole.folder, len(folder.pictures), whole.course().steps, figures=figures)
 
 
-def watching(family: Any, whole: Plan, folder: Folder, messages: Messages, *, offline: bool) -> "Watch | None":
+def as_begun(family: "Family", whole: Plan, folder: Folder, counting: Masks, digest: str) -> tuple[Masks, References]:
+    """The references as an unfinished run was started with: before the matting network was here, photographs counted as a whole.
+
+    Args:
+        digest: of the references that it was started with.
+
+    Raises:
+        InputError: they are others.
+    """
+    quiet = Messages(quiet=True)
+    if counting.matting:
+        counting = masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=quiet, by_network=False)
+        refs = references(family, whole, folder, counting, quiet)
+        if refs.digest == digest:
+            return counting, refs
+    raise InputError(
+        f"the unfinished run of {whole.name!r} was started with other pictures, captions or masks (see {whole.folder / CAPTIONS})",
+        "give the same, or start over with --force",
+    )
+
+
+def watching(family: "Family", whole: Plan, folder: Folder, counting: Masks, messages: Messages, *, offline: bool) -> "Watch | None":
     """What looks at the model on the way; None where nothing is to."""
     from stickerforge.commands.watching import Watcher
     from stickerforge.training.watching import Watch
 
     if not (every := whole.watch_every):
         return None
-    return Watch(every, Watcher(family, whole, folder, messages, offline=offline).look)
+    return Watch(every, Watcher(family, whole, folder, counting, messages, offline=offline).look)
 
 
 def kept(whole: Plan, last: "Taught", messages: Messages) -> tuple["Taught", int]:

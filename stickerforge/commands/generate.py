@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.commands.adapted import InUse, Request, attach, check_bases, model_for, requests
+from stickerforge.commands.adapted import InUse, Request, attach, check_bases, model_for, requests, tokens_of
 from stickerforge.commands.finishing import save, write_sheet, written_behind
 from stickerforge.commands.recipes import Item, finished, items, requested_rows
 from stickerforge.config.idle import idle_in_generate
@@ -97,7 +97,7 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
     sampling = in_force(config.sampling, card)
     full, mark, matting = replace(config, seed=seed, sampling=sampling), fingerprint(card.folder), chosen_matting(config, card)
     check_bases(asked, card, mark)
-    check_consistency(full, asked)
+    check_consistency(full, asked, messages)
     for line in idle_in_generate(full):
         messages.warn(line)
     made = items(full, asked, card, mark, as_tree(sampling), matting)
@@ -108,8 +108,8 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
     return Plan(full, card, mark, made, done, matting)
 
 
-def check_consistency(config: GenerateConfig, asked: Sequence[Request]) -> None:
-    """Make sure that there is something to be consistent with.
+def check_consistency(config: GenerateConfig, asked: Sequence[Request], messages: Messages) -> None:
+    """Make sure that there is something to be consistent with, and say what the base is told where nobody knows what a word means.
 
     Raises:
         InputError: no adapter is in use, or the window is empty.
@@ -126,6 +126,10 @@ def check_consistency(config: GenerateConfig, asked: Sequence[Request]) -> None:
     if not any(first <= step / (sampling.steps or 1) < last for step in range(sampling.steps or 1)):
         what = f"no step lies between sampling.consistency_start = {first} and _end = {last}"
         raise InputError(what, "give shares of the steps, for example 0 and 0.8")
+    for used in {used.source: used for request in asked for used in request.uses}.values():
+        if used.base is None and used.tokens and not tokens_of(used.sha256):
+            told = ", ".join(f"{words!r} for {token}" for token, words in zip(used.tokens, used.words, strict=True))
+            messages.warn(f"{used.source} does not say what its words mean: the base is told {told}")
 
 
 def in_force(given: Sampling, card: Card) -> Sampling:

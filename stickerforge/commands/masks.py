@@ -1,6 +1,7 @@
 """What of a reference counts in training: its own alpha, a mask beside it, or what a matting network takes for the subject."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,25 +18,38 @@ if TYPE_CHECKING:
 
 CUT_OUT = 0.01  # share that is clear from which a mask is told by its alpha
 Mask = NDArray[np.uint8]  # (H, W), 255 where it counts fully
-Masks = Callable[[Picture, NDArray[np.uint8]], Mask | None]
 
 
-def masks(chosen: str, folder: Folder, *, learns_alpha: bool, messages: Messages) -> Masks:
-    """A function from a picture and its pixels, uint8 (H, W, 4), to what of it counts; None for all of it.
+@dataclass(frozen=True)
+class Masks:
+    """What of the references counts.
+
+    Args:
+        of: from a picture and its pixels, uint8 (H, W, 4), to its mask; None for all of it.
+        matting: the network that cuts photographs out, or "".
+    """
+
+    of: Callable[[Picture, NDArray[np.uint8]], Mask | None]
+    matting: str = ""
+
+
+def masks(chosen: str, folder: Folder, *, learns_alpha: bool, messages: Messages, by_network: bool = True) -> Masks:
+    """What of the references counts, as it was chosen.
 
     Args:
         chosen: "auto", "none", or a folder of masks that are named like their pictures.
         learns_alpha: whether the model draws alpha: then what is clear is to be learned as well.
+        by_network: whether photographs are cut out by the matting network, if it is here.
 
     Raises:
         InputError: a mask is missing, of another size, or empty.
     """
     if chosen == "none":
-        return lambda picture, rgba: None
+        return Masks(lambda picture, rgba: None)
     if chosen != "auto":
         files = mask_files(Path(chosen).expanduser(), folder)
-        return lambda picture, rgba: from_file(files[picture.path], rgba)
-    cut_out = matting(messages) if any(picture.opaque for picture in folder.pictures) else None
+        return Masks(lambda picture, rgba: from_file(files[picture.path], rgba))
+    cut_out = matting(messages) if by_network and any(picture.opaque for picture in folder.pictures) else None
 
     def automatic(picture: Picture, rgba: NDArray[np.uint8]) -> Mask | None:
         if not picture.opaque:
@@ -43,13 +57,14 @@ def masks(chosen: str, folder: Folder, *, learns_alpha: bool, messages: Messages
         found = None if cut_out is None else (cut_out(rgba[..., :3])[..., 3] * 255).round().astype(np.uint8)
         return found if found is not None and found.any() else None
 
-    return automatic
+    return Masks(automatic, DEFAULT if cut_out else "")
 
 
 def matting(messages: Messages) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None:
     """The default matting network, if it is here; photographs count as a whole without it, and nothing is fetched for them."""
     model = matting_model(DEFAULT)
     if not weights_file(model).exists():
+        messages.say(f"photographs count with their background: {model.name}, which would cut them out, was never fetched")
         return None
     try:
         return load_cut_out(model, offline=True)
@@ -83,7 +98,10 @@ def from_file(path: Path, rgba: NDArray[np.uint8]) -> Mask:
     Raises:
         InputError: it cannot be read, has another size than its picture, or is black throughout.
     """
-    planes = read_picture(path).rgba()
+    try:
+        planes = read_picture(path).rgba()
+    except InputError as error:
+        raise InputError(f"the mask {path}: {error.message.removeprefix(f'{path.name}: ')}", "mend it, or leave the picture out") from None
     cut_out = float((planes[..., 3] < 128).mean()) >= CUT_OUT
     found: Mask = np.ascontiguousarray(planes[..., 3]) if cut_out else planes[..., :3].mean(-1).round().astype(np.uint8)
     if found.shape != rgba.shape[:2]:
@@ -108,17 +126,11 @@ def check_masks(chosen: str, folder: Folder) -> None:
 
 
 def on_latents(mask: NDArray[np.float32] | None, latents: "Tensor") -> "Tensor | None":
-    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means; None where all counts.
-
-    Raises:
-        InputError: the crop has left nothing of it.
-    """
+    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means; None where all counts."""
     import torch
     from torch.nn import functional as F
 
     if mask is None:
         return None
-    if not mask.any():
-        raise InputError("its mask lies outside of the middle, which is trained on", "crop the picture around what counts")
     pooled: Tensor = F.adaptive_avg_pool2d(torch.from_numpy(mask)[None, None], (latents.shape[1], latents.shape[2]))[0, 0]
     return pooled

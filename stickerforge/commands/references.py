@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stickerforge.commands.courses import Plan
-from stickerforge.commands.masks import masks, on_latents
+from stickerforge.commands.masks import Masks, on_latents
 from stickerforge.config.styles import styles
 from stickerforge.data.captions import Caption, mentions, sidecar, style_caption, subject_caption
 from stickerforge.data.pictures import Folder, Picture
@@ -27,29 +27,35 @@ class References:
     """Everything that the loop is given."""
 
     examples: "list[Example]"
-    digest: str  # of pictures and captions
+    digest: str  # of pictures, captions and masks
 
 
-def references(family: "Family", whole: Plan, folder: Folder, messages: Messages) -> References:
-    """Encode every picture once, one at a time, so that the bytes do not depend on their company."""
+def references(family: "Family", whole: Plan, folder: Folder, counting: Masks, messages: Messages) -> References:
+    """Encode every picture once, one at a time, so that the bytes do not depend on their company.
+
+    Raises:
+        InputError: a picture, its caption or its mask cannot be used.
+    """
     import torch
 
     from stickerforge.data.buckets import framed, on_white
     from stickerforge.training.examples import Example
 
-    examples, mask_of = [], masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages)
+    examples = []
     for picture in folder.pictures:
         rgba = picture.rgba()
-        ready = framed(rgba, whole.resolution, family.multiple, mask_of(picture, rgba))
+        ready = framed(rgba, whole.resolution, family.multiple, counting.of(picture, rgba))
+        if ready.mask is not None and not ready.mask.any():
+            raise InputError(
+                f"{picture.path.name}: what counts of it lies outside of the middle, which is trained on",
+                "crop the picture around it" + (", or give --mask none" if whole.config.mask == "auto" else ""),
+            )
         planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
         with torch.no_grad():
             mean, deviation = family.encode(torch.from_numpy(planes)[None])
         caption = Caption(*captioned(whole, picture, "", messages))
         check_length(family, whole, caption, picture, messages)
-        try:
-            weight = on_latents(ready.mask, mean[0])
-        except InputError as error:
-            raise InputError(f"{picture.path.name}: {error.message}", error.hint) from None
+        weight = on_latents(ready.mask, mean[0])
         examples.append(Example(picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame, weight))
     said = [example.caption.base.replace(whole.phrase, " ") if whole.phrase else example.caption.base for example in examples]
     if unseen := unseen_words(said, known_words(whole.card)):

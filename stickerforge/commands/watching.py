@@ -12,7 +12,7 @@ from PIL import Image
 from stickerforge.commands.courses import Plan
 from stickerforge.commands.finishing import pixels_of
 from stickerforge.commands.generate import in_force, sampled
-from stickerforge.commands.masks import Masks, masks
+from stickerforge.commands.masks import Masks
 from stickerforge.commands.recipes import Item
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.data.pictures import Folder, Picture
@@ -28,10 +28,10 @@ PHOTO_SUBJECT = ("a photo of a {}", "a {} on a beach", "a {} wearing a crown", "
 THINGS = ("cat", "rocket", "tree", "car")
 
 
-def shown(picture: Picture, mask_of: Masks) -> Image.Image:
+def shown(picture: Picture, counting: Masks) -> Image.Image:
     """A reference with what does not count cleared away."""
     rgba = picture.rgba()
-    mask = mask_of(picture, rgba)
+    mask = counting.of(picture, rgba)
     if mask is not None:
         rgba[..., 3] = np.minimum(rgba[..., 3], mask)
     return Image.fromarray(rgba)
@@ -40,16 +40,15 @@ def shown(picture: Picture, mask_of: Masks) -> Image.Image:
 class Watcher:
     """Draws the same prompts with the same noise whenever it is asked, by the code of `generate`."""
 
-    def __init__(self, family: "Family", whole: Plan, folder: Folder, messages: Messages, *, offline: bool) -> None:
+    def __init__(self, family: "Family", whole: Plan, folder: Folder, counting: Masks, messages: Messages, *, offline: bool) -> None:
         from stickerforge.models.encoders import encoder
 
         self.family, self.seed = family, whole.config.seed
         self.config = GenerateConfig(sampling=in_force(GenerateConfig().sampling, whole.card))
         self.config = replace(self.config, sampling=replace(self.config.sampling, pixels=whole.resolution))
         self.encoder = encoder(whole.config.watch.encoder, device=whole.config.device, offline=offline, say=messages.say)
-        mask_of = masks(whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages)
         # One by one: large photographs side by side would fill the memory.
-        self.references = np.concatenate([self.encoder.images([shown(picture, mask_of)], WHITE) for picture in folder.pictures])
+        self.references = np.concatenate([self.encoder.images([shown(picture, counting)], WHITE) for picture in folder.pictures])
         asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
         if whole.placeholder:
             self.prompts = [prompt.format(whole.placeholder) for prompt in asked]

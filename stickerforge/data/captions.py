@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
 
 MAX_CHARACTERS = 2000
@@ -34,9 +35,17 @@ def sidecar(picture: Path) -> str:
         return ""
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text") from None
-    if len(text) > MAX_CHARACTERS or not text.isprintable():
-        raise InputError(f"{path} is no caption", f"give up to {MAX_CHARACTERS} readable characters, or remove it")
+    if wrong := unreadable(text):
+        raise InputError(f"{path} is no caption: {wrong}", "mend or remove it")
     return text
+
+
+def unreadable(text: str) -> str:
+    """Why a text is none that a person could have meant, or ""."""
+    if len(text) > MAX_CHARACTERS:
+        return f"it has {len(text)} characters, and at most {MAX_CHARACTERS} are read"
+    foul = control_character(text)
+    return f"it holds the control character U+{ord(foul):04X}" if foul else ""
 
 
 def check_caption(picture: Path, placeholder: str) -> None:

@@ -94,6 +94,14 @@ def read_folder(folder: Path) -> Folder:
     return found
 
 
+def overlooked(found: Folder, most: int = 8) -> list[str]:
+    """A line about what is no picture, and one about texts that are named like none."""
+    texts = [name for name in found.passed_over if name.endswith(CAPTION)]
+    others = [name for name in found.passed_over if not name.endswith(CAPTION)]
+    told = [(others, "they are no pictures"), (texts, "no picture has their names (a caption is named like its picture)")]
+    return [f"passed over, since {why}: {', '.join(names[:most])}{' …' if len(names) > most else ''}" for names, why in told if names]
+
+
 def entries_of(folder: Path) -> list[Path]:
     """Everything in a folder by name, or the one file that was given.
 

@@ -169,5 +169,10 @@ def check_characters(text: str, what: str) -> None:
     """
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"{what} has {len(text)} characters", f"give at most {MAX_CHARACTERS}")
-    if any(not c.isprintable() and c not in "\n\t" and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000) for c in text):
-        raise InputError(f"{what} holds control characters", "take them out")
+    if foul := control_character(text):
+        raise InputError(f"{what} holds the control character U+{ord(foul):04X}", "take it out")
+
+
+def control_character(text: str) -> str:
+    """The first character that no file and no terminal should be given, or ""; joiners and marks of direction are letters' own."""
+    return next((c for c in text if not c.isprintable() and c not in "\n\t" and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000)), "")

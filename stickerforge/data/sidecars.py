@@ -1,13 +1,16 @@
 """Captions beside their pictures: a text for each, and captions.jsonl, which says where every one of them comes from."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from stickerforge.data.captions import Caption, sidecar
 from stickerforge.errors import InputError
-from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.files import disk_fault, write_whole
 
 RECORD = "captions.jsonl"
 PERSON: Literal["person"] = "person"
@@ -26,6 +29,7 @@ class Told:
         model: the captioner and a digest of it; "" for a person.
         asked: what decides a caption besides picture and model: subject, class and form.
         time: when, in UTC.
+        seal: a digest of both captions, by which a line that was changed by hand is known; "" in files of before.
     """
 
     picture: str
@@ -36,30 +40,77 @@ class Told:
     model: str
     asked: str
     time: str
+    seal: str = ""
+
+    @property
+    def changed_by_hand(self) -> bool:
+        """Whether somebody has changed the captions of this line."""
+        return bool(self.seal) and self.seal != seal_of(Caption(self.caption, self.base_caption))
 
 
-def now() -> str:
-    """The time, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def seal_of(pair: Caption) -> str:
+    """Sixteen hexadecimal digits."""
+    return hashlib.sha256(f"{pair.text}\n{pair.base}".encode()).hexdigest()[:16]
+
+
+def line_of(picture: str, sha256: str, pair: Caption, source: Literal["model", "person"], model: str, asked: str) -> Told:
+    """A line that is written now."""
+    return Told(picture, sha256, pair.text, pair.base, source, model, asked, datetime.now(UTC).isoformat(timespec="seconds"), seal_of(pair))
 
 
 def read_record(folder: Path) -> dict[str, Told]:
     """{picture: its line}; empty where nothing was captioned yet.
+
+    A call that was killed leaves lines as it appended them: a new one beside that of before, and perhaps half a one at the end.
 
     Raises:
         InputError: the file is there and broken.
     """
     path = folder / RECORD
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        told = [Told(**json.loads(line)) for line in lines if line.strip()]
-        if any(not isinstance(value, str) for one in told for value in asdict(one).values()):
-            raise ValueError("a value is no text")
+        *lines, last = path.read_text(encoding="utf-8").split("\n")
+        told = [parsed(line) for line in lines if line.strip()]
+        told += [parsed(last)] if last.endswith("}") else []
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} is broken: {str(error)[:80]}", "mend that line, or remove the file; the texts stay") from None
-    return {one.picture: one for one in told}
+    of_pictures: dict[str, list[Told]] = {}
+    for one in told:
+        of_pictures.setdefault(one.picture, []).append(one)
+    return {name: ones[-1] if len(ones) == 1 else beside(folder, ones) for name, ones in of_pictures.items()}
+
+
+def parsed(line: str) -> Told:
+    """A line of the file.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    told = Told(**json.loads(line))
+    if any(not isinstance(value, str) for value in asdict(told).values()):
+        raise ValueError("a value is no text")
+    return told
+
+
+def beside(folder: Path, lines: Sequence[Told]) -> Told:
+    """Of several lines of one picture that of the text which lies beside it, else the last."""
+    said = sidecar(folder / lines[-1].picture)
+    return next((one for one in reversed(lines) if one.caption == said), lines[-1])
+
+
+def append_record(folder: Path, told: Told) -> None:
+    """Add a line before its text is written, so that a text without its line is never ours.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    path = folder / RECORD
+    try:
+        with path.open("ab") as file:
+            file.write((json.dumps(asdict(told), ensure_ascii=True) + "\n").encode())
+    except OSError as error:
+        raise disk_fault(error, path) from error
 
 
 def write_record(folder: Path, told: dict[str, Told]) -> None:

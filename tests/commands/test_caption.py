@@ -357,3 +357,94 @@ def test_a_plan_knows_what_is_kept(toys):
     whole = plan(resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"}), Messages(quiet=True))
     assert whole.kept == {"one.png": "a <duck>"} and whole.pair("Duck on a duck pond").text == "<duck> on a duck pond"
     assert whole.pair("").text == "<duck>" and whole.pair("something yellow").base == "duck, something yellow"
+
+
+def test_a_line_that_was_changed_by_hand_is_not_lost(cli, toys):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    path = toys / "captions.jsonl"
+    changed = path.read_text().replace("<duck>", "my <duck>", 1)
+    path.write_text(changed)
+    ended = cli("caption", toys, "--subject", "duck", "--quiet")
+    assert ended.code == 2 and "the line of one.png in captions.jsonl was changed by hand" in one_line(ended)
+    assert path.read_text() == changed
+
+
+def test_a_kill_does_not_make_our_captions_a_persons(toys, monkeypatch):
+    def killed(picture, caption):
+        if picture.stem == "three":
+            raise MemoryError  # as good as SIGKILL: nothing after it writes the record
+        original(picture, caption)
+
+    from stickerforge.commands import caption as command
+
+    original, whole = command.write_caption, command.write_record
+    monkeypatch.setattr(command, "write_caption", killed)
+    monkeypatch.setattr(command, "write_record", lambda *_: None)
+    with pytest.raises(MemoryError):
+        caption(toys, settings={"subject": "duck"})
+    monkeypatch.setattr(command, "write_caption", original)
+    monkeypatch.setattr(command, "write_record", whole)
+    assert set(texts(toys)) == {"one"} and len((toys / "captions.jsonl").read_text().splitlines()) == 2
+    with (toys / "captions.jsonl").open("a") as file:
+        file.write('{"picture": "tw')
+    assert {row.source for row in caption(toys, settings={"subject": "duck"}).told} == {"model"}
+    assert set(record(toys)) == {"one.png", "two.png", "three.png"}
+
+
+def test_of_two_lines_that_of_the_text_counts(toys):
+    caption(toys, settings={"subject": "duck"})
+    first = (toys / "captions.jsonl").read_text().splitlines()[0]
+    with (toys / "captions.jsonl").open("a") as file:  # as a killed call leaves it, before it has written its text
+        file.write(json.dumps(json.loads(first) | {"caption": "a <duck>", "base_caption": "a duck", "seal": ""}) + "\n")
+    assert caption(toys, settings={"subject": "duck"}).made == 0
+    assert record(toys)["one.png"] == json.loads(first)
+
+
+def test_what_is_not_said_again_is_taken_from_the_record(cli, toys, tmp_path, monkeypatch):
+    monkeypatch.setattr("stickerforge.commands.reviewing.reviewed", lambda made, messages: None)
+    cli("caption", toys, "--subject", "rex", "--class", "duck", "--quiet")
+    before, saved = texts(toys), tmp_path / "saved.jsonl"
+    saved.write_text(json.dumps(row("one.png", "my <rex> swims", before["one"])) + "\n")
+    assert cli("caption", toys, "--take", saved, "--quiet").code == 0
+    assert record(toys)["one.png"]["base_caption"] == "my duck swims"
+    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before | {"one": "my <rex> swims"}
+    assert "add --subject rex" in one_line(cli("caption", toys, "--quiet"))
+
+
+def test_a_review_puts_the_subject_into_captions_that_were_made_without(cli, toys, monkeypatch):
+    monkeypatch.setattr("stickerforge.commands.reviewing.reviewed", lambda made, messages: None)
+    cli("caption", toys, "--quiet")
+    assert cli("caption", toys, "--subject", "duck", "--review").code == 0
+    assert all(text.count("<duck>") == 1 for text in texts(toys).values())
+
+
+def test_some_changes_are_taken(cli, toys, tmp_path):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    before, saved = texts(toys), tmp_path / "saved.jsonl"
+    (toys / "three.txt").unlink()
+    changes = [row("one.png", "my <duck>", before["one"]), row("two.png", "nothing", before["two"]), row("three.png", "a <duck>", "")]
+    saved.write_text("".join(json.dumps(change) + "\n" for change in changes))
+    rehearsed = cli("caption", toys, "--take", saved, "--dry-run", "--json").json["result"]
+    assert rehearsed["captions"] == {"one.png": "my <duck>"} and len(rehearsed["refused"]) == 2 and texts(toys)["one"] == before["one"]
+    ended = cli("caption", toys, "--take", saved, "--json")
+    assert ended.code == 4 and texts(toys)["one"] == "my <duck>"
+    assert ended.json["result"]["failed"] == ["two.png: say <duck> once", "three.png: it has no caption any more"]
+    assert cli("caption", toys, "--take", tmp_path / "none.jsonl", "--dry-run").code == 2
+
+
+def test_texts_whose_picture_has_another_name(cli, toys):
+    cli("caption", toys, "--subject", "duck", "--quiet")
+    (toys / "one.png").rename(toys / "first.png")
+    (toys / "notes.txt").write_text("about these\n")
+    said = cli("caption", toys, "--subject", "duck").err
+    assert "first.png was one.png" in said and "rename one.txt to first.txt" in said
+    assert "no picture has their names" in said and "notes.txt" in said
+
+
+@pytest.mark.parametrize("text", ["یک <duck> می‌خواهد", "👩‍🚀 and <duck>"])
+def test_joiners_are_letters(cli, toys, text):
+    (toys / "one.txt").write_text(text, encoding="utf-8")
+    assert cli("caption", toys, "--subject", "duck", "--quiet").code == 0
+    assert texts(toys)["one"] == text
+    (toys / "one.txt").write_text("a \x07 <duck>")
+    assert "U+0007" in one_line(cli("caption", toys, "--subject", "duck", "--quiet"))

@@ -107,12 +107,19 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
     assert 0 < np.abs(pixels[2] - pixels[0]).mean() < np.abs(pixels[4] - pixels[0]).mean()
     again = cli("generate", "--from", made[2], "--out", "again", "--json", "--quiet")
     assert sha256(again.outputs[0]["path"]) == sha256(made[2])
+    file = Path("blob.safetensors")
+    file.write_bytes(store.found("blob").path.read_bytes())
+    asked = ("generate", "a <blob>, in flat style", "--negative", "<blob> in a box", "--seed", 6, "--adapter", file, "--consistency", 0)
+    led = cli(*asked, "--out", "file", "--json", *FAST)
+    assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), "a file of an installed adapter has its class"
     several = cli("generate", "a <blob>, in flat style", "cat", "--seed", 6, "--consistency", 20, "--json", *FAST)
     alone = cli("generate", "cat", "--seed", 7, "--out", "alone", "--json", *FAST)
     cats = [ended.outputs[-1]["path"] for ended in (several, alone)]
     pixels = [np.asarray(Image.open(path)) for path in cats]
     assert np.array_equal(*pixels), "what uses no adapter is drawn by the base, to the pixel"
     assert cli("generate", "--from", cats[0], "--out", "cat again", "--quiet").code == 0
+    assert cli("adapters", "remove", "blob").code == 0
+    assert "the base is told 'blob' for <blob>" in cli(*asked, "--dry-run").err
 
 
 @pytest.mark.parametrize(

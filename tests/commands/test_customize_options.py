@@ -46,6 +46,35 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
         np.testing.assert_allclose(first[layer].up, second[layer].up, atol=1e-5)
 
 
+def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(cli, photos, monkeypatch):
+    from stickerforge.commands import masks
+    from stickerforge.errors import EnvironmentFault
+    from stickerforge.training import checkpoint
+
+    def full(path, content):
+        if path.name.startswith("checkpoint-000004"):
+            raise EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
+        real(path, content)
+
+    def middle(rgb):
+        alpha = np.zeros((*rgb.shape[:2], 1), np.float32)
+        alpha[20:70, 20:70] = 1
+        return np.concatenate([rgb / np.float32(255) * alpha, alpha], -1)
+
+    real, course = checkpoint.write_whole, ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
+    asked = ("customize", photos, "--subject", "thing", *course, "--set", "training.save_every=2")
+    alone = cli(*asked, "--name", "alone")
+    assert alone.code == 0 and "count with their background" in alone.err
+    monkeypatch.setattr(checkpoint, "write_whole", full)
+    assert cli(*asked).code == 3
+    monkeypatch.setattr(checkpoint, "write_whole", real)
+    monkeypatch.setattr(masks, "matting", lambda messages: middle)
+    assert cli(*asked, "--resume").code == 0
+    assert same(taught("thing"), taught("alone")) and store.found("thing").made["matting"] == ""
+    assert cli(*asked, "--force").code == 0
+    assert not same(taught("thing"), taught("alone")) and store.found("thing").made["matting"] == "isnet-general-use"
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, large):
     model = ("--model", tiny_sd) if large else ()
@@ -60,8 +89,8 @@ def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, lar
         (None, "no mask for b.jpg"),
         (Image.new("L", (50, 50), 255), "50 x 50 pixels, its picture 90 x 90"),
         (Image.new("L", (90, 90)), "black throughout"),
-        (b"nonsense", "no picture that can be read"),
-        ("edge", "b.jpg: its mask lies outside of the middle"),
+        (b"nonsense", "b.png: no picture that can be read"),
+        ("edge", "b.jpg: what counts of it lies outside of the middle"),
         ("twice", "two masks for one picture"),
     ],
 )

@@ -160,7 +160,7 @@ def test_a_dry_run_writes_nothing(cli):
 BAD = [
     (["generate"], "no prompt given"),
     (["generate", "  "], "the prompt is empty"),
-    (["generate", "cat", "--negative", "\x00"], "control characters"),
+    (["generate", "cat", "--negative", "\x00"], "control character U+0000"),
     (["generate", "cat", "--config", "/"], "cannot read /"),
     (["generate", "cat", "--model", "a/b--c/"], "unknown model"),
     (["generate", "cat", "--device", "cpu:"], "unknown device"),

@@ -33,7 +33,7 @@ def test_csv_and_jsonl_say_the_same(tmp_path):
         ("p.txt", b"cat\nd\xffg\n", "line 2: byte 0xff"),
         ("p.txt", "\n \n", "no prompts"),
         ("p.txt", "cat\n" + "x" * 5000, "line 2: the prompt has 5000 characters"),
-        ("p.txt", "cat\nd\0g", "line 2: the prompt holds control characters"),
+        ("p.txt", "cat\nd\0g", "line 2: the prompt holds the control character U+0000"),
         ("p.csv", "prompt,sead\ncat,1\n", "line 1: unknown column 'sead'; did you mean 'seed'"),
         ("p.csv", "seed\n1\n", "no column 'prompt'"),
         ("p.csv", "prompt,seed\ncat,1\ndog\n", "line 3: 1 cells, the header has 2"),
