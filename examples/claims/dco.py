@@ -54,13 +54,14 @@ from stickerforge.models.weights import fingerprint
 from stickerforge.training.course import Course
 from world import World, dice, world
 
-LENGTHS, STEPS = (50, 100), 200  # the length axis: 50, 100, 200
+LENGTHS, STEPS = (50, 100, 200), 400  # the length axis: 50, 100, 200, 400
+ELSEWHERE = 200  # steps where length is no question
 CHOOSING = (50, 100)  # steps after which the settings of the arms are compared
 SHARES_LED = (0.25, 0.5, 0.75)  # weights of consistency guidance at the end, in shares of the guidance scale
 TIMES = 2  # pictures per prompt
 COURSE = Course(
     steps=STEPS, batch=4, rank=16, layers="all", rate=2e-3, token_rate=1e-2, beta=8.0, objective="dco", offset_noise=0.0, seed=0,
-    weight_decay=1e-4, clip=1.0, save_every=STEPS,
+    weight_decay=1e-4, clip=1.0, save_every=ELSEWHERE,
 )  # fmt: skip
 RATES, TOKEN_RATES = (1e-3, 2e-3), (1e-3, 1e-2)
 OWN: dict[str, list[dict[str, Any]]] = {
@@ -200,6 +201,25 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
                 difference, low, high = lead_at(clouds["dco"][..., ::flip], clouds[other][..., ::flip], level)
                 if np.isfinite(difference):
                     print(f"  {first} at least {level}: {second} of dco - {other} = {difference:+.3f} ({low:+.3f} to {high:+.3f})")
+    over_length(clouds)
+
+
+def over_length(clouds: Mapping[str, NDArray[np.float64]]) -> None:
+    """What training longer does to fit, by itself and against DCO. Looked at after the areas were known: they are no part of the claim."""
+    first, last = 0, len(LENGTHS)  # places of the shortest and of the longest training
+    fallen = {arm: cloud[:, last, 1] - cloud[:, first, 1] for arm, cloud in clouds.items()}
+    for arm, changes in fallen.items():
+        tell(f"fit of {arm} from {LENGTHS[first]} to {STEPS} steps", changes)
+    for other in [arm for arm in clouds if arm != "dco"]:
+        tell(f"the same, dco - {other}", fallen["dco"] - fallen[other])
+        for column, name in enumerate(("likeness", "fit")):
+            tell(f"{name} after {STEPS} steps, dco - {other}", clouds["dco"][:, last, column] - clouds[other][:, last, column])
+
+
+def tell(what: str, differences: NDArray[np.float64]) -> None:
+    """A mean difference over subjects, its interval and p."""
+    found = paired(differences)
+    print(f"{what}: {found['change']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f}), p {found['p']:.3f}")
 
 
 def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
@@ -222,10 +242,10 @@ def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
 def merging(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Task]:
     """The rows of every subject; a process teaches a style once."""
     styles: dict[str, Any] = {}
-    of_styles = changed(COURSE, {"objective": arm} | STYLE)
+    of_styles = changed(COURSE, {"objective": arm, "steps": ELSEWHERE} | STYLE)
     made = []
     for case in cases(whole.test[:MERGED]):
-        courses = course_of(case.subject, settings), of_styles
+        courses = course_of(case.subject, dict(settings) | {"steps": ELSEWHERE}), of_styles
         decides = told(case) | {"courses": [asdict(course) for course in courses]}
         made.append(Task(f"merge {arm} {case.subject.name}", decides, lambda c=case, two=courses: merged(whole.scenes, c, two, styles)))
     return made
@@ -258,8 +278,8 @@ def moving(whole: Experiment, beta: float) -> list[Task]:
 
 def draws(whole: Experiment, settings: Mapping[str, Any]) -> None:
     """Likeness and fit where noises are kept, about each of which the base is asked once, against new noise in every step (0)."""
-    tried = [dict(settings) | {"draws": count} for count in KEPT_DRAWS]
-    found = whole.clouds("judge", whole.others, tried, {STEPS: ()})[:, :, 0]
+    tried = [dict(settings) | {"draws": count, "steps": ELSEWHERE} for count in KEPT_DRAWS]
+    found = whole.clouds("judge", whole.others, tried, {ELSEWHERE: ()})[:, :, 0]
     found = found[:, np.isfinite(found).all((0, 2))]
     for count, values in zip(KEPT_DRAWS, found, strict=True):
         print(f"{count:4} draws: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}", end="")
