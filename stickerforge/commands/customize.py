@@ -1,6 +1,7 @@
 """A few pictures to an adapter: references, training, the adapter's file, and a sheet that shows what was learned."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stickerforge.training.watching import Watch
 
 CONFIG, CAPTIONS, PREVIEW, WATCHED = "customize.toml", "captions.jsonl", "preview.png", "watched.png"
+LOOKS = "looks"  # what was drawn on the way, a sheet a look
 SUBJECT_PROMPTS = ("{}", "{} in flat style", "{} wearing a crown", "{} astronaut", "small {} on a blue background", "red {}")
 PLAIN_SUBJECT_PROMPTS = ("a {}", "a {} on a beach", "a {} wearing a crown", "a painting of a {}")
 STYLE_PROMPTS = ("cat", "rocket", "pizza", "house", "tree", "car")
@@ -145,6 +147,7 @@ def learned(whole: Plan, folder: Folder, messages: Messages, *, offline: bool, f
         watch = watching(family, whole, folder, counting, messages, offline=offline)
         if mark is None:
             drop_checkpoint(whole.folder)
+            shutil.rmtree(whole.folder / LOOKS, ignore_errors=True)
             write_whole(whole.folder / CONFIG, as_toml(whole.config, "customize").encode())
             write_whole(whole.folder / CAPTIONS, captions_file(refs.examples, folder))
         elif mark.step:
@@ -197,7 +200,7 @@ def watching(family: "Family", whole: Plan, folder: Folder, counting: Masks, mes
 
     if not (every := whole.watch_every):
         return None
-    return Watch(every, Watcher(family, whole, folder, counting, messages, offline=offline).look)
+    return Watch(every, Watcher(family, whole, folder, counting, whole.folder / LOOKS, messages, offline=offline).look)
 
 
 def kept(whole: Plan, last: "Taught", messages: Messages) -> tuple["Taught", int]:

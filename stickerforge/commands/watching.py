@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stickerforge import __version__
 from stickerforge.commands.courses import Plan
 from stickerforge.commands.finishing import pixels_of
 from stickerforge.commands.generate import in_force, sampled
@@ -16,8 +17,11 @@ from stickerforge.commands.masks import Masks
 from stickerforge.commands.recipes import Item
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.data.pictures import Folder, Picture
+from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.stickers.alpha import straight_from
+from stickerforge.stickers.encoding import encoded
+from stickerforge.stickers.sheet import contact_sheet
 
 if TYPE_CHECKING:
     from stickerforge.models.family import Family
@@ -40,10 +44,12 @@ def shown(picture: Picture, counting: Masks) -> Image.Image:
 class Watcher:
     """Draws the same prompts with the same noise whenever it is asked, by the code of `generate`."""
 
-    def __init__(self, family: "Family", whole: Plan, folder: Folder, counting: Masks, messages: Messages, *, offline: bool) -> None:
+    def __init__(
+        self, family: "Family", whole: Plan, folder: Folder, counting: Masks, sheets: Path, messages: Messages, *, offline: bool
+    ) -> None:
         from stickerforge.models.encoders import encoder
 
-        self.family, self.seed = family, whole.config.seed
+        self.family, self.seed, self.sheets = family, whole.config.seed, sheets
         self.config = GenerateConfig(sampling=in_force(GenerateConfig().sampling, whole.card))
         self.config = replace(self.config, sampling=replace(self.config.sampling, pixels=whole.resolution))
         self.encoder = encoder(whole.config.watch.encoder, device=whole.config.device, offline=offline, say=messages.say)
@@ -69,13 +75,15 @@ class Watcher:
             found += [pixels_of(picture, None) for _, picture in sampled(self.family, self.config, {0: item}, lambda: None)]
         return found
 
-    def look(self) -> dict[str, float]:
-        """Figures of the model as it is now.
+    def look(self, done: int) -> dict[str, float]:
+        """Figures of the model as it is now, after so many steps; what it draws is kept as a sheet.
 
         "similarity" is the mean cosine with the references, "alignment" that with the prompts in plain words, "drift" the root mean
         square difference from the base's pictures for plain words. "score" is their sum (drift subtracted where no text is read).
         """
-        vectors = self.encoder.images([Image.fromarray(straight_from(picture)) for picture in self.drawn(self.prompts)], WHITE)
+        pictures = [Image.fromarray(straight_from(picture)) for picture in self.drawn(self.prompts)]
+        self.keep(pictures, done)
+        vectors = self.encoder.images(pictures, WHITE)
         similarity = float((vectors @ self.references.T).mean())
         now = self.drawn(self.plain)
         drift = float(np.mean([np.square(a - b).mean() ** 0.5 for a, b in zip(now, self.before, strict=True)]))
@@ -83,3 +91,13 @@ class Watcher:
             return {"similarity": similarity, "drift": drift, "score": similarity - drift}
         alignment = float((vectors * self.wanted).sum(1).mean())
         return {"similarity": similarity, "alignment": alignment, "drift": drift, "score": similarity + alignment}
+
+    def keep(self, pictures: Sequence[Image.Image], done: int) -> None:
+        """Write a sheet of what was drawn after so many steps.
+
+        Raises:
+            EnvironmentFault: the disk is full or read-only.
+        """
+        make_folder(self.sheets)
+        sheet = contact_sheet(pictures, self.prompts, columns=len(pictures))
+        write_whole(self.sheets / f"{done:06}.png", encoded(np.asarray(sheet), {"steps": done}, f"stickerforge {__version__}", "png"))

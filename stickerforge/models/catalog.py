@@ -67,9 +67,11 @@ class Card:
     wordings: dict[str, str] = field(default_factory=dict)
 
     def spoken(self, text: str) -> str:
-        """A prompt as the model's captions would have put it."""
+        """A prompt as the model's captions would have put it; new words, such as <blue-background>, stay what they are."""
         for said, learned in self.wordings.items():
-            text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, text, flags=re.IGNORECASE)
+            parts = re.split(r"(<[^<>\s]+>)", text)
+            parts[::2] = [re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, part, flags=re.IGNORECASE) for part in parts[::2]]
+            text = "".join(parts)
         return text
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from jinja2 import TemplateError
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import SafetensorError
@@ -22,7 +23,9 @@ from stickerforge.runtime.device import chosen_device, out_of_memory
 from stickerforge.runtime.packages import install
 
 # What transformers raises for folders that are cut short, of another kind, or need what is not installed.
-BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError)
+BROKEN = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, AssertionError, ImportError, SafetensorError, TemplateError,
+)  # fmt: skip
 Vectors = NDArray[np.float32]
 
 

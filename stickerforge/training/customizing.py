@@ -133,7 +133,7 @@ def teach(
         if watch and watched and done and watch.due(done, course.steps) and not watched.has(done):
             if done > saved:
                 save()
-            watched.add(done, watch.look(), lambda: taught(student))
+            watched.add(done, watch.look(done), lambda: taught(student))
 
     on_step(done)
     look()  # a run may have ended between a checkpoint and its look

@@ -22,11 +22,11 @@ class Watch:
 
     Args:
         every: steps between two looks; there is one at the end, too.
-        look: figures of the model as it is now; the higher "score", the better.
+        look: from the steps that are done to figures of the model as it is now; the higher "score", the better.
     """
 
     every: int
-    look: Callable[[], dict[str, float]]
+    look: Callable[[int], dict[str, float]]
 
     def due(self, done: int, steps: int) -> bool:
         """Whether to look after so many steps."""

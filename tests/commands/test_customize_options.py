@@ -140,15 +140,18 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
     assert all(0 <= row["drift"] < 1 and -1 <= row["similarity"] <= 1 and -1 <= row["alignment"] <= 1 for row in rows)
     best = max(rows, key=lambda row: row["score"])
     assert abs(best["score"] - best["similarity"] - best["alignment"]) < 1e-5
+    assert [path.name for path in sorted((run / "looks").iterdir())] == ["000001.png", "000002.png", "000003.png"]
+    assert Image.open(run / "looks" / "000003.png").width > 4 * 192
     assert Image.open(run / "watched.png").width > 300 and store.found("blob").made["kept_step"] == best["step"]
 
     scores = iter((0.9, 0.5, 0.1))
-    monkeypatch.setattr(Watcher, "look", lambda self: {"score": next(scores)})
+    monkeypatch.setattr(Watcher, "look", lambda self, done: {"score": next(scores)})
     cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--keep", "best", "--set", "watch.every=1", "--force")
     first = taught("blob")
     cli("customize", art, "--subject", "blob", "--class", "apple", "--steps", 1, *QUIET[2:], "--force")
     assert same(first, taught("blob")), "of three states the first was the best"
     assert not list(run.glob("best-*")), "the adapter holds it"
+    assert not (run / "looks").exists(), "sheets of a run that is gone are, too"
 
 
 def test_a_mask_is_told_by_its_brightness_unless_it_is_cut_out(tmp_path):

@@ -1,5 +1,7 @@
 """The embedded captioner on painted pictures, and image-text models of transformers against their own generation."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,17 @@ def test_an_image_text_model_says_what_it_generates(kind, request):
     made = made[inputs["input_ids"].shape[1] :] if kind == "vlm" else made
     assert said == processor.tokenizer.decode(made, skip_special_tokens=True)
     assert list(used.captions([picture], [0], Asked("cat", "<cat>", "short"))) == [tidied(said, "short")]
+
+
+@pytest.mark.parametrize(
+    "template", ["{% for m in messages %}{{ m['content'].strip() }}{% endfor %}", "{{ raise_exception('no pictures') }}"]
+)
+def test_a_template_that_takes_no_pictures_is_no_captioner(vlm, tmp_path, template):
+    folder = tmp_path / "talker"
+    shutil.copytree(vlm, folder)
+    (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(InputError, match="talker"):
+        captioner(str(folder), device="cpu", offline=True, messages=Messages(quiet=True))
 
 
 def test_a_picture_that_a_model_fails_on_is_told_and_the_others_go_on(blip, monkeypatch):

@@ -35,7 +35,7 @@ def test_unknown_models(name, said):
     ("prompt", "spoken"),
     [
         ("a cat, on a blue background", "a cat, on a blue ground"), ("Background: pink", "ground: pink"), ("backgrounds", "backgrounds"),
-        ("a cat", "a cat"), ("", ""),
+        ("a cat", "a cat"), ("", ""), ("a <blue-background> on a background", "a <blue-background> on a ground"),
     ],
 )  # fmt: skip
 def test_a_model_is_told_in_the_words_of_its_captions(tiny_sd, prompt, spoken):

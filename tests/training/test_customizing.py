@@ -36,7 +36,7 @@ def prior_of(family):
 def looks():
     """Figures that rise and fall, from one call to the next."""
     scores = iter((0.2, 0.9, 0.4, 0.3))
-    return lambda: {"score": next(scores)}
+    return lambda done: {"score": next(scores)}
 
 
 def test_with_everything_on_an_interrupted_run_ends_in_the_same_bytes(tiny_sd, tmp_path):
@@ -62,7 +62,7 @@ def test_with_everything_on_an_interrupted_run_ends_in_the_same_bytes(tiny_sd, t
     mark = read_mark(parts)
     assert mark is not None and mark.step == 3
     rest = looks()
-    rest()  # the look after two steps was before the interruption
+    rest(2)  # the look after two steps was before the interruption
     assert encoded(run(parts, mark, look=rest)) == whole
     assert (parts / "watched.jsonl").read_text() == (tmp_path / "whole" / "watched.jsonl").read_text()
     best = [Watched(folder, start=6) for folder in (parts, tmp_path / "whole")]
@@ -81,7 +81,8 @@ def test_a_run_that_is_killed_between_a_checkpoint_and_its_look_looks_again(tiny
 
     whole = encoded(run(tmp_path / "whole", START, looks()))
 
-    def killed():
+    def killed(done):
+        assert done == 2
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
