@@ -1,7 +1,6 @@
 """From a command's work to what the shell sees: results to stdout, the rest to stderr, errors to exit codes."""
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ import typer
 
 from stickerforge import __version__
 from stickerforge.errors import Interrupted, StickerforgeError
-from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.messages import Messages, silenced
 
 
 @dataclass
@@ -39,6 +38,9 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
     started, messages = time.monotonic(), Messages(quiet=quiet)
     try:
         report = work(messages)
+    except Interrupted as error:
+        raise typer.Exit(show_error(StickerforgeError(error.message, error.hint), as_json, error.code)) from None
+    try:
         if as_json:
             head = failure(report.error) if report.error else {"ok": True}
             seconds = round(time.monotonic() - started, 3)
@@ -49,11 +51,8 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
             if report.note:
                 messages.say(report.note)
         sys.stdout.flush()
-    except Interrupted as error:
-        raise typer.Exit(show_error(StickerforgeError(error.message, error.hint), as_json, error.code)) from None
     except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+        silenced(sys.stdout)
     if report.error:
         if not as_json:
             complain(report.error)

@@ -87,7 +87,7 @@ COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet"}
 OPTIONS = {
     "generate": {
         "--prompts", "--style", "--subject", "--adapter", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps",
-        "--guidance", "--consistency", "--model", "--matting", "--from", "--device",
+        "--guidance", "--consistency", "--model", "--matting", "--from", "--force", "--device",
     },
     "customize": {
         "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--mask",

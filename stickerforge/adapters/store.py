@@ -115,7 +115,9 @@ def found(name: str) -> Adapter:
     except (FileNotFoundError, NotADirectoryError):
         known = names()
         raise InputError(f"there is no adapter {name!r}", nearest(name, known) if known else "make one with customize") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is broken ({type(error).__name__})", f"`stickerforge adapters remove {name}`, then make it again"
         ) from None

@@ -40,6 +40,7 @@ def generate(
     matting: Annotated[
         str | None, typer.Option("--matting", help="auto, none, or a matting model, for models without alpha. (default auto)")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace pictures with the same id that were made by other settings.")] = False,
     from_: Annotated[str | None, typer.Option("--from", metavar="PICTURE", help="Repeat what a picture remembers.")] = None,
     as_json: Json = False,
     config: ConfigFile = "",
@@ -69,8 +70,8 @@ def generate(
         if dry_run:
             from stickerforge.commands.dry_run import rehearsal
 
-            return Report(*rehearsal(command.plan(resolved, messages, offline=True)))
-        made = command.run(resolved, messages, offline=offline, repeated=repeated)
+            return Report(*rehearsal(command.plan(resolved, messages, offline=True, force=force)))
+        made = command.run(resolved, messages, offline=offline, force=force, repeated=repeated)
         result = {"outputs": made.outputs, "failed": made.failed, "seed": made.seed, "config": str(made.config)}
         result["sheet"] = str(made.sheet) if made.sheet else None
         skipped = sum(output["skipped"] for output in made.outputs)
@@ -128,13 +129,14 @@ def evaluate(
 
     def work(messages: Messages) -> Report:
         from stickerforge.commands import evaluate as command
+        from stickerforge.commands.comparing import compared
         from stickerforge.config.schema import EvaluateConfig
 
         prepare_libraries(offline)
         if compare:
             if any(value is not None for value in flags.values()):
                 raise InputError("--compare takes two reports and measures nothing", "leave the other options out")
-            result, lines = command.compared(Path(compare[0]), Path(compare[1]))
+            result, lines = compared(Path(compare[0]), Path(compare[1]))
             return Report({"figures": result}, lines)
         resolved = settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)
         if dry_run:

@@ -14,7 +14,11 @@ from stickerforge.models.weights import sums, verify
 from stickerforge.runtime.files import home
 from stickerforge.runtime.packages import install
 
-LIBRARIES = ("torch", "diffusers", "transformers", "peft", "safetensors", "pillow", "rembg")
+LIBRARIES = (
+    "torch", "diffusers", "transformers", "peft", "accelerate", "huggingface-hub", "safetensors", "pillow", "numpy", "scipy", "typer",
+    "rich", "rembg",
+)  # fmt: skip
+NO_TORCH = "torch cannot be imported"
 
 
 def examined() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
@@ -28,13 +32,14 @@ def examined() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
         "memory_mb": memory_mb(),
         "home": str(home()),
         "home_free_mb": shutil.disk_usage(existing(home())).free // 1_000_000,
-        "weights": {name: state(name) for name in EMBEDDED},
+        "weights": {name: state(name) for name in EMBEDDED} | {"judges": judges_state()},
         "matting": matting_states(),
     }
     lines = [f"{key:13} {value}" for key, value in found.items() if not isinstance(value, dict)]
     for key in ("libraries", "weights", "matting"):
         lines += [f"{key:13} {name} {said}" for name, said in found[key].items()]
     broken = [f"{name}: {said}" for name, said in found["weights"].items() if not said.startswith("intact")]
+    broken += [found["devices"]] if found["devices"].startswith(NO_TORCH) else []
     broken += [f"{name} is missing" for name, said in found["libraries"].items() if said.startswith("missing") and name != "rembg"]
     return found, lines, "", CheckFailed("; ".join(broken), "install stickerforge again") if broken else None
 
@@ -55,8 +60,8 @@ def devices() -> str:
     """What torch can compute on."""
     try:
         import torch
-    except ImportError as error:
-        return f"torch cannot be imported: {error}"
+    except (ImportError, OSError) as error:
+        return f"{NO_TORCH}: {str(error)[:160]}"
     found = ["cpu"]
     found += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     found += ["mps"] if torch.backends.mps.is_available() else []
@@ -85,6 +90,17 @@ def state(name: str) -> str:
     if not sums(folder):
         return f"{folder} has no card: install stickerforge again"
     return f"intact ({len(sums(folder))} files, {read_card(folder, name).title})"
+
+
+def judges_state() -> str:
+    """Whether the judges, which `evaluate`, `caption` and `customize` ask, are as they were published."""
+    try:
+        from stickerforge.models.judges import FOLDER, checked_card
+
+        card = checked_card(FOLDER)
+    except (StickerforgeError, ImportError, OSError) as error:
+        return str(error)[:160]
+    return f"intact ({len(card['files'])} files)"
 
 
 def matting_states() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stickerforge import __version__
+from stickerforge.commands.comparing import SCHEMA
 from stickerforge.commands.figured import Table, figured, metric_names
 from stickerforge.commands.matching import Asked, Prompts, twins
 from stickerforge.commands.measured import Measured, listed, measure
@@ -17,7 +18,6 @@ from stickerforge.config.load import as_toml, resolve
 from stickerforge.config.schema import EvaluateConfig
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
 from stickerforge.evaluation.figures import METRICS, Figure, as_json, shown, spread, worse
-from stickerforge.evaluation.intervals import group_means, paired
 from stickerforge.models.catalog import encoder_repository
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
@@ -26,7 +26,7 @@ from stickerforge.runtime.signals import interruptible
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-SCHEMA, CONFIG = 1, "evaluate.toml"
+CONFIG, REPORT = "evaluate.toml", "report.json"
 NEEDS = {
     "reference": "--reference",
     "style": "--style-reference",
@@ -100,6 +100,8 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
     from stickerforge.models.encoders import encoder
 
     whole = plan(config)
+    if other := replaced(whole.out / REPORT, config.pictures):
+        messages.warn(f"the report of {other} in {whole.out} is replaced; --out keeps both")
     for role, names in whole.passed_over.items():
         messages.warn(f"passed over in {role}, since they are no pictures: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
     with interruptible():
@@ -164,12 +166,28 @@ def plan(config: EvaluateConfig) -> Plan:
     return Plan(config, limits, wanted, Prompts(config.prompts), paths, over, Path(config.out))
 
 
+def replaced(report: Path, folder: str) -> str:
+    """Of which other folder there is a report already, or "".
+
+    Raises:
+        InputError: what is there is no report, and is not replaced.
+    """
+    if not report.exists():
+        return ""
+    try:
+        said = json.loads(report.read_text(encoding="utf-8"))
+        other, _ = str(said["folder"]), said["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"{report} would be replaced, and evaluate did not write it", "rename it, or give another --out") from None
+    return "" if Path(other).resolve() == Path(folder).resolve() else other
+
+
 def written(whole: Plan, report: dict[str, Any], sets: Mapping[str, list[Measured]], found: Mapping[str, list[Asked]]) -> tuple[Path, Path]:
     """(report.json, report.html), and beside them the settings as a --config."""
     from stickerforge.evaluation.page import Shown, page_of
 
     make_folder(whole.out)
-    json_file, page = whole.out / "report.json", whole.out / "report.html"
+    json_file, page = whole.out / REPORT, whole.out / "report.html"
     write_whole(whole.out / CONFIG, as_toml(whole.config, "evaluate").encode())
     write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     pictures = [Shown(item.thumbnail, item.path.resolve()) for item in sets["pictures"]]
@@ -283,62 +301,6 @@ def as_report(
     }  # fmt: skip
 
 
-def compared(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
-    """Two report files side by side: (result for the JSON, lines for people). Differences are of prompts that both have.
-
-    Raises:
-        InputError: one is no report, or they share no figure.
-    """
-    reports = [read_report(path) for path in (first, second)]
-    both = [name for name in reports[0]["figures"] if name in reports[1]["figures"]]
-    names = [name for name in both if reports[0]["figures"][name]["weights"] == reports[1]["figures"][name]["weights"]]
-    if not names:
-        raise InputError(f"{first} and {second} share no figure", "compare reports of one encoder")
-    result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   prompts      p"]
-    for name in names:
-        before, after = (float(report["figures"][name]["value"]) for report in reports)
-        means = [means_of_prompts(report["pictures"], name) for report in reports]
-        shared = [prompt for prompt in means[0] if prompt in means[1]]
-        row: dict[str, Any] = {"first": before, "second": after, "prompts": len(shared)}
-        if shared:
-            row |= paired(np.array([means[1][prompt] - means[0][prompt] for prompt in shared]))
-        result[name] = row
-        unit = METRICS[name.partition("@")[0]].unit
-        told = f"{row['change']:>+12.3f}{len(shared):>10}{row['p']:>7.3f}" if shared else f"{'':12}{0:>10}"
-        lines.append(f"{name:28}{shown(before, unit):>12}{shown(after, unit):>12}{told}")
-    return result, lines
-
-
-def means_of_prompts(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
-    """The mean of a figure by prompt, of pictures without one by file name."""
-    known = [(row["prompt"] or row["file"], float(row["values"][name])) for row in rows if name in row["values"]]
-    keys = [key for key, _ in known]
-    return dict(zip(dict.fromkeys(keys), group_means([value for _, value in known], keys).tolist(), strict=True)) if known else {}
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """A report file.
-
-    Raises:
-        InputError: it is missing or something else.
-    """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        figures = {
-            str(name): {"value": float(entry["value"]), "weights": str(entry.get("weights", ""))}
-            for name, entry in report["figures"].items()
-            if name.partition("@")[0] in METRICS
-        }
-        rows = [{"file": str(row["file"]), "prompt": str(row["prompt"]), "values": dict(row["values"])} for row in report["pictures"]]
-        if report["schema"] == SCHEMA and figures:
-            return {"figures": figures, "pictures": rows, "encoder": dict(report["encoder"])}
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "give a report.json of evaluate") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    raise InputError(f"{path} is no report of this version", "give a report.json of evaluate")
-
-
 def rows_of(evaluated: Evaluated) -> list[list[str]]:
     """The table for a terminal, its head first."""
     pairs = evaluated.table.paired
@@ -370,7 +332,7 @@ def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
     known = [encoder_repository(config.encoder), *places(config.reward).values()]
     repositories = [place for place in known if place and not Path(place).expanduser().exists()]
-    writes = [str(whole.out / name) for name in (CONFIG, "report.json", "report.html")]
+    writes = [str(whole.out / name) for name in (CONFIG, REPORT, "report.html")]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {
         "dry_run": True, "reads": reads, "drops": drops, "metrics": sorted(whole.wanted), "encoder": config.encoder,

@@ -163,8 +163,8 @@ def of_sets(table: Table, sets: SETS, groups: Sequence[str], used: "Encoder", wa
     if "duplicates" in wanted and len(features) > 1:
         repeated = similarity.near_duplicates(features)
         table.figures.append(figure(full_name("duplicates", used.name), repeated.astype(float).tolist(), groups))
-    if "copies" in wanted and (role := next((role for role in ("reference", "style_reference") if role in sets), "")):
-        small, others = stacked(sets["pictures"], "small"), stacked(sets[role], "small")
+    if "copies" in wanted and (roles := [role for role in ("reference", "style_reference") if role in sets]):
+        small, others = stacked(sets["pictures"], "small"), np.concatenate([stacked(sets[role], "small") for role in roles])
         near = [float(np.sqrt(np.square(others - row).mean(1)).min() < COPY) for row in small]
         table.figures.append(figure("copies", near, groups))
 
@@ -184,7 +184,8 @@ def distances(table: Table, sets: SETS, used: "Encoder", wanted: set[str], *, al
             hint = "" if have < 2 else "; --set allow_small=true gives it nevertheless"
             table.refused.append(f"{name}: {have} pictures are too few, {fewest[name]} would do{hint}")
             continue
-        table.figures.append(single(full_name(name, used.name), function(ours, theirs), len(ours)))
+        size = ours.shape[1] ** 0.5 if name == "kernel_distance" else 1.0  # its kernel is meant for features of that length, ours have 1
+        table.figures.append(single(full_name(name, used.name), function(size * ours, size * theirs), len(ours)))
 
 
 def against_baseline(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], used: "Encoder", wanted: set[str]) -> None:
@@ -211,6 +212,8 @@ def add_pairs(table: Table, others: Mapping[str, NDArray[np.float64]], keys: Map
     """
     shared = [key for key in dict.fromkeys(keys["pictures"]) if key in set(keys["baseline"])]
     for name, values in others.items():
+        if name not in table.values:  # no picture of ours has what it takes, a prompt say
+            continue
         change = by_prompt(table.values[name], keys["pictures"], shared) - by_prompt(values, keys["baseline"], shared)
         if len(change := change[~np.isnan(change)]):
             table.paired[name] = paired(change)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.commands.recipes import Item, remembered
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.messages import Messages
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,8 +73,8 @@ def written_behind(waiting: int = 8) -> Iterator[Any]:
         pool.shutdown(wait=True, cancel_futures=False)
 
 
-def write_sheet(config: GenerateConfig, made: list[Item]) -> Path:
-    """The first hundred pictures of the call on one page, under their prompts."""
+def write_sheet(config: GenerateConfig, messages: Messages, made: list[Item]) -> Path:
+    """The first hundred pictures of the call on one page, under their prompts; one that cannot be read any more is named and left out."""
     import numpy as np
     from PIL import Image
 
@@ -81,11 +82,16 @@ def write_sheet(config: GenerateConfig, made: list[Item]) -> Path:
     from stickerforge.stickers.encoding import encoded
     from stickerforge.stickers.sheet import CELL_PX, contact_sheet
 
-    shown, pictures = made[:MAX_ON_SHEET], []
-    for item in shown:
-        with Image.open(item.path) as picture:
-            small = picture.convert("RGBA")
+    shown, pictures = [], []
+    for item in made[:MAX_ON_SHEET]:
+        try:
+            with Image.open(item.path) as picture:
+                small = picture.convert("RGBA")
+        except (OSError, ValueError, SyntaxError) as error:
+            messages.warn(f"{item.path} is damaged ({str(error)[:60]}): remove it, and the same call makes it again")
+            continue
         small.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
+        shown.append(item)
         pictures.append(small)
     keep = config.output.prompt
     captions = [f"{' '.join(item.prompt.split())[:80]} · {item.seed}" if keep else f"seed {item.seed}" for item in shown]

@@ -20,6 +20,7 @@ from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.seeds import drawn_seed, generator
 from stickerforge.runtime.signals import interruptible
+from stickerforge.stickers.encoding import is_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,17 +52,18 @@ class Generated:
     warnings: list[str] = field(default_factory=list)
 
 
-def generate(*prompts: str, settings: Mapping[str, Any] | None = None, offline: bool = False) -> Generated:
+def generate(*prompts: str, settings: Mapping[str, Any] | None = None, offline: bool = False, force: bool = False) -> Generated:
     """Make stickers from Python: `generate("cat astronaut", settings={"style": "sticker", "count": 4})`.
 
     Args:
         settings: as in a configuration file, by dotted name: {"output.folder": "out", "sampling.steps": 30}.
+        force: replace pictures of the same id that were made by other settings.
 
     Raises:
         StickerforgeError: see `stickerforge.errors`; single pictures that fail are listed in the result instead.
     """
     given = {"prompt": list(prompts)} if prompts else {}
-    return run(resolve(GenerateConfig, settings or {}, given), Messages(quiet=True), offline=offline)
+    return run(resolve(GenerateConfig, settings or {}, given), Messages(quiet=True), offline=offline, force=force)
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,14 @@ class Plan:
         return [item for item in self.items if item.path not in self.done]
 
 
-def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -> Plan:
+def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False, force: bool = False) -> Plan:
     """Check everything that can be checked, and name every file.
 
+    Args:
+        force: whether files of rows with an id may be replaced that were made by other recipes.
+
     Raises:
-        InputError: a prompt, name or setting cannot work.
+        InputError: a prompt, name or setting cannot work, or a file would be replaced.
         EnvironmentFault: the model or the device cannot be had here.
     """
     asked = requests(config, requested_rows(config))
@@ -102,10 +107,38 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False) -
         messages.warn(line)
     made = items(full, asked, card, mark, as_tree(sampling), matting)
     done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
+    others = [item.path for item in made if item.path not in done and item.path.exists()]
+    if not force:
+        check_replaced(others, Path(full.output.folder))
+    check_settings_file(Path(full.output.folder) / CONFIG)
     from stickerforge.runtime.device import chosen_device
 
     chosen_device(config.device)
     return Plan(full, card, mark, made, done, matting)
+
+
+def check_settings_file(path: Path) -> None:
+    """The settings of the last call into a folder are written there, and over nobody's file.
+
+    Raises:
+        InputError: it is somebody's.
+    """
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith('command = "generate"\n'):
+        raise InputError(f"{path} would be replaced, and stickerforge did not write it", "rename it, or give another --out")
+
+
+def check_replaced(others: Sequence[Path], folder: Path) -> None:
+    """Pictures that are whole and of other recipes (only an id gives two recipes one name) are replaced when the user says so.
+
+    Raises:
+        InputError: there is one.
+    """
+    if whole := [path.name for path in others if is_whole(path)]:
+        names = f"{', '.join(whole[:3])}{' …' if len(whole) > 3 else ''}"
+        raise InputError(
+            f"{folder} holds {names}, made by other settings or another seed",
+            f"--config {folder / CONFIG} goes on with those of before, --force replaces, or give another --out",
+        )
 
 
 def check_consistency(config: GenerateConfig, asked: Sequence[Request], messages: Messages) -> None:
@@ -152,10 +185,13 @@ def chosen_matting(config: GenerateConfig, card: Card) -> str:
     return matting_model(config.matting).name
 
 
-def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, repeated: Mapping[str, Any] | None = None) -> Generated:
+def run(
+    config: GenerateConfig, messages: Messages, *, offline: bool = False, force: bool = False, repeated: Mapping[str, Any] | None = None
+) -> Generated:
     """Make every picture that is not there yet.
 
     Args:
+        force: as in `plan`.
         repeated: the recipe of the picture which is repeated, where one is.
 
     Raises:
@@ -163,7 +199,7 @@ def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, re
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan(config, messages, offline=offline)
+        whole = plan(config, messages, offline=offline, force=force)
         folder = Path(whole.config.output.folder)
         make_folder(folder)
         if config.seed is None:
@@ -175,7 +211,7 @@ def run(config: GenerateConfig, messages: Messages, *, offline: bool = False, re
         outputs = [described(item, whole) for item in whole.items if item.path in whole.done | made]
         result = Generated(outputs, failed, None, folder / CONFIG, whole.config.seed, messages.warnings)
         if whole.config.output.sheet and len(outputs) > 1:
-            result.sheet = write_sheet(whole.config, [item for item in whole.items if item.path in whole.done | made])
+            result.sheet = write_sheet(whole.config, messages, [item for item in whole.items if item.path in whole.done | made])
         return result
 
 

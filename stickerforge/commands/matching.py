@@ -41,18 +41,24 @@ class Prompts:
         self.file = file
         rows = read_prompts(Path(file), foreign=True) if file else []
         self.by_id = {row.id: worded(row) for row in rows if row.id}
-        self.by_prompt = {row.prompt: worded(row) for row in rows}
+        self.rows = rows
         self.texts = list(dict.fromkeys(worded(row) for row in rows))
 
     def asked(self, picture: Measured) -> Asked:
         """What a picture was to show; where there is a file, only what is in it counts."""
-        prompt, text = (str(picture.recipe.get(key, "")) for key in ("prompt", "text"))
+        prompt, text, style = (str(picture.recipe.get(key, "")) for key in ("prompt", "text", "style"))
         if self.file:
-            found = next((known for known in (text, spelled(text)) if known in self.texts), "") or self.by_prompt.get(prompt, "")
+            found = next((known for known in (text, spelled(text)) if known in self.texts), "") or self.by_prompt(prompt, style)
             found = found or self.by_id.get(picture.path.stem, "")
         else:
             found = spelled(text or prompt)
         return Asked(found, found or picture.path.stem)
+
+    def by_prompt(self, prompt: str, style: str) -> str:
+        """The text of the rows with this prompt, of those with this style where there are any; "" where they differ."""
+        rows = [row for row in self.rows if row.prompt == prompt]
+        texts = {worded(row) for row in [row for row in rows if row.style == style] or rows}
+        return texts.pop() if len(texts) == 1 else ""
 
     def matched(self, pictures: Sequence[Measured]) -> list[Asked]:
         """Of each picture.

@@ -25,7 +25,7 @@ from stickerforge.runtime.files import home, make_folder, write_whole
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-VERSION = 3  # of what is kept; another one is measured anew
+VERSION = 4  # of what is kept; another one is measured anew
 SHEET = "contact-sheet.png"  # lies beside the pictures of `generate`
 GREY, WHITE = (128, 128, 128), (255, 255, 255)
 THUMBNAIL = 128
@@ -196,14 +196,14 @@ def encoded(looks: Sequence[Look], encoder: "Encoder") -> Iterator[Measured]:
 
 
 def remembered(path: Path) -> dict[str, Any]:
-    """What of a picture's recipe says what it was to show: {"prompt", "text", "seed"}, only what is of the right kind."""
+    """What of a picture's recipe says what it was to show: {"prompt", "text", "style", "seed"}, only what is of the right kind."""
     from stickerforge.stickers.encoding import recipe_of
 
     try:
         recipe = recipe_of(path) or {}
     except (OSError, ValueError):
         recipe = {}
-    texts = {key: recipe[key] for key in ("prompt", "text") if usable(recipe.get(key))}
+    texts = {key: recipe[key] for key in ("prompt", "text", "style") if usable(recipe.get(key))}
     return texts | ({"seed": recipe["seed"]} if isinstance(recipe.get("seed"), int) else {})
 
 

@@ -15,8 +15,9 @@ from stickerforge.config.styles import Style
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import EMBEDDED, Card
-from stickerforge.stickers.encoding import recipe_of
+from stickerforge.stickers.encoding import is_whole, recipe_of
 
+HUB = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
 RESERVED = ("contact-sheet.png", "contact-sheet.webp")
 REPEATED = ("prompt", "negative", "style", "subject", "adapter", "model", "seed", "matting")  # settings that a recipe brings back
 
@@ -165,7 +166,9 @@ def finished(item: Item, *, prompt: bool) -> bool:
         recipe = None
     if recipe is None and item.id:
         raise InputError(f"{item.path} is there and stickerforge did not make it", "give another --out or another id")
-    return recipe is not None and recipe.get("digest") == item.digest and ("prompt" in recipe) == prompt
+    if recipe is None or recipe.get("digest") != item.digest or ("prompt" in recipe) != prompt:
+        return False
+    return is_whole(item.path)
 
 
 def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
@@ -193,9 +196,13 @@ def settings_from(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if "prompt" not in recipe:
         raise InputError(f"{path} was made without its prompt (output.prompt=false)", "give the prompt and its settings again")
     settings = {name: recipe[name] for name in REPEATED if name in recipe}
-    if str(recipe.get("model", "")).partition("@")[0] not in EMBEDDED and "/" not in str(recipe.get("model")):
+    model = str(recipe.get("model", ""))
+    if model.partition("@")[0] not in EMBEDDED and (not HUB.fullmatch(model) or Path(model).exists()):
         settings.pop("model", None)  # a folder, which may be anywhere: the call names it
-    for table in ("sampling", "output"):
-        if isinstance(recipe.get(table), dict):
-            settings |= dict(flattened(recipe[table], f"{table}."))
+    if isinstance(settings.get("adapter"), list):  # a stranger's picture says nothing about folders here
+        settings["adapter"] = [Path(str(text)).name for text in settings["adapter"]]
+    if isinstance(recipe.get("sampling"), dict):
+        settings |= dict(flattened(recipe["sampling"], "sampling."))
+    if isinstance(recipe.get("output"), dict):
+        settings |= {f"output.{name}": recipe["output"][name] for name in ("size", "format") if name in recipe["output"]}
     return settings, recipe

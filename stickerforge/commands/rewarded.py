@@ -155,13 +155,18 @@ def perceptual(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], f
     moved: dict[str, float] = {}
     with messages.progress("lpips", len(pictures)) as advance:
         for key, numbers in groups.items():
-            features = [network.features(plane(pictures[i])) for i in numbers]
-            if len(numbers) > 1:
-                both = combinations(features[:LPIPS_PICTURES], 2)
-                apart[key] = float(np.mean([float(network.between(one, other)) for one, other in both]))
-            pairs = [(mine, other) for mine, i in zip(features, numbers, strict=True) if (other := beside[i]) is not None]
-            if pairs:
-                moved[key] = float(np.mean([float(network.between(mine, network.features(plane(other)))) for mine, other in pairs]))
+            first = []  # features are large: no more of them at once than are compared
+            drifts = []
+            for place, i in enumerate(numbers):
+                other, among = beside[i], len(numbers) > 1 and place < LPIPS_PICTURES
+                if among or other is not None:
+                    mine = network.features(plane(pictures[i]))
+                    first += [mine] if among else []
+                    drifts += [float(network.between(mine, network.features(plane(other))))] if other is not None else []
+            if first:
+                apart[key] = float(np.mean([float(network.between(one, other)) for one, other in combinations(first, 2)]))
+            if drifts:
+                moved[key] = float(np.mean(drifts))
             advance(len(numbers))
     for metric, values in (("lpips_diversity", apart), ("lpips_drift", moved)):
         if values:

@@ -122,16 +122,17 @@ def checked(name: str, value: Any, annotation: Any, bounds: tuple[float, float] 
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             raise InputError(f"{name} = {value!r} is not a list of texts", f'for example {name} = ["cat"]')
-        return tuple(items)
+        return tuple(checked(name, item, str, None) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 10**300 else math.inf
     if isinstance(value, str) and not encodable(value):
         raise InputError(f"{name} = {value!r} holds bytes that are no text", "rename it with letters that are")
     if type(value) is not annotation:
         wanted = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise InputError(f"{name} = {value!r} is not {wanted[annotation]}", "change its value")
-    if bounds and not (math.isfinite(value) and bounds[0] <= value <= bounds[1]):
-        raise InputError(f"{name} = {value} is out of range", f"give {bounds[0]} to {bounds[1]}")
+    if bounds and not bounds[0] <= value <= bounds[1]:  # not a number is outside, too
+        much = "a huge number" if isinstance(value, int) and abs(value) > 10**40 else value
+        raise InputError(f"{name} = {much} is out of range", f"give {bounds[0]} to {bounds[1]}")
     return value
 
 

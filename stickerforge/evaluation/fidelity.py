@@ -33,7 +33,8 @@ def root_of_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def kernel_distance(first: Features, second: Features) -> float:
     """Unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³ (Bińkowski et al., arXiv:1801.01401).
 
-    May be a little below 0 for sets of one distribution.
+    The kernel is meant for features of length about sqrt(D), as those of Inception are; of much smaller ones it sees little but their
+    mean. May be a little below 0 for sets of one distribution.
 
     Raises:
         ValueError: fewer than two pictures, or different numbers of features.

@@ -59,7 +59,7 @@ METRICS = {
         Metric("diversity", "set", "higher", "mean of 1 - cosine between pictures of one prompt", "", True),
         Metric("duplicates", "set", "lower", "share of pictures that nearly repeat an earlier one", "", True),
         Metric("copies", "set", "lower", "share of pictures that are pixel-near to a reference"),
-        Metric("kernel_distance", "distance", "lower", "unbiased kernel distance to the references", "", True),
+        Metric("kernel_distance", "distance", "lower", "unbiased kernel distance to the references (features of length sqrt(D))", "", True),
         Metric("frechet_distance", "distance", "lower", "Fréchet distance to the references", "", True),
     )
 }  # fmt: skip

@@ -1,10 +1,17 @@
 """What is said while working: warnings and progress, on stderr, never mixed with results."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TextIO
+
+
+def silenced(stream: TextIO) -> None:
+    """Let a stream whose reader has gone swallow what is still written to it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @dataclass
@@ -30,8 +37,12 @@ class Messages:
         """One line on stderr, without control characters from file names or prompts."""
         if not self.quiet:
             clean = "".join(character if character.isprintable() else "�" for character in text)
-            sys.stderr.write(clean + "\n")
-            sys.stderr.flush()
+            try:
+                sys.stderr.write(clean + "\n")
+                sys.stderr.flush()
+            except BrokenPipeError:  # nobody listens any more, which is no reason to stop working
+                self.quiet = True
+                silenced(sys.stderr)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -18,6 +18,7 @@ from stickerforge.stickers.alpha import Rgba
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "stickerforge"
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_RECIPE = 1_000_000  # characters; more is not ours
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -49,6 +50,21 @@ def encoded(rgba: Rgba, recipe: dict[str, Any], tool: str, kind: Literal["png", 
         chunks.add_itxt("XML:com.adobe.xmp", xmp)
         picture.save(stream, "PNG", compress_level=6, pnginfo=chunks)
     return stream.getvalue()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a PNG or WebP file goes on to its end; a full disk or a broken copy cuts it short.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, io.SEEK_END)
+        if head[:4] == b"RIFF":
+            return size >= int.from_bytes(head[4:8], "little") + 8
+        file.seek(max(0, size - len(PNG_END)))
+        return file.read() == PNG_END
 
 
 def recipe_of(path: Path) -> dict[str, Any] | None:

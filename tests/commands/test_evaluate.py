@@ -498,3 +498,48 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
         and found["told"] == "2 of 8"
         and time.monotonic() - started < 60
     )
+
+
+def test_pictures_without_a_prompt_beside_a_baseline_with_some(cli, stickers, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for path in stickers.glob("*.png"):  # named like the prompt of another
+        Image.open(path).save(bare / f"a {path.stem.replace('-', ' ')}, flat style.png")
+    found = figures(cli("evaluate", bare, "--baseline", stickers, "--json"))
+    assert "coverage" in found and "alignment@judge" not in found
+
+
+def test_one_prompt_in_two_styles_is_told_by_the_style_or_the_id(cli, tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    for name, style in (("a", "flat"), ("b", "noto")):
+        recipe = {"prompt": "cat", "text": f"cat, a template of {style}", "style": style, "seed": 1}
+        (folder / f"{name}.png").write_bytes(encoded(drawn("circle", (226, 40, 40)), recipe, "test", "png"))
+    for name, style in (("c", "flat"), ("d", "noto")):
+        recipe = {"prompt": "dog", "text": f"dog, a template of {style}", "seed": 1}
+        (folder / f"{name}.png").write_bytes(encoded(drawn("circle", (226, 40, 40)), recipe, "test", "png"))
+    rows = [("x", "cat", "flat"), ("y", "cat", "noto"), ("c", "dog", "flat"), ("d", "dog", "noto")]
+    (tmp_path / "p.csv").write_text("id,prompt,style\n" + "".join(",".join(row) + "\n" for row in rows))
+    cli("evaluate", folder, "--prompts", tmp_path / "p.csv", "--quiet")
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
+    assert [row["prompt"].split("in ")[-1] for row in report["pictures"]] == ["flat style", "noto style"] * 2
+    assert report["prompts_without_picture"] == []
+
+
+def test_a_report_of_another_folder_is_named_and_a_strangers_kept(cli, stickers, tmp_path):
+    cli("evaluate", stickers, "--quiet")
+    other = tmp_path / "other"
+    stickers.rename(other)
+    assert "the report of" in cli("evaluate", other).err
+    assert "the report of" not in cli("evaluate", other).err
+    (tmp_path / "evaluation" / "report.json").write_text("[1]")
+    ended = cli("evaluate", other, "--quiet")
+    assert ended.code == 2 and "did not write it" in one_line(ended)
+
+
+def test_copies_of_either_reference_count(cli, stickers, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "x.png").write_bytes(encoded(np.full((64, 64, 4), 255, np.uint8), {}, "test", "png"))
+    found = figures(cli("evaluate", stickers, "--reference", other, "--style-reference", stickers, "--json"))
+    assert found["copies"]["value"] == 1

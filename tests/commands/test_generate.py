@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from stickerforge.models import catalog
-from stickerforge.stickers.encoding import recipe_of
+from stickerforge.stickers.encoding import encoded, recipe_of
 from tests.conftest import one_line
 
 FAST = ("--steps", 2, "--quiet")
@@ -342,3 +342,62 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     command = f"{sys.executable} -m stickerforge models show sticker-mini | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_pictures_with_an_id_are_not_replaced_in_silence(cli):
+    Path("p.csv").write_text("prompt,id\ncat,1\ndog,2\n")
+    first = cli("generate", "--prompts", "p.csv", "--seed", 1, "--json", *FAST)
+    before = {output["path"]: sha256(output["path"]) for output in first.outputs}
+    other = cli("generate", "--prompts", "p.csv", "--seed", 2, *FAST)
+    assert other.code == 2 and "1.png, 2.png" in one_line(other) and "--force" in one_line(other)
+    assert {path: sha256(path) for path in before} == before
+    Path("stickers/2.png").unlink()
+    again = cli("generate", "--config", "stickers/generate.toml", "--json", "--quiet")
+    assert [output["skipped"] for output in again.outputs] == [True, False] and {path: sha256(path) for path in before} == before
+    assert cli("generate", "--prompts", "p.csv", "--seed", 2, "--force", *FAST).code == 0
+    assert sha256("stickers/1.png") != before[str(first.outputs[0]["path"])]
+
+
+def test_a_picture_that_was_cut_short_is_made_again(cli):
+    made = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST).outputs
+    content = Path(made[0]["path"]).read_bytes()
+    Path(made[0]["path"]).write_bytes(content[: len(content) // 2])
+    again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
+    assert [output["skipped"] for output in again.outputs] == [False, True] and Path(made[0]["path"]).read_bytes() == content
+
+
+def test_settings_of_somebody_else_are_not_replaced(cli):
+    Path("generate.toml").write_text('# mine\nprompt = ["cat"]\n')
+    ended = cli("generate", "--config", "generate.toml", "--out", ".", "--seed", 1, *FAST)
+    assert ended.code == 2 and "did not write it" in one_line(ended) and Path("generate.toml").read_text().startswith("# mine")
+
+
+def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_path):
+    from stickerforge.commands.recipes import settings_from
+
+    recipe = {"prompt": "cat", "seed": 1, "model": "/etc/model", "adapter": ["/home/me/x.safetensors"]}
+    recipe |= {"output": {"folder": "/home/me", "size": 256}, "sampling": {"steps": 3}}
+    path = tmp_path / "cat.png"
+    path.write_bytes(encoded(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
+    settings, _ = settings_from(path)
+    assert settings == {"prompt": "cat", "seed": 1, "adapter": ["x.safetensors"], "sampling.steps": 3, "output.size": 256}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "stickerforge", "generate", "cat", "catt", "--steps", "1", "--out", str(tmp_path / "out")]
+    ended = subprocess.run(command, stderr=write, stdout=subprocess.PIPE, check=False)
+    os.close(write)
+    assert ended.returncode == 0 and len(list((tmp_path / "out").glob("cat*.png"))) == 2
+
+
+@pytest.mark.parametrize("setting", ["adapter=['\udce9.safetensors']", f"seed={10**400}", f"sampling.guidance={10**400}"])
+def test_values_that_cannot_be_written_or_counted(cli, setting):
+    ended = cli("generate", "cat", "--set", setting)
+    assert ended.code == 2 and one_line(ended)

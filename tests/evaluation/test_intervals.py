@@ -43,3 +43,10 @@ def test_many_pairs_are_drawn():
     chances = [sign_flip_p(rng.normal(0, 1, 30), seed=i) for i in range(60)]
     assert 0.3 < np.mean(chances) < 0.7
     assert sign_flip_p(np.zeros(5)) == 1.0 and sign_flip_p(np.array([])) == 1.0
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e-6])
+def test_sign_flips_count_the_signs_that_were_seen_whatever_the_size(size):
+    for seed in range(40):
+        differences = size * np.random.default_rng(seed).uniform(0.5, 1.5, 6)
+        assert sign_flip_p(differences) == 2 / 2**6
