@@ -13,7 +13,7 @@ import typer
 
 from stickerforge import __version__
 from stickerforge.errors import Interrupted, StickerforgeError
-from stickerforge.runtime.messages import Messages, silenced
+from stickerforge.runtime.messages import Messages, complain, silenced
 
 
 @dataclass
@@ -55,7 +55,7 @@ def perform(command: str, as_json: bool, quiet: bool, work: Callable[[Messages],
         silenced(sys.stdout)
     if report.error:
         if not as_json:
-            complain(report.error)
+            told(report.error)
         raise typer.Exit(report.error.code)
 
 
@@ -88,10 +88,10 @@ def failure(error: StickerforgeError, code: int | None = None) -> dict[str, Any]
     return {"ok": False, "error": {"code": code or error.code, "message": error.message, "hint": error.hint}}
 
 
-def complain(error: StickerforgeError) -> None:
+def told(error: StickerforgeError) -> None:
     """One line on stderr: what, where, what to do."""
     line = " ".join(str(error).split())
-    sys.stderr.write("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}") + "\n")
+    complain("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}"))
 
 
 def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
@@ -99,7 +99,7 @@ def show_error(error: StickerforgeError, as_json: bool, code: int | None = None)
     if as_json:
         show_json(failure(error, code))
     else:
-        complain(error)
+        told(error)
     return code or error.code
 
 

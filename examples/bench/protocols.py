@@ -220,7 +220,7 @@ def make(home: Path, arm: Arm) -> None:
     folder = home.parent / "made" / arm.name
     folder.mkdir(parents=True, exist_ok=True)
     prompts_file(arm.items, folder / "prompts.jsonl")
-    options = ["--size", "native", "--set", "output.sheet=false", "--quiet", *arm.options]
+    options = ["--size", "native", "--set", "output.sheet=false", "--force", "--quiet", *arm.options]
     run(home, "generate", "--prompts", str(folder / "prompts.jsonl"), "--out", str(folder), *options)
 
 

@@ -149,7 +149,9 @@ def generate(chosen: Sequence[Item], out: Path, options: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     prompts_file(chosen, out / "prompts.jsonl")
     command = [sys.executable, "-m", "stickerforge", "generate", "--prompts", str(out / "prompts.jsonl"), "--out", str(out / "pictures")]
-    subprocess.run([*command, "--size", "native", "--set", "output.sheet=false", *options], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*command, "--size", "native", "--set", "output.sheet=false", "--force", *options], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def picture_of(item: Item, folder: Path) -> Image.Image | None:

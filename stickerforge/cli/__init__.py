@@ -1,7 +1,9 @@
 """The command line: every option there is. Commands are imported when they run; errors become exit codes."""
 
+import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # closed by >&-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

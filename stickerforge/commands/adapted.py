@@ -91,7 +91,7 @@ def in_use(source: str, scale: float = 1.0) -> InUse:
         content = files.read(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         known = tokens_of(digest) if content.tokens else {}
-        words = tuple(known.get(token, token[1:-1].replace("-", " ")) for token in content.tokens)
+        words = tuple(known.get(token, token[1:-1]) for token in content.tokens)
         return InUse(str(path), scale, digest, None, tuple(content.tokens), words, "")
     adapter = store.found(store.checked_name(source))
     return InUse(adapter.name, scale, adapter.sha256, adapter.base, tuple(adapter.tokens), tuple(adapter.tokens.values()), adapter.phrase)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from stickerforge.adapters.store import checked_name
 from stickerforge.commands.captioned import Captioned
-from stickerforge.commands.correcting import refusal, saved_changes, taken
+from stickerforge.commands.correcting import nothing_taken, refusal, saved_changes, taken, tidy
 from stickerforge.commands.courses import WORDS
 from stickerforge.config.load import resolve
 from stickerforge.config.schema import CaptionConfig
@@ -89,13 +89,16 @@ def plan(config: CaptionConfig, messages: Messages, *, again: bool = False) -> P
     found = read_folder(path)
     place = path if path.is_dir() else path.parent
     record = read_record(place)
-    config = as_recorded(config, record) if again else config
+    config = as_recorded(config, record, found) if again else config
     slug = slug_of(config.subject)
     words = (config.words or config.subject.replace("-", " ")).strip()
     stems = Counter(picture.path.stem for picture in found.pictures)
     if twice := [stem for stem, count in stems.items() if count > 1]:
         raise InputError(f"two pictures would share the caption {twice[0]}.txt", "rename one of them")
-    for line in [*missed(place, found, record), *overlooked(found), *(f"left out: {line}" for line in found.unreadable)]:
+    check_renamed(place, found, record)
+    if gone := sorted(name for name in record if not (place / name).exists()):
+        messages.warn(f"{RECORD} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}")
+    for line in [*overlooked(found), *(f"left out: {line}" for line in found.unreadable)]:
         messages.warn(line)
     placeholder = f"<{slug}>" if slug else ""
     return Plan(config, placeholder, words, place, found, record, by_people(found, record, placeholder))
@@ -106,27 +109,38 @@ def slug_of(subject: str) -> str:
     return checked_name(re.sub(r"[\s_'’]+", "-", subject.strip().lower())) if subject else ""
 
 
-def as_recorded(config: CaptionConfig, record: Mapping[str, Told]) -> CaptionConfig:
-    """The settings, with subject and class of the captions that are there where they are not said and those agree."""
-    pairs = {tuple(line.asked.split("|")[:2]) for line in record.values() if line.asked.startswith("<")}
+def as_recorded(config: CaptionConfig, record: Mapping[str, Told], found: Folder) -> CaptionConfig:
+    """The settings, with subject and class of the captions that are there where they are not said.
+
+    Raises:
+        InputError: those are of several subjects or classes.
+    """
+    here = {picture.path.name for picture in found.pictures}
+    pairs = {tuple(line.asked.split("|")[:2]) for line in record.values() if line.picture in here and line.asked.startswith("<")}
     if config.subject:
         pairs = {pair for pair in pairs if pair[0] == f"<{slug_of(config.subject)}>"}
-    if config.words or len(pairs) != 1:
+    if config.words or not pairs:
         return config
+    if len(pairs) > 1:
+        told = ", ".join(" ".join(pair) for pair in sorted(pairs))
+        raise InputError(f"the captions there are of several subjects or classes: {told}", "say --subject NAME and --class WORDS")
     placeholder, words = pairs.pop()
     return replace(config, subject=config.subject or placeholder[1:-1], words=words)
 
 
-def missed(place: Path, found: Folder, record: Mapping[str, Told]) -> list[str]:
-    """A line about recorded pictures that are gone, and one for each that has another name now while its caption has not."""
+def check_renamed(place: Path, found: Folder, record: Mapping[str, Told]) -> None:
+    """Make sure that no picture has got another name while its caption has not.
+
+    Raises:
+        InputError: one has, and would get a new caption.
+    """
     named = {picture.sha256: picture.path for picture in found.pictures}
-    gone = sorted(name for name in record if not (place / name).exists())
-    moved = [(place / name, named[record[name].sha256]) for name in gone if record[name].sha256 in named]
-    told = [f"{RECORD} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}"] if gone else []
-    for old, new in moved:
-        if old.with_suffix(".txt").exists() and not new.with_suffix(".txt").exists():
-            told.append(f"{new.name} was {old.name}: to keep its caption, stop here and rename {old.stem}.txt to {new.stem}.txt")
-    return told
+    for name, line in record.items():
+        old, new = place / name, named.get(line.sha256)
+        if new and not old.exists() and old.with_suffix(".txt").exists() and not new.with_suffix(".txt").exists():
+            raise InputError(
+                f"{new.name} was {name}, and its caption was not renamed", f"rename {old.stem}.txt to {new.stem}.txt, or remove it"
+            )
 
 
 def by_people(found: Folder, record: Mapping[str, Told], placeholder: str) -> dict[str, str]:
@@ -302,11 +316,13 @@ def rehearsed_taking(config: CaptionConfig, take: Path, messages: Messages) -> t
     """What `run` would take of a saved page: (result for the JSON, lines for people).
 
     Raises:
-        InputError: it is no such file, or the folder cannot be captioned.
+        InputError: it is no such file, no change in it can be taken, or the folder cannot be captioned.
     """
     made, rows = captioned(plan(config, messages, again=True), messages), saved_changes(take)
     refused = [why for row in rows if (why := refusal(made, row))]
-    taking = {row["picture"]: row["caption"] for row in rows if not refusal(made, row)}
+    taking = {row["picture"]: tidy(row) for row in rows if not refusal(made, row) and tidy(row) != sidecar(made.folder / row["picture"])}
+    if refused and not taking:
+        raise nothing_taken(take, refused)
     writes = [str((made.folder / name).with_suffix(".txt")) for name in taking] + ([str(made.folder / RECORD)] if taking else [])
     lines = [f"{name}\t{text}" for name, text in taking.items()] + [f"refuse  {why}" for why in refused]
     return {"dry_run": True, "captions": taking, "refused": refused, "writes": writes}, lines + [f"write   {path}" for path in writes]

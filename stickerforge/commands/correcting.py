@@ -92,9 +92,13 @@ def taken(made: Captioned, path: Path) -> None:
     """
     refused = corrected(made, saved_changes(path))
     if refused and not made.taken:
-        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-        raise InputError(f"{path}: {refused[0]}{more}", "change it there; nothing was taken")
+        raise nothing_taken(path, refused)
     made.failed += refused
+
+
+def nothing_taken(path: Path, refused: Sequence[str]) -> InputError:
+    """What is said where no change could be taken."""
+    return InputError(f"{path}: {'; '.join(refused)}", "change it there; nothing was taken")
 
 
 def saved_changes(path: Path) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ from stickerforge.runtime.signals import interruptible
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-CONFIG, REPORT = "evaluate.toml", "report.json"
+CONFIG, REPORT, PAGE = "evaluate.toml", "report.json", "report.html"
 NEEDS = {
     "reference": "--reference",
     "style": "--style-reference",
@@ -100,8 +100,8 @@ def run(config: EvaluateConfig, messages: Messages, *, offline: bool) -> Evaluat
     from stickerforge.models.encoders import encoder
 
     whole = plan(config)
-    if other := replaced(whole.out / REPORT, config.pictures):
-        messages.warn(f"the report of {other} in {whole.out} is replaced; --out keeps both")
+    if whole.replaced:
+        messages.warn(f"the report of {whole.replaced} in {whole.out} is replaced; --out keeps both")
     for role, names in whole.passed_over.items():
         messages.warn(f"passed over in {role}, since they are no pictures: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}")
     with interruptible():
@@ -131,6 +131,7 @@ class Plan:
     Args:
         paths: of what may be pictures, by role.
         passed_over: names of what is none, by the folder.
+        replaced: the other folder whose report lies where this one goes, or "".
     """
 
     config: EvaluateConfig
@@ -140,6 +141,7 @@ class Plan:
     paths: dict[str, list[Path]]
     passed_over: dict[str, list[str]]
     out: Path
+    replaced: str
 
 
 def plan(config: EvaluateConfig) -> Plan:
@@ -163,23 +165,30 @@ def plan(config: EvaluateConfig) -> Plan:
             raise InputError(f"the report would be written into {folder}, among the pictures", "give --out FOLDER somewhere else")
     over = {folders[role]: names for role, (_, names) in entries.items() if names}
     paths = {role: found for role, (found, _) in entries.items()}
-    return Plan(config, limits, wanted, Prompts(config.prompts), paths, over, Path(config.out))
+    there = replaced(Path(config.out), config.pictures)
+    return Plan(config, limits, wanted, Prompts(config.prompts), paths, over, Path(config.out), there)
 
 
-def replaced(report: Path, folder: str) -> str:
+def replaced(out: Path, folder: str) -> str:
     """Of which other folder there is a report already, or "".
 
     Raises:
-        InputError: what is there is no report, and is not replaced.
+        InputError: what is there is no report of ours, or are no settings of ours, and is not replaced.
     """
-    if not report.exists():
-        return ""
+    report, page, said = out / REPORT, out / PAGE, {}
+    ours = not page.exists() or report.exists()
     try:
-        said = json.loads(report.read_text(encoding="utf-8"))
-        other, _ = str(said["folder"]), said["schema"]
+        if (out / CONFIG).exists():
+            ours = ours and (out / CONFIG).read_text(encoding="utf-8").startswith('command = "evaluate"\n')
+        if report.exists():
+            said = json.loads(report.read_text(encoding="utf-8"))
+            ours = ours and isinstance(said["schema"], int) and isinstance(said["folder"], str)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{report} would be replaced, and evaluate did not write it", "rename it, or give another --out") from None
-    return "" if Path(other).resolve() == Path(folder).resolve() else other
+        ours = False
+    if not ours:
+        raise InputError(f"evaluate would replace {CONFIG}, {REPORT} or {PAGE} in {out}, and did not write them", "give another --out")
+    other = said.get("folder", folder)
+    return "" if other == str(Path(folder)) or Path(other).resolve() == Path(folder).resolve() else other
 
 
 def written(whole: Plan, report: dict[str, Any], sets: Mapping[str, list[Measured]], found: Mapping[str, list[Asked]]) -> tuple[Path, Path]:
@@ -187,7 +196,7 @@ def written(whole: Plan, report: dict[str, Any], sets: Mapping[str, list[Measure
     from stickerforge.evaluation.page import Shown, page_of
 
     make_folder(whole.out)
-    json_file, page = whole.out / REPORT, whole.out / "report.html"
+    json_file, page = whole.out / REPORT, whole.out / PAGE
     write_whole(whole.out / CONFIG, as_toml(whole.config, "evaluate").encode())
     write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     pictures = [Shown(item.thumbnail, item.path.resolve()) for item in sets["pictures"]]
@@ -332,7 +341,7 @@ def rehearsed(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
     known = [encoder_repository(config.encoder), *places(config.reward).values()]
     repositories = [place for place in known if place and not Path(place).expanduser().exists()]
-    writes = [str(whole.out / name) for name in (CONFIG, REPORT, "report.html")]
+    writes = [str(whole.out / name) for name in (CONFIG, REPORT, PAGE)]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {
         "dry_run": True, "reads": reads, "drops": drops, "metrics": sorted(whole.wanted), "encoder": config.encoder,

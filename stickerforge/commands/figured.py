@@ -185,7 +185,10 @@ def distances(table: Table, sets: SETS, used: "Encoder", wanted: set[str], *, al
             table.refused.append(f"{name}: {have} pictures are too few, {fewest[name]} would do{hint}")
             continue
         size = ours.shape[1] ** 0.5 if name == "kernel_distance" else 1.0  # its kernel is meant for features of that length, ours have 1
-        table.figures.append(single(full_name(name, used.name), function(size * ours, size * theirs), len(ours)))
+        found = single(full_name(name, used.name), function(size * ours, size * theirs), len(ours))
+        table.figures.append(found)
+        if name == "kernel_distance":  # not to be compared with one of features of length 1, as it was
+            table.weights[found.name] = f"{used.digest}, length sqrt(D)"
 
 
 def against_baseline(table: Table, sets: SETS, asked: Mapping[str, Sequence[Asked]], used: "Encoder", wanted: set[str]) -> None:

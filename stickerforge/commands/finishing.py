@@ -73,8 +73,11 @@ def written_behind(waiting: int = 8) -> Iterator[Any]:
         pool.shutdown(wait=True, cancel_futures=False)
 
 
-def write_sheet(config: GenerateConfig, messages: Messages, made: list[Item]) -> Path:
-    """The first hundred pictures of the call on one page, under their prompts; one that cannot be read any more is named and left out."""
+def write_sheet(config: GenerateConfig, messages: Messages, made: list[Item]) -> Path | None:
+    """The first hundred pictures of the call on one page, under their prompts; None where none can be read any more.
+
+    One that cannot be is named and left out.
+    """
     import numpy as np
     from PIL import Image
 
@@ -93,6 +96,8 @@ def write_sheet(config: GenerateConfig, messages: Messages, made: list[Item]) ->
         small.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
         shown.append(item)
         pictures.append(small)
+    if not pictures:
+        return None
     keep = config.output.prompt
     captions = [f"{' '.join(item.prompt.split())[:80]} · {item.seed}" if keep else f"seed {item.seed}" for item in shown]
     page = contact_sheet(pictures, captions, columns=config.output.columns)

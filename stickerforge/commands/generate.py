@@ -20,7 +20,7 @@ from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.messages import Messages
 from stickerforge.runtime.seeds import drawn_seed, generator
 from stickerforge.runtime.signals import interruptible
-from stickerforge.stickers.encoding import is_whole
+from stickerforge.stickers.encoding import cut_short, recipe_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,9 +107,8 @@ def plan(config: GenerateConfig, messages: Messages, *, offline: bool = False, f
         messages.warn(line)
     made = items(full, asked, card, mark, as_tree(sampling), matting)
     done = frozenset(item.path for item in made if finished(item, prompt=config.output.prompt))
-    others = [item.path for item in made if item.path not in done and item.path.exists()]
     if not force:
-        check_replaced(others, Path(full.output.folder))
+        check_replaced([item for item in made if item.id and item.path not in done], None if config.seed is not None else seed)
     check_settings_file(Path(full.output.folder) / CONFIG)
     from stickerforge.runtime.device import chosen_device
 
@@ -123,22 +122,28 @@ def check_settings_file(path: Path) -> None:
     Raises:
         InputError: it is somebody's.
     """
-    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith('command = "generate"\n'):
+    if path.is_file() and not path.read_text(encoding="utf-8", errors="replace").startswith('command = "generate"\n'):
         raise InputError(f"{path} would be replaced, and stickerforge did not write it", "rename it, or give another --out")
 
 
-def check_replaced(others: Sequence[Path], folder: Path) -> None:
-    """Pictures that are whole and of other recipes (only an id gives two recipes one name) are replaced when the user says so.
+def check_replaced(open_items: Sequence[Item], drawn: int | None) -> None:
+    """A picture that is whole and of another recipe, but named by the same id, is replaced only when the user says so.
+
+    Args:
+        drawn: the seed of the call, where it was drawn; that of an interrupted call would go on with it.
 
     Raises:
         InputError: there is one.
     """
-    if whole := [path.name for path in others if is_whole(path)]:
-        names = f"{', '.join(whole[:3])}{' …' if len(whole) > 3 else ''}"
-        raise InputError(
-            f"{folder} holds {names}, made by other settings or another seed",
-            f"--config {folder / CONFIG} goes on with those of before, --force replaces, or give another --out",
-        )
+    there = [item for item in open_items if item.path.exists() and not cut_short(item.path)]
+    if not there:
+        return
+    recipe = recipe_of(there[0].path) or {}
+    names = f"{', '.join(item.path.name for item in there[:3])}{' …' if len(there) > 3 else ''}"
+    again = "" if drawn is None or recipe.get("prompt") != there[0].prompt else f"--seed {recipe['seed'] - there[0].seed + drawn} goes on, "
+    raise InputError(
+        f"{there[0].path.parent} holds {names}, made with another seed or other settings", f"{again}--force replaces, or give another --out"
+    )
 
 
 def check_consistency(config: GenerateConfig, asked: Sequence[Request], messages: Messages) -> None:

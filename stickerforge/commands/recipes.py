@@ -15,7 +15,7 @@ from stickerforge.config.styles import Style
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError
 from stickerforge.models.catalog import EMBEDDED, Card
-from stickerforge.stickers.encoding import is_whole, recipe_of
+from stickerforge.stickers.encoding import cut_short, recipe_of
 
 HUB = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
 RESERVED = ("contact-sheet.png", "contact-sheet.webp")
@@ -111,7 +111,7 @@ def item(
         "prompt": row.prompt,
         "negative": negative,
         "style": request.style,
-        "adapters": [used.described() for used in request.uses],
+        "adapters": [used.described() | explained(used, sampling) for used in request.uses],
         "text": text,
         "avoid": avoid,
         "seed": seed,
@@ -130,6 +130,11 @@ def item(
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     path = Path(config.output.folder) / f"{stem}.{config.output.format}"
     return Item(row.prompt, text, avoid, seed, request.style, row.id, recipe, path, request.uses)
+
+
+def explained(used: InUse, sampling: dict[str, Any]) -> dict[str, Any]:
+    """What consistency guidance tells the base in place of the words of a file, which depends on what is installed."""
+    return {"words": list(used.words)} if used.base is None and used.words and sampling.get("consistency") is not None else {}
 
 
 def worded(prompt: str, negative: str, preset: Style | None, *, trained_on_styles: bool) -> tuple[str, str]:
@@ -159,6 +164,8 @@ def finished(item: Item, *, prompt: bool) -> bool:
         InputError: the place of a row with an id is taken by a file that is not ours.
     """
     try:
+        if cut_short(item.path):
+            return False
         recipe = recipe_of(item.path)
     except FileNotFoundError:
         return False
@@ -166,9 +173,7 @@ def finished(item: Item, *, prompt: bool) -> bool:
         recipe = None
     if recipe is None and item.id:
         raise InputError(f"{item.path} is there and stickerforge did not make it", "give another --out or another id")
-    if recipe is None or recipe.get("digest") != item.digest or ("prompt" in recipe) != prompt:
-        return False
-    return is_whole(item.path)
+    return recipe is not None and recipe.get("digest") == item.digest and ("prompt" in recipe) == prompt
 
 
 def remembered(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
@@ -199,8 +204,9 @@ def settings_from(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     model = str(recipe.get("model", ""))
     if model.partition("@")[0] not in EMBEDDED and (not HUB.fullmatch(model) or Path(model).exists()):
         settings.pop("model", None)  # a folder, which may be anywhere: the call names it
-    if isinstance(settings.get("adapter"), list):  # a stranger's picture says nothing about folders here
-        settings["adapter"] = [Path(str(text)).name for text in settings["adapter"]]
+    for name in {"adapter", "subject"} & set(settings):  # a stranger's picture says nothing about folders here
+        said = settings[name] if isinstance(settings[name], list) else [settings[name]]
+        settings[name] = [Path(str(text)).name for text in said]
     if isinstance(recipe.get("sampling"), dict):
         settings |= dict(flattened(recipe["sampling"], "sampling."))
     if isinstance(recipe.get("output"), dict):

@@ -14,6 +14,15 @@ def silenced(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def complain(line: str) -> None:
+    """A line on stderr; that nobody listens any more is no reason to stop working, or to end otherwise."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        silenced(sys.stderr)
+
+
 @dataclass
 class Messages:
     """Collects warnings and shows them; shows progress where somebody looks.
@@ -37,12 +46,7 @@ class Messages:
         """One line on stderr, without control characters from file names or prompts."""
         if not self.quiet:
             clean = "".join(character if character.isprintable() else "�" for character in text)
-            try:
-                sys.stderr.write(clean + "\n")
-                sys.stderr.flush()
-            except BrokenPipeError:  # nobody listens any more, which is no reason to stop working
-                self.quiet = True
-                silenced(sys.stderr)
+            complain(clean)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

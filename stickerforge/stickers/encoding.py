@@ -18,6 +18,7 @@ from stickerforge.stickers.alpha import Rgba
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "stickerforge"
+PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_RECIPE = 1_000_000  # characters; more is not ours
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -52,8 +53,8 @@ def encoded(rgba: Rgba, recipe: dict[str, Any], tool: str, kind: Literal["png", 
     return stream.getvalue()
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a PNG or WebP file goes on to its end; a full disk or a broken copy cuts it short.
+def cut_short(path: Path) -> bool:
+    """Whether it is a PNG or WebP file that does not go on to its end, or an empty one: a full disk or a broken copy leaves such.
 
     Raises:
         OSError: it cannot be read.
@@ -62,9 +63,9 @@ def is_whole(path: Path) -> bool:
         head = file.read(12)
         size = file.seek(0, io.SEEK_END)
         if head[:4] == b"RIFF":
-            return size >= int.from_bytes(head[4:8], "little") + 8
+            return size < int.from_bytes(head[4:8], "little") + 8
         file.seek(max(0, size - len(PNG_END)))
-        return file.read() == PNG_END
+        return not head or (head[:8] == PNG_START and file.read() != PNG_END)
 
 
 def recipe_of(path: Path) -> dict[str, Any] | None:

@@ -430,15 +430,37 @@ def test_some_changes_are_taken(cli, toys, tmp_path):
     assert ended.code == 4 and texts(toys)["one"] == "my <duck>"
     assert ended.json["result"]["failed"] == ["two.png: say <duck> once", "three.png: it has no caption any more"]
     assert cli("caption", toys, "--take", tmp_path / "none.jsonl", "--dry-run").code == 2
+    saved.write_text("".join(json.dumps(change) + "\n" for change in changes[1:]))
+    for options in ((), ("--dry-run",)):
+        ended = cli("caption", toys, "--take", saved, "--quiet", *options)
+        assert ended.code == 2 and all(part in one_line(ended) for part in ("two.png", "three.png", "nothing was taken"))
 
 
 def test_texts_whose_picture_has_another_name(cli, toys):
     cli("caption", toys, "--subject", "duck", "--quiet")
+    before = texts(toys)
     (toys / "one.png").rename(toys / "first.png")
     (toys / "notes.txt").write_text("about these\n")
+    ended = cli("caption", toys, "--subject", "duck", "--quiet")
+    assert ended.code == 2 and "first.png was one.png" in one_line(ended) and "rename one.txt to first.txt" in one_line(ended)
+    (toys / "one.txt").rename(toys / "first.txt")
     said = cli("caption", toys, "--subject", "duck").err
-    assert "first.png was one.png" in said and "rename one.txt to first.txt" in said
-    assert "no picture has their names" in said and "notes.txt" in said
+    assert "no picture has their names" in said and "notes.txt" in said and "names pictures that are gone: one.png" in said
+    assert texts(toys)["first"] == before["one"]
+
+
+def test_a_review_does_not_guess_between_subjects(cli, toys, monkeypatch):
+    monkeypatch.setattr("stickerforge.commands.reviewing.reviewed", lambda made, messages: None)
+    cli("caption", toys, "--subject", "rex", "--quiet")
+    (toys / "one.png").rename(toys.parent / "one.png")
+    (toys / "one.txt").unlink()
+    cli("caption", toys, "--subject", "rex", "--class", "duck", "--quiet")
+    before = texts(toys)
+    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before, "a picture that is gone has no say"
+    (toys.parent / "one.png").rename(toys / "one.png")
+    (toys / "one.txt").write_text("<rex> by hand")
+    ended = cli("caption", toys, "--review")
+    assert ended.code == 2 and "of several subjects or classes" in one_line(ended) and texts(toys) == before | {"one": "<rex> by hand"}
 
 
 @pytest.mark.parametrize("text", ["یک <duck> می‌خواهد", "👩‍🚀 and <duck>"])

@@ -533,8 +533,34 @@ def test_a_report_of_another_folder_is_named_and_a_strangers_kept(cli, stickers,
     assert "the report of" in cli("evaluate", other).err
     assert "the report of" not in cli("evaluate", other).err
     (tmp_path / "evaluation" / "report.json").write_text("[1]")
-    ended = cli("evaluate", other, "--quiet")
-    assert ended.code == 2 and "did not write it" in one_line(ended)
+    for options in ((), ("--dry-run",)):
+        ended = cli("evaluate", other, "--quiet", *options)
+        assert ended.code == 2 and "did not write them" in one_line(ended)
+    for name, text in (("evaluate.toml", "# mine\n"), ("report.html", "mine")):
+        place = tmp_path / name.partition(".")[2]
+        place.mkdir()
+        (place / name).write_text(text)
+        assert cli("evaluate", other, "--out", place, "--quiet").code == 2 and (place / name).read_text() == text
+
+
+def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_not():
+    from types import SimpleNamespace
+
+    from stickerforge.commands.figured import Table, distances
+
+    def unit(seed, shift=0.0):
+        values = np.random.default_rng(seed).normal(shift, 1, (200, 128))
+        return [SimpleNamespace(whole=row / np.linalg.norm(row)) for row in values]
+
+    line = [SimpleNamespace(whole=np.eye(128)[0] * (-1) ** number) for number in range(200)]
+    found = {}
+    for name, others in (("line", line), ("shifted", unit(3, 0.05))):
+        table = Table()
+        used = SimpleNamespace(name="judge", digest="abc")
+        distances(table, {"pictures": unit(1), "reference": others}, used, {"kernel_distance"}, allow_small=False)
+        found[name] = table.figures[0].value
+        assert table.weights == {"kernel_distance@judge": "abc, length sqrt(D)"}
+    assert found["line"] > 5 * found["shifted"] > 0
 
 
 def test_copies_of_either_reference_count(cli, stickers, tmp_path):

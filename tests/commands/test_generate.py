@@ -332,6 +332,27 @@ def test_models_and_doctor(cli):
     assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith("intact")
 
 
+def test_doctor_finds_what_is_broken(cli, monkeypatch):
+    from stickerforge.commands import doctor
+    from stickerforge.errors import EnvironmentFault
+    from stickerforge.models import judges
+
+    def damaged(folder):
+        raise EnvironmentFault(f"{folder} is damaged", "install stickerforge again")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "torch", None)  # importing it fails
+        assert doctor.devices().startswith("torch cannot be imported")
+    with monkeypatch.context() as patch:
+        patch.setattr(judges, "checked_card", damaged)
+        ended = cli("doctor")
+    assert ended.code == 5 and "judges: " in ended.err and "is damaged" in ended.err
+    monkeypatch.setattr(doctor, "devices", lambda: "torch cannot be imported: libc.so")
+    monkeypatch.setattr(doctor, "LIBRARIES", (*doctor.LIBRARIES, "no-such-library"))
+    ended = cli("doctor")
+    assert ended.code == 5 and "libc.so" in ended.err and "no-such-library is missing" in ended.err
+
+
 def test_without_a_command_the_help_is_shown(cli):
     for arguments in ([], ["models"]):
         ended = cli(*arguments)
@@ -354,9 +375,11 @@ def test_pictures_with_an_id_are_not_replaced_in_silence(cli):
     before = {output["path"]: sha256(output["path"]) for output in first.outputs}
     other = cli("generate", "--prompts", "p.csv", "--seed", 2, *FAST)
     assert other.code == 2 and "1.png, 2.png" in one_line(other) and "--force" in one_line(other)
-    assert {path: sha256(path) for path in before} == before
+    assert {path: sha256(path) for path in before} == before and "goes on" not in one_line(other)
+    unsaid = cli("generate", "--prompts", "p.csv", *FAST)
+    assert unsaid.code == 2 and "--seed 1 goes on" in one_line(unsaid), "as after an interruption"
     Path("stickers/2.png").unlink()
-    again = cli("generate", "--config", "stickers/generate.toml", "--json", "--quiet")
+    again = cli("generate", "--prompts", "p.csv", "--seed", 1, "--json", *FAST)
     assert [output["skipped"] for output in again.outputs] == [True, False] and {path: sha256(path) for path in before} == before
     assert cli("generate", "--prompts", "p.csv", "--seed", 2, "--force", *FAST).code == 0
     assert sha256("stickers/1.png") != before[str(first.outputs[0]["path"])]
@@ -368,6 +391,24 @@ def test_a_picture_that_was_cut_short_is_made_again(cli):
     Path(made[0]["path"]).write_bytes(content[: len(content) // 2])
     again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
     assert [output["skipped"] for output in again.outputs] == [False, True] and Path(made[0]["path"]).read_bytes() == content
+    Path("p.csv").write_text("prompt,id\ncat,1\n")
+    asked = ("generate", "--prompts", "p.csv", "--seed", 1, "--format", "webp", "--json", *FAST)
+    path = Path(cli(*asked).outputs[0]["path"])
+    content = path.read_bytes()
+    for left in (len(content) // 2, 10, 0):
+        path.write_bytes(content[:left])
+        assert cli(*asked).outputs[0]["skipped"] is False and path.read_bytes() == content
+
+
+def test_a_damaged_picture_is_named_and_left_out_of_the_sheet(cli):
+    made = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST).outputs
+    for output in made:
+        content = bytearray(Path(output["path"]).read_bytes())
+        content[-200:-100] = bytes(100)
+        Path(output["path"]).write_bytes(content)
+    again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
+    assert again.code == 0 and again.json["result"]["sheet"] is None and len(again.json["warnings"]) == 2
+    assert Path(made[0]["path"]).name in again.json["warnings"][0]
 
 
 def test_settings_of_somebody_else_are_not_replaced(cli):
@@ -380,11 +421,12 @@ def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_pa
     from stickerforge.commands.recipes import settings_from
 
     recipe = {"prompt": "cat", "seed": 1, "model": "/etc/model", "adapter": ["/home/me/x.safetensors"]}
-    recipe |= {"output": {"folder": "/home/me", "size": 256}, "sampling": {"steps": 3}}
+    recipe |= {"output": {"folder": "/home/me", "size": 256}, "sampling": {"steps": 3}, "subject": "/home/me/y.safetensors"}
     path = tmp_path / "cat.png"
     path.write_bytes(encoded(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
     settings, _ = settings_from(path)
-    assert settings == {"prompt": "cat", "seed": 1, "adapter": ["x.safetensors"], "sampling.steps": 3, "output.size": 256}
+    named = {"adapter": ["x.safetensors"], "subject": ["y.safetensors"]}
+    assert settings == {"prompt": "cat", "seed": 1, "sampling.steps": 3, "output.size": 256} | named
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
@@ -393,8 +435,12 @@ def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
     os.close(read)
     command = [sys.executable, "-m", "stickerforge", "generate", "cat", "catt", "--steps", "1", "--out", str(tmp_path / "out")]
     ended = subprocess.run(command, stderr=write, stdout=subprocess.PIPE, check=False)
-    os.close(write)
     assert ended.returncode == 0 and len(list((tmp_path / "out").glob("cat*.png"))) == 2
+    wrong = [sys.executable, "-m", "stickerforge", "generate"]
+    assert subprocess.run(wrong, stderr=write, check=False).returncode == 2, "bad input is that, whoever listens"
+    os.close(write)
+    closed = f"{sys.executable} -m stickerforge models list 2>&- && {sys.executable} -m stickerforge generate 2>&-"
+    assert subprocess.run(["bash", "-c", closed], stdout=subprocess.DEVNULL, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("setting", ["adapter=['\udce9.safetensors']", f"seed={10**400}", f"sampling.guidance={10**400}"])
