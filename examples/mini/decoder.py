@@ -114,18 +114,18 @@ def write_drawn(stored: np.ndarray, captions: list[list[str]]) -> None:
     made.write_text(source())
 
 
-def source() -> str:
-    """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws."""
+def source(*more: Path) -> str:
+    """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws; and of more files."""
     drawing = (BANK, STEPS, GUIDANCE, NOISIEST, STRAY, SPREAD)
     digest = hashlib.sha256(repr(drawing).encode())
-    for path in (STANDARD, DENOISER):
+    for path in (STANDARD, DENOISER, *more):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def check_source(checkpoint: Path) -> None:
+def check_source(checkpoint: Path, *more: Path) -> None:
     """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
-    if checkpoint.with_suffix(".source").read_text() != source():
+    if checkpoint.with_suffix(".source").read_text() != source(*more):
         raise SystemExit(f"{checkpoint} was trained on another autoencoder or denoiser: remove it, and run {checkpoint.stem}.py again")
 
 

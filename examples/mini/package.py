@@ -7,6 +7,7 @@ The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers 
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ import shutil
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
@@ -24,12 +26,21 @@ from transformers import CLIPTokenizer
 from autoencoder import build as build_autoencoder
 from decoder import check_source, finished_autoencoder
 from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
+from lessons import lessons
+from restyled import CHECKPOINT as RESTYLED
+from restyled import TAKEN as RESTYLED_TAKEN
+from restyled import filled, straight
 from reward import CHECKPOINT as REWARD
-from reward import TAKEN
-from settings import MODEL, PIXELS
+from reward import TAKEN as REWARD_TAKEN
+from settings import MODEL, PIXELS, STYLES
+from stickerforge.stickers.colour import lab
 from training import load, save
+from world import withheld
 
 SHARD = "12MB"  # no file over 16 MB
+FLAT, INKS = ("twemoji", "flat"), 48  # styles without shading, and how many of their colours are told
+LIKE = 5.0  # colours closer than this (CIELAB) are one
+PIXELS_EACH = 800  # of a drawing, that are looked at for them
 CARD = {
     "name": "sticker-mini",
     "version": 2,
@@ -38,6 +49,7 @@ CARD = {
     "alpha": "premultiplied",
     "words": "words.txt",
     "wordings": {"background": "ground"},  # what people say, and what its captions said
+    "inks": "inks.json",
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {
@@ -52,11 +64,12 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
     step = load(CHECKPOINT, {"mean": model})
-    if REWARD.exists():
-        check_source(REWARD)
-        rewarded = build_unet()
-        load(REWARD, {"mean": rewarded})
-        torch._foreach_lerp_([p.data for p in model["unet"].parameters()], [p.data for p in rewarded.parameters()], TAKEN)
+    for path, taken, part, begun in ((REWARD, REWARD_TAKEN, model["unet"], ()), (RESTYLED, RESTYLED_TAKEN, model, (REWARD,))):
+        if path.exists():
+            check_source(path, *begun)
+            further = copy.deepcopy(part)
+            load(path, {"mean": further})
+            torch._foreach_lerp_([p.data for p in part.parameters()], [p.data for p in further.parameters()], taken)
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
     autoencoder = finished_autoencoder(autoencoder)
@@ -93,6 +106,25 @@ def sums(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def inks() -> dict[str, list[str]]:
+    """The commonest colours of the drawings that were learned in each flat style, as "rrggbb", none like a commoner one."""
+    scenes, found = lessons(), {}
+    for style in FLAT:
+        seen = []
+        for subject in scenes.subjects:
+            if not withheld("generator", subject.codepoints, style):
+                colours, alpha = straight(np.asarray(scenes.sprites[subject.index, STYLES.index(style)]))
+                solid = colours[filled(alpha)]
+                seen.append((solid[np.random.default_rng(0).permutation(len(solid))[:PIXELS_EACH]] * 255).round().astype(np.uint8))
+        kinds, often = np.unique(np.concatenate(seen), axis=0, return_counts=True)
+        kept: list[np.ndarray] = []
+        for colour in kinds[np.argsort(-often, kind="stable")]:
+            if len(kept) < INKS and all(np.linalg.norm(lab(colour) - lab(other)) > LIKE for other in kept):
+                kept.append(colour)
+        found[style] = [bytes(colour).hex() for colour in kept]
+    return found
+
+
 def package() -> None:
     """Write the folder whole, keeping its card."""
     pipeline, step = assembled()
@@ -105,6 +137,7 @@ def package() -> None:
     said = " ".join(chain.from_iterable(captions)).lower()
     seen = sorted(set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said)))
     (fresh / "words.txt").write_text("\n".join(seen) + "\n")
+    (fresh / "inks.json").write_text(json.dumps(inks(), indent=1) + "\n")
     (fresh / "stickerforge.json").write_text(json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n")
     if (MODEL / "README.md").exists():
         shutil.copy(MODEL / "README.md", fresh / "README.md")

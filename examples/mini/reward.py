@@ -69,7 +69,7 @@ REWARD, MATCH = 0.1, 0.005  # weights of the style that is read, and of the look
 LATE = 800  # timesteps below it are read
 READ = 6  # states of a step at most: decoding takes longer than denoising
 SOFT = 1e-5  # added to shares before their root, whose slope at nothing is infinite
-TAKEN = 0.5  # of the way from the denoiser to what is trained here: the whole way costs small details, such as eyes
+TAKEN = 0.75  # of the way from the denoiser to what is trained here: the whole way costs small details, such as eyes
 WIDTH = 0.35  # of the sigmoids that stand for thresholds, as a share of them
 
 
