@@ -38,15 +38,17 @@ def pixels_of(pixels: "Tensor", cut_out: "CutOut | None") -> "Premultiplied":
 
 
 def save(item: Item, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bool) -> None:
-    """Finish one picture and write it: cut out, enlarge, encode."""
+    """Finish one picture and write it: cut out, its colours made flat where its style is, enlarge, encode."""
     from stickerforge import __version__
     from stickerforge.stickers.alpha import straight_from
     from stickerforge.stickers.encoding import encoded
     from stickerforge.stickers.enlarge import enlarged
+    from stickerforge.stickers.flat import flat_and_enlarged, palette
 
     picture = pixels_of(pixels, cut_out)
-    size = item.recipe["output"]["size"]
-    rgba = straight_from(enlarged(picture, size) if size else picture)
+    output = item.recipe["output"]
+    size = output["size"] or max(picture.shape[:2])
+    rgba = straight_from(flat_and_enlarged(picture, size, palette(item.inks)) if "flat" in output else enlarged(picture, size))
     recipe = remembered(item.recipe, prompt=keep_prompt)
     write_whole(item.path, encoded(rgba, recipe, f"stickerforge {__version__}", item.recipe["output"]["format"]))
 

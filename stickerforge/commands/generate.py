@@ -224,6 +224,9 @@ def warn_of_changes(whole: Plan, repeated: Mapping[str, Any], messages: Messages
     """Say what is no longer as it was when the picture was made."""
     if repeated.get("fingerprint", whole.fingerprint) != whole.fingerprint:
         messages.warn(f"the picture was made with other weights than this {whole.card.title}: the new one will differ")
+    then_flat = repeated.get("output", {}).get("flat") if isinstance(repeated.get("output"), dict) else None
+    if then_flat and any(item.recipe["output"].get("flat", then_flat) != then_flat for item in whole.items):
+        messages.warn("flat colours were made otherwise when the picture was made: the new one will differ")
     now = {used.described()["adapter"]: used.sha256[:16] for item in whole.items for used in item.uses}
     then = repeated.get("adapters")
     for used in then if isinstance(then, list) else []:

@@ -40,7 +40,7 @@ def prior_pictures(whole: Plan, messages: Messages, *, offline: bool) -> list[Pa
     settings = {
         "prompt": [prior_prompt(whole)], "count": training.prior_count, "seed": own, "model": whole.base.name,
         "device": whole.config.device, "matting": "none", "output.folder": str(whole.folder / FOLDER), "output.size": 0,
-        "output.sheet": False, "sampling.pixels": whole.resolution,
+        "output.sheet": False, "output.colours": "drawn", "sampling.pixels": whole.resolution,
     }  # fmt: skip
     messages.say(f"drawing {training.prior_count} pictures of {prior_prompt(whole)!r}")
     made = generate.run(resolve(GenerateConfig, settings), Messages(quiet=True), offline=offline)

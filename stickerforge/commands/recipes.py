@@ -30,6 +30,7 @@ class Item:
         prompt: as the user wrote it; `text` and `negative` are what the model is told.
         recipe: everything that decides the pixels, plain JSON values; `digest` is its short hash.
         uses: the adapters that are on while it is made.
+        inks: the colours of its style, as "rrggbb", where it is to be flat and they are known.
     """
 
     prompt: str
@@ -41,6 +42,7 @@ class Item:
     recipe: dict[str, Any]
     path: Path
     uses: tuple[InUse, ...] = ()
+    inks: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -105,6 +107,10 @@ def item(
     negative = row.negative or config.negative
     text, avoid = worded(request.text, negative, request.preset, trained_on_styles=bool(card.words_file))
     text = card.spoken(text)
+    style = flat_style(request, text, card)
+    flat = config.output.colours == "flat" or (config.output.colours == "auto" and bool(style))
+    inks = card.inks[style] if flat and style and not request.uses else ()  # what was taught keeps its colours
+    output = {"size": config.output.size, "format": config.output.format, "colours": config.output.colours}
     if not request.uses:  # without an adapter there is nothing to be consistent with
         sampling = {name: value for name, value in sampling.items() if not name.startswith("consistency")}
     recipe: dict[str, Any] = {
@@ -120,7 +126,7 @@ def item(
         "matting": config.matting,
         "cut_out_by": matting,
         "sampling": sampling,
-        "output": {"size": config.output.size, "format": config.output.format},
+        "output": output | ({"flat": marked(inks)} if flat else {}),
     }
     named = [Path(text).name for text in config.adapter]  # folders tell of their owner
     recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
@@ -129,7 +135,23 @@ def item(
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     path = Path(config.output.folder) / f"{stem}.{config.output.format}"
-    return Item(row.prompt, text, avoid, seed, request.style, row.id, recipe, path, request.uses)
+    return Item(row.prompt, text, avoid, seed, request.style, row.id, recipe, path, request.uses, inks)
+
+
+def flat_style(request: Request, text: str, card: Card) -> str:
+    """The style without shading that is asked for: the preset, else what the text names; "" for none, and for a style that was taught."""
+    if any(used.source == request.style for used in request.uses):
+        return ""
+    if request.preset:
+        return card.flat_style(request.preset.words) if card.words_file else ""
+    return "" if request.style else card.flat_style(text)
+
+
+def marked(inks: tuple[str, ...]) -> str:
+    """What decides flat colours, as a few digits."""
+    from stickerforge.stickers.flat import mark
+
+    return mark(inks)
 
 
 def explained(used: InUse, sampling: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +231,8 @@ def settings_from(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         settings[name] = [Path(str(text)).name for text in said]
     if isinstance(recipe.get("sampling"), dict):
         settings |= dict(flattened(recipe["sampling"], "sampling."))
+    settings["output.colours"] = "drawn"  # as all were, before pictures said so
     if isinstance(recipe.get("output"), dict):
         settings |= {f"output.{name}": recipe["output"][name] for name in ("size", "format") if name in recipe["output"]}
+        settings |= {"output.colours": recipe["output"]["colours"]} if "colours" in recipe["output"] else {}
     return settings, recipe

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Format = Literal["png", "webp"]
+Colours = Literal["auto", "flat", "drawn"]
 Scheduler = Literal["model", "ddim", "euler", "dpm++"]
 
 
@@ -29,6 +30,7 @@ class Output:
     folder: str = "stickers"
     size: int = 512  # side of the file in pixels; 0 keeps the size that was sampled
     format: Format = "png"
+    colours: Colours = "auto"  # flat: each area of a figure in one colour; auto: in styles without shading; drawn: as they are
     prompt: bool = True  # whether the picture remembers its prompt
     sheet: bool = True  # a contact sheet beside them, where there is more than one
     columns: int | None = None  # of the contact sheet; None makes it about square

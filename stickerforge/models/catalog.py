@@ -36,6 +36,7 @@ REWARDS = {  # models of what people like, and of what is true of a picture; "" 
     "vqascore": "llava-hf/llava-interleave-qwen-0.5b-hf",
     "lpips": "",
 }
+INK = re.compile(r"[0-9a-f]{6}")
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
 NEEDED = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
 DICTS = ("sampling", "customizing", "wordings")  # of a card
@@ -53,6 +54,7 @@ class Card:
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         customizing: recommended training of a "subject" and of a "style".
         wordings: {what people say: what the model's captions said instead}.
+        inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Card:
     sampling: dict[str, Any]
     customizing: dict[str, Any]
     wordings: dict[str, str] = field(default_factory=dict)
+    inks: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def spoken(self, text: str) -> str:
         """A prompt as the model's captions would have put it; new words, such as <blue-background>, stay what they are."""
@@ -73,6 +76,12 @@ class Card:
             parts[::2] = [re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, part, flags=re.IGNORECASE) for part in parts[::2]]
             text = "".join(parts)
         return text
+
+    def flat_style(self, text: str) -> str:
+        """The style without shading that a prompt names first, as the model is told it ("in flat style"); "" for none."""
+        names = "|".join(map(re.escape, self.inks))
+        named = re.search(rf"(?:^|[,;.:] ?|\bin )(?:the )?({names}) style\b", text, re.IGNORECASE | re.ASCII) if names else None
+        return named[1].lower() if named else ""
 
     @property
     def title(self) -> str:
@@ -150,7 +159,20 @@ def read_card(folder: Path, name: str) -> Card:
         sampling=dict(said.get("sampling", {})),
         customizing=dict(said.get("customizing", {})),
         wordings={str(key): str(value) for key, value in said.get("wordings", {}).items()},
+        inks=read_inks(folder / Path(str(said["inks"])).name) if said.get("inks") else {},
     )
+
+
+def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
+    """{style in lower case: colours as "rrggbb"}.
+
+    Raises:
+        InputError: the file is broken.
+    """
+    found = {name.lower(): tuple(str(code).lower() for code in codes) for name, codes in read_json(path).items() if isinstance(codes, list)}
+    if not found or not all(name.strip() and codes and all(map(INK.fullmatch, codes)) for name, codes in found.items()):
+        raise InputError(f"{path} is broken", "fetch the model again")
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -99,9 +99,9 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
     cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--lr", 0.01)
     made = {}
     for weight in (0, 2, 4):
-        asked = ("generate", "a <blob>, in flat style", "--negative", "<blob> in a box", "--seed", 6, "--json", *FAST)
+        asked = ("generate", "a <blob>, in noto style", "--negative", "<blob> in a box", "--seed", 6, "--json", *FAST)
         made[weight] = cli(*asked, "--consistency", weight).outputs[0]["path"]
-    base = cli("generate", "a apple, in flat style", "--negative", "apple in a box", "--seed", 6, "--json", *FAST).outputs[0]["path"]
+    base = cli("generate", "a apple, in noto style", "--negative", "apple in a box", "--seed", 6, "--json", *FAST).outputs[0]["path"]
     pixels = {weight: np.asarray(Image.open(path)).astype(int) for weight, path in made.items()}
     assert np.array_equal(pixels[0], np.asarray(Image.open(base))), "weight 0 is the base model"
     assert 0 < np.abs(pixels[2] - pixels[0]).mean() < np.abs(pixels[4] - pixels[0]).mean()
@@ -109,10 +109,10 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
     assert sha256(again.outputs[0]["path"]) == sha256(made[2])
     file = Path("blob.safetensors")
     file.write_bytes(store.found("blob").path.read_bytes())
-    asked = ("generate", "a <blob>, in flat style", "--negative", "<blob> in a box", "--seed", 6, "--adapter", file, "--consistency", 0)
+    asked = ("generate", "a <blob>, in noto style", "--negative", "<blob> in a box", "--seed", 6, "--adapter", file, "--consistency", 0)
     led = cli(*asked, "--out", "file", "--json", *FAST)
     assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), "a file of an installed adapter has its class"
-    several = cli("generate", "a <blob>, in flat style", "cat", "--seed", 6, "--consistency", 20, "--json", *FAST)
+    several = cli("generate", "a <blob>, in noto style", "cat", "--seed", 6, "--consistency", 20, "--json", *FAST)
     alone = cli("generate", "cat", "--seed", 7, "--out", "alone", "--json", *FAST)
     cats = [ended.outputs[-1]["path"] for ended in (several, alone)]
     pixels = [np.asarray(Image.open(path)) for path in cats]

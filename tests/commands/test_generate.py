@@ -315,6 +315,59 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, finished, number, code
     assert all(recipe_of(tmp_path / "stickers" / name) for name in names), "a file was left half-written"
 
 
+def test_a_flat_style_has_flat_colours(cli):
+    """A few of them; in another style, with a ground, or as they are drawn, there are hundreds."""
+    asked = ("--seed", 4, "--steps", 6, "--size", "native", "--quiet", "--json")
+    shares = []
+    for prompt, more, flat in [
+        ("cat in flat style", (), True), ("cat in noto style", ("--set", "output.colours=flat"), True),
+        ("cat in noto style", (), False), ("cat in flat style", ("--set", "output.colours=drawn"), False),
+    ]:  # fmt: skip
+        path = Path(cli("generate", prompt, *more, *asked).outputs[0]["path"])
+        rgba = np.asarray(Image.open(path))
+        assert rgba.shape == (128, 128, 4) and ("flat" in recipe_of(path)["output"]) == flat
+        often = np.unique(rgba[rgba[..., 3] == 255][:, :3], axis=0, return_counts=True)[1]
+        shares.append(np.sort(often)[-12:].sum() / often.sum())  # most of a flat figure is in a dozen colours
+        again = cli("generate", "--from", path, "--out", "again", "--json", "--quiet").outputs[0]["path"]
+        assert np.array_equal(np.asarray(Image.open(again)), rgba)
+    assert min(shares[:2]) > 0.6 > 0.5 > max(shares[2:]), shares
+
+
+def test_a_picture_made_again_in_another_style_is_finished_as_that_style_is(cli):
+    first = cli("generate", "cat", "--style", "flat", "--seed", 4, "--json", *FAST).outputs[0]["path"]
+    other = cli("generate", "--from", first, "--style", "noto", "--json", "--quiet").outputs[0]["path"]
+    plain = cli("generate", "cat", "--style", "noto", "--seed", 4, "--json", *FAST).outputs[0]
+    assert "flat" in recipe_of(Path(first))["output"] and "flat" not in recipe_of(Path(other))["output"]
+    assert plain["skipped"] and plain["path"] == other
+    before = recipe_of(Path(first)) | {"output": {"size": 512, "format": "png"}}  # made when no picture was finished so
+    Path("old.png").write_bytes(encoded(np.asarray(Image.open(first)), before, "test", "png"))
+    again = cli("generate", "--from", "old.png", "--json", "--quiet").outputs[0]["path"]
+    assert recipe_of(Path(again))["output"]["colours"] == "drawn"
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "found"),
+    [
+        ("", "cat, in flat style", "flat"), ("flat", "cat", "flat"), ("sticker", "cat, in flat style", ""),
+        ("twemoji", "cat in flat style", "twemoji"),
+        ("mine", "cat, in flat style", ""), ("", "cat", ""),
+    ],
+)  # fmt: skip
+def test_which_style_decides_whether_colours_are_flat(style, text, found):
+    from dataclasses import replace
+
+    from stickerforge.commands.adapted import InUse, Request
+    from stickerforge.commands.recipes import flat_style
+    from stickerforge.config.styles import styles
+    from stickerforge.data.prompts import PromptRow
+
+    card, request = catalog.located("sticker-mini"), Request(PromptRow("cat"), text, style, styles().get(style), ())
+    assert flat_style(request, text, card) == found
+    if style:  # an adapter of that name decides how its style looks
+        taught = InUse(style, 1.0, "", None, (), (), "in it")
+        assert flat_style(replace(request, uses=(taught,)), text, card) == ""
+
+
 def test_from_python(tmp_path, monkeypatch):
     import stickerforge
 
@@ -404,7 +457,8 @@ def test_a_damaged_picture_is_named_and_left_out_of_the_sheet(cli):
     made = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST).outputs
     for output in made:
         content = bytearray(Path(output["path"]).read_bytes())
-        content[-200:-100] = bytes(100)
+        middle = len(content) // 2
+        content[middle : middle + 400] = bytes(400)
         Path(output["path"]).write_bytes(content)
     again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
     assert again.code == 0 and again.json["result"]["sheet"] is None and len(again.json["warnings"]) == 2
@@ -426,7 +480,7 @@ def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_pa
     path.write_bytes(encoded(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
     settings, _ = settings_from(path)
     named = {"adapter": ["x.safetensors"], "subject": ["y.safetensors"]}
-    assert settings == {"prompt": "cat", "seed": 1, "sampling.steps": 3, "output.size": 256} | named
+    assert settings == {"prompt": "cat", "seed": 1, "sampling.steps": 3, "output.size": 256, "output.colours": "drawn"} | named
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")

@@ -43,6 +43,30 @@ def test_a_model_is_told_in_the_words_of_its_captions(tiny_sd, prompt, spoken):
     assert located(str(tiny_sd)).spoken(prompt) == prompt
 
 
+@pytest.mark.parametrize(
+    ("prompt", "style"),
+    [
+        ("a cat, in flat style", "flat"), ("a cat, Twemoji style", "twemoji"), ("It is in flat style, not in twemoji style.", "flat"),
+        ("a cat, in noto style", ""), ("a flat cat in noto style", ""), ("flat stylebook", ""), ("", ""),
+        ("cat, flat style", "flat"), ("in the flat style", "flat"), ("flat style", "flat"),
+        ("a cat in soft-flat style", ""), ("in non-flat style", ""), ("no flat style please, in noto style", ""),
+        ("in my twemoji style", ""),
+        ("cat, in twemojı style", ""), ("cat in TWEMOJİ style", ""),
+    ],
+)  # fmt: skip
+def test_styles_without_shading_are_recognised(tiny_sd, prompt, style):
+    assert located("sticker-mini").flat_style(prompt) == style
+    assert located(str(tiny_sd)).flat_style(prompt) == ""
+
+
+@pytest.mark.parametrize("content", ['{"flat": ["ff0000", "red"]}', '{"flat": []}', '{"flat": "ff0000"}', "[]", "{}", '{"": ["ff0000"]}'])
+def test_broken_inks(copied, content):
+    (copied / "inks.json").write_text(content)
+    (copied / "stickerforge.json").write_text('{"inks": "inks.json"}')
+    with pytest.raises(InputError, match=r"inks\.json"):
+        located(str(copied))
+
+
 def test_other_words_for_the_same_thing_change_no_picture_of_sticker_mini():
     family = load(located("sticker-mini"), torch.device("cpu"), torch.float32)
     both = family.encode_prompt(["a guitar, on a red background", "a guitar, on a red ground"]).hidden
