@@ -50,7 +50,7 @@ def flat_and_enlarged(premultiplied: Premultiplied, side_px: int, style: NDArray
     if flat is premultiplied:
         return done
     alpha = done[..., 3:]
-    return np.concatenate([straight_from(enlarged(flat, side_px))[..., :3] / np.float32(255) * alpha, alpha], -1)
+    return np.concatenate([straight_from(resized(flat, side_px))[..., :3] / np.float32(255) * alpha, alpha], -1)
 
 
 def flattened(premultiplied: Premultiplied, style: NDArray[np.uint8]) -> Premultiplied:
