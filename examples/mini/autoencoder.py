@@ -10,7 +10,6 @@ Shapes: B pictures; 4 channels; H, W rows and columns.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from art import withheld_names
 from lessons import lessons
 from scenes import Scenes
 from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUN, SEED
-from training import average, averaged, load, rate, save
+from training import Keeper, average, averaged, descend, load, rate
 
 # The sample photographs inside scikit-image's wheel that are public domain or CC0.
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg")
@@ -152,7 +151,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)  # anchors must not shrink
     modules = {"model": model, "mean": mean}
     start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
-    pictures, saved, recent = Pictures(), time.monotonic(), []
+    pictures, keeper = Pictures(), Keeper(CHECKPOINT, modules, optimizer, steps, minutes)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, peak)
@@ -163,23 +162,12 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         decoded = model.decode(posterior.mean + posterior.std * noise).sample
         spread = (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean() / 2
         loss = reconstruction_loss(decoded, pixels) + 2e-4 * spread
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, model, optimizer)
         average(mean, model, step, 0.998)
         with torch.no_grad():
             error = 127.5 * (decoded - pixels)
             cells = F.avg_pool2d(error[:, :3], 8).abs().mean()
-            recent.append((float(error.abs().mean()), float(cells), float(spread)))
-        if len(recent) == 100:
-            absolute, cells, divergence = np.mean(recent, 0)
-            told = f"absolute error {absolute:.2f} of 255, of cells {cells:.2f}, KL {divergence:.2f}"
-            print(f"{time.strftime('%H:%M:%S')} step {step + 1} {told}", flush=True)
-            recent = []
-        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
-            save(CHECKPOINT, modules, optimizer, step + 1)
-            saved = time.monotonic()
+        keeper.after(step, {"absolute error of 255": float(error.abs().mean()), "of cells": float(cells), "KL": float(spread.detach())})
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from denoiser import (
 from denoiser import CHECKPOINT as DENOISER
 from lessons import COMPREHENSIVE, lessons
 from settings import DEVICE, RUN, SEED
-from training import average, averaged, load, rate, save
+from training import Keeper, average, averaged, descend, load, rate
 from words import TEXT_LENGTH
 
 CHECKPOINT = RUN / "decoder.safetensors"
@@ -186,7 +186,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         start = load(CHECKPOINT, modules, optimizer)
     SOURCE.write_text(source())
     print(f"from step {start} to {steps}", flush=True)
-    saved, recent = time.monotonic(), []
+    keeper = Keeper(CHECKPOINT, modules, optimizer, steps, minutes)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps, peak, warmup=50)
@@ -201,18 +201,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
         places = torch.Generator().manual_seed(SEED + step)
         loss = reconstruction_loss(decoded, wanted) + TEXTURE * texture_loss(decoded, wanted, places)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, parts, optimizer)
         average(mean, parts, step, 0.998)
-        recent.append(float((decoded.detach() - wanted).abs().mean() / 2))
-        if len(recent) == 100:
-            print(f"{time.strftime('%H:%M:%S')} step {step + 1} absolute error {np.mean(recent):.4f}", flush=True)
-            recent = []
-        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
-            save(CHECKPOINT, modules, optimizer, step + 1)
-            saved = time.monotonic()
+        keeper.after(step, {"absolute error": float((decoded.detach() - wanted).abs().mean() / 2)})
 
 
 if __name__ == "__main__":

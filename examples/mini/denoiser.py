@@ -10,7 +10,6 @@ Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text wid
 import argparse
 import json
 import re
-import time
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from autoencoder import standardised
 from lessons import COMPREHENSIVE, WAYS, lessons, told
 from lessons import SEED as LESSONS
 from settings import DEVICE, LATENT_CHANNELS, PIXELS, RUN, SEED
-from training import Muon, average, averaged, load, plateau, save
+from training import Keeper, Muon, average, averaged, descend, load, plateau, save
 from words import TEXT_LENGTH, tokenizer
 from world import World
 
@@ -213,7 +212,7 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
     optimizer = Muon(*by_kind(model), lr=peak)
     modules = {"model": model, "mean": mean}
     start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
-    saved, recent = time.monotonic(), []
+    keeper = Keeper(CHECKPOINT, modules, optimizer, steps, minutes)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = plateau(step, steps, peak)
@@ -225,18 +224,9 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
         order = rng.permutation(batch)
         tokens = ids[rows[order]].to(DEVICE)  # all 77: the padding is where the encoder can lay out a picture
         loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step, weight)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, model, optimizer)
         average(mean, model, step, 0.999)
-        recent.append(float(loss.detach()))
-        if len(recent) == 100:
-            print(f"{time.strftime('%H:%M:%S')} step {step + 1} loss {np.mean(recent):.4f}", flush=True)
-            recent = []
-        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
-            save(CHECKPOINT, modules, optimizer, step + 1)
-            saved = time.monotonic()
+        keeper.after(step, {"loss": float(loss.detach())})
 
 
 def by_kind(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -49,7 +49,7 @@ from scenes import bounds, put, resized
 from settings import DEVICE, PIXELS, RUN, RUNS, SEED, STYLES
 from stickerforge.models.judges import judging
 from stickerforge.stickers.colour import lab
-from training import Muon, average, averaged, load, save
+from training import Keeper, Muon, average, averaged, descend, load
 from world import SIZES, Thing, Truth, World, withheld
 
 CHECKPOINT, LATENTS, CAPTIONS = RUN / "restyled.safetensors", RUN / "restyled_drawings.npy", RUN / "restyled_drawings.json"
@@ -232,7 +232,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         check_source(CHECKPOINT, REWARD)
         start = load(CHECKPOINT, modules, optimizer)
     CHECKPOINT.with_suffix(".source").write_text(source(REWARD))
-    saved, recent = time.monotonic(), []
+    keeper = Keeper(CHECKPOINT, modules, optimizer, steps, minutes, 25)
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = falling(step, steps, peak, warmup=100)
@@ -243,18 +243,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         order = rng.permutation(batch)  # timesteps follow the places
         ids = tokens(words, [told_so[place] for place in order])
         loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order], ids, step, weight)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, model, optimizer)
         average(mean, model, step, 0.998)
-        recent.append(float(loss.detach()))
-        if len(recent) == 25:
-            print(f"{time.strftime('%H:%M:%S')} step {step + 1} loss {np.mean(recent):.4f}", flush=True)
-            recent = []
-        if time.monotonic() - saved > 60 * minutes or step + 1 == steps:
-            save(CHECKPOINT, modules, optimizer, step + 1)
-            saved = time.monotonic()
+        keeper.after(step, {"loss": float(loss.detach())})
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ Shapes: whatever the modules have.
 import copy
 import math
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -45,6 +47,45 @@ def load(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Op
                 state.setdefault(int(index), {})[field] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return step
+
+
+def descend(loss: Tensor, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """One step down the gradient, whose norm is at most 1."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+    optimizer.step()
+
+
+@dataclass
+class Keeper:
+    """Prints means of what a training sees, and saves its state now and then and at its end.
+
+    Args:
+        steps: of the whole training.
+        minutes: between checkpoints.
+        every: steps between lines.
+    """
+
+    path: Path
+    modules: Mapping[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+    steps: int
+    minutes: float
+    every: int = 100
+    recent: list[Mapping[str, float]] = field(default_factory=list)
+    saved: float = field(default_factory=time.monotonic)
+
+    def after(self, step: int, seen: Mapping[str, float]) -> None:
+        """To be told of every step."""
+        self.recent.append(seen)
+        if len(self.recent) == self.every:
+            means = ", ".join(f"{name} {sum(each[name] for each in self.recent) / self.every:.4f}" for name in seen)
+            print(f"{time.strftime('%H:%M:%S')} step {step + 1} {means}", flush=True)
+            self.recent = []
+        if time.monotonic() - self.saved > 60 * self.minutes or step + 1 == self.steps:
+            save(self.path, self.modules, self.optimizer, step + 1)
+            self.saved = time.monotonic()
 
 
 def averaged(module: nn.Module) -> nn.Module:
