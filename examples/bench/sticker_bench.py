@@ -5,10 +5,11 @@ python examples/bench/sticker_bench.py [--model sticker-mini] [--adapter NAME] [
 python examples/bench/sticker_bench.py --pictures FOLDER      pictures made elsewhere, named ID.png for the ids of --write-prompts
 python examples/bench/sticker_bench.py --write-prompts FILE   the prompts, as `stickerforge generate --prompts` takes them
 
-Seven families of prompts over StickerWorld, each about combinations that were withheld from sticker-mini (from version 2
-on). A score is what the judge finds in the generated pictures over what it finds in real renders of the same prompts, so
-that its own mistakes cancel. Pictures lie in FOLDER and are not made twice, so an interrupted run goes on. Settings are
-chosen on the list `dev`; `test` is for results. Needs the art of examples/mini (fetch.py, art.py).
+Seven families of prompts over StickerWorld, each about combinations that were withheld from sticker-mini: from version 2, or
+(--world 3) from version 3, which goes on from it, so that its lists hold only what neither was shown. A score is what the judge
+finds in the generated pictures over what it finds in real renders of the same prompts, so that its own mistakes cancel. Pictures lie
+in FOLDER and are not made twice, so an interrupted run goes on. Settings are chosen on the list `dev`; `test` is for results. Needs
+the art of examples/mini (fetch.py, art.py).
 """
 
 import argparse
@@ -26,8 +27,10 @@ from PIL import Image
 MINI = Path(__file__).resolve().parent.parent / "mini"
 sys.path.insert(0, str(MINI))
 
+from art import kinds
 from backdrops import Ground
 from captions import caption
+from lessons_3 import lessons as lessons_3
 from scenes import HUES, short_name
 from settings import STYLES
 from stickerforge.evaluation.intervals import RESAMPLES, group_means
@@ -61,8 +64,21 @@ class Item:
     truth: Truth
 
 
-def candidates(scenes: World, family: str, rng: np.random.Generator) -> Iterator[Truth]:
-    """Scenes of a family, without end; those that show a combination which was withheld."""
+def scenes_of(version: int) -> World:
+    """All scenes over the subjects that a version learns."""
+    return world("all", learned_only=True) if version == 2 else lessons_3(part="all")
+
+
+def unseen(truth: Truth, names: tuple[str, ...], version: int) -> bool:
+    """Whether a combination was withheld from a version and from those that it goes on from."""
+    if version == 2:
+        return withheld("generator", *names)
+    new = {thing.subject.codepoints for thing in truth.things if thing.subject.name not in kinds(2)}
+    return withheld("generator3", *names) and (bool(new & set(names)) or withheld("generator", *names))
+
+
+def candidates(scenes: World, family: str, rng: np.random.Generator, version: int = 2) -> Iterator[Truth]:
+    """Scenes of a family, without end; those that show a combination which no weights were shown."""
     kinds = {"single": ("one",), "colour": ("one",), "pair": ("pair",), "count": ("counted",), "worn": ("dressed", "suited")}
     while True:
         kind = str(rng.choice(kinds.get(family, ("one", "pair", "counted", "dressed"))))
@@ -80,7 +96,7 @@ def candidates(scenes: World, family: str, rng: np.random.Generator) -> Iterator
         if family == "count":
             things = (replace(things[0], count=int(rng.integers(2, 5))),)
         truth = Truth(str(rng.choice(STYLES)), things, relation, CLEAR)
-        if any(withheld("generator", *names) for names in deciding(truth, family)):
+        if any(unseen(truth, names, version) for names in deciding(truth, family)):
             yield truth
 
 
@@ -101,21 +117,26 @@ def spoken(truth: Truth, family: str, rng: np.random.Generator) -> str:
     return caption(truth, "comprehensive", rng).replace(f", {truth.style} style", f", in {truth.style} style")
 
 
-def items(which: str, quick: bool) -> list[Item]:
+def listed(which: str, key: str, version: int) -> bool:
+    """Whether something belongs to the list `test` or `dev`: by its hash."""
+    return (dice(f"list|{key}" if version == 2 else f"list3|{key}") % 4 == 0) == (which == "dev")
+
+
+def items(which: str, quick: bool, version: int = 2) -> list[Item]:
     """Every picture of a list. A scene belongs to `test` or to `dev` by the hash of what it shows."""
-    scenes, found, mark = world("all", learned_only=True), [], "dev-" if which == "dev" else ""
+    scenes, found, mark = scenes_of(version), [], "dev-" if which == "dev" else ""
     for family, count in COUNTS.items():
         rng = np.random.default_rng((77, list(COUNTS).index(family)))
         if family == "diversity":
-            found += diverse(scenes, which, count)
+            found += diverse(scenes, which, count, version)
             continue
         kept: dict[str, Item] = {}
         repeats: dict[str, int] = {}
-        for truth in candidates(scenes, family, rng):
+        for truth in candidates(scenes, family, rng, version):
             if len(kept) == count:
                 break
             key = "|".join(sorted("|".join(names) for names in deciding(truth, family)))
-            if (dice(f"list|{key}") % 4 == 0) != (which == "dev"):
+            if not listed(which, key, version):
                 continue
             prompt = spoken(truth, family, rng)
             repeats[prompt] = repeats.get(prompt, -1) + 1
@@ -125,9 +146,9 @@ def items(which: str, quick: bool) -> list[Item]:
     return found[::QUICK] if quick else found
 
 
-def diverse(scenes: World, which: str, count: int) -> list[Item]:
+def diverse(scenes: World, which: str, count: int, version: int = 2) -> list[Item]:
     """Prompts without a style, each SEEDS times."""
-    pool = [s for s in scenes.subjects if (dice(f"list|{s.codepoints}") % 4 == 0) == (which == "dev")]
+    pool = [s for s in scenes.subjects if listed(which, s.codepoints, version)]
     order = np.random.default_rng(78).permutation(len(pool))[:count]
     mark = "dev-" if which == "dev" else ""
     bare = {i: Truth("", (Thing(pool[i]),), "", CLEAR) for i in order}
@@ -227,9 +248,11 @@ def share(ours: np.ndarray, real: np.ndarray) -> dict[str, float]:
     return {key: round(float(value), 4) for key, value in told.items()}
 
 
-def table(chosen: Sequence[Item], open_picture: Callable[[Item], Image.Image | None], judge: Judging) -> dict[str, dict[str, float]]:
+def table(
+    chosen: Sequence[Item], open_picture: Callable[[Item], Image.Image | None], judge: Judging, version: int = 2
+) -> dict[str, dict[str, float]]:
     """Every figure of StickerBench; a picture that is missing counts as one that shows nothing."""
-    scenes, rows = world("all", learned_only=True), {}
+    scenes, rows = scenes_of(version), {}
     for family in COUNTS:
         those = [item for item in chosen if item.family == family]
         made = [open_picture(item) or Image.new("RGBA", (64, 64)) for item in those]
@@ -262,13 +285,16 @@ def main() -> None:
     parser.add_argument("--model", default="sticker-mini")
     parser.add_argument("--adapter", action="append", default=[])
     parser.add_argument("--set", action="append", default=[], dest="settings", help="as of stickerforge generate")
+    parser.add_argument(
+        "--world", type=int, choices=(2, 3), default=2, help="the version of sticker-mini whose withheld combinations are asked for"
+    )
     parser.add_argument("--lists", choices=("test", "dev"), default="test")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("bench"))
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--write-prompts", type=Path)
     args = parser.parse_args()
-    chosen, started = items(args.lists, args.quick), time.monotonic()
+    chosen, started = items(args.lists, args.quick, args.world), time.monotonic()
     if args.write_prompts:
         prompts_file(chosen, args.write_prompts)
         return
@@ -277,9 +303,16 @@ def main() -> None:
         generate(chosen, args.out, [*options, *(part for text in args.settings for part in ("--set", text))])
     folder = args.pictures or args.out / "pictures"
     judge = judging("judge")
-    rows = table(chosen, lambda item: picture_of(item, folder), judge)
+    rows = table(chosen, lambda item: picture_of(item, folder), judge, args.world)
     args.out.mkdir(parents=True, exist_ok=True)
-    told = {"model": args.model, "adapters": args.adapter, "settings": args.settings, "lists": args.lists, "quick": args.quick}
+    told = {
+        "model": args.model,
+        "adapters": args.adapter,
+        "settings": args.settings,
+        "lists": args.lists,
+        "world": args.world,
+        "quick": args.quick,
+    }
     told |= {"judge": judge.sha256, "seconds": round(time.monotonic() - started), "figures": rows}
     (args.out / f"bench-{args.lists}.json").write_text(json.dumps(told, indent=1) + "\n")
     show(rows)

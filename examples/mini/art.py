@@ -8,10 +8,11 @@ CLDR's. Sprites are uint8 RGBA with premultiplied alpha, so that they can be res
 
 import io
 import json
+import lzma
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from PIL import Image
 
 from settings import DATA, HERE, SPRITE_PIXELS, STYLES
 
-HELD_OUT = HERE.parent / "bench" / "held_out_subjects.tsv"
+HELD_OUT = {version: HERE.parent / "bench" / name for version, name in ((2, "held_out_subjects.tsv"), (3, "held_out_subjects_3.tsv"))}
+LEARNED = {2: ("subjects.txt",), 3: ("subjects.txt", "subjects_3.txt")}
 SKIN_TONES = {f"1f3f{tone}" for tone in "bcdef"}
 
 
@@ -40,23 +42,25 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", re.sub("[’']", "", name.lower())).strip("-")
 
 
-def kinds() -> dict[str, str]:
-    """CLDR name -> kind, for the subjects that sticker-mini learns (subjects.txt)."""
+def kinds(version: int = 2) -> dict[str, str]:
+    """CLDR name -> kind, for the subjects that a version of sticker-mini learns."""
     found = {}
-    for line in (HERE / "subjects.txt").read_text().splitlines():
+    for line in "".join((HERE / name).read_text() for name in LEARNED[version]).splitlines():
         if line and not line.startswith("#"):
             kind, names = line.split(": ", 1)
             found |= {name.strip(): kind for name in names.split(";")}
     return found
 
 
-def withheld_names() -> set[str]:
-    """CLDR names never trained on: the held-out subjects and their near twins."""
-    rows = [line.split("\t") for line in HELD_OUT.read_text().splitlines()[1:]]
-    names = {row[1] for row in rows}
+def withheld_names(version: int = 2) -> set[str]:
+    """CLDR names that a version is never trained on: its held-out subjects and their near twins."""
+    rows = [line.split("\t") for line in HELD_OUT[version].read_text().splitlines()[1:]]
+    held_out = {row[1] for row in rows}
+    names = set(held_out)
     for line in (HERE / "near_twins.txt").read_text().splitlines():
         if line and not line.startswith("#"):
-            names |= {name.strip() for name in line.split(": ", 1)[1].split(";")}
+            subject, twins = line.split(": ", 1)
+            names |= {name.strip() for name in twins.split(";")} if subject in held_out else set()
     return names
 
 
@@ -97,10 +101,11 @@ def all_subjects() -> list[Subject]:
             keywords = tuple(word for word in entry.get("default", []) if word != name)
             codepoints = "-".join(codes)
             found.append(Subject(len(found), codepoints, name, keywords, known.get(name, "")))
-    missing = set(known) - {subject.name for subject in found}
-    assert not missing, f"subjects.txt names what the four sets do not share: {sorted(missing)}"
-    clash = set(known) & withheld_names()
-    assert not clash, f"subjects.txt names withheld subjects: {sorted(clash)}"
+    for version, names in LEARNED.items():
+        missing = set(kinds(version)) - {subject.name for subject in found}
+        assert not missing, f"{names} name what the four sets do not share: {sorted(missing)}"
+        clash = set(kinds(version)) & withheld_names(version)
+        assert not clash, f"{names} name withheld subjects: {sorted(clash)}"
     return found
 
 
@@ -116,34 +121,51 @@ def render(svg: str, pixels: int) -> np.ndarray:
     return np.frombuffer(picture.tobytes(), np.uint8).reshape(pixels, pixels, 4)
 
 
-def load() -> tuple[list[Subject], np.ndarray]:
-    """Subjects and their sprites, uint8 premultiplied (subject, style, pixels, pixels, 4)."""
+def renderings(drawings: list[str]) -> np.ndarray:
+    """Drawings as sprites, (drawing, SPRITE_PIXELS, SPRITE_PIXELS, 4)."""
+    return np.stack([render(svg, SPRITE_PIXELS) for svg in drawings])
+
+
+def pack(path: Path) -> None:
+    """Every subject with its drawings as one file, from which `write` renders where nothing was fetched."""
+    rows = [row(s) | {"drawings": [drawing(style, s.codepoints, s.name) for style in STYLES]} for s in all_subjects()]
+    path.write_bytes(lzma.compress(json.dumps(rows, ensure_ascii=False).encode(), preset=9 | lzma.PRESET_EXTREME))
+
+
+def row(subject: Subject) -> dict[str, object]:
+    """What subjects.json keeps of a subject."""
+    return {"codepoints": subject.codepoints, "name": subject.name, "keywords": subject.keywords}
+
+
+def load(version: int = 2) -> tuple[list[Subject], np.ndarray]:
+    """Subjects, with the kinds of a version, and their sprites, uint8 premultiplied (subject, style, pixels, pixels, 4)."""
     rows = json.loads((DATA / "subjects.json").read_text())
-    known = kinds()
+    known = kinds(version)
     subjects = [Subject(i, r["codepoints"], r["name"], tuple(r["keywords"]), known.get(r["name"], "")) for i, r in enumerate(rows)]
     return subjects, np.load(DATA / "sprites.npy", mmap_mode="r")
 
 
-def write(path: Path) -> None:
-    """Render every subject in every style into one array on disk."""
-    subjects = all_subjects()
-    shape = (len(subjects), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4)
+def write(path: Path, packed: Path | None = None) -> None:
+    """Render every subject in every style into one array on disk, from the fetched sets or from what `pack` wrote."""
+    if packed:
+        rows = json.loads(lzma.decompress(packed.read_bytes()))
+        drawings = [each.pop("drawings") for each in rows]
+    else:
+        subjects = all_subjects()
+        rows = [row(subject) for subject in subjects]
+        drawings = [[drawing(style, s.codepoints, s.name) for style in STYLES] for s in subjects]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (len(rows), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4)
     partial = path.with_name("partial.npy")
     sprites = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
 
-    def draw(subject: Subject) -> None:
-        for column, style in enumerate(STYLES):
-            svg = drawing(style, subject.codepoints, subject.name)
-            assert svg is not None
-            sprites[subject.index, column] = render(svg, SPRITE_PIXELS)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(draw, subjects))
-    rows = [{"codepoints": s.codepoints, "name": s.name, "keywords": s.keywords} for s in subjects]
+    with Pool() as pool:
+        for index, rendered in enumerate(pool.imap(renderings, drawings, chunksize=8)):
+            sprites[index] = rendered
     (path.parent / "subjects.json").write_text(json.dumps(rows, indent=0, ensure_ascii=False))
     sprites.flush()
     partial.rename(path)
-    print(f"{len(subjects)} subjects x {len(STYLES)} styles, {len(kinds())} of them to learn")
+    print(f"{len(rows)} subjects x {len(STYLES)} styles, {len(kinds())} of them learned by version 2, {len(kinds(3))} by version 3")
 
 
 if __name__ == "__main__":

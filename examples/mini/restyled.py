@@ -44,12 +44,13 @@ from denoiser import CHECKPOINT as DENOISER
 from denoiser import LATENTS as LESSONS_DRAWN
 from lessons import COMPREHENSIVE, WAYS, lessons, told
 from reward import CHECKPOINT as REWARD
-from reward import drawn_lessons, falling, tokens
+from reward import drawn_lessons, falling
 from scenes import bounds, put, resized
 from settings import DEVICE, PIXELS, RUN, RUNS, SEED, STYLES
 from stickerforge.models.judges import judging
 from stickerforge.stickers.colour import lab
 from training import Keeper, Muon, average, averaged, descend, load
+from words import tokens
 from world import SIZES, Thing, Truth, World, withheld
 
 CHECKPOINT, LATENTS, CAPTIONS = RUN / "restyled.safetensors", RUN / "restyled_drawings.npy", RUN / "restyled_drawings.json"

@@ -58,7 +58,7 @@ from settings import DEVICE, RUN, SEED, STYLES
 from stickerforge.models.judges import judging
 from stickerforge.models.judging import BINS, CHANGES, LOOK, SOLID
 from training import average, averaged, load, save
-from words import TEXT_LENGTH
+from words import tokens
 
 CHECKPOINT = RUN / "reward.safetensors"
 PROMPTS, STEPS = 16, (4, 7)  # drawn at once, in so few steps of DDIM: many prompts tell more than many states of one
@@ -264,12 +264,6 @@ def pools(
 def read(text: nn.Module, words: CLIPTokenizer, captions: list[str]) -> Tensor:
     """Hidden states of captions, (B, L, D)."""
     return text(tokens(words, captions)).last_hidden_state  # type: ignore[no-any-return]
-
-
-def tokens(words: CLIPTokenizer, captions: list[str]) -> Tensor:
-    """(B, L)."""
-    found: Tensor = words(captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
-    return found.to(DEVICE)
 
 
 def drawn_lessons(

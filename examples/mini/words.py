@@ -5,10 +5,13 @@ unknown token (which in CLIP is the end-of-text token). The end-of-text id is th
 never 2: with 2, transformers pools at the largest id instead of at the end of the text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor
 from transformers import CLIPTokenizer
+
+from settings import DEVICE
 
 TEXT_LENGTH = 77  # tokens, as every CLIP text encoder has it
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -32,6 +35,12 @@ def tokenizer(captions: Iterable[str], pieces: int = 2600) -> CLIPTokenizer:
     assert set(found) <= set(vocabulary), sorted(set(found) - set(vocabulary))[:5]
     vocabulary |= {START: len(vocabulary), END: len(vocabulary) + 1}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TEXT_LENGTH)
+
+
+def tokens(words: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
+    """Captions as the text encoder takes them, (B, TEXT_LENGTH), on the device of the recipe."""
+    found: Tensor = words(list(captions), padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    return found.to(DEVICE)
 
 
 def _merges(learned: Tokenizer) -> list[list[str]]:

@@ -25,7 +25,7 @@ from backdrops import Ground, drawn_ground, random_ground
 from scenes import EYEWEAR, HATS, HEADS, HUES, bounds, in_space_suit, put, recoloured, resized
 from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
 
-Part = Literal["all", "generator", "judge"]
+Part = Literal["all", "generator", "generator3", "judge"]  # generator3: sticker-mini from version 3 on
 RELATIONS = ("to the left of", "to the right of", "above", "below", "behind", "in front of", "inside", "holding")
 CONTAINERS = ("basket", "bucket", "wrapped gift", "pot of food", "takeout box", "wastebasket")
 HOLDERS = ("teddy bear", "robot", "snowman", "panda", "gorilla", "penguin", "monkey", "ghost", "alien", "bear", "koala", "octopus")
@@ -53,6 +53,7 @@ class Thing:
     size: str = "large"
     x: float = 0.5
     y: float = 0.5
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,12 @@ def dice(text: str) -> int:
 def withheld(part: Part, *names: str) -> bool:
     """Whether a part of the project may not see a combination: (code points, style), (subject, colour), two subjects...
 
-    One in sixteen is kept from the generator, one in five from the judge, whatever the other may see.
+    One in sixteen is kept from the generator, others of version 3, one in five from the judge, whatever the others may see.
     """
     if part == "all":
         return False
+    if part == "generator3":
+        return dice("|".join(("3", *names))) % 16 == 0
     number = dice("|".join(names))
     return number % 16 == 0 if part == "generator" else number % 5 == 1
 
@@ -221,6 +224,8 @@ class World:
     def looks(self, thing: Thing, style: str) -> np.ndarray:
         """A thing by itself, coloured and dressed."""
         sprite = np.asarray(self.sprites[thing.subject.index, STYLES.index(style)])
+        if thing.mirrored:
+            sprite = sprite[:, ::-1]
         if thing.colour:
             sprite = recoloured(sprite, HUES[thing.colour])
         if thing.wears == "space suit":
@@ -293,8 +298,9 @@ def world(
     part: Part = "all", *, learned_only: bool = False, seed: int = SEED, shares: Mapping[str, float] = SHARES, clear: float = 0.5
 ) -> World:
     """The world over all subjects that a part may see: all of them, but for the generator, which is to be taught the held-out ones."""
-    subjects, sprites = load()
-    hidden = withheld_names() if part == "generator" else set()
+    version = 3 if part == "generator3" else 2
+    subjects, sprites = load(version)
+    hidden = withheld_names(version) if part in ("generator", "generator3") else set()
     shown = [s for s in subjects if s.name not in hidden and (s.kind or not learned_only)]
     return World(shown, sprites, part=part, seed=seed, shares=shares, clear=clear)
 
