@@ -145,8 +145,12 @@ def load(version: int = 2) -> tuple[list[Subject], np.ndarray]:
     return subjects, np.load(DATA / "sprites.npy", mmap_mode="r")
 
 
-def write(path: Path, packed: Path | None = None) -> None:
-    """Render every subject in every style into one array on disk, from the fetched sets or from what `pack` wrote."""
+def write(path: Path, packed: Path | None = None, workers: int | None = None) -> None:
+    """Render every subject in every style into one array on disk, from the fetched sets or from what `pack` wrote.
+
+    Args:
+        workers: processes; by default as many as there are cores.
+    """
     if packed:
         rows = json.loads(lzma.decompress(packed.read_bytes()))
         drawings = [each.pop("drawings") for each in rows]
@@ -159,7 +163,7 @@ def write(path: Path, packed: Path | None = None) -> None:
     partial = path.with_name("partial.npy")
     sprites = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
 
-    with Pool() as pool:
+    with Pool(workers) as pool:
         for index, rendered in enumerate(pool.imap(renderings, drawings, chunksize=8)):
             sprites[index] = rendered
     (path.parent / "subjects.json").write_text(json.dumps(rows, indent=0, ensure_ascii=False))

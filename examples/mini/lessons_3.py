@@ -20,7 +20,7 @@ from captions import caption, own_name
 from lessons import WAYS, told
 from scenes import EYEWEAR, HATS, HEADS, short_name
 from settings import HERE, PIXELS, RUNS
-from voices import ENDINGS, Voiced, chosen, voiced
+from voices import Voiced, chosen, ending, voiced
 from world import Part, Thing, Truth, World
 
 SEED = 31
@@ -114,8 +114,8 @@ class Telling:
         if not (usual and words and rng.random() < ALONE):
             return ""
         style = f"in {truth.style} style" if rng.random() < 0.7 else ""
-        ending = chosen(rng, ENDINGS) if rng.random() < 0.25 else ""
-        said = chosen(rng, words) + (ending if ending[:1] in "!.?" else f" {ending}")
+        after = ending(rng) if rng.random() < 0.25 else ""
+        said = chosen(rng, words) + (after if after[:1] in "!.?" else f" {after}")
         return ", ".join(part for part in (said.strip(), style) if part)
 
     def __call__(self, truth: Truth, rng: np.random.Generator) -> str:

@@ -46,12 +46,22 @@ KINDS = tuple(
 )
 LINKS = tuple("of of of with showing for featuring depicting".split())
 ENDINGS = tuple(
-    """please/pls/plz/thanks/thank you/thx/lol/haha/xd/ok/now/asap/!/!!/.../?/./:)/<3/for me/for us/for you/for my friend/for my mom/
-    for my dad/for my son/for my wife/for my husband/for my sister/for grandma/for whatsapp/for telegram/for a card/for kids/
-    for school/for work/for the team/sticker/emoji/icon/picture/image/drawing/cartoon/illustration/clipart/vector/digital art/
-    concept art/high resolution/hd/8k/hq/highly detailed/masterpiece/trending on artstation/sharp focus/very detailed/no text/
-    without text/isolated/centered/cute style/kawaii/like this/if you can/as a sticker/as an emoji/just for today/you know/i love it/
-    so cute/today/again/one more time/in the picture/to print""".replace("\n    ", "").split("/")
+    """please/pls/plz/thanks/thank you/thx/lol/haha/xd/ok/now/asap/!/!!/.../?/./:)/<3/for me/for us/for you/for whatsapp/for telegram/
+    for kids/for school/for work/sticker/emoji/icon/picture/image/drawing/cartoon/illustration/clipart/vector/digital art/concept art/
+    high resolution/hd/highly detailed/masterpiece/trending on artstation/sharp focus/very detailed/no text/without text/isolated/
+    centered/cute style/kawaii/like this/if you can/as a sticker/as an emoji/just for today/you know/i love it/so cute/today/again/
+    one more time/in the picture/to print/and make it nice/that i can send/which looks good/to cheer me up/when you are done""".replace(
+        "\n    ", ""
+    ).split("/")
+)
+QUALITY = tuple(
+    "4k 8k 2k uhd 1080p 720p 16:9 300dpi 2x 4x 3d 2d 24/7 100% v2 hq 10/10 1:1 5star no.1".split()
+)  # numbers that count nothing
+RECEIVERS = tuple(
+    """mom mum dad son wife husband sister brother grandma grandpa friend cousin niece nephew boss neighbour colleague teammate teacher
+    class club band office website blog channel server profile page shop menu poster card mug wall fridge notebook diary project
+    homework presentation newsletter meeting team family kids students followers fans girlfriend boyfriend buddy crush roommate
+    album story status messenger keyboard collection scrapbook planner invitation banner flyer""".split()
 )
 DETERMINERS = ("my", "the", "this", "that", "your", "our", "his", "her", "another", "some", "any", "just a", "only a")
 DRESSED = ("wearing {}", "with {}", "with {} on", "in {}", "who wears {}", "that wears {}", "having {} on")
@@ -96,6 +106,26 @@ def mood(rng: np.random.Generator) -> str:
     if drawn < 0.25:
         return f"{chosen(rng, MOODS)}{chosen(rng, (' ', ', ', ' and '))}{word}"
     return word
+
+
+def ending(rng: np.random.Generator) -> str:
+    """What comes after the thing."""
+    drawn = rng.random()
+    if drawn < 0.45:
+        return chosen(rng, ENDINGS)
+    if drawn < 0.6:
+        said = [
+            chosen(rng, QUALITY),
+            chosen(rng, ("quality picture", "high resolution", "detailed", "sharp", "", "")),
+            chosen(rng, QUALITY),
+        ]
+        return ", ".join(part for part in said[: int(rng.integers(1, 4))] if part)
+    if drawn < 0.7:
+        return " ".join(invented(rng) for _ in range(int(rng.integers(1, 3))))
+    receiver = invented(rng) if rng.random() < INVENTED else chosen(rng, RECEIVERS)
+    kind = f"{chosen(rng, RECEIVERS) if rng.random() < 0.5 else mood(rng)} " if rng.random() < 0.4 else ""
+    whose = chosen(rng, ("my", "the", "our", "a", "his", "her"))
+    return f"{chosen(rng, ('for', 'for', 'for', 'to give to', 'to show', 'on'))} {whose} {kind}{receiver}"
 
 
 def opening(rng: np.random.Generator) -> str:
@@ -179,8 +209,7 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
     if rng.random() < 0.55:
         said = f"{opening(rng)} {said}"
     tail = [style, ground if rng.random() < 0.7 else ground.replace(" ground", " background")]
-    ending = chosen(rng, ENDINGS) if rng.random() < 0.4 else invented(rng) if rng.random() < 0.05 else ""
-    tail.insert(int(rng.integers(3)), ending)
+    tail.insert(int(rng.integers(3)), ending(rng) if rng.random() < 0.5 else "")
     for part in tail:
         said += "" if not part else part if part[0] in "!.?" else f"{chosen(rng, (', ', ' '))}{part}"
     if rng.random() < SLIP:
@@ -192,7 +221,7 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
 
 def words() -> set[str]:
     """Every word of the lists, in lower case."""
-    text = " ".join((*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *KINDS, *LINKS, *ENDINGS, *DETERMINERS, *DRESSED)).lower()
+    text = " ".join((*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *KINDS, *LINKS, *ENDINGS, *RECEIVERS, *DETERMINERS, *DRESSED)).lower()
     return set(re.findall(r"\b[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
 
 

@@ -1,0 +1,87 @@
+"""The weights that version 3 goes on from: a candidate beside the scripts, else what ships."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from settings import DEVICE, HERE, MODEL
+from training import load
+
+CANDIDATE = HERE / "candidate"  # averaged weights of a training that goes on, as float16, two files under 16 MB
+
+
+@dataclass
+class Weights:
+    """A model that a training begins with.
+
+    Args:
+        model: "unet" and "text", in float32.
+        step: of version 3; 0 for what ships.
+    """
+
+    words: CLIPTokenizer
+    model: nn.ModuleDict
+    autoencoder: AutoencoderKL
+    step: int
+
+
+def newest(folder: Path = CANDIDATE) -> Weights:
+    """The candidate where there is one, else the shipped weights; always the shipped autoencoder and tokenizer."""
+    candidate = (folder / "step.json").exists()
+    step = int(json.loads((folder / "step.json").read_text())["step"]) if candidate else 0
+    model = candidate_of(folder) if candidate else shipped()
+    autoencoder = AutoencoderKL.from_pretrained(MODEL / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
+    return Weights(CLIPTokenizer.from_pretrained(MODEL / "tokenizer"), model.to(DEVICE), autoencoder.to(DEVICE), step)
+
+
+def shipped() -> nn.ModuleDict:
+    """The denoiser and its text encoder as they ship."""
+    unet = UNet2DConditionModel.from_pretrained(MODEL / "unet", torch_dtype=torch.float32)
+    return nn.ModuleDict({"unet": unet, "text": CLIPTextModel.from_pretrained(MODEL / "text_encoder", dtype=torch.float32)})
+
+
+def candidate_of(folder: Path) -> nn.ModuleDict:
+    """The denoiser and its text encoder of a folder that `write_halves` wrote; of what ships only the configurations are read."""
+    unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(MODEL / "unet"))
+    model = nn.ModuleDict({"unet": unet, "text": CLIPTextModel(CLIPTextConfig.from_pretrained(MODEL / "text_encoder"))}).float()
+    model.load_state_dict({key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()})
+    return model
+
+
+def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
+    """The averaged weights of a checkpoint as a candidate; returns the step."""
+    model = shipped()
+    step = load(checkpoint, {"mean": model})
+    write_halves(model, folder, step)
+    return step
+
+
+def write_halves(model: nn.ModuleDict, folder: Path, step: int) -> None:
+    """Weights as float16 in two files, and step.json."""
+    tensors = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(halves(tensors)):
+        save_file({key: value.contiguous().cpu() for key, value in part.items()}, folder / f"weights-{number}.safetensors")
+    (folder / "step.json").write_text(json.dumps({"step": step}) + "\n")
+
+
+def halves(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Two parts of about one size, in order."""
+    total, seen, parts = sum(value.nbytes for value in tensors.values()), 0, [{}, {}]
+    for key, value in tensors.items():
+        parts[seen * 2 >= total][key] = value
+        seen += value.nbytes
+    return parts
+
+
+def step_of(checkpoint: Path) -> int:
+    """That a checkpoint was written at."""
+    with safe_open(checkpoint, "pt") as file:
+        return int(file.metadata()["step"])

@@ -1,0 +1,269 @@
+"""The recipe of sticker-mini 2.1 and 3: words that change nothing, scenes that are kept, trainings that go on."""
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytest.importorskip("resvg_py", reason="needs the extra [mini]")
+pytestmark = pytest.mark.usefixtures("recipe_on_path")
+
+COMMON = set("a an and for me my i is it in on of the to with can you just do image high about how".split())
+
+
+def subject(name, codepoints="1f408", keywords=("pet",), kind="animal"):
+    from art import Subject
+
+    return Subject(0, codepoints, name, keywords, kind)
+
+
+def truths():
+    """One of each kind of scene."""
+    from backdrops import Ground
+    from world import Thing, Truth
+
+    clear, cat, dog = Ground("transparent"), subject("cat face"), subject("dog face", "1f436")
+    return {
+        "plain": Truth("flat", (Thing(cat),), "", clear),
+        "colour": Truth("", (Thing(cat, colour="purple"),), "", clear),
+        "count": Truth("noto", (Thing(cat, count=3, size="medium"),), "", clear),
+        "small": Truth("noto", (Thing(cat, size="small", x=0.2, y=0.2),), "", Ground("plain", "", ("red",))),
+        "crown": Truth("twemoji", (Thing(cat, wears="crown"),), "", clear),
+        "suit": Truth("twemoji", (Thing(cat, wears="space suit"),), "", clear),
+        "pair": Truth("fluent", (Thing(cat), Thing(dog)), "to the left of", Ground("place", "beach")),
+        "mirrored": Truth("fluent", (Thing(cat, mirrored=True),), "", clear),
+    }
+
+
+def test_no_word_of_the_wordings_that_are_never_taught_is_taught():
+    import voices
+
+    rows = [line.split("\t") for line in (EXAMPLES / "bench" / "wordings.txt").read_text().splitlines() if not line.startswith("#")]
+    never = [wording for name, wording in rows if name != "common"]
+    assert len(never) == 24 and len(rows) > 60
+    for wording in never:
+        own = set(re.findall(r"[\w']+", wording.replace("{}", "").lower()))
+        assert own - voices.words() - COMMON or wording == "how about a {}", wording
+    taught = voices.words()
+    assert not taught & {"gimme", "lovely", "awesome", "endearing", "conjure", "coworkers", "precious", "gorgeous", "about", "how"}
+
+
+def test_words_around_a_thing_leave_what_changes_a_picture(monkeypatch):
+    import voices
+
+    monkeypatch.setattr(voices, "SLIP", 0.0)
+    kept = {
+        "colour": ["purple cat"], "count": ["3|three"], "small": ["small", "at the top left", "red (ground|background)"],
+        "crown": ["crown"], "suit": ["astronaut|space suit"], "pair": ["cat", "to the left of", "dog", "on a beach"],
+        "mirrored": ["|".join(voices.MIRRORED)],
+    }  # fmt: skip
+    for kind, truth in truths().items():
+        said = [voices.voiced(truth, np.random.default_rng(i)).said.lower() for i in range(60)]
+        assert len(set(said)) > 50  # told anew each time
+        for words in said:
+            assert "cat" in words and all(re.search(part, words) for part in kept.get(kind, [])), words
+            assert kind == "small" or "small" not in words
+        share = np.mean([f"{truth.style} style" in words for words in said]) if truth.style else 0.0
+        assert (
+            (0.5 < share < 0.95)
+            if truth.style
+            else not any(" in " in words and " style" in words for words in said if "cute style" not in words)
+        )
+
+
+def test_a_slip_changes_one_word_a_little():
+    import voices
+
+    for i in range(40):
+        before, after = "a purple elephant", voices.slipped("a purple elephant", np.random.default_rng(i))
+        changed = [pair for pair in zip(before.split(), after.split(), strict=True) if pair[0] != pair[1]]
+        assert len(changed) <= 1 and all(abs(len(a) - len(b)) <= 1 and a[0] == b[0] for a, b in changed)
+
+
+def test_a_scene_is_the_same_after_it_was_kept():
+    import bank
+
+    for truth in truths().values():
+        subjects = {thing.subject.codepoints: thing.subject for thing in truth.things}
+        assert bank.unpacked(bank.packed(truth), subjects) == truth
+
+
+def test_a_bank_that_was_interrupted_goes_on(tmp_path):
+    import bank
+
+    kinds, fails = list(truths().values()), [150]
+
+    class Scenes:
+        def __getitem__(self, index):
+            if index in fails:
+                raise KeyboardInterrupt
+            return np.full((128, 128, 4), index % 251, np.uint8), kinds[index % len(kinds)]
+
+    encode = lambda pixels: torch.nn.functional.avg_pool2d(pixels, 8).repeat(1, 2, 1, 1)  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        bank.write_bank(tmp_path, Scenes, 200, encode)
+    assert not (tmp_path / "truths.jsonl").exists()
+    fails[:] = [3]  # is behind it now
+    bank.write_bank(tmp_path, Scenes, 200, encode)
+    latents, found = bank.read_bank(tmp_path, [thing.subject for thing in kinds[6].things])
+    assert found == [kinds[i % len(kinds)] for i in range(200)]
+    np.testing.assert_allclose(latents[:, 0, 0, 0], [np.float16(i % 251 / 127.5 - 1) for i in range(200)])
+
+
+def test_version_3_learns_what_was_held_out_and_keeps_its_own_apart():
+    import art
+
+    learned, before, hidden = art.kinds(3), art.kinds(2), art.withheld_names(3)
+    assert set(before) < set(learned) and 400 < len(learned) < 500 and not set(learned) & hidden
+    rows = (EXAMPLES / "bench" / "held_out_subjects_3.tsv").read_text().splitlines()[1:]
+    assert len(rows) == 30 and {row.split("\t")[1] for row in rows} <= hidden < art.withheld_names(2)
+    assert {"whale", "banana", "party popper"} <= set(learned)
+
+
+def test_what_people_type_names_learned_things():
+    import art
+    import lessons_3
+
+    table = lessons_3.everyday()
+    assert set(table) <= set(art.kinds(3))
+    assert "corgi" in table["dog face"][0] and "thanks" in table["folded hands"][1]
+    assert not any(word != word.lower() for both in table.values() for words in both for word in words)
+
+
+def test_a_scene_is_told_by_the_words_that_people_use():
+    import lessons_3
+
+    subjects = [subject("cat face", keywords=("whiskers", "pet")), subject("dog face", "1f436", ("pet", "woof"))]
+    subjects += [subject(f"thing {i}", f"{i:x}", ("pet",)) for i in range(3)]
+    assert lessons_3.telling_keywords(subjects)["cat face"] == ("whiskers",)
+    tell, scene = lessons_3.Telling(subjects), truths()["plain"]
+    said = [tell(scene, np.random.default_rng(i)).lower() for i in range(400)]
+    for words in ("kitty", "whiskers", "cat face", "cat"):
+        assert any(words in each for each in said), words
+    assert 0.05 < np.mean([each == "" for each in said]) < 0.16
+
+
+def test_the_combinations_of_version_3_are_other_ones():
+    from world import withheld
+
+    names = [(f"1f4{i:02x}", style) for i in range(256) for style in ("noto", "flat")]
+    both = [[withheld(part, *each) for each in names] for part in ("generator", "generator3")]
+    assert all(0.03 < np.mean(each) < 0.1 for each in both) and np.mean(np.logical_and(*both)) < 0.02
+
+
+def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
+    import sticker_bench
+
+    from world import withheld
+
+    old, new = truths()["plain"], None
+    new = old.__class__("flat", (old.things[0].__class__(subject("banana", "1f34c")),), "", old.ground)
+    for truth in (old, new):
+        for style in range(400):
+            names = (truth.things[0].subject.codepoints, f"style {style}")
+            wanted = withheld("generator3", *names) and (truth is new or withheld("generator", *names))
+            assert sticker_bench.unseen(truth, names, 3) == wanted
+    sys.modules.pop("sticker_bench")
+
+
+def test_the_sealed_wishes_are_those_that_were_sealed(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
+    import wishes
+
+    assert len(wishes.prompts("dev")) == len(wishes.prompts("test")) == 75
+    assert not set(wishes.prompts("dev")) & set(wishes.prompts("test"))
+    sys.modules.pop("wishes")
+
+
+def test_a_share_of_wordings_is_paired_by_subject(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
+    import wordings
+
+    asked = [
+        wordings.Asking(f"{row}-{name}-{worded}", row, worded, "", "sticker", 1, name)
+        for name in ("cat", "dog")
+        for row, worded in (("wording: {}", "{}"), ("wording: gimme a {}", "gimme a {}"), ("small", "{}"), ("small", "lovely {}"))
+    ]
+    found = {each.id: float(each.worded == "{}" or each.subject == "cat") for each in asked}
+    lines = {line["row"]: line["model 0"] for line in wordings.table(asked, [found], "dev")}
+    assert set(lines) == {"wording: gimme a {}", "wording: never taught, all", "small"}
+    assert lines["small"]["share"] == (0.5, 0.0, 1.0) and lines["small"]["plain"] == 1.0
+    for name in ("wordings", "sticker_bench"):
+        sys.modules.pop(name)
+
+
+def test_weights_travel_in_two_files_of_one_size(tmp_path):
+    from safetensors.torch import load_file
+
+    import weights
+
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict({"unet": torch.nn.Linear(30, 40), "text": torch.nn.Linear(40, 30)})
+    weights.write_halves(model, tmp_path, 77)
+    files = sorted(tmp_path.glob("*.safetensors"))
+    both = [load_file(path) for path in files]
+    assert json.loads((tmp_path / "step.json").read_text()) == {"step": 77} and len(files) == 2
+    together = both[0] | both[1]
+    assert set(together) == set(model.state_dict()) and all(value.dtype == torch.float16 for value in together.values())
+    torch.testing.assert_close(together["text.weight"].float(), model["text"].weight, atol=1e-3, rtol=1e-3)
+
+
+def test_a_lap_follows_the_loss_of_the_denoiser():
+    import denoiser
+    import gpu_lap_training
+
+    class Net(torch.nn.Module):
+        def forward(self, noisy, timesteps, hidden):
+            from types import SimpleNamespace
+
+            return SimpleNamespace(sample=0.5 * noisy + timesteps[:, None, None, None] / 1000, last_hidden_state=noisy)
+
+    class Text(torch.nn.Module):
+        def forward(self, tokens):
+            from types import SimpleNamespace
+
+            return SimpleNamespace(last_hidden_state=tokens)
+
+    model = torch.nn.ModuleDict({"unet": Net(), "text": Text()})
+    latents, tokens, weight = torch.randn(4096, 8, 2, 2), torch.zeros(4096, 77), torch.ones(8, 1, 1)
+    scheduler = denoiser.build_scheduler()
+    ours = gpu_lap_training.lap_loss(model, scheduler.alphas_cumprod, latents, tokens, weight, torch.Generator().manual_seed(1))
+    theirs = denoiser.velocity_loss(model["unet"], model["text"], scheduler, latents, tokens, 1, weight)
+    assert abs(float(ours) / float(theirs) - 1) < 0.03  # other noise, the same expectation
+
+
+def test_the_rate_of_a_lap_ends_at_nothing():
+    import gpu_lap_training as lap
+
+    assert lap.rate(0.0, 0) == lap.RATE / lap.WARM and lap.rate(0.5, 500) == lap.RATE
+    assert lap.rate(1.0, 500) == 0 and lap.rate(0.8, 500) == pytest.approx(lap.RATE / 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_the_background_training_is_started_once_and_stopped(tmp_path, monkeypatch, capsys):
+    import background
+
+    monkeypatch.setattr(background, "PID", tmp_path / "pid")
+    assert background.running() == 0
+    (tmp_path / "pid").write_text("999999999")
+    assert background.running() == 0  # of a machine that is gone
+    import subprocess
+
+    waiter = tmp_path / "background.py"
+    waiter.write_text("import time; time.sleep(60)")
+    process = subprocess.Popen([sys.executable, str(waiter)])
+    (tmp_path / "pid").write_text(str(process.pid))
+    time.sleep(0.3)
+    assert background.running() == process.pid
+    background.start()
+    assert "runs already" in capsys.readouterr().out
+    process.kill()
+    process.wait()
+    assert background.running() == 0
