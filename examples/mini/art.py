@@ -129,7 +129,7 @@ def renderings(drawings: list[str]) -> np.ndarray:
 def pack(path: Path) -> None:
     """Every subject with its drawings as one file, from which `write` renders where nothing was fetched."""
     rows = [row(s) | {"drawings": [drawing(style, s.codepoints, s.name) for style in STYLES]} for s in all_subjects()]
-    path.write_bytes(lzma.compress(json.dumps(rows, ensure_ascii=False).encode(), preset=9 | lzma.PRESET_EXTREME))
+    path.write_bytes(lzma.compress(json.dumps(rows, ensure_ascii=False).encode(), preset=6))
 
 
 def row(subject: Subject) -> dict[str, object]:

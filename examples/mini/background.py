@@ -25,7 +25,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("MINI_HOME", "~/.cache/sticker-mini-3")).expanduser()
 RECIPE, LOG, PID, CHECKPOINT = HOME / "recipe", HOME / "log.txt", HOME / "pid", HOME / "runs" / "v3" / "version_3.safetensors"
-COPIED = ("examples/mini/*.py", "examples/mini/*.txt", "examples/bench/*.tsv", "stickerforge/models/mini/**/*")
+COPIED = (
+    "examples/mini/*.py",
+    "examples/mini/*.txt",
+    "examples/bench/*.tsv",
+    "examples/bench/wordings.txt",
+    "stickerforge/models/mini/**/*",
+)
 PATIENCE = 180  # seconds that a stop may take: the step that it is in, and a checkpoint
 
 
@@ -42,6 +48,7 @@ def pin() -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
         fresh.rename(RECIPE)
+    shutil.rmtree(RECIPE / "examples" / "mini" / "candidate", ignore_errors=True)
     if (HERE / "candidate").exists():
         shutil.copytree(HERE / "candidate", RECIPE / "examples" / "mini" / "candidate", dirs_exist_ok=True)
 
@@ -73,6 +80,8 @@ def start() -> None:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=HOME,
         )  # fmt: skip
     PID.write_text(str(process.pid))
+    with contextlib.suppress(OSError):  # Linux shares the cores between sessions first: by itself, nice counts only within one
+        Path(f"/proc/{process.pid}/autogroup").write_text("19")
     print(f"started: {HOME}, log {LOG}")
 
 
@@ -131,14 +140,19 @@ def candidate() -> None:
 def model(folder: Path) -> None:
     """Write a diffusers folder with the averaged weights of the newest checkpoint in place of those that ship."""
     import json
+    from itertools import chain
 
     from transformers import CLIPTextModel
 
+    from art import kinds
+    from lessons_3 import everyday
     from package import SHARD, finish_text_encoder, sums
     from settings import MODEL
     from training import load
     from weights import shipped, step_of
 
+    if not CHECKPOINT.exists() or folder.exists():
+        raise SystemExit(f"there is {'no ' if not CHECKPOINT.exists() else ''}{folder if CHECKPOINT.exists() else CHECKPOINT}")
     weights = shipped()
     load(CHECKPOINT, {"mean": weights})
     shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns("README.md"))
@@ -148,6 +162,9 @@ def model(folder: Path) -> None:
     text: CLIPTextModel = weights["text"]
     text.half().save_pretrained(folder / "text_encoder")
     finish_text_encoder(folder / "text_encoder")
+    names = [*kinds(3), *chain.from_iterable(chain(*both) for both in everyday().values())]
+    words = sorted({*" ".join(names).lower().split(), *(folder / "words.txt").read_text().split()})
+    (folder / "words.txt").write_text("\n".join(words) + "\n")
     card = json.loads((folder / "stickerforge.json").read_text())
     card |= {"version": f"3-step-{step_of(CHECKPOINT)}", "files": sums(folder)}
     (folder / "stickerforge.json").write_text(json.dumps(card, indent=1) + "\n")

@@ -63,10 +63,14 @@ def drawn(make: Callable[[], World], indices: range, workers: int) -> Iterator[t
 
 
 @torch.no_grad()
-def write_bank(folder: Path, make: Callable[[], World], count: int, encode: Callable[[Tensor], Tensor], *, workers: int = 1) -> None:
+def write_bank(
+    folder: Path, make: Callable[[], World], count: int, encode: Callable[[Tensor], Tensor], *, workers: int = 1,
+    stop: Callable[[], object] = lambda: False,
+) -> None:  # fmt: skip
     """Draw and encode `count` scenes: latents.npy, float16 (N, C, H, W), and truths.jsonl. What an interrupted call has written is kept.
 
     Args:
+        stop: asked after each block whether to leave it at that for now.
         make: the world; a function of a module where there are several workers.
         encode: pixels (B, 4, PIXELS, PIXELS) to latents (B, C, H, W).
     """
@@ -92,6 +96,8 @@ def write_bank(folder: Path, make: Callable[[], World], count: int, encode: Call
                 file.write("".join(f"{packed(truth)}\n" for _, truth in waiting))
                 file.flush()
                 start, waiting = number, []
+                if stop():
+                    return
     partial.rename(truths)
 
 

@@ -1,12 +1,13 @@
 """A lap of sticker-mini 3 on a machine with a GPU and without a network: everything it needs in one archive, 25 minutes, weights back.
 
 here     python examples/mini/gpu_lap.py pack [--out lap.tar]           the archive, at most 56 MB; after fetch.py and art.py
-there    tar xf lap.tar && cd lap && python3 mini/gpu_lap.py start      begins in the background of that machine
+there    tar xf lap.tar -C /tmp && cd /tmp/lap                        outside of any checkout
+there    python3 mini/gpu_lap.py start                                  begins in the background of that machine
 there    python3 mini/gpu_lap.py status                                 how far it is
 there    python3 mini/gpu_lap.py collect OUT                            averaged weights, metrics and a sheet, in files under 15 MB
 here     python examples/mini/gpu_lap.py take OUT                       the candidate that every further training goes on from
 
-That machine needs Python 3.10 or newer with torch, transformers, safetensors, numpy, scipy, scikit-image and pillow; the rest comes as
+That machine needs Python 3.10 or newer with torch, transformers 5, safetensors, numpy, scipy, scikit-image and pillow; the rest comes as
 wheels. All subjects are learned but for those that are held out. Workers draw scenes for as long as the lap lasts; their latents stay
 on the GPU. A second lap goes on from the first: take, pack, start.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LAP = HERE.parent  # the unpacked archive
 OUT, LOG, SITE = LAP / "out", LAP / "log.txt", LAP / "site"
-WHEELS = ("diffusers==0.42.1", "resvg-py==0.5.0", "importlib_metadata")
+WHEELS = ("diffusers==0.42.1", "resvg-py==0.5.0", "importlib_metadata", "zipp", "requests", "urllib3", "idna", "certifi", "chardet<6")
 LIMIT = 56_000_000  # bytes of the archive
 MINUTES = 25.0
 
@@ -39,11 +40,12 @@ def packed_files(folder: Path) -> None:
             (folder / "mini").mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / "mini" / path.name)
     (folder / "bench").mkdir()
-    for path in (HERE.parent / "bench").glob("*.tsv"):
+    for path in [*(HERE.parent / "bench").glob("*.tsv"), HERE.parent / "bench" / "wordings.txt"]:
         shutil.copy2(path, folder / "bench" / path.name)
-    if CANDIDATE.exists():
+    candidate = (CANDIDATE / "step.json").exists()
+    if candidate:
         shutil.copytree(CANDIDATE, folder / "mini" / "candidate")
-    replaced = [f"{part}/*.safetensors" for part in ("unet", "text_encoder")] if CANDIDATE.exists() else []
+    replaced = [f"{part}/*.safetensors" for part in ("unet", "text_encoder")] if candidate else []
     left_out = {path for pattern in replaced for path in MODEL.glob(pattern)}
     shutil.copytree(MODEL, folder / "model", ignore=lambda place, names: [name for name in names if Path(place, name) in left_out])
     art.pack(folder / "drawings.json.xz")
@@ -70,7 +72,14 @@ def pack(out: Path) -> None:
 def environment() -> dict[str, str]:
     """That every script of the lap runs in."""
     places = {"MINI_DATA": str(LAP / "data"), "MINI_RUNS": str(LAP / "runs"), "MINI_MODEL": str(LAP / "model")}
-    return {**os.environ, **places, "PYTHONPATH": str(SITE), "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
+    return {
+        **os.environ,
+        **places,
+        "PYTHONPATH": str(SITE),
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
 
 
 def start(arguments: list[str]) -> None:

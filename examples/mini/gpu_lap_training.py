@@ -20,11 +20,12 @@ from torch import multiprocessing as mp
 from transformers import CLIPTokenizer
 
 from art import write
-from denoiser import build_scheduler, by_kind, importance, pixels_of
+from denoiser import build_scheduler, by_kind, importance
 from gpu_lap import LAP, MINUTES, OUT
-from lessons_3 import Telling, lessons
+from lessons_3 import lessons, telling
 from settings import DATA, LATENT_CHANNELS, MODEL, PIXELS, SEED, STYLES
 from training import Muon, average, averaged, descend
+from version_3 import BATCH
 from weights import Weights, newest, write_halves
 from words import TEXT_LENGTH
 
@@ -48,7 +49,7 @@ def draw_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[Handed]"
     torch.set_num_threads(1)
     scenes = lessons(everything=True)
     scenes.shares, scenes.seed = SHARES, scenes.seed + step
-    tell, words = Telling(scenes.subjects), CLIPTokenizer.from_pretrained(MODEL / "tokenizer")
+    tell, words = telling(scenes), CLIPTokenizer.from_pretrained(MODEL / "tokenizer")
     for block in range(worker, 1 << 40, workers):
         indices = range(block * TOGETHER, (block + 1) * TOGETHER)
         drawn = [scenes[index] for index in indices]
@@ -62,7 +63,7 @@ def draw_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[Handed]"
 
 
 @dataclass
-class Bank:
+class DeviceBank:
     """Latents and tellings on the device.
 
     Args:
@@ -83,7 +84,7 @@ class Bank:
         self.tokens = torch.empty(self.room, TELLINGS, TEXT_LENGTH, dtype=torch.int16, device=self.device)
 
     @torch.no_grad()
-    def take(self, handed: "mp.Queue[Handed]", wait: float = 0.0, most: int = 8) -> None:
+    def take(self, handed: "mp.Queue[Handed]", wait: float = 0.0, most: int = 2) -> None:
         """Encode what the workers have handed over, at most so many blocks; waits for the first one if there is time."""
         for number in range(most):
             try:
@@ -91,7 +92,8 @@ class Bank:
             except queue.Empty:
                 return
             places = torch.arange(self.seen, self.seen + len(pixels), device=self.device) % self.room
-            self.latents[places] = self.encode(pixels_of(pixels).to(self.device)).half()
+            rgba = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            self.latents[places] = self.encode(rgba).half()
             self.tokens[places] = torch.from_numpy(tokens).to(self.device)
             self.seen += len(pixels)
 
@@ -173,10 +175,10 @@ def sheet(mean: nn.ModuleDict, begun: Weights, device: str, steps: int = 12, gui
     return page
 
 
-def save(mean: nn.ModuleDict, begun: Weights, step: int, metrics: list[dict[str, float]], device: str) -> None:
-    """Everything that is to come back."""
+def save(mean: nn.ModuleDict, begun: Weights, seen: int, metrics: list[dict[str, float]], device: str) -> None:
+    """Everything that is to come back; a step of version 3 is BATCH pictures, whatever the batch of a lap."""
     OUT.mkdir(exist_ok=True)
-    write_halves(mean, OUT, begun.step + step)
+    write_halves(mean, OUT, begun.step + seen // BATCH)
     (OUT / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
     sheet(mean, begun, device).save(OUT / "sheet.png")
 
@@ -188,12 +190,15 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
     torch.set_float32_matmul_precision("high")
     begun = newest()
     handed: mp.Queue[Handed] = mp.Queue(4 * workers)
-    for worker in range(workers):
-        mp.Process(target=draw_scenes, args=(worker, workers, begun.step, handed), daemon=True).start()
+    drawing = [mp.Process(target=draw_scenes, args=(worker, workers, begun.step, handed), daemon=True) for worker in range(workers)]
+    for process in drawing:
+        process.start()
     model, autoencoder = begun.model.to(device), begun.autoencoder.to(device)
-    bank = Bank(lambda pixels: autoencoder.encode(pixels).latent_dist.mean, device, room)
+    bank = DeviceBank(lambda pixels: autoencoder.encode(pixels).latent_dist.mean, device, room)
     while bank.seen < first:
-        bank.take(handed, wait=60)
+        bank.take(handed, wait=20)
+        if not all(process.is_alive() for process in drawing):
+            raise RuntimeError("a process that draws scenes has ended: its error is above")
     print(f"{time.monotonic() - started:.0f} s: {bank.seen} scenes, from step {begun.step}", flush=True)
     weight = importance(autoencoder, bank.latents[:64].float())
     signal = build_scheduler().alphas_cumprod.to(device)
@@ -224,13 +229,13 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
                 "pictures": seen,
             }
             metrics.append(line | {"scenes": bank.seen, "rate": rate(passed, step)})
-            print(json.dumps(metrics[-1]), flush=True)
+            print(json.dumps(metrics[-1]), f"{sum(process.is_alive() for process in drawing)} draw", flush=True)
             losses = []
         if time.monotonic() - saved > SAVE:
-            save(mean, begun, step, metrics, device)
+            save(mean, begun, seen, metrics, device)
             saved = time.monotonic()
-    save(mean, begun, step, metrics, device)
-    print(f"{time.monotonic() - started:.0f} s: done, step {begun.step + step}", flush=True)
+    save(mean, begun, seen, metrics, device)
+    print(f"{time.monotonic() - started:.0f} s: done, {step} steps, step {begun.step + seen // BATCH} of version 3", flush=True)
 
 
 if __name__ == "__main__":

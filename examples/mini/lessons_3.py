@@ -16,16 +16,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from art import Subject, kinds, load, withheld_names
-from captions import caption, own_name
-from lessons import WAYS, told
+from captions import COLOURS, caption, own_name
+from lessons import COMPREHENSIVE, WAYS, told
 from scenes import EYEWEAR, HATS, HEADS, short_name
 from settings import HERE, PIXELS, RUNS
-from voices import Voiced, chosen, ending, voiced
-from world import Part, Thing, Truth, World
+from voices import Voiced, chosen, ending, voiced, words
+from world import Part, Thing, Truth, World, withheld
 
 SEED = 31
 SHARES = {"one": 0.50, "mirrored": 0.04, "placed": 0.06, "counted": 0.10, "pair": 0.15, "dressed": 0.09, "suited": 0.06}
 CLEAR = 0.75
+WITHHELD = "one in sixteen; worn things in their styles, too"  # of what rule the scenes are that were drawn
 FRONTAL = (*HEADS, "mouse face", "grinning cat", "smiling cat with heart-eyes", "front-facing baby chick")
 EMPTY, LONG, PLAIN = 0.1, 0.12, 0.15  # shares of captions: none, at length, in the short ways of version 2
 SPOKEN = {"short": 0.5, "name": 0.15, "everyday": 0.25, "keyword": 0.1}  # how a thing is called
@@ -42,6 +43,11 @@ class Lessons(World):
         wearer = self.named(rng, FRONTAL if rng.random() < 0.7 else faces)
         worn = self.named(rng, HATS if rng.random() < 0.6 else EYEWEAR)
         return None if wearer is None or worn is None else ((replace(wearer, wears=worn.subject.name),), "")
+
+    def hides(self, truth: Truth) -> bool:
+        """Also a thing in a style that it is withheld in, where it is worn."""
+        worn = ["astronaut" if thing.wears == "space suit" else thing.wears for thing in truth.things if thing.wears]
+        return super().hides(truth) or any(withheld(self.part, self.by_name[name].codepoints, truth.style) for name in worn)
 
     def mirrored(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str]:
         """A single subject that looks the other way."""
@@ -75,13 +81,24 @@ def everyday() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     return found
 
 
-def telling_keywords(subjects: list[Subject]) -> dict[str, tuple[str, ...]]:
-    """CLDR name -> keywords that few subjects share and that are no other subject's name."""
+def never_taught() -> set[str]:
+    """Every word of the wordings that the bench keeps for itself."""
+    lines = (HERE.parent / "bench" / "wordings.txt").read_text().splitlines()
+    kept = [line.split("\t")[1] for line in lines if line.startswith(("dev", "test"))]
+    return set(re.findall(r"\w+", " ".join(kept).lower()))
+
+
+def telling_keywords(subjects: list[Subject], names: set[str]) -> dict[str, tuple[str, ...]]:
+    """CLDR name -> keywords that few subjects share, that are no name of anything and mean something.
+
+    Args:
+        names: what a keyword may not be.
+    """
     shared: dict[str, set[str]] = {}
     for subject in subjects:
         for word in subject.keywords:
             shared.setdefault(word.lower(), set()).add(subject.name)
-    taken = {short_name(subject.name).lower() for subject in subjects} | {subject.name.lower() for subject in subjects}
+    taken = {name.lower() for name in names} | {short_name(name).lower() for name in names} | words() | never_taught()
     return {
         subject.name: tuple(w for w in subject.keywords if len(shared[w.lower()]) <= FEW and len(w) > 2 and w.lower() not in taken)
         for subject in subjects
@@ -91,20 +108,22 @@ def telling_keywords(subjects: list[Subject]) -> dict[str, tuple[str, ...]]:
 class Telling:
     """Tells scenes, each time anew."""
 
-    def __init__(self, subjects: list[Subject]) -> None:
+    def __init__(self, subjects: list[Subject], names: set[str]) -> None:
         """Args:
         subjects: all that may be told; their keywords are compared.
+        names: of everything that there is, held-out things too: none is taught as another word for something else.
         """
-        self.keywords: Mapping[str, tuple[str, ...]] = telling_keywords(subjects)
+        self.keywords: Mapping[str, tuple[str, ...]] = telling_keywords(subjects, names)
 
     def name(self, thing: Thing, rng: np.random.Generator) -> str:
         """What somebody calls a thing: its short name, its full one, an everyday word, or a keyword."""
         way = str(rng.choice(list(SPOKEN), p=list(SPOKEN.values())))
         nouns = everyday().get(thing.subject.name, ((), ()))[0]
-        words = nouns if way == "everyday" else self.keywords.get(thing.subject.name, ()) if way == "keyword" else ()
-        if not words:
+        found = nouns if way == "everyday" else self.keywords.get(thing.subject.name, ()) if way == "keyword" else ()
+        fit = [word for word in found if not (thing.count > 1 and word.endswith("s")) and not (thing.colour and word.startswith(COLOURS))]
+        if not fit:
             return shortened(own_name(thing, way != "name"), rng)
-        return f"{thing.colour} {chosen(rng, words)}".strip()
+        return f"{thing.colour} {chosen(rng, tuple(fit))}".strip()
 
     def alone(self, truth: Truth, rng: np.random.Generator) -> str:
         """What is said by itself for a single plain thing ("good night"), with an ending and a style; "" for others."""
@@ -123,16 +142,23 @@ class Telling:
         drawn = rng.random()
         if drawn < EMPTY:
             return ""
+        if truth.things[0].mirrored:
+            return self.voiced(truth, rng).said
         if drawn < EMPTY + LONG:
             return caption(truth, "long", rng)
-        if drawn < EMPTY + LONG + PLAIN and not truth.things[0].mirrored:
-            ways = told(truth, rng)
-            return ways[rng.choice(len(WAYS), p=WAYS)]
+        if drawn < EMPTY + LONG + PLAIN:
+            elsewhere = truth.things[0].size != "large" and truth.things[0].count == 1 and not truth.relation
+            return told(truth, rng)[COMPREHENSIVE if elsewhere else rng.choice(len(WAYS), p=WAYS)]
         return self.alone(truth, rng) or self.voiced(truth, rng).said
 
     def voiced(self, truth: Truth, rng: np.random.Generator) -> Voiced:
         """As somebody might type it, and plainly."""
         return voiced(truth, rng, [self.name(thing, rng) for thing in truth.things])
+
+
+def telling(scenes: World) -> Telling:
+    """For scenes of any subjects."""
+    return Telling(scenes.subjects, {subject.name for subject in load(3)[0]})
 
 
 def shortened(name: str, rng: np.random.Generator) -> str:
@@ -147,7 +173,7 @@ def shortened(name: str, rng: np.random.Generator) -> str:
 def sheet(scenes: World, count: int, columns: int = 3) -> Image.Image:
     """The first scenes, each told five times."""
     page = Image.new("RGB", (columns * 560, -(-count // columns) * 136), (206, 206, 206))
-    pen, tell = ImageDraw.Draw(page), Telling(scenes.subjects)
+    pen, tell = ImageDraw.Draw(page), telling(scenes)
     for index in range(count):
         rgba, truth = scenes[index]
         x, y = index % columns * 560, index // columns * 136

@@ -3,14 +3,16 @@
 python examples/mini/version_3.py [--steps 2000]      after fetch.py and art.py; goes on from its checkpoint; background.py runs it
 
 The loss is that of denoiser.py; scenes and captions are those of lessons_3.py, told anew each time. Scenes are drawn in parts: the
-first ones before the training, one more at each checkpoint until there are PARTS. The rate stays level, and the averaged weights
+first ones before the training, one more at every sixth checkpoint until there are PARTS. The rate stays level, and the averaged weights
 are those to look at.
 Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
 """
 
 import argparse
+import hashlib
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from art import Subject
 from bank import read_bank, write_bank
 from denoiser import build_scheduler, by_kind, importance, velocity_loss
-from lessons_3 import Lessons, Telling, lessons
+from lessons_3 import FRONTAL, WITHHELD, Lessons, lessons, telling
 from settings import DEVICE, RUNS, SEED
 from training import Keeper, Muon, average, averaged, descend, load, save
 from weights import newest, step_of
@@ -31,13 +32,14 @@ from world import Truth
 RUN = RUNS / "v3"
 CHECKPOINT = RUN / "version_3.safetensors"
 PART, FIRST, PARTS = 6_000, 3, 16  # scenes of a part, parts before the training, and in the end
+ANEW = 6  # checkpoints from one part to the next
 SINGLES, PAIRS = 4.0, 1.5  # how much likelier plain single subjects and pairs are drawn than their share
 BATCH, RATE, WARM, AVERAGE = 32, 5e-4, 200, 0.999
 MINUTES = 5  # between checkpoints
 
 
 @dataclass
-class Bank:
+class Known:
     """What there is to learn from.
 
     Args:
@@ -64,7 +66,7 @@ def worth(truth: Truth) -> float:
     return SINGLES if plain else 1.0
 
 
-class Part:
+class PartWorld:
     """The world of one part: `scenes[index]` counts from the part's beginning."""
 
     def __init__(self, scenes: Lessons, number: int) -> None:
@@ -74,35 +76,42 @@ class Part:
         return self.scenes[self.number * PART + index]
 
 
-def written(folder: Path) -> int:
+def part(scenes: Lessons, number: int) -> Path:
+    """Where a part lies: what decides its scenes is in its name, so that others are drawn where that changes."""
+    kinds = (scenes.seed, PART, sorted(scenes.shares.items()), scenes.clear, FRONTAL, [s.name for s in scenes.subjects], WITHHELD)
+    return RUN / f"part-{hashlib.sha256(repr(kinds).encode()).hexdigest()[:8]}-{number:02d}"
+
+
+def written(scenes: Lessons) -> int:
     """How many parts there are."""
-    return sum((folder / f"part-{number:02d}" / "truths.jsonl").exists() for number in range(PARTS))
+    return next(number for number in range(PARTS + 1) if not (part(scenes, number) / "truths.jsonl").exists())
 
 
-def write_part(autoencoder: nn.Module, scenes: Lessons) -> None:
-    """One more part."""
-    number = written(RUN)
+def write_part(autoencoder: nn.Module, scenes: Lessons, stop: Callable[[], object] = lambda: False) -> None:
+    """One more part; what was drawn when `stop` said so is kept for the next time."""
+    number = written(scenes)
     started = time.monotonic()
-    write_bank(RUN / f"part-{number:02d}", lambda: Part(scenes, number), PART, lambda pixels: autoencoder.encode(pixels).latent_dist.mean)
+    encode = lambda pixels: autoencoder.encode(pixels).latent_dist.mean  # noqa: E731
+    write_bank(part(scenes, number), lambda: PartWorld(scenes, number), PART, encode, stop=stop)
     print(f"{time.strftime('%H:%M:%S')} part {number} of {PARTS}, {time.monotonic() - started:.0f} s", flush=True)
 
 
-def bank(subjects: list[Subject]) -> Bank:
+def bank(scenes: Lessons) -> Known:
     """All parts that there are."""
-    parts = [read_bank(RUN / f"part-{number:02d}", subjects) for number in range(written(RUN))]
+    parts = [read_bank(part(scenes, number), scenes.subjects) for number in range(written(scenes))]
     truths = [truth for _, told in parts for truth in told]
     chances = np.array([worth(truth) for truth in truths])
-    return Bank([latents for latents, _ in parts], truths, chances / chances.sum())
+    return Known([latents for latents, _ in parts], truths, chances / chances.sum())
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     begun = newest()
     scenes, scheduler, autoencoder = lessons(), build_scheduler(), begun.autoencoder
-    tell = Telling(scenes.subjects)
-    while written(RUN) < FIRST:
+    tell = telling(scenes)
+    while written(scenes) < FIRST:
         write_part(autoencoder, scenes)
-    known = bank(scenes.subjects)
+    known = bank(scenes)
     weight = importance(autoencoder, known.rows(np.arange(64)).to(DEVICE))
     model = begun.model
     model["unet"].to(memory_format=torch.channels_last)
@@ -113,7 +122,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         start = load(CHECKPOINT, modules, optimizer)
     print(f"{time.strftime('%H:%M:%S')} goes on from step {start}", flush=True)
     keeper = Keeper(CHECKPOINT, modules, optimizer, steps, minutes, 50)
-    first, ended = start, []
+    first, saves, ended = start, 0, []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     for step in range(start, steps):
         if ended:
@@ -128,11 +137,12 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         loss = velocity_loss(model["unet"], model["text"], scheduler, known.rows(chosen).to(DEVICE), told, step, weight)
         descend(loss, model, optimizer)
         average(mean, model, step, AVERAGE)
-        saved = keeper.saved
+        before = keeper.saved
         keeper.after(step, {"loss": float(loss.detach())})
-        if keeper.saved != saved and written(RUN) < PARTS:
-            write_part(autoencoder, scenes)
-            known, keeper.saved = bank(scenes.subjects), time.monotonic()
+        saves += keeper.saved != before
+        if saves == ANEW and written(scenes) < PARTS:
+            write_part(autoencoder, scenes, lambda: ended)
+            known, keeper.saved, saves = bank(scenes), time.monotonic(), 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backdrops import phrase
-from captions import NUMBERS, article, caption, noun, own_name, plural
+from captions import NUMBERS, article, noun, own_name, place, plural
 from scenes import EYEWEAR
 from world import Thing, Truth
 
@@ -44,6 +44,7 @@ KINDS = tuple(
     """picture image photo pic drawing illustration icon emoji sticker cartoon graphic clipart logo sketch art artwork portrait doodle
     emote design print badge symbol render close-up view""".split()
 )
+PICTURES = tuple("picture image photo pic drawing illustration icon emoji sticker cartoon sketch art artwork thanks thank lol".split())
 LINKS = tuple("of of of with showing for featuring depicting".split())
 ENDINGS = tuple(
     """please/pls/plz/thanks/thank you/thx/lol/haha/xd/ok/now/asap/!/!!/.../?/./:)/<3/for me/for us/for you/for whatsapp/for telegram/
@@ -199,9 +200,7 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
     said = f" {truth.relation} ".join(parts)
     meant = f" {truth.relation} ".join(noun(thing, short, sized=single) for thing in truth.things)
     if single and first.size != "large" and first.count == 1:
-        where = caption(truth, "comprehensive", np.random.default_rng(0)).split(",")[0]
-        place = re.search(r" (at the [a-z ]+|in the middle)$", where)
-        said, meant = (f"{words} {place[1]}" for words in (said, meant)) if place else (said, meant)
+        said, meant = (f"{words} {place(first)}" for words in (said, meant))
     if first.mirrored:
         said, meant = f"{said} {chosen(rng, MIRRORED)}", f"{meant}, mirrored"
     style = f"in {truth.style} style" if truth.style and rng.random() < 0.75 else ""
@@ -219,9 +218,14 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
     return Voiced(", ".join(part for part in (meant, style, ground) if part), said)
 
 
-def words() -> set[str]:
-    """Every word of the lists, in lower case."""
-    text = " ".join((*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *KINDS, *LINKS, *ENDINGS, *RECEIVERS, *DETERMINERS, *DRESSED)).lower()
+def words(receivers: bool = True) -> set[str]:
+    """Every word of the lists, in lower case.
+
+    Args:
+        receivers: with those that somebody might wish to see drawn, too ("for my mug").
+    """
+    text = " ".join((*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *LINKS, *DETERMINERS, *DRESSED)).lower()
+    text += " " + " ".join((*KINDS, *ENDINGS, *RECEIVERS) if receivers else PICTURES)
     return set(re.findall(r"\b[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
 
 

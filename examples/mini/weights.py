@@ -23,7 +23,7 @@ class Weights:
 
     Args:
         model: "unet" and "text", in float32.
-        step: of version 3; 0 for what ships.
+        step: of version 3, 32 pictures each; 0 for what ships.
     """
 
     words: CLIPTokenizer
@@ -36,7 +36,7 @@ def newest(folder: Path = CANDIDATE) -> Weights:
     """The candidate where there is one, else the shipped weights; always the shipped autoencoder and tokenizer."""
     candidate = (folder / "step.json").exists()
     step = int(json.loads((folder / "step.json").read_text())["step"]) if candidate else 0
-    model = candidate_of(folder) if candidate else shipped()
+    model = candidate_of(folder, untaught()) if candidate else shipped()
     autoencoder = AutoencoderKL.from_pretrained(MODEL / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
     return Weights(CLIPTokenizer.from_pretrained(MODEL / "tokenizer"), model.to(DEVICE), autoencoder.to(DEVICE), step)
 
@@ -47,16 +47,33 @@ def shipped() -> nn.ModuleDict:
     return nn.ModuleDict({"unet": unet, "text": CLIPTextModel.from_pretrained(MODEL / "text_encoder", dtype=torch.float32)})
 
 
-def candidate_of(folder: Path) -> nn.ModuleDict:
-    """The denoiser and its text encoder of a folder that `write_halves` wrote; of what ships only the configurations are read."""
+def untaught() -> nn.ModuleDict:
+    """The same with fresh weights: of what ships only the configurations are read."""
     unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(MODEL / "unet"))
-    model = nn.ModuleDict({"unet": unet, "text": CLIPTextModel(CLIPTextConfig.from_pretrained(MODEL / "text_encoder"))}).float()
-    model.load_state_dict({key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()})
+    return nn.ModuleDict({"unet": unet, "text": CLIPTextModel(CLIPTextConfig.from_pretrained(MODEL / "text_encoder"))}).float()
+
+
+def candidate_of(folder: Path, model: nn.ModuleDict) -> nn.ModuleDict:
+    """A model with the weights of a folder that `write_halves` wrote.
+
+    Raises:
+        SystemExit: its files are of different steps.
+    """
+    paths = sorted(folder.glob("weights-*.safetensors"))
+    if len({step_of(path) for path in paths} | {json.loads((folder / "step.json").read_text())["step"]}) > 1:
+        raise SystemExit(f"the files of {folder} are of different steps: take the weights again")
+    model.load_state_dict({key: value for path in paths for key, value in load_file(path).items()})
     return model
 
 
 def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
-    """The averaged weights of a checkpoint as a candidate; returns the step."""
+    """The averaged weights of a checkpoint as a candidate; returns the step.
+
+    Raises:
+        SystemExit: the candidate that is there is further.
+    """
+    if (folder / "step.json").exists() and json.loads((folder / "step.json").read_text())["step"] > step_of(checkpoint):
+        raise SystemExit(f"the candidate in {folder} is further than {checkpoint}: start goes on from it")
     model = shipped()
     step = load(checkpoint, {"mean": model})
     write_halves(model, folder, step)
@@ -64,11 +81,13 @@ def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
 
 
 def write_halves(model: nn.ModuleDict, folder: Path, step: int) -> None:
-    """Weights as float16 in two files, and step.json."""
+    """Weights as float16 in two files, and step.json; each appears whole or not at all, and knows its step."""
     tensors = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(halves(tensors)):
-        save_file({key: value.contiguous().cpu() for key, value in part.items()}, folder / f"weights-{number}.safetensors")
+        path = folder / f"weights-{number}.safetensors"
+        save_file({key: value.contiguous().cpu() for key, value in part.items()}, path.with_suffix(".partial"), {"step": str(step)})
+        path.with_suffix(".partial").rename(path)
     (folder / "step.json").write_text(json.dumps({"step": step}) + "\n")
 
 

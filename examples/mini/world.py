@@ -122,12 +122,16 @@ class World:
         for attempt in range(100):
             rng = np.random.default_rng((self.seed, index, attempt))
             truth = self.truth(rng)
-            if truth is None or any(withheld(self.part, *names) for names in combinations(truth)):
+            if truth is None or self.hides(truth):
                 continue
             picture, found, seen = self.draw(truth)
             if seen >= MIN_SEEN:
                 return picture, found
         raise RuntimeError(f"scene {index}: nothing that may be shown in a hundred attempts")
+
+    def hides(self, truth: Truth) -> bool:
+        """Whether a scene shows what its part of the project may not see."""
+        return any(withheld(self.part, *names) for names in combinations(truth))
 
     def truth(self, rng: np.random.Generator) -> Truth | None:
         """What a scene is to show; None where the subjects at hand do not allow it."""
@@ -298,9 +302,8 @@ def world(
     part: Part = "all", *, learned_only: bool = False, seed: int = SEED, shares: Mapping[str, float] = SHARES, clear: float = 0.5
 ) -> World:
     """The world over all subjects that a part may see: all of them, but for the generator, which is to be taught the held-out ones."""
-    version = 3 if part == "generator3" else 2
-    subjects, sprites = load(version)
-    hidden = withheld_names(version) if part in ("generator", "generator3") else set()
+    subjects, sprites = load()
+    hidden = withheld_names() if part == "generator" else set()
     shown = [s for s in subjects if s.name not in hidden and (s.kind or not learned_only)]
     return World(shown, sprites, part=part, seed=seed, shares=shares, clear=clear)
 

@@ -139,10 +139,10 @@ def test_what_people_type_names_learned_things():
 def test_a_scene_is_told_by_the_words_that_people_use():
     import lessons_3
 
-    subjects = [subject("cat face", keywords=("whiskers", "pet")), subject("dog face", "1f436", ("pet", "woof"))]
+    subjects = [subject("cat face", keywords=("whiskers", "pet", "jar", "lovely")), subject("dog face", "1f436", ("pet", "woof"))]
     subjects += [subject(f"thing {i}", f"{i:x}", ("pet",)) for i in range(3)]
-    assert lessons_3.telling_keywords(subjects)["cat face"] == ("whiskers",)
-    tell, scene = lessons_3.Telling(subjects), truths()["plain"]
+    assert lessons_3.telling_keywords(subjects, {"Cat", "jar"})["cat face"] == ("whiskers",)
+    tell, scene = lessons_3.Telling(subjects, {"jar"}), truths()["plain"]
     said = [tell(scene, np.random.default_rng(i)).lower() for i in range(400)]
     for words in ("kitty", "whiskers", "cat face", "cat"):
         assert any(words in each for each in said), words
@@ -199,6 +199,39 @@ def test_a_share_of_wordings_is_paired_by_subject(monkeypatch):
         sys.modules.pop(name)
 
 
+def test_no_scene_of_version_3_shows_what_is_withheld_from_it(monkeypatch):
+    import lessons_3
+    from art import Subject
+    from settings import STYLES
+    from world import combinations, withheld
+
+    names = ["cat face", "dog face", "fox", "robot", "key", "basket", "astronaut", "crown", "glasses", "top hat", "whale", "llama"]
+    subjects = [Subject(i, f"{i:x}", name, (), "" if name == "whale" else "thing") for i, name in enumerate(names)]
+    sprites = np.zeros((len(names), len(STYLES), 192, 192, 4), np.uint8)
+    sprites[:, :, 40:150, 40:150] = (200, 60, 30, 255)
+    monkeypatch.setattr(lessons_3, "load", lambda version: (subjects, sprites))
+    scenes = lessons_3.lessons()
+    assert [s.name for s in scenes.subjects] == names[:-2]  # without what is held out, and what nobody asks for
+    assert [s.name for s in lessons_3.lessons(everything=True).subjects] == names[:-1]
+    monkeypatch.setattr(lessons_3.Lessons, "draw", lambda self, truth: (None, truth, 1.0))
+    shown = [scenes[index][1] for index in range(1500)]
+    assert not any(withheld("generator3", *each) for truth in shown for each in combinations(truth))
+    worn = {(scenes.by_name[thing.wears].codepoints, truth.style) for truth in shown for thing in truth.things if thing.wears in names}
+    assert len(worn) > 6 and not any(withheld("generator3", *each) for each in worn)
+    hidden = [scenes.truth(np.random.default_rng(index)) for index in range(1500)]
+    assert 30 < sum(truth is not None and scenes.hides(truth) for truth in hidden) < 800
+
+
+def test_what_is_told_of_a_place_or_a_mirror_is_told_always():
+    import lessons_3
+    import voices
+
+    tell = lessons_3.Telling([thing.subject for thing in truths()["pair"].things], set())
+    said = {kind: [tell(truths()[kind], np.random.default_rng(i)).lower() for i in range(300)] for kind in ("small", "mirrored")}
+    assert all("left" in each or "small" in each for each in said["small"] if each)
+    assert np.mean([any(words in each for words in voices.MIRRORED) for each in said["mirrored"] if each]) > 0.9  # but for slips
+
+
 def test_weights_travel_in_two_files_of_one_size(tmp_path):
     from safetensors.torch import load_file
 
@@ -211,8 +244,38 @@ def test_weights_travel_in_two_files_of_one_size(tmp_path):
     both = [load_file(path) for path in files]
     assert json.loads((tmp_path / "step.json").read_text()) == {"step": 77} and len(files) == 2
     together = both[0] | both[1]
+    assert 0.4 < files[0].stat().st_size / sum(path.stat().st_size for path in files) < 0.6
     assert set(together) == set(model.state_dict()) and all(value.dtype == torch.float16 for value in together.values())
     torch.testing.assert_close(together["text.weight"].float(), model["text"].weight, atol=1e-3, rtol=1e-3)
+
+
+def test_weights_of_two_steps_are_no_candidate(tmp_path):
+    import weights
+
+    model = torch.nn.ModuleDict({"unet": torch.nn.Linear(30, 40), "text": torch.nn.Linear(40, 30)})
+    weights.write_halves(model, tmp_path, 77)
+    kept = (tmp_path / "weights-1.safetensors").read_bytes()
+    weights.write_halves(model, tmp_path, 78)
+    assert weights.candidate_of(tmp_path, model) is model
+    (tmp_path / "weights-1.safetensors").write_bytes(kept)
+    with pytest.raises(SystemExit, match="of different steps"):
+        weights.candidate_of(tmp_path, model)
+
+
+def test_the_bank_of_a_lap_forgets_the_oldest():
+    import queue
+
+    import gpu_lap_training as lap
+
+    bank, handed = lap.DeviceBank(lambda pixels: pixels[:, :1, ::8, ::8].repeat(1, 8, 1, 1), "cpu", 6), queue.Queue()
+    for value in (10, 20):
+        handed.put((np.full((4, 128, 128, 4), value, np.uint8), np.full((4, lap.TELLINGS, 77), value, np.int16)))
+    bank.take(handed, most=1)
+    assert bank.seen == 4 and handed.qsize() == 1
+    bank.take(handed)
+    assert bank.seen == 8 and bank.tokens[:, 0, 0].tolist() == [20, 20, 10, 10, 20, 20]
+    latents, tokens = bank.some(50, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(latents[:, 0, 0, 0], tokens[:, 0] / 127.5 - 1, atol=1e-3, rtol=1e-3)
 
 
 def test_a_lap_follows_the_loss_of_the_denoiser():
