@@ -7,7 +7,6 @@ The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers 
 """
 
 import argparse
-import copy
 import hashlib
 import json
 import re
@@ -25,16 +24,16 @@ from transformers import CLIPTokenizer
 
 from autoencoder import build as build_autoencoder
 from decoder import check_source, finished_autoencoder
-from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler, build_text_encoder, build_unet
+from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler
 from lessons import lessons
-from restyled import CHECKPOINT as RESTYLED
-from restyled import TAKEN as RESTYLED_TAKEN
 from restyled import filled, straight
-from reward import CHECKPOINT as REWARD
-from reward import TAKEN as REWARD_TAKEN
 from settings import MODEL, PIXELS, STYLES
 from stickerforge.stickers.colour import lab
 from training import load, save
+from voices import words
+from weights import step_of
+from wording import CHECKPOINT as WORDING
+from wording import before, begun
 from world import withheld
 
 SHARD = "12MB"  # no file over 16 MB
@@ -43,7 +42,7 @@ LIKE = 5.0  # colours closer than this (CIELAB) are one
 PIXELS_EACH = 800  # of a drawing, that are looked at for them
 CARD = {
     "name": "sticker-mini",
-    "version": 2,
+    "version": "2.1",
     "licence": "Apache-2.0 (trained on art under Apache-2.0, MIT and CC BY 4.0: see README.md)",
     "about": "the embedded model: 128 px stickers with alpha, made for CPUs",
     "alpha": "premultiplied",
@@ -60,21 +59,17 @@ CARD = {
 
 
 def assembled() -> tuple[StableDiffusionPipeline, int]:
-    """The averaged weights as a pipeline, and the step they were taken at."""
-    words = CLIPTokenizer.from_pretrained(TOKENIZER)
-    model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
-    step = load(CHECKPOINT, {"mean": model})
-    for path, taken, part, begun in ((REWARD, REWARD_TAKEN, model["unet"], ()), (RESTYLED, RESTYLED_TAKEN, model, (REWARD,))):
-        if path.exists():
-            check_source(path, *begun)
-            further = copy.deepcopy(part)
-            load(path, {"mean": further})
-            torch._foreach_lerp_([p.data for p in part.parameters()], [p.data for p in further.parameters()], taken)
+    """The averaged weights as a pipeline, and the step of denoiser.py that they began with."""
+    model, step = begun(), step_of(CHECKPOINT)
+    if WORDING.exists():
+        check_source(WORDING, *before())
+        load(WORDING, {"mean": model})
+    tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
     autoencoder = build_autoencoder()
     load(STANDARD, {"mean": autoencoder})
     autoencoder = finished_autoencoder(autoencoder)
     pipeline = StableDiffusionPipeline(
-        vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=words, unet=model["unet"].half(),
+        vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=tokenizer, unet=model["unet"].half(),
         scheduler=build_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     return pipeline, step
@@ -125,6 +120,16 @@ def inks() -> dict[str, list[str]]:
     return found
 
 
+def words_seen() -> list[str]:
+    """Every word of its captions, in order; of an unpacked model those that it has, and since version 2.1 those that change nothing."""
+    if CAPTIONS.exists():
+        said = " ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))).lower()
+        seen = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said))
+    else:
+        seen = set((MODEL / "words.txt").read_text().split())
+    return sorted(seen | words(receivers=False) if WORDING.exists() else seen)
+
+
 def package() -> None:
     """Write the folder whole, keeping its card."""
     pipeline, step = assembled()
@@ -133,10 +138,7 @@ def package() -> None:
     pipeline.save_pretrained(fresh, safe_serialization=True, max_shard_size=SHARD)
     finish_text_encoder(fresh / "text_encoder")
     write_plain_vocabulary(fresh / "tokenizer")
-    captions = json.loads(CAPTIONS.read_text())
-    said = " ".join(chain.from_iterable(captions)).lower()
-    seen = sorted(set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said)))
-    (fresh / "words.txt").write_text("\n".join(seen) + "\n")
+    (fresh / "words.txt").write_text("\n".join(words_seen()) + "\n")
     (fresh / "inks.json").write_text(json.dumps(inks(), indent=1) + "\n")
     (fresh / "stickerforge.json").write_text(json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n")
     if (MODEL / "README.md").exists():

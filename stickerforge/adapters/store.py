@@ -32,12 +32,12 @@ class Base:
     """The model that an adapter was made for."""
 
     name: str  # as `--model` takes it
-    version: int
+    version: str
     fingerprint: str
 
     @property
     def title(self) -> str:
-        """`sticker-mini@1`, or the plain name of a model without versions."""
+        """`sticker-mini@2.1`, or the plain name of a model without versions."""
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
@@ -107,7 +107,8 @@ def found(name: str) -> Adapter:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said.pop("format") != FORMAT:
             raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-        adapter = Adapter(**said | {"name": name, "base": Base(**said["base"])})
+        base = Base(**said["base"] | {"version": str(said["base"]["version"] or "")})  # a whole number in older ones
+        adapter = Adapter(**said | {"name": name, "base": base})
         sound = isinstance(adapter.tokens, dict) and isinstance(adapter.made, dict) and isinstance(adapter.parents, list)
         if not sound or Path(adapter.file).name != adapter.file or not isinstance(adapter.phrase, str):
             raise ValueError(path)

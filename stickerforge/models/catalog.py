@@ -48,7 +48,7 @@ class Card:
     """What is known of a model before its weights are read.
 
     Args:
-        version: the version of the weights; 0 where a model has none.
+        version: of the weights, such as "2.1"; "" where a model has none.
         alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
         words_file: the words the model was trained on, one a line; "" where unknown.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
@@ -59,7 +59,7 @@ class Card:
 
     name: str
     folder: Path
-    version: int
+    version: str
     licence: str
     about: str
     alpha: str
@@ -85,7 +85,7 @@ class Card:
 
     @property
     def title(self) -> str:
-        """`sticker-mini@1`, or the plain name of a model without versions."""
+        """`sticker-mini@2.1`, or the plain name of a model without versions."""
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
@@ -93,7 +93,7 @@ def located(name: str, *, offline: bool = False, say: Callable[[str], None] = la
     """The card of a model; hub models are fetched where they are not in the cache yet.
 
     Args:
-        name: "sticker-mini", "sticker-mini@1", the path of a diffusers folder, or "owner/name" on the hub.
+        name: "sticker-mini", "sticker-mini@2.1", the path of a diffusers folder, or "owner/name" on the hub.
         say: told before gigabytes are fetched.
 
     Raises:
@@ -105,7 +105,7 @@ def located(name: str, *, offline: bool = False, say: Callable[[str], None] = la
     plain, _, version = name.partition("@")
     if plain in EMBEDDED:
         card = read_card(EMBEDDED[plain], plain)
-        if version and version != str(card.version):
+        if version and version != card.version:
             raise InputError(f"there is no {name} in this release, only {card.title}", f"give --model {card.title}")
         return card
     path = Path(os.path.expanduser(name))
@@ -145,13 +145,13 @@ def pipeline_of(folder: Path) -> str:
 def read_card(folder: Path, name: str) -> Card:
     """What the folder says about itself, with defaults for folders that are not ours."""
     said = read_json(folder / CARD) if (folder / CARD).exists() else {}
-    if not isinstance(said.get("version", 0), int) or not all(isinstance(said.get(key, {}), dict) for key in DICTS):
+    if not isinstance(said.get("version", ""), str | int) or not all(isinstance(said.get(key, {}), dict) for key in DICTS):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
     licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
     return Card(
         name=str(said.get("name", name)),
         folder=folder,
-        version=int(said.get("version", 0)),
+        version=str(said.get("version") or ""),
         licence=str(said.get("licence", licence)),
         about=str(said.get("about", about)),
         alpha=str(said.get("alpha", "")),

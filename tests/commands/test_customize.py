@@ -37,7 +37,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     ended = cli("customize", art, "--subject", "blob", "--class", "apple", "--json", "--steps", 3, "--batch", 2, "--rank", 2)
     assert ended.code == 0, ended.out
     result = ended.json["result"]
-    assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == ("blob", "<blob>", "sticker-mini@2", 3)
+    assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == ("blob", "<blob>", "sticker-mini@2.1", 3)
     assert Path(result["path"]).exists() and sha256(result["path"]) == result["sha256"]
     assert Image.open(result["preview"]).mode == "RGB"
     assert Image.open(Path(result["run"]) / "loss.png").width > 300
@@ -57,7 +57,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     assert "<blob> astronaut" in recipe_of(Path(named.outputs[0]["path"]))["text"]
     again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
     assert sha256(again.outputs[0]["path"]) == sha256(made.outputs[0]["path"])
-    assert cli("adapters", "list").out.split()[:4] == ["blob", "subject", "sticker-mini@2", "<blob>"]
+    assert cli("adapters", "list").out.split()[:4] == ["blob", "subject", "sticker-mini@2.1", "<blob>"]
     assert "<blob> (apple)" in cli("adapters", "show", "blob").out
 
 
@@ -316,7 +316,7 @@ def test_names_in_use_are_not_overwritten(cli, art):
     ],
 )
 def test_placeholders_and_names_that_nobody_owns(cli, art, prompt, options, said):
-    base = store.Base("sticker-mini", 1, "0" * 16)
+    base = store.Base("sticker-mini", "1", "0" * 16)
     from stickerforge.adapters.lora import Taught
 
     rows = {"clip_l": torch.ones(192)}
