@@ -149,7 +149,14 @@ def items(which: str, quick: bool, version: int = 2) -> list[Item]:
             name = f"{mark}{family}-{len(kept):03d}"
             kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], prompt if version == 2 else key, truth)
         found += list(kept.values())
-    return found[::QUICK] if quick else found
+    return quickly(found) if quick else found
+
+
+def quickly(found: list[Item]) -> list[Item]:
+    """Every QUICK-th prompt, those of "diversity" with all their pictures."""
+    groups = list(dict.fromkeys(item.group for item in found if item.family == "diversity"))[::QUICK]
+    others = [item for item in found if item.family != "diversity"][::QUICK]
+    return others + [item for item in found if item.family == "diversity" and item.group in groups]
 
 
 def diverse(scenes: World, which: str, count: int, version: int = 2) -> list[Item]:
