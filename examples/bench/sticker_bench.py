@@ -31,6 +31,7 @@ sys.path.insert(0, str(MINI))
 from art import kinds
 from backdrops import Ground
 from captions import caption
+from lessons_3 import everyday
 from lessons_3 import lessons as lessons_3
 from scenes import EYEWEAR, HATS, HUES, short_name
 from settings import STYLES
@@ -55,6 +56,7 @@ class Item:
     Args:
         group: prompts that belong together: the bootstrap draws these; from version 3 on all that ask for one combination.
         truth: of the family "diversity" without a style: its real renders are those of all styles.
+        others: further subjects that answer the same word ("cat": a face, a whole cat), from version 3 on.
     """
 
     id: str
@@ -63,6 +65,18 @@ class Item:
     seed: int
     group: str
     truth: Truth
+    others: tuple[str, ...] = ()
+
+    def right(self, read: Readings, row: int, judge: Judging) -> bool:
+        """Whether the judge reads the subject first."""
+        names = (self.truth.things[0].subject.name, *self.others)
+        return int(read.subject[row].argmax()) in {judge.labels.index(judge.label_of[name]) for name in names}
+
+
+def others(name: str, version: int) -> tuple[str, ...]:
+    """Subjects that answer the word by which people call one."""
+    word = short_name(name)
+    return () if version == 2 else tuple(other for other, (nouns, _) in everyday().items() if word in nouns and other != name)
 
 
 @cache
@@ -147,7 +161,8 @@ def items(which: str, quick: bool, version: int = 2) -> list[Item]:
             prompt = spoken(truth, family, rng)
             repeats[prompt] = repeats.get(prompt, -1) + 1
             name = f"{mark}{family}-{len(kept):03d}"
-            kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], prompt if version == 2 else key, truth)
+            group, same = prompt if version == 2 else key, others(truth.things[0].subject.name, version)
+            kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], group, truth, same)
         found += list(kept.values())
     return quickly(found) if quick else found
 
@@ -166,7 +181,10 @@ def diverse(scenes: World, which: str, count: int, version: int = 2) -> list[Ite
     mark = "dev-" if which == "dev" else ""
     bare = {i: Truth("", (Thing(pool[i]),), "", CLEAR) for i in order}
     return [
-        Item(f"{mark}diversity-{n:03d}-{seed}", "diversity", short_name(pool[i].name), 1000 + seed, pool[i].name, bare[i])
+        Item(
+            f"{mark}diversity-{n:03d}-{seed}", "diversity", short_name(pool[i].name), 1000 + seed, pool[i].name, bare[i],
+            others(pool[i].name, version),
+        )
         for n, i in enumerate(order)
         for seed in range(SEEDS)
     ]  # fmt: skip
@@ -215,7 +233,7 @@ def facts(item: Item, read: Readings, row: int, judge: Judging) -> dict[str, flo
     hues = {hue: float(read.colours[row, judge.colours.index(hue)]) for hue in HUES}
     coloured = float(max(hues, key=hues.__getitem__) == first.colour)
     if item.family == "single":
-        return {"subject": float(int(read.subject[row].argmax()) == wanted[0]), "style": style}
+        return {"subject": float(item.right(read, row, judge)), "style": style}
     if item.family == "long":
         claims = [*present, style] + ([coloured] if first.colour else []) + ([counted] if total > 1 else [])
         return {"facts present": float(np.mean(claims))}
@@ -234,14 +252,20 @@ def scored(chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judgi
     return found
 
 
-def spreads(chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judging) -> dict[str, float]:
-    """{group: mean of 1 - cosine over its pictures}."""
-    vectors = judge.encode_image(judge.pictures(pictures)).numpy()
+def spreads(chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judging, version: int = 2) -> dict[str, float]:
+    """{group: mean of 1 - cosine over its pairs of pictures}; from version 3 on a pair counts as nothing unless both show the subject.
+
+    Otherwise what nobody can name would count as diverse.
+    """
+    prepared = judge.pictures(pictures)
+    vectors, read = judge.encode_image(prepared).numpy(), judge.read(prepared)
+    right = np.array([version == 2 or item.right(read, row, judge) for row, item in enumerate(chosen)], float)
     found = {}
     for group in dict.fromkeys(item.group for item in chosen):
-        own = vectors[[item.group == group for item in chosen]]
-        if len(own) > 1:
-            found[group] = float(1 - (own @ own.T)[np.triu_indices(len(own), 1)].mean())
+        own = [item.group == group for item in chosen]
+        if sum(own) > 1:
+            apart = (1 - vectors[own] @ vectors[own].T) * np.outer(right[own], right[own])
+            found[group] = float(apart[np.triu_indices(sum(own), 1)].mean())
     return found
 
 
@@ -273,7 +297,7 @@ def table(
             continue
         real = [render_of(item, scenes) for item in those]
         if family == "diversity":
-            both = [spreads(those, pictures, judge) for pictures in (made, real)]
+            both = [spreads(those, pictures, judge, version) for pictures in (made, real)]
             rows[family] = share(*(np.array(list(values.values())) for values in both))
             continue
         both = [scored(those, pictures, judge) for pictures in (made, real)]

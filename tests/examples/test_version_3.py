@@ -173,6 +173,25 @@ def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
     sys.modules.pop("sticker_bench")
 
 
+def test_what_cannot_be_named_is_not_diverse(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
+    from types import SimpleNamespace
+
+    import sticker_bench
+
+    truth = truths()["plain"]
+    items = [sticker_bench.Item(f"{i}", "diversity", "cat", i, "cat", truth, ("cat",)) for i in range(4)]
+    subject = torch.eye(3)[[0, 1, 2, 2]]  # a cat's face, a whole cat, twice something else
+    judge = SimpleNamespace(
+        labels=["cat face", "cat", "dog"], label_of={name: name for name in ("cat face", "cat", "dog")},
+        pictures=lambda pictures: pictures, encode_image=lambda pictures: torch.eye(4),
+        read=lambda pictures: SimpleNamespace(subject=subject),
+    )  # fmt: skip
+    assert sticker_bench.spreads(items, [None] * 4, judge, 2) == {"cat": 1.0}
+    assert sticker_bench.spreads(items, [None] * 4, judge, 3) == {"cat": pytest.approx(1 / 6)}  # one of six pairs shows cats
+    sys.modules.pop("sticker_bench")
+
+
 def test_the_sealed_wishes_are_those_that_were_sealed(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
     import wishes
