@@ -89,7 +89,7 @@ def unseen(truth: Truth, names: tuple[str, ...], version: int) -> bool:
     """Whether a combination was withheld from a version and from those that it goes on from."""
     if version == 2:
         return withheld("generator", *names)
-    worn = {subject.codepoints for subject in scenes_of(3).subjects if subject.name in (*HATS, *EYEWEAR, "astronaut")}
+    worn = {thing.subject.codepoints for thing in truth.things if thing.subject.name in (*HATS, *EYEWEAR, "astronaut")}
     if worn & set(names) and truth.style in names:  # version 2 saw them worn in all styles
         return False
     new = {thing.subject.codepoints for thing in truth.things if thing.subject.name not in kinds(2)}

@@ -161,14 +161,15 @@ def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES / "bench"))
     import sticker_bench
 
-    from world import withheld
+    from backdrops import Ground
+    from world import Thing, Truth, withheld
 
-    old, new = truths()["plain"], None
-    new = old.__class__("flat", (old.things[0].__class__(subject("banana", "1f34c")),), "", old.ground)
-    for truth in (old, new):
-        for style in range(400):
-            names = (truth.things[0].subject.codepoints, f"style {style}")
-            wanted = withheld("generator3", *names) and (truth is new or withheld("generator", *names))
+    learned, new, worn = (subject(*each) for each in (("cat face",), ("banana", "1f34c"), ("crown", "1f451")))
+    for each in (learned, new, worn):
+        for number in range(400):
+            truth = Truth(f"style {number}", (Thing(each),), "", Ground("transparent"))
+            names = (each.codepoints, truth.style)
+            wanted = withheld("generator3", *names) and each is not worn and (each is new or withheld("generator", *names))
             assert sticker_bench.unseen(truth, names, 3) == wanted
     sys.modules.pop("sticker_bench")
 
