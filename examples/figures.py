@@ -38,30 +38,51 @@ HELPS = (
 def timed(arguments: list[str], folder: str) -> float:
     """Seconds of one whole process."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "stickerforge", *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "stickerforge", *arguments],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return time.perf_counter() - started
 
 
 def cold(runs: int) -> float:
     """One sticker from a new process to a file on disk."""
     with tempfile.TemporaryDirectory() as folder:
-        return statistics.median(timed([*GENERATE, "--seed", str(seed)], folder) for seed in range(runs))
+        return statistics.median(
+            timed([*GENERATE, "--seed", str(seed)], folder) for seed in range(runs)
+        )
 
 
 def warm(runs: int) -> float:
     """One more sticker in a process that has the model loaded: denoising, decoding, finishing, writing."""
-    from stickerforge.commands.generate import loaded, plan, sampled, save
-    from stickerforge.config.load import resolve
+    from stickerforge.commands.generate import save
+    from stickerforge.config.resolve import resolve
     from stickerforge.config.schema import GenerateConfig
-    from stickerforge.runtime.messages import Messages
+    from stickerforge.generation.pipeline import load, plan_generation
+    from stickerforge.generation.sampler import sample_batch
+    from stickerforge.runtime.console import Console
 
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"prompt": ["cat astronaut"], "style": "sticker", "count": runs + 1, "seed": 0, "output.folder": folder}
-        whole = plan(resolve(GenerateConfig, settings), Messages(quiet=True), offline=True)
-        family, seconds = loaded(whole), []
+        settings = {
+            "prompt": ["cat astronaut"],
+            "style": "sticker",
+            "count": runs + 1,
+            "seed": 0,
+            "output.folder": folder,
+        }
+        whole = plan_generation(
+            resolve(GenerateConfig, settings), Console(quiet=True), offline=True
+        )
+        family, seconds = load(whole), []
         for item in whole.items:
             started = time.perf_counter()
-            save(*sampled(family, whole.config, {0: item}, lambda: None)[0], None, keep_prompt=True)
+            save(
+                *sample_batch(family, whole.config, {0: item}, lambda: None)[0],
+                None,
+                keep_prompt=True,
+            )
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])
 
@@ -75,7 +96,9 @@ def processor() -> str:
 
 def main(runs: int) -> None:
     """Measure and print."""
-    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {dt.date.today()}")
+    print(
+        f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {dt.date.today()}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for arguments in HELPS:
             timed(arguments, folder)
@@ -88,6 +111,8 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=3)
     main(parser.parse_args().runs)

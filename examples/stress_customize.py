@@ -35,11 +35,17 @@ def pictures(folder: Path) -> Path:
     return folder
 
 
-def call(home: Path, *arguments: str, wait: float | None = None, number: int = 0) -> tuple[int, str]:
+def call(
+    home: Path, *arguments: str, wait: float | None = None, number: int = 0
+) -> tuple[int, str]:
     """Run stickerforge; after `wait` seconds it gets the signal. Returns (exit code, stderr)."""
     environment = os.environ | {"STICKERFORGE_HOME": str(home)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "stickerforge", *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "stickerforge", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         _, err = process.communicate(timeout=wait)
@@ -60,12 +66,31 @@ def digest(home: Path) -> str:
 def main(kills: int, seed: int, steps: int) -> int:
     """Print what was counted; 1 where anything broke."""
     rng, place = random.Random(seed), Path(tempfile.mkdtemp(prefix="stress-"))
-    teach = ["customize", str(pictures(place / "art")), "--subject", "blob", "--steps", str(steps), "--batch", "2", "--rank", "2"]
+    teach = [
+        "customize",
+        str(pictures(place / "art")),
+        "--subject",
+        "blob",
+        "--steps",
+        str(steps),
+        "--batch",
+        "2",
+        "--rank",
+        "2",
+    ]
     teach += ["--set", "preview.count=0", "--set", "training.save_every=3", "--offline"]
     started = time.monotonic()
     assert call(place / "whole", *teach)[0] == 0
     length, expected = time.monotonic() - started, digest(place / "whole")
-    counts = {"kills": 0, "resumed": 0, "started over": 0, "too late": 0, "broken": 0, "stuck": 0, "different": 0}
+    counts = {
+        "kills": 0,
+        "resumed": 0,
+        "started over": 0,
+        "too late": 0,
+        "broken": 0,
+        "stuck": 0,
+        "different": 0,
+    }
     while counts["kills"] < kills:
         home = place / "home"
         shutil.rmtree(home, ignore_errors=True)
@@ -85,16 +110,27 @@ def main(kills: int, seed: int, steps: int) -> int:
                 break
             counts["resumed" if unfinished else "started over"] += 1
             again = rng.uniform(0.05, length) if rng.random() < 0.5 else None
-            code, err = call(home, *teach, *(["--resume"] if unfinished else []), wait=again, number=rng.choice(SIGNALS))
+            code, err = call(
+                home,
+                *teach,
+                *(["--resume"] if unfinished else []),
+                wait=again,
+                number=rng.choice(SIGNALS),
+            )
         if digest(home) != expected:
             counts["different"] += 1
-    print(", ".join(f"{name} {count}" for name, count in counts.items()), f"in {time.monotonic() - started:.0f} s")
+    print(
+        ", ".join(f"{name} {count}" for name, count in counts.items()),
+        f"in {time.monotonic() - started:.0f} s",
+    )
     shutil.rmtree(place)
     return int(bool(counts["broken"] or counts["stuck"] or counts["different"]))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=30)

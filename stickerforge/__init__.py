@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from stickerforge.version import __version__
+
 if TYPE_CHECKING:
     from stickerforge.commands.caption import caption
     from stickerforge.commands.customize import customize
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "caption", "customize", "evaluate", "generate", "merge"]
 
 

@@ -1,6 +1,6 @@
 """`python -m stickerforge`."""
 
-from stickerforge.cli import main
+from stickerforge.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,18 @@ KeyboardInterrupt
 Only `reporting.py` and `cli` catch them for good. Any other exception is our bug: exit 1, traceback to a file.
 """
 
+import difflib
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """A hint that names what may have been meant; dotted names match by their last part too."""
+    tails = {full.split(".")[-1]: full for full in names}
+    if (tail := name.split(".")[-1]) in tails:
+        return f"did you mean {tails[tail]!r}?"
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = close or [tails[near] for near in difflib.get_close_matches(tail, list(tails), n=1)]
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names))}"
+
 
 class StickerforgeError(Exception):
     """What, where, and what to do about it.
@@ -60,6 +72,8 @@ class Interrupted(KeyboardInterrupt):
     No `Exception`, or a library that is being imported would take it for its own failure.
     """
 
-    def __init__(self, message: str = "interrupted", code: int = 130, hint: str = "what is finished stays") -> None:
+    def __init__(
+        self, message: str = "interrupted", code: int = 130, hint: str = "what is finished stays"
+    ) -> None:
         super().__init__(message)
         self.message, self.code, self.hint = message, code, hint

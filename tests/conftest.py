@@ -9,7 +9,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from stickerforge.cli import main  # noqa: E402
+from stickerforge.cli.app import main  # noqa: E402
 from tests.tiny import (  # noqa: E402
     write_tiny_blip,
     write_tiny_clip,

@@ -24,9 +24,21 @@ HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
 PURE = {"sampling", "stickers", "objectives", "evaluation"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
 COMMANDS = (
-    [], ["generate"], ["caption"], ["customize"], ["merge"], ["evaluate"], ["adapters"], ["adapters", "list"], ["adapters", "show"],
-    ["adapters", "remove"], ["models"], ["models", "list"], ["models", "show"], ["doctor"],
-)  # fmt: skip
+    [],
+    ["generate"],
+    ["caption"],
+    ["customize"],
+    ["merge"],
+    ["evaluate"],
+    ["adapters"],
+    ["adapters", "list"],
+    ["adapters", "show"],
+    ["adapters", "remove"],
+    ["models"],
+    ["models", "list"],
+    ["models", "show"],
+    ["doctor"],
+)
 HELPS = [["--version"], *([*words, "--help"] for words in COMMANDS)]
 SOURCES = sorted(ROOT.rglob("*.py"))
 
@@ -70,7 +82,9 @@ def test_help_loads_no_heavy_library(arguments):
         "heavy = {'torch', 'numpy', 'PIL', 'diffusers', 'transformers', 'peft', 'huggingface_hub'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    ended = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout
 
@@ -86,16 +100,48 @@ def test_the_public_names_are_complete_and_sorted():
 COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet"}
 OPTIONS = {
     "generate": {
-        "--prompts", "--style", "--subject", "--adapter", "--count", "--seed", "--out", "--size", "--format", "--negative", "--steps",
-        "--guidance", "--consistency", "--model", "--matting", "--from", "--force", "--device",
+        "--prompts",
+        "--style",
+        "--subject",
+        "--adapter",
+        "--count",
+        "--seed",
+        "--out",
+        "--size",
+        "--format",
+        "--negative",
+        "--steps",
+        "--guidance",
+        "--consistency",
+        "--model",
+        "--matting",
+        "--from",
+        "--force",
+        "--device",
     },
     "customize": {
-        "--subject", "--style", "--class", "--name", "--steps", "--batch", "--rank", "--lr", "--beta", "--objective", "--mask",
-        "--resolution", "--model", "--seed", "--keep", "--resume", "--force", "--device",
+        "--subject",
+        "--style",
+        "--class",
+        "--name",
+        "--steps",
+        "--batch",
+        "--rank",
+        "--lr",
+        "--beta",
+        "--objective",
+        "--mask",
+        "--resolution",
+        "--model",
+        "--seed",
+        "--keep",
+        "--resume",
+        "--force",
+        "--device",
     },
     "caption": {"--subject", "--class", "--captioner", "--style", "--review", "--take", "--device"},
     "merge": {"--name", "--rename", "--force"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", OPTIONS)
@@ -103,17 +149,26 @@ def test_options_are_frozen(command):
     """An option is a promise: add it here together with its documentation."""
     from typer.main import get_command
 
-    from stickerforge.cli import app
+    from stickerforge.cli.app import app
 
-    found = {name for parameter in get_command(app).commands[command].params for name in parameter.opts if name.startswith("--")}
+    found = {
+        name
+        for parameter in get_command(app).commands[command].params
+        for name in parameter.opts
+        if name.startswith("--")
+    }
     assert found == OPTIONS[command] | COMMON
 
 
 def test_the_help_names_every_style():
     from typer.main import get_command
 
-    from stickerforge.cli import app
-    from stickerforge.config.styles import styles
+    from stickerforge.cli.app import app
+    from stickerforge.config.style_presets import style_presets
 
-    said = next(parameter.help for parameter in get_command(app).commands["generate"].params if parameter.name == "style")
-    assert all(name in said for name in styles())
+    said = next(
+        parameter.help
+        for parameter in get_command(app).commands["generate"].params
+        if parameter.name == "style"
+    )
+    assert all(name in said for name in style_presets())

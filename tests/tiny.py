@@ -44,39 +44,64 @@ def tiny_tokenizer() -> CLIPTokenizer:
     """A CLIP tokenizer of single bytes."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(c + "</w>" for c in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77)
+    return CLIPTokenizer(
+        vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77
+    )
 
 
-def tiny_text(words: CLIPTokenizer, kind: type = CLIPTextModel, width: int = 64, **options: int) -> CLIPTextModel:
+def tiny_text(
+    words: CLIPTokenizer, kind: type = CLIPTextModel, width: int = 64, **options: int
+) -> CLIPTextModel:
     """A CLIP text encoder of two layers."""
     return kind(
         CLIPTextConfig(
-            vocab_size=len(words), hidden_size=width, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-            bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id, **{"eos_token_id": words.eos_token_id} | options,
+            vocab_size=len(words),
+            hidden_size=width,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            bos_token_id=words.bos_token_id,
+            pad_token_id=words.pad_token_id,
+            **{"eos_token_id": words.eos_token_id} | options,
         )
-    )  # fmt: skip
+    )
 
 
 def tiny_vae(channels: int) -> AutoencoderKL:
     """An autoencoder that halves once."""
     return AutoencoderKL(
-        in_channels=channels, out_channels=channels, block_out_channels=(32, 32), sample_size=32,
-        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
-    )  # fmt: skip
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=(32, 32),
+        sample_size=32,
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+    )
 
 
 def tiny_unet(text_width: int, **options: object) -> UNet2DConditionModel:
     """A UNet of two levels with attention in the lower one."""
     return UNet2DConditionModel(
-        sample_size=16, block_out_channels=(32, 64), layers_per_block=1, cross_attention_dim=text_width, attention_head_dim=2,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), **options,
-    )  # fmt: skip
+        sample_size=16,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        cross_attention_dim=text_width,
+        attention_head_dim=2,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **options,
+    )
 
 
 def tiny_scheduler() -> DDIMScheduler:
     """Stable Diffusion's noise schedule."""
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
     )
 
 
@@ -89,9 +114,15 @@ def write_tiny_sd(folder: Path, *, channels: int = 3, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     words = tiny_tokenizer()
     pipeline = StableDiffusionPipeline(
-        vae=tiny_vae(channels), text_encoder=tiny_text(words), tokenizer=words, unet=tiny_unet(64), scheduler=tiny_scheduler(),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+        vae=tiny_vae(channels),
+        text_encoder=tiny_text(words),
+        tokenizer=words,
+        unet=tiny_unet(64),
+        scheduler=tiny_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
 
@@ -100,12 +131,23 @@ def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
     """A Stable Diffusion XL folder; its second encoder says 2 for the end of text, as the published one does."""
     torch.manual_seed(seed)
     words = tiny_tokenizer()
-    unet = tiny_unet(64 + 32, addition_embed_type="text_time", addition_time_embed_dim=8, projection_class_embeddings_input_dim=6 * 8 + 16)
+    unet = tiny_unet(
+        64 + 32,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 16,
+    )
     pipeline = StableDiffusionXLPipeline(
-        vae=tiny_vae(3), unet=unet, scheduler=tiny_scheduler(), tokenizer=words, tokenizer_2=tiny_tokenizer(),
+        vae=tiny_vae(3),
+        unet=unet,
+        scheduler=tiny_scheduler(),
+        tokenizer=words,
+        tokenizer_2=tiny_tokenizer(),
         text_encoder=tiny_text(words),
-        text_encoder_2=tiny_text(words, CLIPTextModelWithProjection, 32, projection_dim=16, eos_token_id=2),
-    )  # fmt: skip
+        text_encoder_2=tiny_text(
+            words, CLIPTextModelWithProjection, 32, projection_dim=16, eos_token_id=2
+        ),
+    )
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
 
@@ -113,14 +155,31 @@ def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
 def tiny_vision() -> CLIPVisionConfig:
     """CLIP's vision tower of two layers, 32 pixels."""
     return CLIPVisionConfig(
-        hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24, image_size=32, patch_size=8
+        hidden_size=32,
+        intermediate_size=40,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        projection_dim=24,
+        image_size=32,
+        patch_size=8,
     )
 
 
 def write_preprocessor(folder: Path, kind: str, side: int) -> None:
     """How pictures are prepared."""
-    config = {"image_processor_type": kind, "size": {"height": side, "width": side}, "do_center_crop": False, "do_resize": True}
-    config |= {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_rescale": True, "rescale_factor": 1 / 255}
+    config = {
+        "image_processor_type": kind,
+        "size": {"height": side, "width": side},
+        "do_center_crop": False,
+        "do_resize": True,
+    }
+    config |= {
+        "do_normalize": True,
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(config | {"do_convert_rgb": True}))
 
 
@@ -129,10 +188,20 @@ def write_tiny_clip(folder: Path) -> Path:
     words = tiny_tokenizer()
     torch.manual_seed(0)
     text = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, projection_dim=24,
-        max_position_embeddings=20, eos_token_id=words.eos_token_id, bos_token_id=words.bos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
-    CLIPModel(CLIPConfig(text_config=text, vision_config=tiny_vision(), projection_dim=24)).save_pretrained(folder)
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=40,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        projection_dim=24,
+        max_position_embeddings=20,
+        eos_token_id=words.eos_token_id,
+        bos_token_id=words.bos_token_id,
+        pad_token_id=words.pad_token_id,
+    )
+    CLIPModel(
+        CLIPConfig(text_config=text, vision_config=tiny_vision(), projection_dim=24)
+    ).save_pretrained(folder)
     words.save_pretrained(folder)
     write_preprocessor(folder, "CLIPImageProcessor", 32)
     return folder
@@ -141,7 +210,14 @@ def write_tiny_clip(folder: Path) -> Path:
 def write_tiny_dinov2(folder: Path) -> Path:
     """A DINOv2 of two layers."""
     torch.manual_seed(0)
-    config = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14, mlp_ratio=2)
+    config = Dinov2Config(
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=28,
+        patch_size=14,
+        mlp_ratio=2,
+    )
     Dinov2Model(config).save_pretrained(folder)
     write_preprocessor(folder, "BitImageProcessor", 28)
     return folder
@@ -156,20 +232,63 @@ TEMPLATE = (
 def write_tiny_llava(folder: Path) -> Path:
     """A LLaVA of two layers that knows a few words."""
     torch.manual_seed(2)
-    words = ["<unk>", "<pad>", "<image>", "USER", "ASSISTANT", ":", "Does", "this", "figure", "show", '"', "a", "red", "cat", "dog", "?",
-             "Please", "answer", "yes", "or", "no", ".", "Yes", "No"]  # fmt: skip
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", additional_special_tokens=["<image>"])
-    text = LlamaConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2
+    words = [
+        "<unk>",
+        "<pad>",
+        "<image>",
+        "USER",
+        "ASSISTANT",
+        ":",
+        "Does",
+        "this",
+        "figure",
+        "show",
+        '"',
+        "a",
+        "red",
+        "cat",
+        "dog",
+        "?",
+        "Please",
+        "answer",
+        "yes",
+        "or",
+        "no",
+        ".",
+        "Yes",
+        "No",
+    ]
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
     )
-    config = LlavaConfig(vision_config=tiny_vision(), text_config=text, image_token_index=2, vision_feature_layer=-1)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        additional_special_tokens=["<image>"],
+    )
+    text = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=40,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
+    config = LlavaConfig(
+        vision_config=tiny_vision(), text_config=text, image_token_index=2, vision_feature_layer=-1
+    )
     LlavaForConditionalGeneration(config).save_pretrained(folder)
     write_preprocessor(folder, "CLIPImageProcessor", 32)
     images = AutoImageProcessor.from_pretrained(folder)
     LlavaProcessor(
-        images, fast, patch_size=8, vision_feature_select_strategy="default", chat_template=TEMPLATE, num_additional_image_tokens=1
+        images,
+        fast,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        chat_template=TEMPLATE,
+        num_additional_image_tokens=1,
     ).save_pretrained(folder)
     return folder
 
@@ -177,14 +296,41 @@ def write_tiny_llava(folder: Path) -> Path:
 def write_tiny_blip(folder: Path) -> Path:
     """A BLIP that captions."""
     torch.manual_seed(0)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", "a", "cat", "dog", "on", "red", "ground"]
-    small = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2}
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        "[DEC]",
+        "a",
+        "cat",
+        "dog",
+        "on",
+        "red",
+        "ground",
+    ]
+    small = {
+        "hidden_size": 32,
+        "intermediate_size": 40,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     text = small | {
-        "vocab_size": len(words), "encoder_hidden_size": 32, "projection_dim": 24, "max_position_embeddings": 64, "bos_token_id": 5,
-        "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0, "is_decoder": True,
-    }  # fmt: skip
+        "vocab_size": len(words),
+        "encoder_hidden_size": 32,
+        "projection_dim": 24,
+        "max_position_embeddings": 64,
+        "bos_token_id": 5,
+        "eos_token_id": 3,
+        "sep_token_id": 3,
+        "pad_token_id": 0,
+        "is_decoder": True,
+    }
     vision = small | {"image_size": 32, "patch_size": 8}
-    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=24, image_text_hidden_size=24)
+    config = BlipConfig(
+        text_config=text, vision_config=vision, projection_dim=24, image_text_hidden_size=24
+    )
     BlipForConditionalGeneration(config).save_pretrained(folder)
     write_preprocessor(folder, "BlipImageProcessor", 32)
     tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)})
@@ -195,26 +341,57 @@ def write_tiny_blip(folder: Path) -> Path:
 def write_tiny_florence(folder: Path) -> Path:
     """A Florence-2 of one layer in each part."""
     torch.manual_seed(0)
-    said = "What does the image describe ? Describe in detail what is shown a cat dog on red ground ."
+    said = (
+        "What does the image describe ? Describe in detail what is shown a cat dog on red ground ."
+    )
     words = list(dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", "<image>", *said.split()]))
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>",
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
         extra_special_tokens={"image_token": "<image>"},
-    )  # fmt: skip
+    )
     text = {
-        "model_type": "bart", "vocab_size": len(words), "d_model": 32, "encoder_layers": 1, "decoder_layers": 1,
-        "encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 40, "decoder_ffn_dim": 40,
-        "max_position_embeddings": 128, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2,
+        "model_type": "bart",
+        "vocab_size": len(words),
+        "d_model": 32,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 40,
+        "decoder_ffn_dim": 40,
+        "max_position_embeddings": 128,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
         "forced_eos_token_id": 2,
-    }  # fmt: skip
+    }
     vision = {
-        "embed_dim": (16, 32), "depths": (1, 1), "num_heads": (2, 2), "num_groups": (2, 2), "patch_size": (7, 3), "patch_stride": (4, 2),
-        "patch_padding": (3, 1), "patch_prenorm": (False, True), "window_size": 4, "projection_dim": 32, "qkv_bias": True,
-        "max_temporal_embeddings": 10, "max_position_embeddings": 16,
-    }  # fmt: skip
-    config = Florence2Config(text_config=text, vision_config=vision, image_token_id=words.index("<image>"))
+        "embed_dim": (16, 32),
+        "depths": (1, 1),
+        "num_heads": (2, 2),
+        "num_groups": (2, 2),
+        "patch_size": (7, 3),
+        "patch_stride": (4, 2),
+        "patch_padding": (3, 1),
+        "patch_prenorm": (False, True),
+        "window_size": 4,
+        "projection_dim": 32,
+        "qkv_bias": True,
+        "max_temporal_embeddings": 10,
+        "max_position_embeddings": 16,
+    }
+    config = Florence2Config(
+        text_config=text, vision_config=vision, image_token_id=words.index("<image>")
+    )
     Florence2ForConditionalGeneration(config).save_pretrained(folder)
     write_preprocessor(folder, "CLIPImageProcessor", 32)
     images = AutoImageProcessor.from_pretrained(folder)

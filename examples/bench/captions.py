@@ -19,7 +19,8 @@ MINI = Path(__file__).resolve().parent.parent / "mini"
 sys.path.insert(0, str(MINI))
 
 from settings import PIXELS
-from stickerforge.models.captioners import Asked, Embedded, told
+from stickerforge.captioning.captioner import CaptionRequest
+from stickerforge.captioning.embedded import EmbeddedCaptioner, compose_caption
 from world import Truth, World, combinations, withheld, world
 
 SEED = 4711
@@ -28,33 +29,52 @@ SEED = 4711
 def scene(scenes: World, index: int) -> tuple[Image.Image, Truth]:
     """One of them, as a file would hold it."""
     rgba, truth = scenes[index]
-    return Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA"), truth
+    return Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert(
+        "RGBA"
+    ), truth
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--look", action="store_true")
     args = parser.parse_args()
-    scenes, captioner = world("all", seed=SEED), Embedded()
-    label_of, rows = {name: captioner.plain(label) for name, label in captioner.judge.label_of.items()}, []
+    scenes, captioner = world("all", seed=SEED), EmbeddedCaptioner()
+    label_of, rows = (
+        {name: captioner.plain(label) for name, label in captioner.judge.label_of.items()},
+        [],
+    )
     for index in range(args.count):
         picture, truth = scene(scenes, index)
         seen = captioner.look(picture)
         there = [label_of[thing.subject.name] for thing in truth.things]
-        row = {"thing": seen.things[0] in there, "first thing": seen.things[0] == there[0], "style": seen.style == truth.style}
-        row |= {"number": seen.count == sum(thing.count for thing in truth.things), "drawn": seen.drawn}
+        row = {
+            "thing": seen.things[0] in there,
+            "first thing": seen.things[0] == there[0],
+            "style": seen.style == truth.style,
+        }
+        row |= {
+            "number": seen.count == sum(thing.count for thing in truth.things),
+            "drawn": seen.drawn,
+        }
         if len(there) == 1 and truth.things[0].count == 1 and not truth.things[0].wears:
             row["single thing"] = row["thing"]
         if any(withheld("judge", *names) for names in combinations(truth)):
             row |= {"thing, unseen": row["thing"], "style, unseen": row["style"]}
         if truth.ground.kind == "plain":
-            row["plain ground"] = (seen.ground.kind, seen.ground.colours) == ("plain", truth.ground.colours)
+            row["plain ground"] = (seen.ground.kind, seen.ground.colours) == (
+                "plain",
+                truth.ground.colours,
+            )
         rows.append(row)
         if args.look and index < 20:
-            said = told(seen, Asked("", "", "long"), seen.colours)
-            print(said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours)
+            said = compose_caption(seen, CaptionRequest("", "", "long"), seen.colours)
+            print(
+                said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours
+            )
     for name in dict.fromkeys(name for row in rows for name in row):
         known = [row[name] for row in rows if name in row]
         print(f"{name:14}{np.mean(known):8.1%}  of {len(known)}")

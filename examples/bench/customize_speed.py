@@ -44,12 +44,14 @@ from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from stickerforge.data.captions import Caption
-from stickerforge.evaluation.intervals import RESAMPLES
-from stickerforge.models.catalog import located
-from stickerforge.models.loading import load
-from stickerforge.training.course import Course
-from stickerforge.training.customizing import enrolled, optimizer_for, trained
-from stickerforge.training.examples import Example
+from stickerforge.evaluation.statistics import RESAMPLES
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.config import TrainingConfig
+from stickerforge.training.optimizer import build_optimizer
+from stickerforge.training.state import init_state
+from stickerforge.training.trainer import train_step
 
 DRAWS, PICTURES, WARM = 2, 5, 3
 USUAL_STEPS, USUAL_DRAWS = 300, 64  # of a run that the price of asking is spread over
@@ -60,18 +62,26 @@ def tokenizer() -> CLIPTokenizer:
     """CLIP's, over single bytes."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(sign + "</w>" for sign in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77)
+    return CLIPTokenizer(
+        vocab={token: i for i, token in enumerate(tokens)}, merges=[], model_max_length=77
+    )
 
 
 def text_encoder(words: CLIPTokenizer, kind: Any, width: int, layers: int, **options: int) -> Any:
     """A CLIP text tower with random weights."""
     return kind(
         CLIPTextConfig(
-            vocab_size=len(words), hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
-            num_attention_heads=width // 64, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
-            pad_token_id=words.pad_token_id, **options,
+            vocab_size=len(words),
+            hidden_size=width,
+            intermediate_size=4 * width,
+            num_hidden_layers=layers,
+            num_attention_heads=width // 64,
+            bos_token_id=words.bos_token_id,
+            eos_token_id=words.eos_token_id,
+            pad_token_id=words.pad_token_id,
+            **options,
         )
-    )  # fmt: skip
+    )
 
 
 def random_model(kind: str, share: float, pixels: int, folder: Path) -> Path:
@@ -79,34 +89,55 @@ def random_model(kind: str, share: float, pixels: int, folder: Path) -> Path:
     torch.manual_seed(0)
     words, wide = tokenizer(), lambda channels: max(64, int(channels * share) // 64 * 64)
     vae = AutoencoderKL(
-        block_out_channels=tuple(max(32, int(c * share) // 32 * 32) for c in (128, 256, 512, 512)), layers_per_block=2, latent_channels=4,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, sample_size=pixels,
-    )  # fmt: skip
+        block_out_channels=tuple(max(32, int(c * share) // 32 * 32) for c in (128, 256, 512, 512)),
+        layers_per_block=2,
+        latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        sample_size=pixels,
+    )
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     first, rest = wide(768), {"vae": vae, "scheduler": scheduler, "tokenizer": words}
     if kind == "sd":
         unet = UNet2DConditionModel(
-            sample_size=pixels // 8, cross_attention_dim=first, attention_head_dim=8,
+            sample_size=pixels // 8,
+            cross_attention_dim=first,
+            attention_head_dim=8,
             block_out_channels=tuple(map(wide, (320, 640, 1280, 1280))),
-        )  # fmt: skip
+        )
         pipeline: Any = StableDiffusionPipeline(
-            unet=unet, text_encoder=text_encoder(words, CLIPTextModel, first, 12), safety_checker=None, feature_extractor=None,
-            requires_safety_checker=False, **rest,
-        )  # fmt: skip
+            unet=unet,
+            text_encoder=text_encoder(words, CLIPTextModel, first, 12),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **rest,
+        )
     else:
         second = wide(1280)
         channels = tuple(map(wide, (320, 640, 1280)))
         unet = UNet2DConditionModel(
-            sample_size=pixels // 8, cross_attention_dim=first + second, block_out_channels=channels, addition_embed_type="text_time",
-            attention_head_dim=tuple(c // 64 for c in channels), transformer_layers_per_block=(1, 2, 10), addition_time_embed_dim=256,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"), use_linear_projection=True,
+            sample_size=pixels // 8,
+            cross_attention_dim=first + second,
+            block_out_channels=channels,
+            addition_embed_type="text_time",
+            attention_head_dim=tuple(c // 64 for c in channels),
+            transformer_layers_per_block=(1, 2, 10),
+            addition_time_embed_dim=256,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            use_linear_projection=True,
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
             projection_class_embeddings_input_dim=6 * 256 + second,
-        )  # fmt: skip
+        )
         pipeline = StableDiffusionXLPipeline(
-            unet=unet, text_encoder=text_encoder(words, CLIPTextModel, first, 12), tokenizer_2=tokenizer(),
-            text_encoder_2=text_encoder(words, CLIPTextModelWithProjection, second, 32, projection_dim=second), **rest,
-        )  # fmt: skip
+            unet=unet,
+            text_encoder=text_encoder(words, CLIPTextModel, first, 12),
+            tokenizer_2=tokenizer(),
+            text_encoder_2=text_encoder(
+                words, CLIPTextModelWithProjection, second, 32, projection_dim=second
+            ),
+            **rest,
+        )
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
 
@@ -120,38 +151,64 @@ def pictures(pixels: int, channels: int) -> torch.Tensor:
 
 def ours(folder: str, kind: str, pixels: int, batch: int, rank: int, layers: str) -> Step:
     """A step of `customize`; the base is asked about all kept draws before it is timed."""
-    course = Course(
-        steps=1, batch=batch, rank=rank, layers=layers, rate=1e-4, token_rate=1e-4, beta=100.0,  # type: ignore[arg-type]
-        objective="plain" if kind == "plain" else "dco", offset_noise=0.0, seed=0, weight_decay=1e-4, clip=1.0, save_every=100,
+    course = TrainingConfig(
+        steps=1,
+        batch=batch,
+        rank=rank,
+        layers=layers,
+        rate=1e-4,
+        token_rate=1e-4,
+        beta=100.0,  # type: ignore[arg-type]
+        objective="plain" if kind == "plain" else "dco",
+        offset_noise=0.0,
+        seed=0,
+        weight_decay=1e-4,
+        clip=1.0,
+        save_every=100,
         draws=DRAWS if kind == "cached" else 0,
-    )  # fmt: skip
-    family = load(located(folder), torch.device("cpu"), torch.float32)
+    )
+    family = load_model(find_model(folder), torch.device("cpu"), torch.float32)
     examples = []
     for index, picture in enumerate(pictures(pixels, 4 if family.has_alpha else 3)):
         with torch.no_grad():
             mean, deviation = family.encode(picture[None])
-        said = Caption("a <tom>, in flat style" if kind == "token" else "a cat, in flat style", "a cat, in flat style")
-        examples.append(Example(str(index), said, mean[0], deviation[0], (0,) * 6))
-    student = enrolled(family, course, {"<tom>": "cat"} if kind == "token" else {})  # without a new word, as the peer's
-    optimizer = optimizer_for(student, course)
+        said = Caption(
+            "a <tom>, in flat style" if kind == "token" else "a cat, in flat style",
+            "a cat, in flat style",
+        )
+        examples.append(TrainingExample(str(index), said, mean[0], deviation[0], (0,) * 6))
+    student = init_state(
+        family, course, {"<tom>": "cat"} if kind == "token" else {}
+    )  # without a new word, as the peer's
+    optimizer = build_optimizer(student, course)
     if course.draws:
         student.reference, number = torch.full((PICTURES, DRAWS), math.nan), 1_000_000
         while student.reference.isnan().any():
-            trained(student, optimizer, examples, course, number)
+            train_step(student, optimizer, examples, course, number)
             number += 1
-    return lambda step: trained(student, optimizer, examples, course, step) and None
+    return lambda step: train_step(student, optimizer, examples, course, step) and None
 
 
 def theirs(folder: Path, pixels: int, batch: int, rank: int, *, bare: bool) -> Step:
     """A step of the peer's loop; `bare`, with latents and prompts kept."""
-    words, text = CLIPTokenizer.from_pretrained(folder / "tokenizer"), CLIPTextModel.from_pretrained(folder / "text_encoder")
+    words, text = (
+        CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        CLIPTextModel.from_pretrained(folder / "text_encoder"),
+    )
     vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
     scheduler = DDPMScheduler.from_pretrained(folder / "scheduler")
     large = (folder / "text_encoder_2").exists()
     for module in (vae, text, unet):
         module.requires_grad_(False)
-    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=["to_k", "to_q", "to_v", "to_out.0"]))
+    unet.add_adapter(
+        LoraConfig(
+            r=rank,
+            lora_alpha=rank,
+            init_lora_weights="gaussian",
+            target_modules=["to_k", "to_q", "to_v", "to_out.0"],
+        )
+    )
     parameters = [parameter for parameter in unet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=1e-2)
     schedule = get_scheduler("constant", optimizer=optimizer)
@@ -159,15 +216,27 @@ def theirs(folder: Path, pixels: int, batch: int, rank: int, *, bare: bool) -> S
     added: dict[str, torch.Tensor] | None = None
     if large:  # as in its script, one prompt is encoded once
         hidden = torch.randn(batch, 77, unet.config.cross_attention_dim)
-        pooled = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
-        added = {"text_embeds": torch.randn(batch, pooled), "time_ids": torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]] * batch)}
+        pooled = (
+            unet.config.projection_class_embeddings_input_dim
+            - 6 * unet.config.addition_time_embed_dim
+        )
+        added = {
+            "text_embeds": torch.randn(batch, pooled),
+            "time_ids": torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]] * batch),
+        }
 
     def encoded(number: int) -> torch.Tensor:
         chosen = shown[[(number * batch + i) % PICTURES for i in range(batch)]]
         return vae.encode(chosen).latent_dist.sample() * vae.config.scaling_factor
 
     def prompts() -> torch.Tensor:
-        ids = words(["a sks cat"] * batch, padding="max_length", truncation=True, max_length=77, return_tensors="pt").input_ids
+        ids = words(
+            ["a sks cat"] * batch,
+            padding="max_length",
+            truncation=True,
+            max_length=77,
+            return_tensors="pt",
+        ).input_ids
         return text(ids)[0]
 
     with torch.no_grad():
@@ -215,27 +284,56 @@ def ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", choices=("mini", "sd", "sdxl"), default="mini")
-    parser.add_argument("--width", type=float, default=0.5, help="share of the published width, of sd and sdxl")
-    parser.add_argument("--pixels", type=int, default=256, help="side of the pictures, of sd and sdxl")
+    parser.add_argument(
+        "--width", type=float, default=0.5, help="share of the published width, of sd and sdxl"
+    )
+    parser.add_argument(
+        "--pixels", type=int, default=256, help="side of the pictures, of sd and sdxl"
+    )
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int, default=60, help="rounds")
-    parser.add_argument("--layers", choices=("attention", "all"), default="attention", help="of ours; the peer trains attention")
+    parser.add_argument(
+        "--layers",
+        choices=("attention", "all"),
+        default="attention",
+        help="of ours; the peer trains attention",
+    )
     args = parser.parse_args()
     mini = args.model == "mini"
     with tempfile.TemporaryDirectory() as temporary:
-        folder = located("sticker-mini").folder if mini else random_model(args.model, args.width, args.pixels, Path(temporary) / "model")
+        folder = (
+            find_model("sticker-mini").folder
+            if mini
+            else random_model(args.model, args.width, args.pixels, Path(temporary) / "model")
+        )
         pixels, name = (128, "sticker-mini") if mini else (args.pixels, str(folder))
-        runs = {kind: ours(name, kind, pixels, args.batch, args.rank, args.layers) for kind in ("plain", "live", "cached", "token")}
+        runs = {
+            kind: ours(name, kind, pixels, args.batch, args.rank, args.layers)
+            for kind in ("plain", "live", "cached", "token")
+        }
         if args.layers == "attention":
-            runs |= {kind: theirs(folder, pixels, args.batch, args.rank, bare=kind == "bare") for kind in ("diffusers", "bare")}
+            runs |= {
+                kind: theirs(folder, pixels, args.batch, args.rank, bare=kind == "bare")
+                for kind in ("diffusers", "bare")
+            }
         found = timed(runs, args.steps)
         weights = sum(path.stat().st_size for path in (folder / "unet").glob("*.safetensors"))
-    what = "sticker-mini" if mini else f"{args.model} at {args.width:g} of its width ({weights / 4e6:.0f} million weights)"
-    print(f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, ours on {args.layers} layers, {torch.get_num_threads()} threads")
-    print(f"torch {torch.__version__}, diffusers {diffusers.__version__}, {platform.machine()}, medians of {args.steps} rounds")
+    what = (
+        "sticker-mini"
+        if mini
+        else f"{args.model} at {args.width:g} of its width ({weights / 4e6:.0f} million weights)"
+    )
+    print(
+        f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, ours on {args.layers} layers, {torch.get_num_threads()} threads"
+    )
+    print(
+        f"torch {torch.__version__}, diffusers {diffusers.__version__}, {platform.machine()}, medians of {args.steps} rounds"
+    )
     print(", ".join(f"{kind} {np.median(values):.0f} ms" for kind, values in found.items()))
     for one in ("live", "cached", "token", "diffusers", "bare"):
         if one in found:

@@ -29,8 +29,8 @@ from sticker_bench import CLEAR, Item, generate, items, picture_of, render_of
 from lessons import lessons
 from scenes import short_name
 from settings import PIXELS, RUNS, STYLES
-from stickerforge.models.catalog import located
-from stickerforge.models.loading import load
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
 from world import Thing, Truth, World, withheld, world
 
 SIDE, GREY = 32, 0.5
@@ -43,13 +43,21 @@ LOOKED_AT = 6  # of each family on the sheet
 
 def small(picture: Image.Image) -> np.ndarray:
     """32 x 32 means of the premultiplied picture, colours laid on grey, and alpha: (4096,) in [0, 1]."""
-    premultiplied = np.asarray(picture.convert("RGBA").convert("RGBa").resize((PIXELS, PIXELS), Image.Resampling.BOX), np.float32)
+    premultiplied = np.asarray(
+        picture.convert("RGBA").convert("RGBa").resize((PIXELS, PIXELS), Image.Resampling.BOX),
+        np.float32,
+    )
     return laid(premultiplied)
 
 
 def laid(premultiplied: np.ndarray) -> np.ndarray:
     """The same for 0 to 255, (PIXELS, PIXELS, 4)."""
-    means = premultiplied.reshape(SIDE, PIXELS // SIDE, SIDE, PIXELS // SIDE, 4).mean((1, 3), dtype=np.float32) / 255
+    means = (
+        premultiplied.reshape(SIDE, PIXELS // SIDE, SIDE, PIXELS // SIDE, 4).mean(
+            (1, 3), dtype=np.float32
+        )
+        / 255
+    )
     means[..., :3] += GREY * (1 - means[..., 3:])
     return means.ravel()
 
@@ -70,7 +78,9 @@ def training_vectors(scenes: World, count: int, path: Path) -> np.ndarray:
     return found
 
 
-def nearest(vectors: np.ndarray, training: np.ndarray, block: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    vectors: np.ndarray, training: np.ndarray, block: int = 4096
+) -> tuple[np.ndarray, np.ndarray]:
     """(index of the nearest training scene, root mean square difference to it) of each vector (N, 4096)."""
     best, where = np.full(len(vectors), np.inf, np.float32), np.zeros(len(vectors), int)
     own = np.square(vectors).sum(1)
@@ -86,16 +96,35 @@ def nearest(vectors: np.ndarray, training: np.ndarray, block: int = 4096) -> tup
 
 def shown(scenes: World) -> list[Item]:
     """Prompts for single drawings that were among the training scenes."""
-    known = [(subject, style) for subject in scenes.subjects for style in STYLES if not withheld("generator", subject.codepoints, style)]
+    known = [
+        (subject, style)
+        for subject in scenes.subjects
+        for style in STYLES
+        if not withheld("generator", subject.codepoints, style)
+    ]
     order = np.random.default_rng(79).permutation(len(known))[:SHOWN]
     found = []
     for number, (subject, style) in enumerate(known[i] for i in order):
         truth = Truth(style, (Thing(subject),), "", CLEAR)
-        found.append(Item(f"shown-{number:03d}", "shown", f"{short_name(subject.name)}, in {style} style", number, subject.name, truth))
+        found.append(
+            Item(
+                f"shown-{number:03d}",
+                "shown",
+                f"{short_name(subject.name)}, in {style} style",
+                number,
+                subject.name,
+                truth,
+            )
+        )
     return found
 
 
-def measured(chosen: Sequence[Item], made: Sequence[Image.Image], real: Sequence[Image.Image], training: np.ndarray) -> dict[str, object]:
+def measured(
+    chosen: Sequence[Item],
+    made: Sequence[Image.Image],
+    real: Sequence[Image.Image],
+    training: np.ndarray,
+) -> dict[str, object]:
     """Shares of copies, and how far the nearest training scene is, for generated pictures and for real renders."""
     told: dict[str, object] = {"pictures": len(chosen)}
     for name, pictures in (("generated", made), ("real", real)):
@@ -109,7 +138,11 @@ def measured(chosen: Sequence[Item], made: Sequence[Image.Image], real: Sequence
 
 
 def sheet(
-    chosen: Sequence[Item], made: Sequence[Image.Image], real: Sequence[Image.Image], training: np.ndarray, scenes: World
+    chosen: Sequence[Item],
+    made: Sequence[Image.Image],
+    real: Sequence[Image.Image],
+    training: np.ndarray,
+    scenes: World,
 ) -> Image.Image:
     """Columns of generated picture, nearest training scene, and real render, twelve beside each other."""
     where, distance = nearest(np.stack([small(picture) for picture in made]), training)
@@ -119,18 +152,29 @@ def sheet(
     for number, item in enumerate(chosen):
         x, y = number % across * cell + 3, number // across * tall
         rgba = scenes[int(where[number])][0]
-        found = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        found = Image.frombuffer(
+            "RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1
+        ).convert("RGBA")
         for row, picture in enumerate((made[number], found, real[number])):
             fitted = picture.resize((PIXELS, PIXELS))
             page.paste(fitted, (x, y + 32 + row * cell), fitted)
-        pen.text((x, y + 2), f"{item.prompt[:24]}\n{item.prompt[24:40]} {distance[number]:.3f}", fill=(0, 0, 0), font_size=10)
+        pen.text(
+            (x, y + 2),
+            f"{item.prompt[:24]}\n{item.prompt[24:40]} {distance[number]:.3f}",
+            fill=(0, 0, 0),
+            font_size=10,
+        )
     return page
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", type=Path, default=Path("bench"), help="folder of sticker_bench.py, list test")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--bench", type=Path, default=Path("bench"), help="folder of sticker_bench.py, list test"
+    )
     parser.add_argument("--model", default="sticker-mini")
     parser.add_argument("--out", type=Path, default=RUNS / "memorisation")
     args = parser.parse_args()
@@ -139,7 +183,10 @@ def main() -> None:
     asked = shown(learned)
     generate(asked, args.out, ["--model", args.model])
     groups = {"shown": (asked, args.out / "pictures")}
-    groups["novel"] = ([item for item in items("test", False) if item.family in NOVEL], args.bench / "pictures")
+    groups["novel"] = (
+        [item for item in items("test", False) if item.family in NOVEL],
+        args.bench / "pictures",
+    )
     recited = recital(learned, args.model)
     results: dict[str, object] = {"recital": recited}
     print("recital", json.dumps(recited), flush=True)
@@ -148,22 +195,40 @@ def main() -> None:
         real = [render_of(item, everything) for item in chosen]
         results[name] = measured(chosen, opened, real, training)
         print(name, json.dumps(results[name]), flush=True)
-    few = [n for family in NOVEL for n in [n for n, item in enumerate(chosen) if item.family == family][:LOOKED_AT]]
+    few = [
+        n
+        for family in NOVEL
+        for n in [n for n, item in enumerate(chosen) if item.family == family][:LOOKED_AT]
+    ]
     picked = [[those[n] for n in few] for those in (chosen, opened, real)]
     sheet(*picked, training, learned).save(args.out / "nearest.png")
-    (args.out / "memorisation.json").write_text(json.dumps({"model": args.model, "near": NEAR} | results, indent=1) + "\n")
+    (args.out / "memorisation.json").write_text(
+        json.dumps({"model": args.model, "near": NEAR} | results, indent=1) + "\n"
+    )
 
 
 def recital(scenes: World, model: str, count: int = 200) -> dict[str, float]:
     """How far training scenes are from themselves once they went through the model's autoencoder: median, and 95th percentile."""
-    family, distances = load(located(model), torch.device("cpu"), torch.float32), []
+    family, distances = load_model(find_model(model), torch.device("cpu"), torch.float32), []
     for index in range(count):
         rgba = scenes[index][0]
         pixels = torch.from_numpy(rgba.astype(np.float32) / 255).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            again = family.decode(family.encode(pixels)[0])[0].clamp(0, 1).permute(1, 2, 0).numpy() * 255
-        distances.append(float(np.sqrt(np.square(laid(again.astype(np.float32)) - laid(rgba.astype(np.float32))).mean())))
-    return {"median": round(float(np.median(distances)), 4), "farthest 5 %": round(float(np.quantile(distances, 0.95)), 4)}
+            again = (
+                family.decode(family.encode(pixels)[0])[0].clamp(0, 1).permute(1, 2, 0).numpy()
+                * 255
+            )
+        distances.append(
+            float(
+                np.sqrt(
+                    np.square(laid(again.astype(np.float32)) - laid(rgba.astype(np.float32))).mean()
+                )
+            )
+        )
+    return {
+        "median": round(float(np.median(distances)), 4),
+        "farthest 5 %": round(float(np.quantile(distances, 0.95)), 4),
+    }
 
 
 def pictures_of(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
@@ -175,7 +240,9 @@ def pictures_of(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
     found = [picture_of(item, folder) for item in chosen]
     missing = [item.id for item, picture in zip(chosen, found, strict=True) if picture is None]
     if missing:
-        raise SystemExit(f"{folder} lacks {len(missing)} pictures, first {missing[0]}: run sticker_bench.py first")
+        raise SystemExit(
+            f"{folder} lacks {len(missing)} pictures, first {missing[0]}: run sticker_bench.py first"
+        )
     return [picture for picture in found if picture is not None]
 
 

@@ -41,16 +41,25 @@ from backdrops import Ground
 from captions import caption, plural
 from scenes import HUES, short_name
 from settings import DATA, STYLES
-from stickerforge.models.catalog import located
-from stickerforge.models.judges import Judging, judging
-from stickerforge.models.weights import fingerprint
+from stickerforge.models.checksums import fingerprint
+from stickerforge.models.judge.model import Judge, load_judge
+from stickerforge.models.registry import find_model
 from world import Thing, Truth, World, dice, world
 
 DEVELOPMENT = 4  # subjects of the list dev
 KNOWN = "flamingo"  # settings were chosen on it before there was this list
 NEW_STYLE = "high contrast"
-DRAWINGS, ASKED, MERGED = 10, 30, 6  # a style is taught from, and asked for with, so many; subjects that are merged
-MADE_UP = {"zorn": NEW_STYLE, "quill": "noto", "brisk": "twemoji", "velvet": "fluent"}  # adapters' names, which tell nothing
+DRAWINGS, ASKED, MERGED = (
+    10,
+    30,
+    6,
+)  # a style is taught from, and asked for with, so many; subjects that are merged
+MADE_UP = {
+    "zorn": NEW_STYLE,
+    "quill": "noto",
+    "brisk": "twemoji",
+    "velvet": "fluent",
+}  # adapters' names, which tell nothing
 TIMES = 2  # pictures per prompt
 
 
@@ -96,8 +105,24 @@ def ten_scenes(subject: Subject, scenes: World, style: str) -> list[tuple[str, T
         ("worn", single(replace(plain, wears="glasses"))),
         ("count", single(replace(plain, count=2, size="medium"))),
         ("count", single(replace(plain, count=3, size="medium"))),
-        ("pair", Truth(style, (replace(plain, **left), replace(thing("cat face"), **right)), "to the left of", CLEAR)),
-        ("pair", Truth(style, (replace(plain, **left), replace(thing("house"), **right)), "to the left of", CLEAR)),
+        (
+            "pair",
+            Truth(
+                style,
+                (replace(plain, **left), replace(thing("cat face"), **right)),
+                "to the left of",
+                CLEAR,
+            ),
+        ),
+        (
+            "pair",
+            Truth(
+                style,
+                (replace(plain, **left), replace(thing("house"), **right)),
+                "to the left of",
+                CLEAR,
+            ),
+        ),
         ("single", single(plain, Ground("plain", "", ("blue",)))),
         ("single", single(plain, Ground("gradient", "", ("yellow", "pink")))),
         ("single", single(replace(plain, size="small", x=0.22, y=0.78))),
@@ -106,8 +131,13 @@ def ten_scenes(subject: Subject, scenes: World, style: str) -> list[tuple[str, T
 
 def named(truth: Truth, subject: Subject, word: str, rng: np.random.Generator) -> str:
     """What to ask for: the comprehensive caption, with another word for the subject."""
-    renamed = tuple(replace(t, subject=replace(t.subject, name=word)) if t.subject == subject else t for t in truth.things)
-    said = caption(replace(truth, things=renamed), "comprehensive", rng).replace(f", {truth.style} style", f", in {truth.style} style")
+    renamed = tuple(
+        replace(t, subject=replace(t.subject, name=word)) if t.subject == subject else t
+        for t in truth.things
+    )
+    said = caption(replace(truth, things=renamed), "comprehensive", rng).replace(
+        f", {truth.style} style", f", in {truth.style} style"
+    )
     return said.replace(plural(word), word) if word.startswith("<") else said
 
 
@@ -119,14 +149,23 @@ def scene_items(subject: Subject, scenes: World, word: str, held: int, mark: str
     for number, (family, truth) in enumerate(asked):
         prompt = named(truth, subject, word, np.random.default_rng(number))
         for seed in range(TIMES):
-            found.append(Item(f"{mark}-{number:02d}-{seed}", family, prompt, 1000 + seed, subject.name, truth))
+            found.append(
+                Item(
+                    f"{mark}-{number:02d}-{seed}", family, prompt, 1000 + seed, subject.name, truth
+                )
+            )
     return found
 
 
 def run(home: Path, *command: str) -> None:
     """One command of stickerforge, as a user would type it."""
     environment = os.environ | {"STICKERFORGE_HOME": str(home.resolve())}
-    subprocess.run([sys.executable, "-m", "stickerforge", *command], check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(
+        [sys.executable, "-m", "stickerforge", *command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    )
 
 
 def drawing_of(scenes: World, subject: Subject, style: str) -> Image.Image:
@@ -134,9 +173,13 @@ def drawing_of(scenes: World, subject: Subject, style: str) -> Image.Image:
     if style != NEW_STYLE:
         premultiplied = np.asarray(scenes.sprite(subject.name, style))
     else:
-        premultiplied = np.asarray(np.load(DATA / "judge" / "high_contrast.npy", mmap_mode="r")[subject.index])
+        premultiplied = np.asarray(
+            np.load(DATA / "judge" / "high_contrast.npy", mmap_mode="r")[subject.index]
+        )
     content = np.ascontiguousarray(premultiplied).tobytes()
-    return Image.frombuffer("RGBa", premultiplied.shape[1::-1], content, "raw", "RGBa", 0, 1).convert("RGBA")
+    return Image.frombuffer(
+        "RGBa", premultiplied.shape[1::-1], content, "raw", "RGBa", 0, 1
+    ).convert("RGBA")
 
 
 def teach(home: Path, name: str, pictures: dict[str, Image.Image], options: Sequence[str]) -> None:
@@ -152,10 +195,19 @@ def teach(home: Path, name: str, pictures: dict[str, Image.Image], options: Sequ
     run(home, "customize", str(folder), *options, "--set", "preview.count=0", "--force", "--quiet")
 
 
-def teach_subject(home: Path, scenes: World, subject: Subject, held: int, extra: Sequence[str]) -> str:
+def teach_subject(
+    home: Path, scenes: World, subject: Subject, held: int, extra: Sequence[str]
+) -> str:
     """Its adapter, from three styles; returns the name."""
-    shown = {style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held}
-    teach(home, slug(subject.name), shown, ["--subject", slug(subject.name), "--class", short_name(subject.name), *extra])
+    shown = {
+        style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
+    }
+    teach(
+        home,
+        slug(subject.name),
+        shown,
+        ["--subject", slug(subject.name), "--class", short_name(subject.name), *extra],
+    )
     return slug(subject.name)
 
 
@@ -170,13 +222,28 @@ def learned(scenes: World) -> list[Subject]:
     return sorted((s for s in scenes.subjects if s.kind), key=lambda s: dice(f"style|{s.name}"))
 
 
-def subject_arms(home: Path, scenes: World, subjects: Sequence[Subject], extra: Sequence[str]) -> list[Arm]:
+def subject_arms(
+    home: Path, scenes: World, subjects: Sequence[Subject], extra: Sequence[str]
+) -> list[Arm]:
     """Each subject with its adapter, and without."""
     arms = []
     for number, subject in enumerate(subjects):
-        held, name = number % len(STYLES), teach_subject(home, scenes, subject, number % len(STYLES), extra)
-        for kind, word, options in (("taught", f"<{name}>", ("--adapter", name)), ("untaught", short_name(subject.name), ())):
-            arms.append(Arm(f"{kind}-{name}", kind, options, tuple(scene_items(subject, scenes, word, held, f"{kind}-{name}"))))
+        held, name = (
+            number % len(STYLES),
+            teach_subject(home, scenes, subject, number % len(STYLES), extra),
+        )
+        for kind, word, options in (
+            ("taught", f"<{name}>", ("--adapter", name)),
+            ("untaught", short_name(subject.name), ()),
+        ):
+            arms.append(
+                Arm(
+                    f"{kind}-{name}",
+                    kind,
+                    options,
+                    tuple(scene_items(subject, scenes, word, held, f"{kind}-{name}")),
+                )
+            )
     return arms
 
 
@@ -185,16 +252,30 @@ def style_arms(home: Path, scenes: World, extra: Sequence[str]) -> list[Arm]:
     name = next(iter(MADE_UP))
     teach_style(home, scenes, name, MADE_UP[name], extra)
     arms = []
-    for kind, options, words in (("taught style", ("--style", name), ""), ("untaught style", (), f", in {NEW_STYLE} style")):
+    for kind, options, words in (
+        ("taught style", ("--style", name), ""),
+        ("untaught style", (), f", in {NEW_STYLE} style"),
+    ):
         mark, rows = kind.replace(" ", "-"), []
         for number, subject in enumerate(learned(scenes)[DRAWINGS : DRAWINGS + ASKED]):
             truth = Truth(NEW_STYLE, (Thing(subject),), "", CLEAR)
-            rows.append(Item(f"{mark}-{number:02d}", "new style", short_name(subject.name) + words, 1000, subject.name, truth))
+            rows.append(
+                Item(
+                    f"{mark}-{number:02d}",
+                    "new style",
+                    short_name(subject.name) + words,
+                    1000,
+                    subject.name,
+                    truth,
+                )
+            )
         arms.append(Arm(mark, kind, options, tuple(rows)))
     return arms
 
 
-def merge_arms(home: Path, scenes: World, subjects: Sequence[Subject], extra: Sequence[str]) -> list[Arm]:
+def merge_arms(
+    home: Path, scenes: World, subjects: Sequence[Subject], extra: Sequence[str]
+) -> list[Arm]:
     """Six subjects in four styles."""
     for name, style in MADE_UP.items():
         teach_style(home, scenes, name, style, extra)
@@ -207,11 +288,25 @@ def merge_arms(home: Path, scenes: World, subjects: Sequence[Subject], extra: Se
                 run(home, "merge", taught, name, "--name", merged, "--quiet")
             truth = Truth(style, (Thing(subject),), "", CLEAR)
             rows = [
-                Item(f"{merged}-{seed}", "new style", f"<{taught}> in {name} style", 1000 + seed, subject.name, truth)
+                Item(
+                    f"{merged}-{seed}",
+                    "new style",
+                    f"<{taught}> in {name} style",
+                    1000 + seed,
+                    subject.name,
+                    truth,
+                )
                 for seed in range(TIMES)
             ]
             seen = style in STYLES and STYLES.index(style) != number % len(STYLES)
-            arms.append(Arm(merged, "merged, shown" if seen else "merged, new", ("--adapter", merged), tuple(rows)))
+            arms.append(
+                Arm(
+                    merged,
+                    "merged, shown" if seen else "merged, new",
+                    ("--adapter", merged),
+                    tuple(rows),
+                )
+            )
     return arms
 
 
@@ -220,27 +315,57 @@ def make(home: Path, arm: Arm) -> None:
     folder = home.parent / "made" / arm.name
     folder.mkdir(parents=True, exist_ok=True)
     prompts_file(arm.items, folder / "prompts.jsonl")
-    options = ["--size", "native", "--set", "output.sheet=false", "--force", "--quiet", *arm.options]
-    run(home, "generate", "--prompts", str(folder / "prompts.jsonl"), "--out", str(folder), *options)
+    options = [
+        "--size",
+        "native",
+        "--set",
+        "output.sheet=false",
+        "--force",
+        "--quiet",
+        *arm.options,
+    ]
+    run(
+        home, "generate", "--prompts", str(folder / "prompts.jsonl"), "--out", str(folder), *options
+    )
 
 
-def told(item: Item, read: object, row: int, judge: Judging, twins: dict[str, set[str]]) -> dict[str, float]:
+def told(
+    item: Item, read: object, row: int, judge: Judge, twins: dict[str, set[str]]
+) -> dict[str, float]:
     """The scores of one picture."""
     subject = item.truth.things[0].subject.name
     rows = {judge.labels.index(judge.label_of[name]) for name in (subject, *twins.get(subject, ()))}
     first = int(read.subject[row].argmax())  # type: ignore[attr-defined]
     if item.family == "new style":
-        style = float(judge.styles[int(read.style[row].argmax())].replace("-", " ") == item.truth.style)  # type: ignore[attr-defined]
+        style = float(
+            judge.styles[int(read.style[row].argmax())].replace("-", " ") == item.truth.style
+        )  # type: ignore[attr-defined]
         right = float(first == judge.labels.index(judge.label_of[subject]))
-        return {"subject": right, "subject or twin": float(first in rows), "style": style, "both": right * style}
-    present = read.presence[row].topk(SEEN.get(item.family, 1) + len(item.truth.things) - 1).indices.tolist()  # type: ignore[attr-defined]
+        return {
+            "subject": right,
+            "subject or twin": float(first in rows),
+            "style": style,
+            "both": right * style,
+        }
+    present = (
+        read.presence[row]
+        .topk(SEEN.get(item.family, 1) + len(item.truth.things) - 1)
+        .indices.tolist()
+    )  # type: ignore[attr-defined]
     claims = facts(item, read, row, judge)  # type: ignore[arg-type]
-    return {"subject in scenes": float(bool(rows & set(present))), f"scenes, {item.family}": float(np.mean(list(claims.values())))}
+    return {
+        "subject in scenes": float(bool(rows & set(present))),
+        f"scenes, {item.family}": float(np.mean(list(claims.values()))),
+    }
 
 
 def twin_names() -> dict[str, set[str]]:
     """{held-out subject: what shows nearly the same}."""
-    lines = [line.split(": ", 1) for line in (MINI / "near_twins.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line.split(": ", 1)
+        for line in (MINI / "near_twins.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     return {name: {other.strip() for other in others.split(";")} for name, others in lines}
 
 
@@ -248,13 +373,19 @@ def real(item: Item, scenes: World) -> Image.Image:
     """What a perfect model would have drawn."""
     if item.truth.style != NEW_STYLE:
         return render_of(item, scenes)
-    page, piece = Image.new("RGBA", (128, 128)), drawing_of(scenes, item.truth.things[0].subject, NEW_STYLE).resize((110, 110))
+    page, piece = (
+        Image.new("RGBA", (128, 128)),
+        drawing_of(scenes, item.truth.things[0].subject, NEW_STYLE).resize((110, 110)),
+    )
     page.paste(piece, (9, 9))
     return page
 
 
 def rows_of(
-    arms: Sequence[Arm], open_picture: Callable[[Arm, Item], Image.Image | None], scenes: World, judge: Judging
+    arms: Sequence[Arm],
+    open_picture: Callable[[Arm, Item], Image.Image | None],
+    scenes: World,
+    judge: Judge,
 ) -> dict[str, dict[str, float]]:
     """{"taught: subject": its share...} over the arms of one kind."""
     twins, found = twin_names(), {}
@@ -271,32 +402,40 @@ def rows_of(
                     by_name.setdefault(name, {}).setdefault(item.group, []).append(value)
             scores.append(by_name)
         for name, groups in scores[0].items():
-            ours, best = (np.array([np.mean(side[name][group]) for group in groups]) for side in scores)
+            ours, best = (
+                np.array([np.mean(side[name][group]) for group in groups]) for side in scores
+            )
             found[f"{kind}: {name}"] = share(ours, best)
     return found
 
 
 def check_settings(out: Path, settings: Sequence[str]) -> None:
     """Stop where the folder holds what was taught with other settings or by another model."""
-    said = {"settings": list(settings), "model": fingerprint(located("sticker-mini").folder)}
+    said = {"settings": list(settings), "model": fingerprint(find_model("sticker-mini").folder)}
     file = out / "settings.json"
     if file.exists() and json.loads(file.read_text()) != said:
-        raise SystemExit(f"{out} holds what was taught with other settings or by another model: give another --out")
+        raise SystemExit(
+            f"{out} holds what was taught with other settings or by another model: give another --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(said) + "\n")
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--protocol", default="subject,style,merge")
     parser.add_argument("--subjects", type=int, default=12)
     parser.add_argument("--lists", choices=("test", "dev"), default="test")
     parser.add_argument("--out", type=Path, default=Path("bench-taught"))
-    parser.add_argument("--set", action="append", default=[], dest="settings", help="as of stickerforge customize")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", help="as of stickerforge customize"
+    )
     args = parser.parse_args()
     check_settings(args.out, args.settings)
-    scenes, judge, started = world("all"), judging("judge"), time.monotonic()
+    scenes, judge, started = world("all"), load_judge("judge"), time.monotonic()
     home, extra = args.out / "home", [part for text in args.settings for part in ("--set", text)]
     subjects = held_out(scenes, args.lists, args.subjects)
     makers = {
@@ -309,9 +448,16 @@ def main() -> None:
         arms = makers[name]()
         for arm in arms:
             make(home, arm)
-        results |= rows_of(arms, lambda arm, item: picture_of(item, args.out / "made" / arm.name), scenes, judge)
+        results |= rows_of(
+            arms, lambda arm, item: picture_of(item, args.out / "made" / arm.name), scenes, judge
+        )
         show(results)
-    said = {"lists": args.lists, "subjects": [subject.name for subject in subjects], "settings": args.settings, "judge": judge.sha256}
+    said = {
+        "lists": args.lists,
+        "subjects": [subject.name for subject in subjects],
+        "settings": args.settings,
+        "judge": judge.sha256,
+    }
     said |= {"seconds": round(time.monotonic() - started), "figures": results}
     file = args.out / f"taught-{args.lists}.json"
     before = json.loads(file.read_text())["figures"] if file.exists() else {}

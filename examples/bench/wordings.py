@@ -28,9 +28,9 @@ from sticker_bench import picture_of
 from captions import plural
 from scenes import HUES, short_name
 from settings import STYLES
-from stickerforge.evaluation.intervals import RESAMPLES
-from stickerforge.models.judges import Judging, judging
-from stickerforge.models.judging import Readings
+from stickerforge.evaluation.statistics import RESAMPLES
+from stickerforge.models.judge.model import Judge, load_judge
+from stickerforge.models.judge.network import Readings
 from world import dice, world
 
 SUBJECTS = 20
@@ -63,14 +63,23 @@ class Asking:
 
 def wordings(which: str) -> list[str]:
     """Those of a list: common, dev or test."""
-    rows = [line.split("\t") for line in (HERE / "wordings.txt").read_text().splitlines() if line and not line.startswith("#")]
+    rows = [
+        line.split("\t")
+        for line in (HERE / "wordings.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     return [wording for name, wording in rows if name == which]
 
 
 def subjects(which: str) -> list[str]:
     """Learned subjects that lend themselves to every modifier; `dev` and `test` share none."""
     scenes = world("all", learned_only=True)
-    fit = [s for s in scenes.subjects if s.kind in ("animal", "food", "transport", "plant") and not short_name(s.name).endswith("s")]
+    fit = [
+        s
+        for s in scenes.subjects
+        if s.kind in ("animal", "food", "transport", "plant")
+        and not short_name(s.name).endswith("s")
+    ]
     own = [s.name for s in fit if (dice(f"wording|{s.codepoints}") % 3 == 0) == (which == "dev")]
     return [own[i] for i in np.random.default_rng(5).permutation(len(own))[:SUBJECTS]]
 
@@ -79,9 +88,22 @@ def askings(which: str, quick: bool) -> list[Asking]:
     """Everything that is asked of a model."""
     found: list[Asking] = []
 
-    def ask(row: str, worded: str, thing: str, subject: str, style: str, number: int, colour: str = "") -> None:
+    def ask(
+        row: str, worded: str, thing: str, subject: str, style: str, number: int, colour: str = ""
+    ) -> None:
         words = worded.replace("a {}", "{}") if thing.startswith("two ") else worded
-        found.append(Asking(f"{which}-{len(found):04d}", row, worded, words.format(thing), style, 2000 + number, subject, colour))
+        found.append(
+            Asking(
+                f"{which}-{len(found):04d}",
+                row,
+                worded,
+                words.format(thing),
+                style,
+                2000 + number,
+                subject,
+                colour,
+            )
+        )
 
     common, held = wordings("common"), wordings(which)
     names = subjects(which)
@@ -93,56 +115,98 @@ def askings(which: str, quick: bool) -> list[Asking]:
             ask(f"wording: {worded}", worded, name, subject, HOUSE, number)
         colour = list(HUES)[number % len(HUES)]
         changed = {
-            "small": f"small {name}", "colour": f"{colour} {name}", "two": f"two {plural(name)}",
-            "crown": f"{name} wearing a crown", "ground": f"{name} on a blue background",
-        }  # fmt: skip
+            "small": f"small {name}",
+            "colour": f"{colour} {name}",
+            "two": f"two {plural(name)}",
+            "crown": f"{name} wearing a crown",
+            "ground": f"{name} on a blue background",
+        }
         for kind, (row, thing) in enumerate(changed.items()):
             for worded in ("{}", held[(number + kind) % len(held)]):
                 ask(row, worded, thing, subject, HOUSE, number, colour)
         for style in STYLES:
             for worded in ("{}", held[(number + STYLES.index(style)) % len(held)]):
-                ask(f"style: {style}", worded, name, subject, HOUSE if style == "fluent" else style, number)
+                ask(
+                    f"style: {style}",
+                    worded,
+                    name,
+                    subject,
+                    HOUSE if style == "fluent" else style,
+                    number,
+                )
     return found
 
 
-def right(asked: Asking, picture: Image.Image, read: Readings, row: int, judge: Judging) -> float:
+def right(asked: Asking, picture: Image.Image, read: Readings, row: int, judge: Judge) -> float:
     """Whether a picture shows what its row is about."""
     if asked.row.startswith("wording"):
         return float(judge.labels[int(read.subject[row].argmax())] == judge.label_of[asked.subject])
     if asked.row.startswith("style"):
-        return float(judge.styles[int(read.style[row].argmax())] == asked.row.removeprefix("style: "))
+        return float(
+            judge.styles[int(read.style[row].argmax())] == asked.row.removeprefix("style: ")
+        )
     alpha = np.asarray(picture.getchannel("A"), float) / 255
     if asked.row == "small":
         rows, columns = np.where(alpha > 0.5)
-        return float(len(rows) > 0 and max(np.ptp(rows), np.ptp(columns)) + 1 <= SMALL * alpha.shape[0])
+        return float(
+            len(rows) > 0 and max(np.ptp(rows), np.ptp(columns)) + 1 <= SMALL * alpha.shape[0]
+        )
     if asked.row == "ground":
         return float(alpha.mean() > FILLED)
     if asked.row == "two":
         return float(int(read.count[row].argmax()) == 1)
     if asked.row == "crown":
-        return float(judge.labels.index(judge.label_of["crown"]) in read.presence[row].topk(SEEN).indices.tolist())
+        return float(
+            judge.labels.index(judge.label_of["crown"])
+            in read.presence[row].topk(SEEN).indices.tolist()
+        )
     hues = {hue: float(read.colours[row, judge.colours.index(hue)]) for hue in HUES}
     return float(max(hues, key=hues.__getitem__) == asked.colour)
 
 
-def measured(asked: Sequence[Asking], picture: Callable[[Asking], Image.Image | None], judge: Judging) -> dict[str, float]:
+def measured(
+    asked: Sequence[Asking], picture: Callable[[Asking], Image.Image | None], judge: Judge
+) -> dict[str, float]:
     """{id: right or not}; a picture that is missing shows nothing."""
     found: dict[str, float] = {}
     for start in range(0, len(asked), 256):
         part = asked[start : start + 256]
         pictures = [picture(each) or Image.new("RGBA", (64, 64)) for each in part]
         read = judge.read(judge.pictures(pictures))
-        found |= {each.id: right(each, pictures[row], read, row, judge) for row, each in enumerate(part)}
+        found |= {
+            each.id: right(each, pictures[row], read, row, judge) for row, each in enumerate(part)
+        }
     return found
 
 
 def generate(asked: Sequence[Asking], model: str, out: Path) -> None:
     """Make what is missing, with the very command of a user."""
     out.mkdir(parents=True, exist_ok=True)
-    rows = [json.dumps({"id": each.id, "prompt": each.prompt, "style": each.style, "seed": each.seed}) for each in asked]
+    rows = [
+        json.dumps({"id": each.id, "prompt": each.prompt, "style": each.style, "seed": each.seed})
+        for each in asked
+    ]
     (out / "prompts.jsonl").write_text("\n".join(rows) + "\n")
-    command = [sys.executable, "-m", "stickerforge", "generate", "--prompts", str(out / "prompts.jsonl"), "--out", str(out / "pictures")]
-    options = ["--model", model, "--size", "native", "--set", "output.sheet=false", "--quiet", "--force"]
+    command = [
+        sys.executable,
+        "-m",
+        "stickerforge",
+        "generate",
+        "--prompts",
+        str(out / "prompts.jsonl"),
+        "--out",
+        str(out / "pictures"),
+    ]
+    options = [
+        "--model",
+        model,
+        "--size",
+        "native",
+        "--set",
+        "output.sheet=false",
+        "--quiet",
+        "--force",
+    ]
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -154,7 +218,9 @@ def share(worded: np.ndarray, plain: np.ndarray) -> tuple[float, float, float]:
     return float(worded.mean() / max(plain.mean(), 1e-9)), float(low), float(high)
 
 
-def rows_of(asked: Sequence[Asking], which: str) -> dict[str, tuple[list[list[Asking]], list[list[Asking]]]]:
+def rows_of(
+    asked: Sequence[Asking], which: str
+) -> dict[str, tuple[list[list[Asking]], list[list[Asking]]]]:
     """{row: (the worded ones, the plain ones)}, each by subject, in one order."""
     plain: dict[tuple[str, str], list[Asking]] = {}
     worded: dict[str, dict[str, list[Asking]]] = {}
@@ -168,19 +234,31 @@ def rows_of(asked: Sequence[Asking], which: str) -> dict[str, tuple[list[list[As
         for row in (each.row, f"wording: {kind}") if group == "wording" else (each.row,):
             worded.setdefault(row, {}).setdefault(each.subject, []).append(each)
     return {
-        row: (list(by.values()), [plain["wording" if row.startswith("wording") else row, subject] for subject in by])
+        row: (
+            list(by.values()),
+            [plain["wording" if row.startswith("wording") else row, subject] for subject in by],
+        )
         for row, by in worded.items()
     }
 
 
-def table(asked: Sequence[Asking], results: Sequence[dict[str, float]], which: str) -> list[dict[str, object]]:
+def table(
+    asked: Sequence[Asking], results: Sequence[dict[str, float]], which: str
+) -> list[dict[str, object]]:
     """A line for each row: for each model the plain mean, the worded mean, and their share."""
     lines = []
     for row, (worded, plain) in rows_of(asked, which).items():
         line: dict[str, object] = {"row": row, "subjects": len(worded)}
         for number, found in enumerate(results):
-            both = [np.array([np.mean([found[each.id] for each in own]) for own in group]) for group in (worded, plain)]
-            line[f"model {number}"] = {"worded": both[0].mean(), "plain": both[1].mean(), "share": share(both[0], both[1])}
+            both = [
+                np.array([np.mean([found[each.id] for each in own]) for own in group])
+                for group in (worded, plain)
+            ]
+            line[f"model {number}"] = {
+                "worded": both[0].mean(),
+                "plain": both[1].mean(),
+                "share": share(both[0], both[1]),
+            }
         lines.append(line)
     return lines
 
@@ -195,26 +273,38 @@ def show(lines: Sequence[dict[str, object]], models: Sequence[str]) -> None:
             cell = line[f"model {number}"]
             assert isinstance(cell, dict)
             value, low, high = cell["share"]
-            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{value:>7.0%} ({low:.0%}-{high:.0%})".ljust(34)
+            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{value:>7.0%} ({low:.0%}-{high:.0%})".ljust(
+                34
+            )
         print(f"{line['row']:44}{cells}", flush=True)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--lists", choices=("test", "dev"), default="dev")
-    parser.add_argument("--quick", action="store_true", help="half of the subjects, and the commonest wordings only")
+    parser.add_argument(
+        "--quick", action="store_true", help="half of the subjects, and the commonest wordings only"
+    )
     parser.add_argument("--out", type=Path, default=Path("wordings"))
     args = parser.parse_args()
-    models, judge, results = args.model or ["sticker-mini"], judging("judge"), []
+    models, judge, results = args.model or ["sticker-mini"], load_judge("judge"), []
     asked = askings(args.lists, args.quick)
     for number, model in enumerate(models):
         folder = args.out / f"{number}-{Path(model).name}-{args.lists}"
         generate(asked, model, folder)
-        results.append(measured(asked, lambda each, folder=folder: picture_of(each, folder / "pictures"), judge))
+        results.append(
+            measured(
+                asked, lambda each, folder=folder: picture_of(each, folder / "pictures"), judge
+            )
+        )
     lines = table(asked, results, args.lists)
-    (args.out / f"wordings-{args.lists}.json").write_text(json.dumps({"models": models, "rows": lines}, indent=1) + "\n")
+    (args.out / f"wordings-{args.lists}.json").write_text(
+        json.dumps({"models": models, "rows": lines}, indent=1) + "\n"
+    )
     show(lines, models)
 
 

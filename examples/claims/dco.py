@@ -47,57 +47,103 @@ from teaching import PRIOR, changed
 import stickerforge
 from art import Subject
 from settings import STYLES
-from stickerforge.evaluation.intervals import paired
-from stickerforge.models.catalog import located
-from stickerforge.models.judges import judging
-from stickerforge.models.weights import fingerprint
-from stickerforge.training.course import Course
+from stickerforge.evaluation.statistics import paired_difference
+from stickerforge.models.checksums import fingerprint
+from stickerforge.models.judge.model import load_judge
+from stickerforge.models.registry import find_model
+from stickerforge.training.config import TrainingConfig
 from world import World, dice, world
 
 LENGTHS, STEPS = (50, 100, 200), 400  # the length axis: 50, 100, 200, 400
 ELSEWHERE = 200  # steps where length is no question
 CHOOSING = (50, 100)  # steps after which the settings of the arms are compared
-SHARES_LED = (0.25, 0.5, 0.75)  # weights of consistency guidance at the end, in shares of the guidance scale
+SHARES_LED = (
+    0.25,
+    0.5,
+    0.75,
+)  # weights of consistency guidance at the end, in shares of the guidance scale
 TIMES = 2  # pictures per prompt
-COURSE = Course(
-    steps=STEPS, batch=4, rank=16, layers="all", rate=2e-3, token_rate=1e-2, beta=8.0, objective="dco", offset_noise=0.0, seed=0,
-    weight_decay=1e-4, clip=1.0, save_every=ELSEWHERE,
-)  # fmt: skip
+COURSE = TrainingConfig(
+    steps=STEPS,
+    batch=4,
+    rank=16,
+    layers="all",
+    rate=2e-3,
+    token_rate=1e-2,
+    beta=8.0,
+    objective="dco",
+    offset_noise=0.0,
+    seed=0,
+    weight_decay=1e-4,
+    clip=1.0,
+    save_every=ELSEWHERE,
+)
 RATES, TOKEN_RATES = (1e-3, 2e-3), (1e-3, 1e-2)
 OWN: dict[str, list[dict[str, Any]]] = {
-    "dco": [{"objective": "dco", "beta": beta, "rate": rate} for beta in (8.0, 32.0) for rate in RATES],
-    "plain": [{"objective": "plain", "rate": rate} for rate in (RATES[0] / 2, *RATES, 2 * RATES[1])],
-    "prior": [{"objective": "plain", "prior_weight": weight, "rate": rate} for weight in (0.5, 1.0) for rate in RATES],
+    "dco": [
+        {"objective": "dco", "beta": beta, "rate": rate} for beta in (8.0, 32.0) for rate in RATES
+    ],
+    "plain": [
+        {"objective": "plain", "rate": rate} for rate in (RATES[0] / 2, *RATES, 2 * RATES[1])
+    ],
+    "prior": [
+        {"objective": "plain", "prior_weight": weight, "rate": rate}
+        for weight in (0.5, 1.0)
+        for rate in RATES
+    ],
 }
-TRIALS = {arm: [one | {"token_rate": rate} for one in own for rate in TOKEN_RATES] for arm, own in OWN.items()}
-STYLE = {"rank": 64, "rate": 1e-3, "offset_noise": 0.1, "beta": 20.0}  # what the card of sticker-mini says of styles
+TRIALS = {
+    arm: [one | {"token_rate": rate} for one in own for rate in TOKEN_RATES]
+    for arm, own in OWN.items()
+}
+STYLE = {
+    "rank": 64,
+    "rate": 1e-3,
+    "offset_noise": 0.1,
+    "beta": 20.0,
+}  # what the card of sticker-mini says of styles
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # at which two arms are compared
 BETAS = (1.0, 8.0, 64.0, 512.0)
 MOVED = 40  # steps after which the deviation is measured
 KEPT_DRAWS = (0, 64)
 DECIDING = (
-    "claims/making.py", "claims/teaching.py", "bench/protocols.py", "bench/sticker_bench.py", "mini/world.py", "mini/captions.py",
-    "mini/backdrops.py", "mini/scenes.py", "mini/settings.py", "mini/art.py",
-)  # fmt: skip
+    "claims/making.py",
+    "claims/teaching.py",
+    "bench/protocols.py",
+    "bench/sticker_bench.py",
+    "mini/world.py",
+    "mini/captions.py",
+    "mini/backdrops.py",
+    "mini/scenes.py",
+    "mini/settings.py",
+    "mini/art.py",
+)
 PARTS = ("training", "objectives", "sampling", "models", "adapters")  # of the package
 
 
 def deciding() -> dict[str, Any]:
     """What decides every result: the model, its settings, the judges, and the code that makes and measures."""
     package = Path(stickerforge.__file__).parent
-    files = [EXAMPLES / name for name in DECIDING] + sorted(path for part in PARTS for path in (package / part).glob("*.py"))
+    files = [EXAMPLES / name for name in DECIDING] + sorted(
+        path for part in PARTS for path in (package / part).glob("*.py")
+    )
     code = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    model = located("sticker-mini")
-    judges = [judging(name).sha256 for name in ("judge", "second")]
-    return {"model": fingerprint(model.folder), "sampling": model.sampling, "judges": judges, "code": code}
+    model = find_model("sticker-mini")
+    judges = [load_judge(name).sha256 for name in ("judge", "second")]
+    return {
+        "model": fingerprint(model.folder),
+        "sampling": model.sampling,
+        "judges": judges,
+        "code": code,
+    }
 
 
 def guidance() -> float:
     """The model's own scale."""
-    return float(located("sticker-mini").sampling["guidance"])
+    return float(find_model("sticker-mini").sampling["guidance"])
 
 
-def course_of(subject: Subject, settings: Mapping[str, Any]) -> Course:
+def course_of(subject: Subject, settings: Mapping[str, Any]) -> TrainingConfig:
     """The course with settings of an arm; the seed is the subject's own."""
     return changed(COURSE, {"seed": dice(f"claims|{subject.name}") % 2**31} | dict(settings))
 
@@ -121,30 +167,51 @@ class Experiment:
 
     def __init__(self, scenes: World, results: Kept, test: int) -> None:
         self.scenes, self.results = scenes, results
-        self.development, self.test = held_out(scenes, "dev", 4), held_out(scenes, "test", 12)[:test]
+        self.development, self.test = (
+            held_out(scenes, "dev", 4),
+            held_out(scenes, "test", 12)[:test],
+        )
         self.others = held_out(scenes, "test", 18)[12:]  # neither of the lists
 
     def ends(self, name: str, subjects: Sequence[Subject]) -> list[Any]:
         """Both ends of the scales for each subject, as a judge sees them."""
-        judge = judging(name)  # type: ignore[arg-type]
+        judge = load_judge(name)  # type: ignore[arg-type]
         return self.results.all(
-            Task(f"ends {name} {c.subject.name}", told(c), lambda c=c: ends(self.scenes, c, judge)) for c in cases(subjects)
+            Task(f"ends {name} {c.subject.name}", told(c), lambda c=c: ends(self.scenes, c, judge))
+            for c in cases(subjects)
         )
 
     def curve(self, name: str, case: Case, settings: Mapping[str, Any], looks: Looks) -> Task:
         """The rows of one subject."""
-        course, judge = course_of(case.subject, settings), judging(name)  # type: ignore[arg-type]
+        course, judge = course_of(case.subject, settings), load_judge(name)  # type: ignore[arg-type]
         said = " ".join(f"{key}={value}" for key, value in settings.items())
         decides = told(case) | {"course": asdict(course), "looks": looks, "prior": PRIOR}
-        return Task(f"{name} {case.subject.name} {said}", decides, lambda: curve(self.scenes, case, course, judge, looks))
+        return Task(
+            f"{name} {case.subject.name} {said}",
+            decides,
+            lambda: curve(self.scenes, case, course, judge, looks),
+        )
 
-    def clouds(self, name: str, subjects: Sequence[Subject], many: Sequence[Mapping[str, Any]], looks: Looks) -> NDArray[np.float64]:
+    def clouds(
+        self,
+        name: str,
+        subjects: Sequence[Subject],
+        many: Sequence[Mapping[str, Any]],
+        looks: Looks,
+    ) -> NDArray[np.float64]:
         """(settings, subjects, points, 2): likeness and fit on their scales; not numbers where a subject diverged."""
         both = self.ends(name, subjects)
-        rows = self.results.all(self.curve(name, case, settings, looks) for settings in many for case in cases(subjects))
-        bottom, top = (np.array([np.mean(each[end]["likeness"]) for each in both]) for end in ("base", "real"))
+        rows = self.results.all(
+            self.curve(name, case, settings, looks) for settings in many for case in cases(subjects)
+        )
+        bottom, top = (
+            np.array([np.mean(each[end]["likeness"]) for each in both]) for end in ("base", "real")
+        )
         whole = np.mean([np.mean(each["real"]["fit"]) for each in both])
-        found = np.full((len(many), len(subjects), sum(1 + len(weights) for weights in looks.values()), 2), np.nan)
+        found = np.full(
+            (len(many), len(subjects), sum(1 + len(weights) for weights in looks.values()), 2),
+            np.nan,
+        )
         for number, those in enumerate(rows):
             setting, subject = divmod(number, len(subjects))
             for point, row in enumerate(those):
@@ -161,7 +228,12 @@ def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
     """
     every = [(arm, settings) for arm, trials in TRIALS.items() for settings in trials]
     looks: Looks = {steps: () for steps in CHOOSING}
-    found = whole.clouds("second", whole.development, [settings | {"steps": CHOOSING[-1]} for _, settings in every], looks)
+    found = whole.clouds(
+        "second",
+        whole.development,
+        [settings | {"steps": CHOOSING[-1]} for _, settings in every],
+        looks,
+    )
     best: dict[str, tuple[float, dict[str, Any]]] = {}
     for (arm, settings), points in zip(every, found.mean(1), strict=True):
         area = dominated(points) if np.isfinite(points).all() else float("nan")
@@ -178,11 +250,15 @@ def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
 
 def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(a) Every arm's points, the areas they dominate, and which leads where the other quality is the same."""
-    looks: Looks = {steps: () for steps in LENGTHS} | {STEPS: tuple(share * guidance() for share in SHARES_LED)}
+    looks: Looks = {steps: () for steps in LENGTHS} | {
+        STEPS: tuple(share * guidance() for share in SHARES_LED)
+    }
     found = whole.clouds("judge", whole.test, list(best.values()), looks)
     both = whole.ends("judge", whole.test)
     base, real = (np.mean([np.mean(each[end]["fit"]) for each in both]) for end in ("base", "real"))
-    print(f"untaught base: likeness 0, fit {base / real:.3f}; real renders: fit {real:.3f} before scaling")
+    print(
+        f"untaught base: likeness 0, fit {base / real:.3f}; real renders: fit {real:.3f} before scaling"
+    )
     valid = np.isfinite(found).all((0, 2, 3))
     print(f"{valid.sum()} of {len(valid)} subjects diverged in no arm")
     places = [(steps, weight) for steps in looks for weight in (None, *looks[steps])]
@@ -191,16 +267,22 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
         for (steps, weight), (likeness, fit) in zip(places, cloud.mean(0), strict=True):
             place = f"{steps} steps" + (f", consistency {weight:g}" if weight is not None else "")
             print(f"{arm:6} {place:28} likeness {likeness:.3f}  fit {fit:.3f}")
-    picture = curves_svg({arm: cloud.mean(0) for arm, cloud in clouds.items()}, places, float(base / real))
+    picture = curves_svg(
+        {arm: cloud.mean(0) for arm, cloud in clouds.items()}, places, float(base / real)
+    )
     (whole.results.folder / "pareto.svg").write_text(picture)
     for other in ("plain", "prior"):
         difference, low, high = lead(clouds["dco"], clouds[other])
         print(f"dominated area: dco - {other} = {difference:+.4f} ({low:+.4f} to {high:+.4f})")
         for first, second, flip in (("likeness", "fit", 1), ("fit", "likeness", -1)):
             for level in LEVELS:
-                difference, low, high = lead_at(clouds["dco"][..., ::flip], clouds[other][..., ::flip], level)
+                difference, low, high = lead_at(
+                    clouds["dco"][..., ::flip], clouds[other][..., ::flip], level
+                )
                 if np.isfinite(difference):
-                    print(f"  {first} at least {level}: {second} of dco - {other} = {difference:+.3f} ({low:+.3f} to {high:+.3f})")
+                    print(
+                        f"  {first} at least {level}: {second} of dco - {other} = {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+                    )
     over_length(clouds)
 
 
@@ -213,26 +295,36 @@ def over_length(clouds: Mapping[str, NDArray[np.float64]]) -> None:
     for other in [arm for arm in clouds if arm != "dco"]:
         tell(f"the same, dco - {other}", fallen["dco"] - fallen[other])
         for column, name in enumerate(("likeness", "fit")):
-            tell(f"{name} after {STEPS} steps, dco - {other}", clouds["dco"][:, last, column] - clouds[other][:, last, column])
+            tell(
+                f"{name} after {STEPS} steps, dco - {other}",
+                clouds["dco"][:, last, column] - clouds[other][:, last, column],
+            )
 
 
 def tell(what: str, differences: NDArray[np.float64]) -> None:
     """A mean difference over subjects, its interval and p."""
-    found = paired(differences)
-    print(f"{what}: {found['change']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f}), p {found['p']:.3f}")
+    found = paired_difference(differences)
+    print(
+        f"{what}: {found['change']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f}), p {found['p']:.3f}"
+    )
 
 
 def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(b) Sums of subject and style adapters, both taught by dco or both plainly; the subject's adapter alone beside them."""
-    found = whole.results.all(task for arm in ("dco", "plain") for task in merging(whole, arm, best[arm]))
+    found = whole.results.all(
+        task for arm in ("dco", "plain") for task in merging(whole, arm, best[arm])
+    )
     half = len(found) // 2
     kept = [pair for pair in zip(found[:half], found[half:], strict=True) if all(pair)]
     print(f"{len(kept)} of {half} subjects diverged in neither arm")
     for kind in ("new", "shown", "alone"):
         for name in ("subject", "style", "both", "prompt"):
-            per = [[np.mean([row[name] for row in rows if row["kind"] == kind]) for rows in pair] for pair in kept]
+            per = [
+                [np.mean([row[name] for row in rows if row["kind"] == kind]) for rows in pair]
+                for pair in kept
+            ]
             dco, plain = np.array(per).T
-            difference = paired(dco - plain)
+            difference = paired_difference(dco - plain)
             print(
                 f"{kind:6} {name:8} dco {dco.mean():.3f}, plain {plain.mean():.3f}; difference {difference['change']:+.3f} "
                 f"({difference['low']:+.3f} to {difference['high']:+.3f}), p {difference['p']:.3f}"
@@ -247,7 +339,13 @@ def merging(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Ta
     for case in cases(whole.test[:MERGED]):
         courses = course_of(case.subject, dict(settings) | {"steps": ELSEWHERE}), of_styles
         decides = told(case) | {"courses": [asdict(course) for course in courses]}
-        made.append(Task(f"merge {arm} {case.subject.name}", decides, lambda c=case, two=courses: merged(whole.scenes, c, two, styles)))
+        made.append(
+            Task(
+                f"merge {arm} {case.subject.name}",
+                decides,
+                lambda c=case, two=courses: merged(whole.scenes, c, two, styles),
+            )
+        )
     return made
 
 
@@ -260,10 +358,14 @@ def deviation(whole: Experiment) -> None:
         print(f"beta {beta:5g}: deviation {each.mean():.5f}", *(f"{value:.5f}" for value in each))
     logs = np.log(values)
     for number, (low, high) in enumerate(zip(BETAS, BETAS[1:], strict=False)):
-        difference = paired(logs[number + 1] - logs[number])
+        difference = paired_difference(logs[number + 1] - logs[number])
         interval = f"{difference['low']:+.3f} to {difference['high']:+.3f}"
-        print(f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({interval}), p {difference['p']:.4f}")
-    print(f"falls at every step for {int((np.diff(logs, axis=0) < 0).all(0).sum())} of {logs.shape[1]} subjects")
+        print(
+            f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({interval}), p {difference['p']:.4f}"
+        )
+    print(
+        f"falls at every step for {int((np.diff(logs, axis=0) < 0).all(0).sum())} of {logs.shape[1]} subjects"
+    )
 
 
 def moving(whole: Experiment, beta: float) -> list[Task]:
@@ -272,7 +374,13 @@ def moving(whole: Experiment, beta: float) -> list[Task]:
     for case in cases(whole.test):
         course = course_of(case.subject, {"beta": beta, "steps": MOVED})
         decides = told(case) | {"course": asdict(course)}
-        made.append(Task(f"deviation {beta} {case.subject.name}", decides, lambda c=case, k=course: moved(whole.scenes, c, k)))
+        made.append(
+            Task(
+                f"deviation {beta} {case.subject.name}",
+                decides,
+                lambda c=case, k=course: moved(whole.scenes, c, k),
+            )
+        )
     return made
 
 
@@ -282,16 +390,24 @@ def draws(whole: Experiment, settings: Mapping[str, Any]) -> None:
     found = whole.clouds("judge", whole.others, tried, {ELSEWHERE: ()})[:, :, 0]
     found = found[:, np.isfinite(found).all((0, 2))]
     for count, values in zip(KEPT_DRAWS, found, strict=True):
-        print(f"{count:4} draws: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}", end="")
+        print(
+            f"{count:4} draws: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}",
+            end="",
+        )
         for column, name in enumerate(("likeness", "fit") if count else ()):
-            difference = paired(values[:, column] - found[0][:, column])
-            print(f"; {name} against 0: {difference['change']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})", end="")
+            difference = paired_difference(values[:, column] - found[0][:, column])
+            print(
+                f"; {name} against 0: {difference['change']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})",
+                end="",
+            )
         print()
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("experiment", choices=("choose", "pareto", "merge", "deviation", "draws"))
     parser.add_argument("--subjects", type=int, default=12, help="test subjects")
     parser.add_argument("--out", type=Path, default=Path("claims"))

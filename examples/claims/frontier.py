@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stickerforge.evaluation.intervals import RESAMPLES
+from stickerforge.evaluation.statistics import RESAMPLES
 
 Points = NDArray[np.float64]
 
@@ -33,15 +33,22 @@ def lead(ours: Points, theirs: Points) -> tuple[float, float, float]:
     Args:
         ours, theirs: (S, P, 2) each, for the same subjects.
     """
-    return interval(len(ours), lambda rows: dominated(ours[rows].mean(0)) - dominated(theirs[rows].mean(0)))
+    return interval(
+        len(ours), lambda rows: dominated(ours[rows].mean(0)) - dominated(theirs[rows].mean(0))
+    )
 
 
 def lead_at(ours: Points, theirs: Points, level: float) -> tuple[float, float, float]:
     """The same for the best second quality where the first is `level` or more; not numbers where an arm does not get there."""
-    return interval(len(ours), lambda rows: second_at(ours[rows].mean(0), level) - second_at(theirs[rows].mean(0), level))
+    return interval(
+        len(ours),
+        lambda rows: second_at(ours[rows].mean(0), level) - second_at(theirs[rows].mean(0), level),
+    )
 
 
-def interval(subjects: int, gap: Callable[[NDArray[np.int64]], float]) -> tuple[float, float, float]:
+def interval(
+    subjects: int, gap: Callable[[NDArray[np.int64]], float]
+) -> tuple[float, float, float]:
     """(a figure of all subjects, 95 % interval of its bootstrap over them); not numbers where one in twenty draws has none."""
     rng = np.random.default_rng(0)
     drawn = np.array([gap(rows) for rows in rng.integers(0, subjects, (RESAMPLES, subjects))])

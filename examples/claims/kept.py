@@ -73,6 +73,11 @@ class Kept:
     def _make(self, task: Task, path: Path) -> None:
         started, made = time.monotonic(), task.make()
         if self.now() != self.about:
-            raise SystemExit(f"what decides the results was changed while {task.name} was made: start again")
+            raise SystemExit(
+                f"what decides the results was changed while {task.name} was made: start again"
+            )
         write_whole(path, (json.dumps(made) + "\n").encode())
-        print(f"{time.strftime('%H:%M:%S')} {task.name}: {time.monotonic() - started:.0f} s", flush=True)
+        print(
+            f"{time.strftime('%H:%M:%S')} {task.name}: {time.monotonic() - started:.0f} s",
+            flush=True,
+        )

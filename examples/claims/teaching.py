@@ -27,32 +27,43 @@ from sticker_bench import SEEN, Item
 from art import Subject
 from scenes import HUES, short_name
 from settings import STYLES
-from stickerforge.adapters.lora import Taught
-from stickerforge.commands.finishing import pixels_of
-from stickerforge.commands.generate import in_force
+from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.schema import Sampling
-from stickerforge.data.buckets import framed
+from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
-from stickerforge.evaluation.wording import articled, plural
-from stickerforge.models.catalog import located
-from stickerforge.models.family import Family
-from stickerforge.models.judges import Judging
-from stickerforge.models.judging import Readings
-from stickerforge.models.loading import load
+from stickerforge.data.english import plural, with_article
+from stickerforge.generation.plan import sampling_settings
+from stickerforge.generation.postprocess import to_premultiplied
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.judge.model import Judge
+from stickerforge.models.judge.network import Readings
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
 from stickerforge.runtime.seeds import generator
-from stickerforge.sampling.denoising import Consistency, denoise
-from stickerforge.stickers.alpha import straight_from
+from stickerforge.sampling.denoise import Consistency, denoise
+from stickerforge.stickers.alpha import unpremultiply
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.best_checkpoint import ValidationSchedule
 from stickerforge.training.checkpoint import Mark
-from stickerforge.training.course import Course
-from stickerforge.training.customizing import teach
-from stickerforge.training.examples import Example
-from stickerforge.training.watching import Watch
+from stickerforge.training.config import TrainingConfig
+from stickerforge.training.trainer import train
 from world import World, dice
 
 TOGETHER = 11  # pictures that are denoised at once
 PRIOR = 48  # pictures of the class
-NEW_STYLE = "new style"  # family of the item that asks for the style that a subject was not shown in
-CLASSES = ("bird", "flower", "fruit", "tool", "boat", "food", "drink", "animal")  # from the narrowest on; else "thing"
+NEW_STYLE = (
+    "new style"  # family of the item that asks for the style that a subject was not shown in
+)
+CLASSES = (
+    "bird",
+    "flower",
+    "fruit",
+    "tool",
+    "boat",
+    "food",
+    "drink",
+    "animal",
+)  # from the narrowest on; else "thing"
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class Lesson:
     name: str
     token: str
     words: str
-    examples: list[Example]
+    examples: list[TrainingExample]
     pictures: list[Image.Image]
 
     @property
@@ -77,39 +88,57 @@ class Lesson:
         return {self.token: self.words} if self.token else {}
 
 
-def fresh() -> Family:
+def fresh() -> DiffusionModel:
     """sticker-mini as it ships."""
-    return load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    return load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
 
 
-def encoded(family: Family, picture: Image.Image, caption: Caption) -> Example:
+def encoded(family: DiffusionModel, picture: Image.Image, caption: Caption) -> TrainingExample:
     """A reference as `customize` would learn from it."""
-    ready = framed(np.asarray(picture.convert("RGBA")), family.pixels, family.multiple)
+    ready = crop_to_bucket(np.asarray(picture.convert("RGBA")), family.pixels, family.multiple)
     with torch.no_grad():
         mean, deviation = family.encode(torch.from_numpy(ready.premultiplied)[None])
-    return Example(caption.base, caption, mean[0], deviation[0], ready.frame)
+    return TrainingExample(caption.base, caption, mean[0], deviation[0], ready.frame)
 
 
-def subject_lesson(family: Family, scenes: World, subject: Subject, held: int) -> Lesson:
+def subject_lesson(family: DiffusionModel, scenes: World, subject: Subject, held: int) -> Lesson:
     """A subject from its drawings in three styles, with their styles said."""
     token, words = f"<{slug(subject.name)}>", class_of(subject)
-    shown = {style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held}
-    captions = {style: Caption(f"a {token}, in {style} style", f"{articled(words)}, in {style} style") for style in shown}
+    shown = {
+        style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
+    }
+    captions = {
+        style: Caption(f"a {token}, in {style} style", f"{with_article(words)}, in {style} style")
+        for style in shown
+    }
     examples = [encoded(family, picture, captions[style]) for style, picture in shown.items()]
     return Lesson(slug(subject.name), token, words, examples, list(shown.values()))
 
 
-def style_lesson(family: Family, scenes: World, name: str, style: str, subjects: Sequence[Subject]) -> Lesson:
+def style_lesson(
+    family: DiffusionModel, scenes: World, name: str, style: str, subjects: Sequence[Subject]
+) -> Lesson:
     """A style from drawings of subjects that the model knows."""
     shown = {short_name(subject.name): drawing_of(scenes, subject, style) for subject in subjects}
     captions = [f"a {words}, in {name} style" for words in shown]
     pairs = zip(shown.values(), captions, strict=True)
-    return Lesson(name, "", "", [encoded(family, picture, Caption(said, said)) for picture, said in pairs], list(shown.values()))
+    return Lesson(
+        name,
+        "",
+        "",
+        [encoded(family, picture, Caption(said, said)) for picture, said in pairs],
+        list(shown.values()),
+    )
 
 
 def learned(
-    family: Family, lesson: Lesson, course: Course, look: Callable[[int], Any] | None = None, every: int = 0, prior: Sequence[Example] = ()
-) -> Taught:
+    family: DiffusionModel,
+    lesson: Lesson,
+    course: TrainingConfig,
+    look: Callable[[int], Any] | None = None,
+    every: int = 0,
+    prior: Sequence[TrainingExample] = (),
+) -> AdapterWeights:
     """Teach it; `look` is called with the number of steps after every so many of them."""
 
     def seen(done: int) -> dict[str, float]:
@@ -117,46 +146,88 @@ def learned(
             look(done)
         return {"score": 0.0}
 
-    watch = Watch(every, seen) if look else None
+    watch = ValidationSchedule(every, seen) if look else None
     with TemporaryDirectory() as folder:
-        return teach(family, lesson.examples, course, lesson.tokens, Path(folder), Mark(0, "", ""), prior, watch=watch)
+        return train(
+            family,
+            lesson.examples,
+            course,
+            lesson.tokens,
+            Path(folder),
+            Mark(0, "", ""),
+            prior,
+            watch=watch,
+        )
 
 
 @torch.no_grad()
-def sampled(family: Family, items: Sequence[tuple[str, str, int]], weight: float | None = None) -> Tensor:
+def sampled(
+    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+) -> Tensor:
     """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's card.
 
     Args:
         weight: of consistency guidance; None lets the adapter lead itself.
     """
-    chosen = in_force(Sampling(), family.card)
+    chosen = sampling_settings(Sampling(), family.card)
     assert chosen.steps is not None and chosen.guidance is not None
     found = []
     for start in range(0, len(items), TOGETHER):
         part = items[start : start + TOGETHER]
         shape = family.latent_shape(family.pixels)
-        noise = torch.stack([torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part])
+        noise = torch.stack(
+            [torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part]
+        )
         with family.adapters.off():
-            base, empty = family.encode_prompt([plain for _, plain, _ in part]), family.encode_prompt([""] * len(part))
+            base, empty = (
+                family.encode_prompt([plain for _, plain, _ in part]),
+                family.encode_prompt([""] * len(part)),
+            )
         led = None if weight is None else Consistency(base, family.adapters.off, weight)
-        text, scheduler = family.encode_prompt([said for said, _, _ in part]), family.scheduler("model", chosen.steps)
-        found.append(denoise(family.predict, scheduler, noise, text, empty, guidance=chosen.guidance, consistency=led))
+        text, scheduler = (
+            family.encode_prompt([said for said, _, _ in part]),
+            family.scheduler("model", chosen.steps),
+        )
+        found.append(
+            denoise(
+                family.predict,
+                scheduler,
+                noise,
+                text,
+                empty,
+                guidance=chosen.guidance,
+                consistency=led,
+            )
+        )
     return torch.cat(found)
 
 
-def drawn(family: Family, items: Sequence[tuple[str, str, int]], weight: float | None = None) -> list[Image.Image]:
+def drawn(
+    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+) -> list[Image.Image]:
     """The same as finished pictures."""
-    pixels = torch.cat([family.decode(part) for part in sampled(family, items, weight).split(TOGETHER)])
-    return [Image.fromarray(straight_from(pixels_of(picture, None))) for picture in pixels]
+    pixels = torch.cat(
+        [family.decode(part) for part in sampled(family, items, weight).split(TOGETHER)]
+    )
+    return [Image.fromarray(unpremultiply(to_premultiplied(picture, None))) for picture in pixels]
 
 
 @cache
-def prior_of(words: str) -> list[Example]:
+def prior_of(words: str) -> list[TrainingExample]:
     """Pictures of the class in every style as the base draws them, as examples; drawn once for all subjects of the class."""
-    family, said = fresh(), [f"{articled(words)}, in {STYLES[number % len(STYLES)]} style" for number in range(PRIOR)]
+    family, said = (
+        fresh(),
+        [
+            f"{with_article(words)}, in {STYLES[number % len(STYLES)]} style"
+            for number in range(PRIOR)
+        ],
+    )
     latents = sampled(family, [(text, text, 10_000 + number) for number, text in enumerate(said)])
     whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
-    return [Example(text, Caption(text, text), one, torch.zeros_like(one), whole) for text, one in zip(said, latents, strict=True)]
+    return [
+        TrainingExample(text, Caption(text, text), one, torch.zeros_like(one), whole)
+        for text, one in zip(said, latents, strict=True)
+    ]
 
 
 def class_of(subject: Subject) -> str:
@@ -173,17 +244,19 @@ def plain_words(text: str, lesson: Lesson) -> str:
     """The text with the class for the new word: "an animal" for "a <llama>", "two animals" for "two <llama>"."""
     token, words = lesson.token, lesson.words
     many = re.sub(rf"\b(two|three|four|five) ((?:\w+ )?){token}", rf"\1 \2{plural(words)}", text)
-    return many.replace(f"a {token}", articled(words)).replace(token, words)
+    return many.replace(f"a {token}", with_article(words)).replace(token, words)
 
 
 def items_of(scenes: World, subject: Subject, held: int, times: int) -> list[Item]:
     """What a taught subject is asked for, each so many times, under seeds of its own: the fourth style, and scenes with more in them."""
     found = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
-    some = [item for item in found if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"]
+    some = [
+        item for item in found if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"
+    ]
     return [replace(item, seed=dice(f"claims|{item.id}") % 2**31) for item in some]
 
 
-def beside(item: Item, read: Readings, row: int, judge: Judging) -> float:
+def beside(item: Item, read: Readings, row: int, judge: Judge) -> float:
     """Share of what a scene asks for beside its subject that the judge finds: colour, number, what is worn, the other thing.
 
     The subject is left out, since whether that is there is the other axis, and the style where the subject was shown in it:
@@ -193,7 +266,9 @@ def beside(item: Item, read: Readings, row: int, judge: Judging) -> float:
     claims = []
     if item.family == NEW_STYLE:
         claims.append(judge.styles[int(read.style[row].argmax())].replace("-", " ") == truth.style)
-    others = [thing.subject.name for thing in truth.things[1:]] + [thing.wears for thing in truth.things if thing.wears]
+    others = [thing.subject.name for thing in truth.things[1:]] + [
+        thing.wears for thing in truth.things if thing.wears
+    ]
     likeliest = read.presence[row].topk(SEEN.get(item.family, 1) + len(others)).indices.tolist()
     claims += [judge.labels.index(judge.label_of[name]) in likeliest for name in others]
     if first.colour:
@@ -204,15 +279,22 @@ def beside(item: Item, read: Readings, row: int, judge: Judging) -> float:
     return float(np.mean(claims))
 
 
-def measured(pictures: Sequence[Image.Image], lesson: Lesson, items: Sequence[Item], judge: Judging) -> dict[str, list[float]]:
+def measured(
+    pictures: Sequence[Image.Image], lesson: Lesson, items: Sequence[Item], judge: Judge
+) -> dict[str, list[float]]:
     """Of each picture: "likeness", the mean cosine with the references, and "fit", what it shows beside the subject."""
     seen = judge.pictures(pictures)
-    likeness = (judge.encode_image(seen) @ judge.encode_image(judge.pictures(lesson.pictures)).T).mean(1)
+    likeness = (
+        judge.encode_image(seen) @ judge.encode_image(judge.pictures(lesson.pictures)).T
+    ).mean(1)
     read = judge.read(seen)
     fit = [beside(item, read, row, judge) for row, item in enumerate(items)]
-    return {"likeness": [round(float(value), 4) for value in likeness], "fit": [round(value, 4) for value in fit]}
+    return {
+        "likeness": [round(float(value), 4) for value in likeness],
+        "fit": [round(value, 4) for value in fit],
+    }
 
 
-def changed(course: Course, settings: Mapping[str, Any]) -> Course:
+def changed(course: TrainingConfig, settings: Mapping[str, Any]) -> TrainingConfig:
     """A course with other settings, by the names of its fields."""
     return replace(course, **settings)

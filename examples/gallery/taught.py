@@ -25,18 +25,38 @@ from art import drawing, load, render, slug  # noqa: E402
 from settings import DATA, SPRITE_PIXELS, STYLES  # noqa: E402
 from stickerforge.stickers.sheet import contact_sheet  # noqa: E402
 
-SUBJECTS = {"flamingo": "bird", "pineapple": "fruit", "whale": "animal", "llama": "animal", "hedgehog": "animal", "tulip": "flower"}
+SUBJECTS = {
+    "flamingo": "bird",
+    "pineapple": "fruit",
+    "whale": "animal",
+    "llama": "animal",
+    "hedgehog": "animal",
+    "tulip": "flower",
+}
 WANTED = ("noto", "twemoji", "sticker", "flat")
 WEIGHTS = ("1", "2")  # of consistency guidance
 DRAWINGS = (
-    "cat face", "dog face", "bear", "frog", "owl", "red apple", "pear", "mushroom", "automobile", "rocket", "sailboat", "house",
-)  # fmt: skip
+    "cat face",
+    "dog face",
+    "bear",
+    "frog",
+    "owl",
+    "red apple",
+    "pear",
+    "mushroom",
+    "automobile",
+    "rocket",
+    "sailboat",
+    "house",
+)
 
 
 def saved(premultiplied: np.ndarray, path: Path) -> None:
     """A render as PNG."""
     content = np.ascontiguousarray(premultiplied).tobytes()
-    Image.frombuffer("RGBa", premultiplied.shape[1::-1], content, "raw", "RGBa", 0, 1).convert("RGBA").save(path)
+    Image.frombuffer("RGBa", premultiplied.shape[1::-1], content, "raw", "RGBa", 0, 1).convert(
+        "RGBA"
+    ).save(path)
 
 
 def stickerforge(home: Path, *arguments: str) -> None:
@@ -52,14 +72,33 @@ def subject(home: Path, name: str, folder: Path, codepoints: str) -> list[Image.
         svg = drawing(style, codepoints, name)
         assert svg is not None
         saved(render(svg, SPRITE_PIXELS), folder / f"{style}.png")
-    stickerforge(home, "customize", str(folder), "--subject", name, "--class", SUBJECTS[name], "--quiet")
+    stickerforge(
+        home, "customize", str(folder), "--subject", name, "--class", SUBJECTS[name], "--quiet"
+    )
     shutil.copy(home / "adapters" / name / "preview.png", HERE / f"taught-{name}.png")
     prompts = folder.with_suffix(".csv")
-    prompts.write_text("\n".join(["prompt,style,seed,id", *(f"a <{name}>,{style},1,{style}" for style in WANTED)]) + "\n")
+    prompts.write_text(
+        "\n".join(["prompt,style,seed,id", *(f"a <{name}>,{style},1,{style}" for style in WANTED)])
+        + "\n"
+    )
     for weight in WEIGHTS:
         out = folder / f"led-{weight}"
-        stickerforge(home, "generate", "--prompts", str(prompts), "--consistency", weight, "--out", str(out), "--quiet")
-    return [Image.open(next((folder / f"led-{weight}").glob(f"{style}*.png"))).convert("RGBA") for style in WANTED for weight in WEIGHTS]
+        stickerforge(
+            home,
+            "generate",
+            "--prompts",
+            str(prompts),
+            "--consistency",
+            weight,
+            "--out",
+            str(out),
+            "--quiet",
+        )
+    return [
+        Image.open(next((folder / f"led-{weight}").glob(f"{style}*.png"))).convert("RGBA")
+        for style in WANTED
+        for weight in WEIGHTS
+    ]
 
 
 def ink(home: Path, folder: Path) -> None:
@@ -77,11 +116,20 @@ def main(place: Path) -> None:
     codepoints, home = {subject.name: subject.codepoints for subject in load()[0]}, place / "home"
     with ThreadPoolExecutor(os.cpu_count()) as cores:
         style = cores.submit(ink, home, place / "ink")
-        found = list(cores.map(lambda name: subject(home, name, place / name, codepoints[name]), SUBJECTS))
+        found = list(
+            cores.map(lambda name: subject(home, name, place / name, codepoints[name]), SUBJECTS)
+        )
         style.result()
-    captions = [f"{name}, {style}, weight {weight}" for name in SUBJECTS for style in WANTED for weight in WEIGHTS]
+    captions = [
+        f"{name}, {style}, weight {weight}"
+        for name in SUBJECTS
+        for style in WANTED
+        for weight in WEIGHTS
+    ]
     pictures = [picture for those in found for picture in those]
-    contact_sheet(pictures, captions, columns=len(WANTED) * len(WEIGHTS)).save(HERE / "consistency.png", optimize=True)
+    contact_sheet(pictures, captions, columns=len(WANTED) * len(WEIGHTS)).save(
+        HERE / "consistency.png", optimize=True
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,10 @@ def writers(model: AutoencoderKL) -> list[nn.Conv2d]:
     found = [model.encoder.conv_in, model.decoder.conv_in]
     for module in model.modules():
         if isinstance(module, ResnetBlock2D):
-            found += [module.conv1, *([module.conv_shortcut] if module.conv_shortcut is not None else [])]
+            found += [
+                module.conv1,
+                *([module.conv_shortcut] if module.conv_shortcut is not None else []),
+            ]
         elif isinstance(module, (Downsample2D, Upsample2D)):
             found.append(module.conv)
     return found
@@ -29,8 +32,12 @@ def writers(model: AutoencoderKL) -> list[nn.Conv2d]:
 
 def readers(model: AutoencoderKL) -> list[nn.Conv2d]:
     """Convolutions that see the anchor, and must not: its column would learn a hundred times faster than the others."""
-    return [module.conv for module in model.modules() if isinstance(module, (Downsample2D, Upsample2D))] + [
-        module.conv_shortcut for module in model.modules() if isinstance(module, ResnetBlock2D) and module.conv_shortcut is not None
+    return [
+        module.conv for module in model.modules() if isinstance(module, (Downsample2D, Upsample2D))
+    ] + [
+        module.conv_shortcut
+        for module in model.modules()
+        if isinstance(module, ResnetBlock2D) and module.conv_shortcut is not None
     ]
 
 

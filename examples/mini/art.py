@@ -21,7 +21,10 @@ from PIL import Image
 
 from settings import DATA, HERE, SPRITE_PIXELS, STYLES
 
-HELD_OUT = {version: HERE.parent / "bench" / name for version, name in ((2, "held_out_subjects.tsv"), (3, "held_out_subjects_3.tsv"))}
+HELD_OUT = {
+    version: HERE.parent / "bench" / name
+    for version, name in ((2, "held_out_subjects.tsv"), (3, "held_out_subjects_3.tsv"))
+}
 LEARNED = {2: ("subjects.txt",), 3: ("subjects.txt", "subjects_3.txt")}
 SKIN_TONES = {f"1f3f{tone}" for tone in "bcdef"}
 
@@ -128,7 +131,10 @@ def renderings(drawings: list[str]) -> np.ndarray:
 
 def pack(path: Path) -> None:
     """Every subject with its drawings as one file, from which `write` renders where nothing was fetched."""
-    rows = [row(s) | {"drawings": [drawing(style, s.codepoints, s.name) for style in STYLES]} for s in all_subjects()]
+    rows = [
+        row(s) | {"drawings": [drawing(style, s.codepoints, s.name) for style in STYLES]}
+        for s in all_subjects()
+    ]
     path.write_bytes(lzma.compress(json.dumps(rows, ensure_ascii=False).encode(), preset=6))
 
 
@@ -141,7 +147,10 @@ def load(version: int = 2) -> tuple[list[Subject], np.ndarray]:
     """Subjects, with the kinds of a version, and their sprites, uint8 premultiplied (subject, style, pixels, pixels, 4)."""
     rows = json.loads((DATA / "subjects.json").read_text())
     known = kinds(version)
-    subjects = [Subject(i, r["codepoints"], r["name"], tuple(r["keywords"]), known.get(r["name"], "")) for i, r in enumerate(rows)]
+    subjects = [
+        Subject(i, r["codepoints"], r["name"], tuple(r["keywords"]), known.get(r["name"], ""))
+        for i, r in enumerate(rows)
+    ]
     return subjects, np.load(DATA / "sprites.npy", mmap_mode="r")
 
 
@@ -169,7 +178,9 @@ def write(path: Path, packed: Path | None = None, workers: int | None = None) ->
     (path.parent / "subjects.json").write_text(json.dumps(rows, indent=0, ensure_ascii=False))
     sprites.flush()
     partial.rename(path)
-    print(f"{len(rows)} subjects x {len(STYLES)} styles, {len(kinds())} of them learned by version 2, {len(kinds(3))} by version 3")
+    print(
+        f"{len(rows)} subjects x {len(STYLES)} styles, {len(kinds())} of them learned by version 2, {len(kinds(3))} by version 3"
+    )
 
 
 if __name__ == "__main__":

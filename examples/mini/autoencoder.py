@@ -91,7 +91,9 @@ class Pictures:
         subjects, sprites = load_art()
         withheld = withheld_names()
         self.learned = lessons()
-        self.others = Scenes([s for s in subjects if s.name not in withheld], sprites, seed=SEED + 2)
+        self.others = Scenes(
+            [s for s in subjects if s.name not in withheld], sprites, seed=SEED + 2
+        )
         folder = Path(skimage.__file__).parent / "data"
         self.photographs = [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS]
 
@@ -100,7 +102,11 @@ class Pictures:
         photo = self.photographs[rng.integers(len(self.photographs))]
         side = int(rng.integers(PIXELS, min(photo.size) + 1))
         left, top = (int(rng.integers(0, length - side + 1)) for length in photo.size)
-        crop = np.asarray(photo.resize((PIXELS, PIXELS), Image.Resampling.LANCZOS, (left, top, left + side, top + side)))
+        crop = np.asarray(
+            photo.resize(
+                (PIXELS, PIXELS), Image.Resampling.LANCZOS, (left, top, left + side, top + side)
+            )
+        )
         crop = crop[:, ::-1] if rng.random() < 0.5 else crop
         return np.concatenate([crop, np.full((PIXELS, PIXELS, 1), 255, np.uint8)], -1)
 
@@ -114,7 +120,11 @@ class Pictures:
     def batch(self, step: int, size: int, side: int) -> Tensor:
         """Pixels in [-1, 1], (size, 4, side, side), two crops of each picture: always the same for one step."""
         rng = np.random.default_rng((SEED, step))
-        found = [crop(picture, side, rng) for picture in (self.picture(rng) for _ in range(size // 2)) for _ in range(2)]
+        found = [
+            crop(picture, side, rng)
+            for picture in (self.picture(rng) for _ in range(size // 2))
+            for _ in range(2)
+        ]
         return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -123,7 +133,10 @@ def crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray
     rows, columns = np.nonzero(picture[..., 3] > 20)
     middle = int(rng.integers(len(rows)))
     slack = rng.integers(-side // 8, side // 8 + 1, 2)
-    y, x = (int(np.clip(place - side // 2, 0, PIXELS - side)) for place in (rows[middle] + slack[0], columns[middle] + slack[1]))
+    y, x = (
+        int(np.clip(place - side // 2, 0, PIXELS - side))
+        for place in (rows[middle] + slack[0], columns[middle] + slack[1])
+    )
     return picture[y : y + side, x : x + side]
 
 
@@ -137,7 +150,9 @@ def reconstruction_loss(decoded: Tensor, pixels: Tensor) -> Tensor:
         red, green, blue, _ = error.unbind(1)
         across, along = error.diff(dim=-1).abs().mean(), error.diff(dim=-2).abs().mean()
         hue = (red - green).abs().mean() + (blue - (red + green) / 2).abs().mean()
-        loss = loss + error.abs().mean() + 0.5 * (across + along) + 0.5 * hue + error.square().mean()
+        loss = (
+            loss + error.abs().mean() + 0.5 * (across + along) + 0.5 * hue + error.square().mean()
+        )
     cells = F.avg_pool2d(decoded - pixels, 8)
     return loss + 3 * cells.abs().mean() + 10 * cells.square().mean()
 
@@ -148,7 +163,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     model = fresh().to(DEVICE)
     hold(model)
     mean = averaged(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)  # anchors must not shrink
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0
+    )  # anchors must not shrink
     modules = {"model": model, "mean": mean}
     start = load(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
     pictures, keeper = Pictures(), Keeper(CHECKPOINT, modules, optimizer, steps, minutes)
@@ -158,7 +175,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         side = CROP if step < (1 - WHOLE) * steps else PIXELS
         pixels = pictures.batch(step, batch * CROP**2 // side**2, side).to(DEVICE)
         posterior = model.encode(pixels).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(step)).to(DEVICE)
+        noise = torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(step)).to(
+            DEVICE
+        )
         decoded = model.decode(posterior.mean + posterior.std * noise).sample
         spread = (posterior.mean.square() + posterior.var - 1 - posterior.logvar).mean() / 2
         loss = reconstruction_loss(decoded, pixels) + 2e-4 * spread
@@ -167,13 +186,24 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         with torch.no_grad():
             error = 127.5 * (decoded - pixels)
             cells = F.avg_pool2d(error[:, :3], 8).abs().mean()
-        keeper.after(step, {"absolute error of 255": float(error.abs().mean()), "of cells": float(cells), "KL": float(spread.detach())})
+        keeper.after(
+            step,
+            {
+                "absolute error of 255": float(error.abs().mean()),
+                "of cells": float(cells),
+                "KL": float(spread.detach()),
+            },
+        )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=4500)
-    parser.add_argument("--batch", type=int, default=32, help="crops; a quarter as many whole pictures")
+    parser.add_argument(
+        "--batch", type=int, default=32, help="crops; a quarter as many whole pictures"
+    )
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--minutes", type=float, default=3, help="between checkpoints")
     args = parser.parse_args()

@@ -82,9 +82,11 @@ def paint_place(pen: ImageDraw.ImageDraw, name: str) -> None:
     """Sky, horizon, and little else, at twice the size."""
     side = 2 * PIXELS
     sky, land = {
-        "meadow": ((176, 216, 246), (120, 190, 96)), "beach": ((150, 210, 244), (244, 220, 160)),
-        "night sky": ((28, 30, 70), (28, 30, 70)), "snowy hill": ((198, 214, 232), (250, 250, 252)),
-    }[name]  # fmt: skip
+        "meadow": ((176, 216, 246), (120, 190, 96)),
+        "beach": ((150, 210, 244), (244, 220, 160)),
+        "night sky": ((28, 30, 70), (28, 30, 70)),
+        "snowy hill": ((198, 214, 232), (250, 250, 252)),
+    }[name]
     pen.rectangle((0, 0, side, side), fill=sky)
     if name == "night sky":
         for number in range(40):
@@ -113,4 +115,9 @@ def phrase(ground: Ground) -> str:
         return f"on a ground that fades from {ground.colours[0]} to {ground.colours[1]}"
     if ground.kind == "pattern":
         return f"on a {ground.colours[0]} ground with {ground.colours[1]} {ground.name}"
-    return {"meadow": "in a meadow", "beach": "on a beach", "night sky": "before a night sky", "snowy hill": "on a snowy hill"}[ground.name]
+    return {
+        "meadow": "in a meadow",
+        "beach": "on a beach",
+        "night sky": "before a night sky",
+        "snowy hill": "on a snowy hill",
+    }[ground.name]

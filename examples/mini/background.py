@@ -24,7 +24,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("MINI_HOME", "~/.cache/sticker-mini-3")).expanduser()
-RECIPE, LOG, PID, CHECKPOINT = HOME / "recipe", HOME / "log.txt", HOME / "pid", HOME / "runs" / "v3" / "version_3.safetensors"
+RECIPE, LOG, PID, CHECKPOINT = (
+    HOME / "recipe",
+    HOME / "log.txt",
+    HOME / "pid",
+    HOME / "runs" / "v3" / "version_3.safetensors",
+)
 COPIED = (
     "examples/mini/*.py",
     "examples/mini/*.txt",
@@ -50,7 +55,9 @@ def pin() -> None:
         fresh.rename(RECIPE)
     shutil.rmtree(RECIPE / "examples" / "mini" / "candidate", ignore_errors=True)
     if (HERE / "candidate").exists():
-        shutil.copytree(HERE / "candidate", RECIPE / "examples" / "mini" / "candidate", dirs_exist_ok=True)
+        shutil.copytree(
+            HERE / "candidate", RECIPE / "examples" / "mini" / "candidate", dirs_exist_ok=True
+        )
 
 
 def running() -> int:
@@ -71,16 +78,27 @@ def start() -> None:
     HOME.mkdir(parents=True, exist_ok=True)
     pin()
     one = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    places = {"MINI_HOME": str(HOME), "MINI_DATA": str(HOME / "data"), "MINI_RUNS": str(HOME / "runs")}
+    places = {
+        "MINI_HOME": str(HOME),
+        "MINI_DATA": str(HOME / "data"),
+        "MINI_RUNS": str(HOME / "runs"),
+    }
     script = RECIPE / "examples" / "mini" / "background.py"
     command = ["nice", "-n", "19", sys.executable, str(script), "work"]
     with LOG.open("a") as log:
         process = subprocess.Popen(
-            command, env={**os.environ, **one, **places, "OMP_WAIT_POLICY": "PASSIVE"}, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=HOME,
-        )  # fmt: skip
+            command,
+            env={**os.environ, **one, **places, "OMP_WAIT_POLICY": "PASSIVE"},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=HOME,
+        )
     PID.write_text(str(process.pid))
-    with contextlib.suppress(OSError):  # Linux shares the cores between sessions first: by itself, nice counts only within one
+    with contextlib.suppress(
+        OSError
+    ):  # Linux shares the cores between sessions first: by itself, nice counts only within one
         Path(f"/proc/{process.pid}/autogroup").write_text("19")
     print(f"started: {HOME}, log {LOG}")
 
@@ -111,7 +129,9 @@ def stop() -> None:
     while running() and time.monotonic() < ended:
         time.sleep(0.2)
     if running():
-        raise SystemExit(f"process {pid} has not ended after {PATIENCE} s: its last checkpoint stays whole if you kill it")
+        raise SystemExit(
+            f"process {pid} has not ended after {PATIENCE} s: its last checkpoint stays whole if you kill it"
+        )
     PID.unlink(missing_ok=True)
     status()
 
@@ -152,7 +172,9 @@ def model(folder: Path) -> None:
     from weights import shipped, step_of
 
     if not CHECKPOINT.exists() or folder.exists():
-        raise SystemExit(f"there is {'no ' if not CHECKPOINT.exists() else ''}{folder if CHECKPOINT.exists() else CHECKPOINT}")
+        raise SystemExit(
+            f"there is {'no ' if not CHECKPOINT.exists() else ''}{folder if CHECKPOINT.exists() else CHECKPOINT}"
+        )
     weights = shipped()
     load(CHECKPOINT, {"mean": weights})
     shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns("README.md"))
@@ -180,9 +202,20 @@ def renew() -> None:
 
 
 if __name__ == "__main__":
-    verbs = {"start": start, "status": status, "stop": stop, "candidate": candidate, "renew": renew, "work": work}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("verb", choices=[*verbs, "model"], metavar="start|status|stop|candidate|model|renew")
+    verbs = {
+        "start": start,
+        "status": status,
+        "stop": stop,
+        "candidate": candidate,
+        "renew": renew,
+        "work": work,
+    }
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "verb", choices=[*verbs, "model"], metavar="start|status|stop|candidate|model|renew"
+    )
     parser.add_argument("folder", type=Path, nargs="?", help="of model")
     args = parser.parse_args()
     if (args.verb == "model") != bool(args.folder):

@@ -35,8 +35,12 @@ def packed(truth: Truth) -> str:
 def unpacked(line: str, subjects: Mapping[str, Subject]) -> Truth:
     """The other way; `subjects` are by code points."""
     told = json.loads(line)
-    things = tuple(Thing(**(thing | {"subject": subjects[thing["subject"]]})) for thing in told["things"])
-    ground = Ground(told["ground"]["kind"], told["ground"]["name"], tuple(told["ground"]["colours"]))
+    things = tuple(
+        Thing(**(thing | {"subject": subjects[thing["subject"]]})) for thing in told["things"]
+    )
+    ground = Ground(
+        told["ground"]["kind"], told["ground"]["name"], tuple(told["ground"]["colours"])
+    )
     return Truth(told["style"], things, told["relation"], ground, tuple(map(tuple, told["boxes"])))
 
 
@@ -51,7 +55,9 @@ def _drawn(index: int) -> tuple[np.ndarray, Truth]:
     return _scenes[index]
 
 
-def drawn(make: Callable[[], World], indices: range, workers: int) -> Iterator[tuple[np.ndarray, Truth]]:
+def drawn(
+    make: Callable[[], World], indices: range, workers: int
+) -> Iterator[tuple[np.ndarray, Truth]]:
     """Scenes in order, by one process or several."""
     if workers > 1:
         with Pool(workers, _adopt, (make,)) as pool:
@@ -64,9 +70,14 @@ def drawn(make: Callable[[], World], indices: range, workers: int) -> Iterator[t
 
 @torch.no_grad()
 def write_bank(
-    folder: Path, make: Callable[[], World], count: int, encode: Callable[[Tensor], Tensor], *, workers: int = 1,
+    folder: Path,
+    make: Callable[[], World],
+    count: int,
+    encode: Callable[[Tensor], Tensor],
+    *,
+    workers: int = 1,
     stop: Callable[[], object] = lambda: False,
-) -> None:  # fmt: skip
+) -> None:
     """Draw and encode `count` scenes: latents.npy, float16 (N, C, H, W), and truths.jsonl. What an interrupted call has written is kept.
 
     Args:
@@ -75,7 +86,11 @@ def write_bank(
         encode: pixels (B, 4, PIXELS, PIXELS) to latents (B, C, H, W).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    latents, truths, partial = folder / "latents.npy", folder / "truths.jsonl", folder / "truths.partial"
+    latents, truths, partial = (
+        folder / "latents.npy",
+        folder / "truths.jsonl",
+        folder / "truths.partial",
+    )
     if truths.exists() and truths.read_bytes().count(b"\n") >= count:
         return
     shape = (count, LATENT_CHANNELS, PIXELS // 8, PIXELS // 8)
@@ -104,5 +119,7 @@ def write_bank(
 def read_bank(folder: Path, subjects: Sequence[Subject]) -> tuple[np.ndarray, list[Truth]]:
     """(latents on disk, what each shows)."""
     by_codepoints = {subject.codepoints: subject for subject in subjects}
-    truths = [unpacked(line, by_codepoints) for line in (folder / "truths.jsonl").read_text().splitlines()]
+    truths = [
+        unpacked(line, by_codepoints) for line in (folder / "truths.jsonl").read_text().splitlines()
+    ]
     return np.load(folder / "latents.npy", mmap_mode="r"), truths

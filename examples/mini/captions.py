@@ -20,15 +20,51 @@ if TYPE_CHECKING:
 Register = Literal["terse", "plain", "comprehensive", "long"]
 REGISTERS: tuple[Register, ...] = ("terse", "plain", "comprehensive", "long")
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
-UNCHANGED = ("glasses", "sunglasses", "goggles", "jeans", "gloves", "socks", "books", "grapes", "cherries", "peanuts", "spaghetti", "sushi")
-IRREGULAR = {"mouse": "mice", "fish": "fish", "sheep": "sheep", "leaf": "leaves", "wolf": "wolves", "knife": "knives", "tomato": "tomatoes",
-             "potato": "potatoes", "mosquito": "mosquitoes"}  # fmt: skip
+UNCHANGED = (
+    "glasses",
+    "sunglasses",
+    "goggles",
+    "jeans",
+    "gloves",
+    "socks",
+    "books",
+    "grapes",
+    "cherries",
+    "peanuts",
+    "spaghetti",
+    "sushi",
+)
+IRREGULAR = {
+    "mouse": "mice",
+    "fish": "fish",
+    "sheep": "sheep",
+    "leaf": "leaves",
+    "wolf": "wolves",
+    "knife": "knives",
+    "tomato": "tomatoes",
+    "potato": "potatoes",
+    "mosquito": "mosquitoes",
+}
 CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo")  # a unicorn
-COLOURS = ("red", "green", "blue", "yellow", "white", "black", "orange", "brown", "purple", "pink", "grey")
+COLOURS = (
+    "red",
+    "green",
+    "blue",
+    "yellow",
+    "white",
+    "black",
+    "orange",
+    "brown",
+    "purple",
+    "pink",
+    "grey",
+)
 LOOKS = {
-    "noto": "warm colours and gentle gradients", "twemoji": "a few bold flat colours", "fluent": "soft rounded shading",
+    "noto": "warm colours and gentle gradients",
+    "twemoji": "a few bold flat colours",
+    "fluent": "soft rounded shading",
     "flat": "flat shapes without shading",
-}  # fmt: skip
+}
 
 
 def plural(name: str) -> str:
@@ -72,14 +108,22 @@ def noun(thing: "Thing", short: bool = True, sized: bool = False) -> str:
     words = article(f"{thing.size} {name}" if sized and thing.size == "small" else name)
     if thing.wears == "space suit":
         return f"{words} in a space suit"
-    return f"{words} wearing {thing.wears if thing.wears in EYEWEAR else article(thing.wears)}" if thing.wears else words
+    return (
+        f"{words} wearing {thing.wears if thing.wears in EYEWEAR else article(thing.wears)}"
+        if thing.wears
+        else words
+    )
 
 
 def place(thing: "Thing") -> str:
     """Where the centre of a thing lies: "at the top left", "in the middle"."""
     along = "top" if thing.y < 0.4 else "bottom" if thing.y > 0.6 else ""
     across = "left" if thing.x < 0.4 else "right" if thing.x > 0.6 else ""
-    return f"at the {along} {across}".replace("  ", " ").strip() if along or across else "in the middle"
+    return (
+        f"at the {along} {across}".replace("  ", " ").strip()
+        if along or across
+        else "in the middle"
+    )
 
 
 def joined(truth: "Truth", short: bool, sized: bool = False) -> str:
@@ -99,7 +143,11 @@ def caption(truth: "Truth", register: Register, rng: np.random.Generator) -> str
     if register == "comprehensive":
         first, single = truth.things[0], len(truth.things) == 1
         placed = f" {place(first)}" if single and first.size != "large" and first.count == 1 else ""
-        parts = [joined(truth, rng.random() < 0.5, sized=single) + placed, f"{truth.style} style", phrase(truth.ground)]
+        parts = [
+            joined(truth, rng.random() < 0.5, sized=single) + placed,
+            f"{truth.style} style",
+            phrase(truth.ground),
+        ]
         return ", ".join(part for part in parts if part)
     return long(truth, rng)
 
@@ -109,7 +157,10 @@ def terse(truth: "Truth") -> str:
     thing = truth.things[0]
     if thing.wears == "space suit":
         return f"{own_name(thing, True)} astronaut"
-    names = [f"{t.count} {plural(own_name(t, True))}" if t.count > 1 else own_name(t, True) for t in truth.things]
+    names = [
+        f"{t.count} {plural(own_name(t, True))}" if t.count > 1 else own_name(t, True)
+        for t in truth.things
+    ]
     dressed = f" {thing.wears}" if thing.wears else ""
     return ", ".join(names) + dressed
 
@@ -124,22 +175,35 @@ def ground_sentence(ground: Ground) -> str:
 def long(truth: "Truth", rng: np.random.Generator) -> str:
     """Six to ten facts, most of them in sentences of their own, in an order that varies."""
     first = truth.things[0]
-    facts = [f"The drawing is in {truth.style} style, with {LOOKS[truth.style]}.", ground_sentence(truth.ground)]
+    facts = [
+        f"The drawing is in {truth.style} style, with {LOOKS[truth.style]}.",
+        ground_sentence(truth.ground),
+    ]
     if truth.relation:
         names = [short_name(thing.subject.name) for thing in truth.things]
-        facts.append(f"As for their arrangement, the {names[0]} is {truth.relation} the {names[1]}.")
+        facts.append(
+            f"As for their arrangement, the {names[0]} is {truth.relation} the {names[1]}."
+        )
     for number, thing in enumerate(truth.things):
         said = noun(thing, short=False)
         lead = "It shows" if number == 0 else "There is also"
         facts.append(f"{lead} {said}.")
         facts.append(size_sentence(thing, truth, number))
         if thing.colour:
-            facts.append(f"The {own_name(thing, True)} is not in its usual colour but {thing.colour}.")
+            facts.append(
+                f"The {own_name(thing, True)} is not in its usual colour but {thing.colour}."
+            )
         words = [word for word in thing.subject.keywords if word not in thing.subject.name][:4]
         if len(words) > 1:
-            facts.append(f"One may think of {', '.join(words[:-1])} or {words[-1]} when looking at the {short_name(thing.subject.name)}.")
+            facts.append(
+                f"One may think of {', '.join(words[:-1])} or {words[-1]} when looking at the {short_name(thing.subject.name)}."
+            )
         if thing.wears:
-            worn = "a white space suit, its head seen in the helmet" if thing.wears == "space suit" else f"the {thing.wears} well in place"
+            worn = (
+                "a white space suit, its head seen in the helmet"
+                if thing.wears == "space suit"
+                else f"the {thing.wears} well in place"
+            )
             facts.append(f"The {short_name(thing.subject.name)} has {worn}.")
     total = sum(thing.count + bool(thing.wears) for thing in truth.things)
     facts.append(
@@ -148,7 +212,9 @@ def long(truth: "Truth", rng: np.random.Generator) -> str:
     if first.count > 1:
         facts.append(f"All {NUMBERS[first.count]} look alike and have the same size.")
     if len(facts) < 6:
-        facts.append(f"Nothing is written in it, and the {short_name(first.subject.name)} is not cut off at any border.")
+        facts.append(
+            f"Nothing is written in it, and the {short_name(first.subject.name)} is not cut off at any border."
+        )
     facts = facts[:10]
     order = rng.permutation(len(facts)) if rng.random() < 0.3 else np.arange(len(facts))
     return " ".join(facts[number] for number in order)

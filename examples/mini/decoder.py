@@ -60,7 +60,9 @@ class Denoiser:
 
     def __init__(self) -> None:
         self.words = CLIPTokenizer.from_pretrained(TOKENIZER)
-        self.model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(self.words)}).eval()
+        self.model = nn.ModuleDict(
+            {"unet": build_unet(), "text": build_text_encoder(self.words)}
+        ).eval()
         load(DENOISER, {"mean": self.model})
         self.model.to(DEVICE)
         self.scheduler = build_scheduler()
@@ -68,19 +70,31 @@ class Denoiser:
 
     def read(self, captions: list[str]) -> Tensor:
         """Hidden states of captions, (B, L, D)."""
-        tokens = self.words(captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+        tokens = self.words(
+            captions,
+            padding="max_length",
+            truncation=True,
+            max_length=TEXT_LENGTH,
+            return_tensors="pt",
+        ).input_ids
         return self.model["text"](tokens.to(DEVICE)).last_hidden_state
 
     @torch.no_grad()
-    def draw(self, latents: Tensor, captions: list[str], noise: Tensor, left: int, guidance: float) -> Tensor:
+    def draw(
+        self, latents: Tensor, captions: list[str], noise: Tensor, left: int, guidance: float
+    ) -> Tensor:
         """Clean latents (B, C, H, W), drawn from noisy ones by the last `left` steps; nothing is left of them where `left` is STEPS."""
         text, empty = self.read(captions), self.read([""]).expand(len(captions), -1, -1)
         timesteps = self.scheduler.timesteps[STEPS - left :]
         noisy = self.scheduler.add_noise(latents, noise, timesteps[:1].expand(len(latents)))
         for timestep in timesteps:
             now = timestep.repeat(2 * len(latents)).to(DEVICE)
-            without, told = self.model["unet"](noisy.repeat(2, 1, 1, 1), now, torch.cat([empty, text])).sample.chunk(2)
-            noisy = self.scheduler.step(without + guidance * (told - without), timestep, noisy).prev_sample
+            without, told = self.model["unet"](
+                noisy.repeat(2, 1, 1, 1), now, torch.cat([empty, text])
+            ).sample.chunk(2)
+            noisy = self.scheduler.step(
+                without + guidance * (told - without), timestep, noisy
+            ).prev_sample
         return noisy
 
 
@@ -98,16 +112,25 @@ def write_drawn(stored: np.ndarray, captions: list[list[str]]) -> None:
     for start in range(0, BANK, TOGETHER):
         rows = order[start : start + TOGETHER]
         generator = torch.Generator().manual_seed(SEED + start)
-        left = STEPS if alone[rows].all() else int(torch.randint(2, NOISIEST + 1, (), generator=generator))
+        left = (
+            STEPS
+            if alone[rows].all()
+            else int(torch.randint(2, NOISIEST + 1, (), generator=generator))
+        )
         guidance = float(torch.empty(()).uniform_(*GUIDANCE, generator=generator))
         latents = torch.from_numpy(stored[rows].astype(np.float32))
         noise = torch.randn(latents.shape, generator=generator)
-        found = denoiser.draw(latents.to(DEVICE), [told[row] for row in rows], noise.to(DEVICE), left, guidance).cpu()
+        found = denoiser.draw(
+            latents.to(DEVICE), [told[row] for row in rows], noise.to(DEVICE), left, guidance
+        ).cpu()
         near = (found - latents).square().mean((1, 2, 3)) < STRAY
         drawn[rows[near.numpy()]] = found[near].half().numpy()
         kept += int(near.sum())
         if start // TOGETHER % 16 == 15:
-            print(f"{time.strftime('%H:%M:%S')} {start + TOGETHER} scenes drawn, {kept} kept", flush=True)
+            print(
+                f"{time.strftime('%H:%M:%S')} {start + TOGETHER} scenes drawn, {kept} kept",
+                flush=True,
+            )
     np.save(partial, drawn)
     made.unlink(missing_ok=True)
     partial.rename(DRAWN)
@@ -126,7 +149,9 @@ def source(*more: Path) -> str:
 def check_source(checkpoint: Path, *more: Path) -> None:
     """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
     if checkpoint.with_suffix(".source").read_text() != source(*more):
-        raise SystemExit(f"{checkpoint} was trained on another autoencoder or denoiser: remove it, and run {checkpoint.stem}.py again")
+        raise SystemExit(
+            f"{checkpoint} was trained on another autoencoder or denoiser: remove it, and run {checkpoint.stem}.py again"
+        )
 
 
 def disturbed(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
@@ -134,7 +159,9 @@ def disturbed(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
     generator = torch.Generator().manual_seed(SEED + step)
     found = drawn.clone()
     found[0] = exact[0]
-    found[1] = exact[1] + SPREAD * float(torch.rand((), generator=generator)) * torch.randn(exact[1].shape, generator=generator)
+    found[1] = exact[1] + SPREAD * float(torch.rand((), generator=generator)) * torch.randn(
+        exact[1].shape, generator=generator
+    )
     return found
 
 
@@ -151,14 +178,20 @@ def texture_loss(decoded: Tensor, pixels: Tensor, generator: torch.Generator) ->
         clouds.append(torch.cat([here, *steps], 1).flatten(2))
     places = torch.randperm(clouds[0].shape[2], generator=generator)[:PLACES]
     lines = torch.randn((LINES, clouds[0].shape[1]), generator=generator)
-    lines = torch.cat([lines / lines.norm(dim=1, keepdim=True), torch.eye(lines.shape[1])]).to(decoded.device)
-    first, second = ((lines @ cloud[..., places.to(decoded.device)]).sort(-1).values for cloud in clouds)
+    lines = torch.cat([lines / lines.norm(dim=1, keepdim=True), torch.eye(lines.shape[1])]).to(
+        decoded.device
+    )
+    first, second = (
+        (lines @ cloud[..., places.to(decoded.device)]).sort(-1).values for cloud in clouds
+    )
     return (first - second).abs().mean()
 
 
 def trained_parts(autoencoder: AutoencoderKL) -> nn.ModuleDict:
     """What comes after the latents."""
-    return nn.ModuleDict({"post_quant_conv": autoencoder.post_quant_conv, "decoder": autoencoder.decoder})
+    return nn.ModuleDict(
+        {"post_quant_conv": autoencoder.post_quant_conv, "decoder": autoencoder.decoder}
+    )
 
 
 def finished_autoencoder(autoencoder: AutoencoderKL) -> AutoencoderKL:
@@ -171,7 +204,11 @@ def finished_autoencoder(autoencoder: AutoencoderKL) -> AutoencoderKL:
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
-    scenes, stored, captions = lessons(), np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
+    scenes, stored, captions = (
+        lessons(),
+        np.load(LATENTS, mmap_mode="r"),
+        json.loads(CAPTIONS.read_text()),
+    )
     write_drawn(stored, captions)
     autoencoder, drawn, pictures = standard_autoencoder(scenes), np.load(DRAWN), Pictures()
     autoencoder.requires_grad_(False)
@@ -193,21 +230,29 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         rng = np.random.default_rng((SEED, 7, step))
         rows = rng.choice(len(drawn), batch, replace=False)
         pixels = pixels_of(np.stack([scenes[int(row)][0] for row in rows])).to(DEVICE)
-        latents = disturbed(*(torch.from_numpy(kind[rows].astype(np.float32)) for kind in (drawn, stored)), step).to(DEVICE)
-        photos = pixels_of(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(DEVICE)
+        latents = disturbed(
+            *(torch.from_numpy(kind[rows].astype(np.float32)) for kind in (drawn, stored)), step
+        ).to(DEVICE)
+        photos = pixels_of(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(
+            DEVICE
+        )
         with torch.no_grad():
             photo_latents = autoencoder.encode(photos).latent_dist.mean
         taken = torch.cat([latents, photo_latents])
         decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
         places = torch.Generator().manual_seed(SEED + step)
-        loss = reconstruction_loss(decoded, wanted) + TEXTURE * texture_loss(decoded, wanted, places)
+        loss = reconstruction_loss(decoded, wanted) + TEXTURE * texture_loss(
+            decoded, wanted, places
+        )
         descend(loss, parts, optimizer)
         average(mean, parts, step, 0.998)
         keeper.after(step, {"absolute error": float((decoded.detach() - wanted).abs().mean() / 2)})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-4)

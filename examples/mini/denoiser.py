@@ -29,7 +29,12 @@ from training import Keeper, Muon, average, averaged, descend, load, plateau, sa
 from words import TEXT_LENGTH, tokenizer
 from world import World
 
-CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = RUN / "denoiser.safetensors", RUN / "latents.npy", RUN / "captions.json", RUN / "tokenizer"
+CHECKPOINT, LATENTS, CAPTIONS, TOKENIZER = (
+    RUN / "denoiser.safetensors",
+    RUN / "latents.npy",
+    RUN / "captions.json",
+    RUN / "tokenizer",
+)
 STANDARD = RUN / "autoencoder_standard.safetensors"
 TEXT_WIDTH = 192  # a multiple of 64, which image prompts need
 CAPTION_DROPOUT = 0.1
@@ -43,9 +48,16 @@ TOGETHER = 64  # scenes that are encoded at once
 def build_scheduler() -> DDIMScheduler:
     """Stable Diffusion's noise schedule, rescaled to end in pure noise."""
     return DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1,
-        set_alpha_to_one=True, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
-    )  # fmt: skip
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        steps_offset=1,
+        set_alpha_to_one=True,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )
 
 
 def build_unet() -> UNet2DConditionModel:
@@ -74,10 +86,17 @@ def build_unet() -> UNet2DConditionModel:
 def build_text_encoder(words: CLIPTokenizer) -> CLIPTextModel:
     """A CLIP text encoder of three layers over our own tokens."""
     config = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=3,
-        num_attention_heads=TEXT_WIDTH // 64, max_position_embeddings=TEXT_LENGTH, hidden_act="quick_gelu",
-        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
+        num_hidden_layers=3,
+        num_attention_heads=TEXT_WIDTH // 64,
+        max_position_embeddings=TEXT_LENGTH,
+        hidden_act="quick_gelu",
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+    )
     return CLIPTextModel(config)
 
 
@@ -94,7 +113,10 @@ def standard_autoencoder(scenes: World) -> AutoencoderKL:
         load(STANDARD, {"mean": autoencoder})
         return autoencoder.to(DEVICE)
     load(AUTOENCODER, {"mean": autoencoder})
-    rows = [autoencoder.encode(pixels_of(scenes[index][0][None])).latent_dist.mean for index in range(2000)]
+    rows = [
+        autoencoder.encode(pixels_of(scenes[index][0][None])).latent_dist.mean
+        for index in range(2000)
+    ]
     latents = torch.cat(rows).transpose(0, 1).flatten(1)
     standardised(autoencoder, latents.mean(1), latents.std(1))
     save(STANDARD, {"mean": autoencoder}, torch.optim.SGD(autoencoder.parameters()), 0)
@@ -112,13 +134,20 @@ def write_latents(count: int) -> None:
     RUN.mkdir(parents=True, exist_ok=True)
     scenes, side, partial = lessons(), PIXELS // 8, CAPTIONS.with_suffix(".partial")
     autoencoder, shape = standard_autoencoder(scenes), (count, LATENT_CHANNELS, side, side)
-    captions = json.loads(partial.read_text()) if partial.exists() and stored_shape() == shape else []
+    captions = (
+        json.loads(partial.read_text()) if partial.exists() and stored_shape() == shape else []
+    )
     stored = np.lib.format.open_memmap(LATENTS, "r+" if captions else "w+", np.float16, shape)
     for start in range(len(captions), count, TOGETHER):
         drawn = [scenes[index] for index in range(start, min(start + TOGETHER, count))]
-        posterior = autoencoder.encode(pixels_of(np.stack([rgba for rgba, _ in drawn])).to(DEVICE)).latent_dist
+        posterior = autoencoder.encode(
+            pixels_of(np.stack([rgba for rgba, _ in drawn])).to(DEVICE)
+        ).latent_dist
         stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
-        captions += [told(truth, np.random.default_rng((LESSONS, start + i, 1))) for i, (_, truth) in enumerate(drawn)]
+        captions += [
+            told(truth, np.random.default_rng((LESSONS, start + i, 1)))
+            for i, (_, truth) in enumerate(drawn)
+        ]
         if start // TOGETHER % 32 == 31:
             stored.flush()
             written(partial, captions)
@@ -128,7 +157,10 @@ def write_latents(count: int) -> None:
     written(CAPTIONS, captions)
     partial.unlink(missing_ok=True)
     spread = stored[:4096].astype(np.float32)
-    print(f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}", flush=True)
+    print(
+        f"{count} latents, mean {spread.mean():.3f}, standard deviation {spread.std():.3f}",
+        flush=True,
+    )
 
 
 def stored_shape() -> tuple[int, ...]:
@@ -154,7 +186,9 @@ def importance(autoencoder: AutoencoderKL, latents: Tensor, noise: float = 0.3) 
     changes = []
     for channel in range(latents.shape[1]):
         moved = latents.clone()
-        moved[:, channel] += noise * torch.randn(moved[:, channel].shape, generator=generator).to(moved.device)
+        moved[:, channel] += noise * torch.randn(moved[:, channel].shape, generator=generator).to(
+            moved.device
+        )
         changes.append((autoencoder.decode(moved).sample - decoded).square().mean())
     found = torch.stack(changes)
     return (found / found.mean())[:, None, None]
@@ -163,7 +197,12 @@ def importance(autoencoder: AutoencoderKL, latents: Tensor, noise: float = 0.3) 
 def plain_single(caption: str) -> bool:
     """Whether a comprehensive caption is about one thing at its usual size, without ground or accessory."""
     many = caption.startswith(("two ", "three ", "four ", "five "))
-    return caption.count(",") == 1 and not many and " small " not in caption and not re.search(ELSEWHERE, f"{caption.replace(',', ' ')} ")
+    return (
+        caption.count(",") == 1
+        and not many
+        and " small " not in caption
+        and not re.search(ELSEWHERE, f"{caption.replace(',', ' ')} ")
+    )
 
 
 def worth(caption: str) -> float:
@@ -172,7 +211,13 @@ def worth(caption: str) -> float:
 
 
 def velocity_loss(
-    unet: nn.Module, text: nn.Module, scheduler: DDIMScheduler, latents: Tensor, tokens: Tensor, step: int, weight: Tensor
+    unet: nn.Module,
+    text: nn.Module,
+    scheduler: DDIMScheduler,
+    latents: Tensor,
+    tokens: Tensor,
+    step: int,
+    weight: Tensor,
 ) -> Tensor:
     """Mean squared error of the velocity alpha * noise - sigma * latents at one timestep per picture.
 
@@ -186,7 +231,9 @@ def velocity_loss(
     noise = torch.randn(latents.shape, generator=generator).to(latents.device)
     # One timestep from each of B equally likely intervals: less variance than independent draws. Noisy ones are
     # likelier (half lie above 750), since what is drawn, and in which style, is decided there.
-    strata = (torch.arange(len(latents)) + torch.rand(len(latents), generator=generator)) / len(latents)
+    strata = (torch.arange(len(latents)) + torch.rand(len(latents), generator=generator)) / len(
+        latents
+    )
     timesteps = ((1 - (1 - strata).square()) * 1000).long().clamp(max=999).to(latents.device)
     noisy = scheduler.add_noise(latents, noise, timesteps)
     target = scheduler.get_velocity(latents, noise, timesteps)
@@ -201,10 +248,14 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
     stored, captions = np.load(LATENTS, mmap_mode="r"), json.loads(CAPTIONS.read_text())
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     flat = [*chain.from_iterable(captions), ""]
-    ids = words(flat, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    ids = words(
+        flat, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt"
+    ).input_ids
     chances = np.array([worth(ways[COMPREHENSIVE]) for ways in captions])
     chances /= chances.sum()
-    weight = importance(standard_autoencoder(lessons()), torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE))
+    weight = importance(
+        standard_autoencoder(lessons()), torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE)
+    )
     scheduler = build_scheduler()
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
     model["unet"].to(memory_format=torch.channels_last)  # 7 % faster on a CPU
@@ -222,8 +273,12 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
         rows = rows * len(WAYS) + rng.choice(len(WAYS), batch, p=WAYS)
         rows[rng.random(batch) < CAPTION_DROPOUT] = len(flat) - 1  # the empty caption
         order = rng.permutation(batch)
-        tokens = ids[rows[order]].to(DEVICE)  # all 77: the padding is where the encoder can lay out a picture
-        loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step, weight)
+        tokens = ids[rows[order]].to(
+            DEVICE
+        )  # all 77: the padding is where the encoder can lay out a picture
+        loss = velocity_loss(
+            model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step, weight
+        )
         descend(loss, model, optimizer)
         average(mean, model, step, 0.999)
         keeper.after(step, {"loss": float(loss.detach())})
@@ -232,13 +287,19 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
 def by_kind(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """(inner matrices, what AdamW does better: embeddings, first and last layers, norms, biases)."""
     outer = ("token_embedding", "position_embedding", "conv_in", "conv_out")
-    inner = [p for name, p in model.named_parameters() if p.ndim > 1 and not any(part in name for part in outer)]
+    inner = [
+        p
+        for name, p in model.named_parameters()
+        if p.ndim > 1 and not any(part in name for part in outer)
+    ]
     chosen = set(map(id, inner))
     return inner, [p for p in model.parameters() if id(p) not in chosen]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=25_000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=6e-4)

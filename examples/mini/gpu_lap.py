@@ -24,7 +24,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LAP = HERE.parent  # the unpacked archive
 OUT, LOG, SITE = LAP / "out", LAP / "log.txt", LAP / "site"
-WHEELS = ("diffusers==0.42.1", "resvg-py==0.5.0", "importlib_metadata", "zipp", "requests", "urllib3", "idna", "certifi", "chardet<6")
+WHEELS = (
+    "diffusers==0.42.1",
+    "resvg-py==0.5.0",
+    "importlib_metadata",
+    "zipp",
+    "requests",
+    "urllib3",
+    "idna",
+    "certifi",
+    "chardet<6",
+)
 LIMIT = 56_000_000  # bytes of the archive
 MINUTES = 25.0
 
@@ -47,11 +57,37 @@ def packed_files(folder: Path) -> None:
         shutil.copytree(CANDIDATE, folder / "mini" / "candidate")
     replaced = [f"{part}/*.safetensors" for part in ("unet", "text_encoder")] if candidate else []
     left_out = {path for pattern in replaced for path in MODEL.glob(pattern)}
-    shutil.copytree(MODEL, folder / "model", ignore=lambda place, names: [name for name in names if Path(place, name) in left_out])
+    shutil.copytree(
+        MODEL,
+        folder / "model",
+        ignore=lambda place, names: [name for name in names if Path(place, name) in left_out],
+    )
     art.pack(folder / "drawings.json.xz")
-    wheels = ["--only-binary=:all:", "--no-deps", "--python-version", "3.12", "--implementation", "cp"]
-    platforms = [part for name in ("manylinux2014_x86_64", "manylinux_2_28_x86_64") for part in ("--platform", name)]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", *wheels, *platforms, "--dest", str(folder / "wheels"), *WHEELS]
+    wheels = [
+        "--only-binary=:all:",
+        "--no-deps",
+        "--python-version",
+        "3.12",
+        "--implementation",
+        "cp",
+    ]
+    platforms = [
+        part
+        for name in ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+        for part in ("--platform", name)
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        *wheels,
+        *platforms,
+        "--dest",
+        str(folder / "wheels"),
+        *WHEELS,
+    ]
     subprocess.run(command, check=True)
 
 
@@ -71,7 +107,11 @@ def pack(out: Path) -> None:
 
 def environment() -> dict[str, str]:
     """That every script of the lap runs in."""
-    places = {"MINI_DATA": str(LAP / "data"), "MINI_RUNS": str(LAP / "runs"), "MINI_MODEL": str(LAP / "model")}
+    places = {
+        "MINI_DATA": str(LAP / "data"),
+        "MINI_RUNS": str(LAP / "runs"),
+        "MINI_MODEL": str(LAP / "model"),
+    }
     return {
         **os.environ,
         **places,
@@ -102,15 +142,25 @@ def start(arguments: list[str]) -> None:
         subprocess.run(install, check=True)
     with LOG.open("a") as log:
         subprocess.Popen(
-            [sys.executable, str(HERE / "gpu_lap_training.py"), *arguments], env=environment(), cwd=LAP, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+            [sys.executable, str(HERE / "gpu_lap_training.py"), *arguments],
+            env=environment(),
+            cwd=LAP,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
     print(f"started: {LOG}")
 
 
 def status(lines: int = 8) -> None:
     """The newest lines of its log."""
-    print("".join(LOG.read_text().splitlines(keepends=True)[-lines:]) if LOG.exists() else "it was not started", end="")
+    print(
+        "".join(LOG.read_text().splitlines(keepends=True)[-lines:])
+        if LOG.exists()
+        else "it was not started",
+        end="",
+    )
 
 
 def collect(target: Path) -> None:
@@ -133,7 +183,9 @@ def take(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("pack").add_argument("--out", type=Path, default=Path("lap.tar"))
     verbs.add_parser("start", help="further arguments are those of gpu_lap_training.py")

@@ -19,16 +19,31 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from judge_pictures import ALL_STYLES, DATA, PIXELS, REGISTERS, RUNS, Stock, drawings, scenes_of, seen_by_judge
+from judge_pictures import (
+    ALL_STYLES,
+    DATA,
+    PIXELS,
+    REGISTERS,
+    RUNS,
+    Stock,
+    drawings,
+    scenes_of,
+    seen_by_judge,
+)
 from settings import DATA as ART
 from settings import HERE
-from stickerforge.models.judges import Judging, judging
-from stickerforge.models.judging import Readings
+from stickerforge.models.judge.model import Judge, load_judge
+from stickerforge.models.judge.network import Readings
 
 FLOORS = {
-    "seen pairs, top-1": 0.80, "withheld pairs, top-1": 0.45, "withheld pairs, top-5": 0.65, "style": 0.95,
-    "scene presence, mAP": 0.45, "count": 0.60, "text-to-image recall@1 of 1,000": 0.30,
-}  # fmt: skip
+    "seen pairs, top-1": 0.80,
+    "withheld pairs, top-1": 0.45,
+    "withheld pairs, top-5": 0.65,
+    "style": 0.95,
+    "scene presence, mAP": 0.45,
+    "count": 0.60,
+    "text-to-image recall@1 of 1,000": 0.30,
+}
 
 
 def prepare() -> None:
@@ -37,30 +52,47 @@ def prepare() -> None:
         if not product.exists():
             subprocess.run([sys.executable, str(HERE / script)], check=True)
     if not (DATA / "high_contrast.npy").exists() or not (DATA / "test.npy").exists():
-        subprocess.run([sys.executable, str(HERE / "judge_pictures.py"), "--part", "test"], check=True)
+        subprocess.run(
+            [sys.executable, str(HERE / "judge_pictures.py"), "--part", "test"], check=True
+        )
 
 
-def readings(judge: Judging, pictures: torch.Tensor) -> Readings:
+def readings(judge: Judge, pictures: torch.Tensor) -> Readings:
     """In micro-batches."""
     parts = [judge.read(chunk) for chunk in pictures.split(256)]
-    return Readings(*(torch.cat([getattr(part, field) for part in parts]) for field in Readings.__dataclass_fields__))
+    return Readings(
+        *(
+            torch.cat([getattr(part, field) for part in parts])
+            for field in Readings.__dataclass_fields__
+        )
+    )
 
 
 def disturbed(stock: Stock, rows: np.ndarray, seed: int) -> torch.Tensor:
     """Drawings under new augmentation."""
     rng = np.random.default_rng((9, seed))
-    return torch.cat([seen_by_judge(stock.rgba[part], rng, alone=True) for part in np.array_split(rows, max(1, len(rows) // 256))])
+    return torch.cat(
+        [
+            seen_by_judge(stock.rgba[part], rng, alone=True)
+            for part in np.array_split(rows, max(1, len(rows) // 256))
+        ]
+    )
 
 
-def plain(stock: Stock, rows: np.ndarray, judge: Judging) -> torch.Tensor:
+def plain(stock: Stock, rows: np.ndarray, judge: Judge) -> torch.Tensor:
     """Pictures as `evaluate` shows them to a judge: on its usual ground, undisturbed."""
-    images = [Image.frombuffer("RGBa", (row.shape[1], row.shape[0]), row.tobytes(), "raw", "RGBa", 0, 1) for row in stock.rgba[rows]]
+    images = [
+        Image.frombuffer("RGBa", (row.shape[1], row.shape[0]), row.tobytes(), "raw", "RGBa", 0, 1)
+        for row in stock.rgba[rows]
+    ]
     return judge.pictures([image.convert("RGBA") for image in images])
 
 
 def right(logits: torch.Tensor, wanted: np.ndarray, among: int = 1) -> float:
     """Share of rows whose label is among the most likely ones."""
-    return float((logits.topk(among, 1).indices == torch.from_numpy(wanted)[:, None]).any(1).float().mean())
+    return float(
+        (logits.topk(among, 1).indices == torch.from_numpy(wanted)[:, None]).any(1).float().mean()
+    )
 
 
 def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
@@ -69,27 +101,38 @@ def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
     return float((np.cumsum(hits)[hits] / (np.flatnonzero(hits) + 1)).mean())
 
 
-def presence(judge: Judging, stock: Stock, read: Readings) -> float:
+def presence(judge: Judge, stock: Stock, read: Readings) -> float:
     """Mean average precision over the labels that occur."""
     present = np.zeros((len(stock), len(judge.labels)), bool)
     for row, labels in enumerate(stock.present):
         present[row, labels[labels >= 0]] = True
     return float(
-        np.mean([average_precision(read.presence[:, label].numpy(), present[:, label]) for label in np.flatnonzero(present.any(0))])
+        np.mean(
+            [
+                average_precision(read.presence[:, label].numpy(), present[:, label])
+                for label in np.flatnonzero(present.any(0))
+            ]
+        )
     )
 
 
-def recall(judge: Judging, stock: Stock, rows: np.ndarray) -> float:
+def recall(judge: Judge, stock: Stock, rows: np.ndarray) -> float:
     """How often the comprehensive caption of a scene is nearest to its picture, among all these."""
     captions = [stock.captions[row][REGISTERS.index("comprehensive")] for row in rows]
     logits = judge.encode_text(captions) @ judge.encode_image(plain(stock, rows, judge)).T
     return float((logits.argmax(1) == torch.arange(len(rows))).float().mean())
 
 
-def confusions(judge: Judging, stock: Stock, rows: np.ndarray, read: Readings, count: int = 30) -> list[str]:
+def confusions(
+    judge: Judge, stock: Stock, rows: np.ndarray, read: Readings, count: int = 30
+) -> list[str]:
     """The commonest mistakes, and a sheet of them."""
     said = read.subject.argmax(1).numpy()
-    wrong = Counter((int(stock.subject[row]), int(label)) for row, label in zip(rows, said, strict=True) if stock.subject[row] != label)
+    wrong = Counter(
+        (int(stock.subject[row]), int(label))
+        for row, label in zip(rows, said, strict=True)
+        if stock.subject[row] != label
+    )
     firsts = {int(label): number for number, label in reversed(list(enumerate(stock.subject)))}
     page = Image.new("RGB", (6 * 220, -(-count // 6) * 110), (235, 235, 235))
     pen = ImageDraw.Draw(page)
@@ -99,24 +142,36 @@ def confusions(judge: Judging, stock: Stock, rows: np.ndarray, read: Readings, c
         for offset, label in ((0, true), (90, taken)):
             if label in firsts:
                 row = stock.rgba[firsts[label]]
-                drawing = Image.frombuffer("RGBa", (row.shape[1], row.shape[0]), row.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+                drawing = Image.frombuffer(
+                    "RGBa", (row.shape[1], row.shape[0]), row.tobytes(), "raw", "RGBa", 0, 1
+                ).convert("RGBA")
                 page.paste(drawing, (x + offset + 6, y + 4), drawing)
-        pen.text((x + 6, y + 78), f"{judge.labels[true][:34]}\nas {judge.labels[taken][:31]} x{times}", fill=(0, 0, 0), font_size=11)
+        pen.text(
+            (x + 6, y + 78),
+            f"{judge.labels[true][:34]}\nas {judge.labels[taken][:31]} x{times}",
+            fill=(0, 0, 0),
+            font_size=11,
+        )
         lines.append(f"{judge.labels[true]} as {judge.labels[taken]} ({times})")
     RUNS.mkdir(parents=True, exist_ok=True)
     page.save(RUNS / "confusions.png")
     return lines
 
 
-def gates(judge: Judging) -> tuple[dict[str, float], list[str]]:
+def gates(judge: Judge) -> tuple[dict[str, float], list[str]]:
     """Every figure, and the confusions."""
     both = {seen: drawings(seen) for seen in (True, False)}
     rows = {seen: np.arange(len(stock)) for seen, stock in both.items()}
-    read = {seen: readings(judge, disturbed(stock, rows[seen], int(seen))) for seen, stock in both.items()}
+    read = {
+        seen: readings(judge, disturbed(stock, rows[seen], int(seen)))
+        for seen, stock in both.items()
+    }
     scenes = scenes_of("test")
     of_scenes = readings(judge, plain(scenes, np.arange(len(scenes)), judge))
     wanted = np.concatenate([stock.style for stock in both.values()])
-    undisturbed = torch.cat([readings(judge, plain(stock, rows[seen], judge)).style for seen, stock in both.items()])
+    undisturbed = torch.cat(
+        [readings(judge, plain(stock, rows[seen], judge)).style for seen, stock in both.items()]
+    )
     figures = {
         "seen pairs, top-1": right(read[True].subject, both[True].subject),
         "withheld pairs, top-1": right(read[False].subject, both[False].subject),
@@ -128,13 +183,18 @@ def gates(judge: Judging) -> tuple[dict[str, float], list[str]]:
     }
     for number, style in enumerate(ALL_STYLES):
         of_style = {seen: stock.style == number for seen, stock in both.items()}
-        told = [f"{right(read[seen].subject[of_style[seen]], both[seen].subject[of_style[seen]]):.1%}" for seen in (True, False)]
+        told = [
+            f"{right(read[seen].subject[of_style[seen]], both[seen].subject[of_style[seen]]):.1%}"
+            for seen in (True, False)
+        ]
         print(f"  {style:14} seen pairs {told[0]:>6}, withheld pairs {told[1]:>6}")
-    print(f"  style of disturbed drawings: {right(torch.cat([read[seen].style for seen in both]), wanted):.1%}")
+    print(
+        f"  style of disturbed drawings: {right(torch.cat([read[seen].style for seen in both]), wanted):.1%}"
+    )
     return figures, confusions(judge, both[False], rows[False], read[False])
 
 
-def seconds_for(judge: Judging, count: int = 64) -> float:
+def seconds_for(judge: Judge, count: int = 64) -> float:
     """How long reading so many 512 px pictures takes."""
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (512, 512, 4), np.uint8))
     judge.read(judge.pictures([image]))
@@ -144,14 +204,22 @@ def seconds_for(judge: Judging, count: int = 64) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--name", choices=("judge", "second"), default="judge")
     args = parser.parse_args()
     prepare()
-    asked = judging(args.name)
+    asked = load_judge(args.name)
     found, mistakes = gates(asked)
     for key, value in found.items():
-        print(f"{key:34} {value:6.1%}   floor {FLOORS[key]:.0%}   {'passed' if value >= FLOORS[key] else 'FAILED'}")
-    print(f"64 pictures of 512 px: {seconds_for(asked):.2f} s on {torch.get_num_threads()} cores (at most 3), {PIXELS} px read")
+        print(
+            f"{key:34} {value:6.1%}   floor {FLOORS[key]:.0%}   {'passed' if value >= FLOORS[key] else 'FAILED'}"
+        )
+    print(
+        f"64 pictures of 512 px: {seconds_for(asked):.2f} s on {torch.get_num_threads()} cores (at most 3), {PIXELS} px read"
+    )
     print("commonest confusions of withheld pairs: " + "; ".join(mistakes))
-    (RUNS / f"gate-{args.name}.json").write_text(json.dumps(found | {"confusions": mistakes}, indent=1))
+    (RUNS / f"gate-{args.name}.json").write_text(
+        json.dumps(found | {"confusions": mistakes}, indent=1)
+    )

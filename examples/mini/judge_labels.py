@@ -25,7 +25,10 @@ SHARED = (
         "plain face",
     ),
     (r"grinning face( with big eyes)?", "grinning face"),
-    (r"grinning face with smiling eyes|grinning squinting face|beaming face with smiling eyes", "grinning face with smiling eyes"),
+    (
+        r"grinning face with smiling eyes|grinning squinting face|beaming face with smiling eyes",
+        "grinning face with smiling eyes",
+    ),
     (r"(worried|hushed|astonished|anguished) face", "worried face"),
     (r"(smiling|angry) face with horns", "face with horns"),
     (r"empty nest|nest with eggs", "nest"),
@@ -42,7 +45,11 @@ def label(name: str, names: set[str]) -> str:
         if re.fullmatch(pattern, name):
             return shared
     bare = GENDERED.sub("", name, count=1) if GENDERED.match(name) else name
-    family = {other for other in (f"man {bare}", f"woman {bare}", f"person {bare}", bare) if other in names}
+    family = {
+        other
+        for other in (f"man {bare}", f"woman {bare}", f"person {bare}", bare)
+        if other in names
+    }
     if len(family) < 2:
         return name
     return bare if bare in names else f"person {bare}"

@@ -14,7 +14,7 @@ from judge_labels import all_labels
 from judge_pictures import ALL_STYLES, COLOURS
 from judge_train import SEEDS, SIZES, WORDS, final, shape
 from settings import MODEL
-from stickerforge.models.judging import Judge, fold
+from stickerforge.models.judge.network import JudgeNet, fold
 from training import load
 
 FOLDER = MODEL.with_name("judge")
@@ -22,7 +22,7 @@ FOLDER = MODEL.with_name("judge")
 
 def write_weights(name: str) -> int:
     """The averaged weights of a judge in half precision; returns the step they were taken at."""
-    judge = Judge(shape(name))
+    judge = JudgeNet(shape(name))
     step = load(final(name), {"mean": judge})
     tensors = {key: value.half().contiguous() for key, value in fold(judge).state_dict().items()}
     save_file(tensors, FOLDER / f"{name}.safetensors")
@@ -37,21 +37,36 @@ def main() -> None:
     labels, given = all_labels(subjects)
     (FOLDER / "tokenizer.json").write_bytes(WORDS.read_bytes())
     judges = {
-        name: {"file": f"{name}.safetensors", "seed": SEEDS[name], "step": write_weights(name), "shape": asdict(shape(name))}
+        name: {
+            "file": f"{name}.safetensors",
+            "seed": SEEDS[name],
+            "step": write_weights(name),
+            "shape": asdict(shape(name)),
+        }
         for name in SIZES
         if final(name).exists()
     }
     files = sorted([*(f"{name}.safetensors" for name in judges), "tokenizer.json"])
     card = {
-        "name": "sticker-judge", "version": 1,
+        "name": "sticker-judge",
+        "version": 1,
         "licence": "Apache-2.0 (trained on art under Apache-2.0, MIT and CC BY 4.0: see README.md)",
-        "judges": judges, "words": "tokenizer.json", "styles": ALL_STYLES, "colours": COLOURS, "labels": labels,
-        "label_of": {subject.name: labels[number] for subject, number in zip(subjects, given, strict=True)},
+        "judges": judges,
+        "words": "tokenizer.json",
+        "styles": ALL_STYLES,
+        "colours": COLOURS,
+        "labels": labels,
+        "label_of": {
+            subject.name: labels[number] for subject, number in zip(subjects, given, strict=True)
+        },
         "files": {name: hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() for name in files},
-    }  # fmt: skip
+    }
     (FOLDER / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
     total = sum((FOLDER / name).stat().st_size for name in files if name.endswith(".safetensors"))
-    print(f"{total / 1e6:.2f} MB of weights in {FOLDER}: " + ", ".join(f"{name} step {entry['step']}" for name, entry in judges.items()))
+    print(
+        f"{total / 1e6:.2f} MB of weights in {FOLDER}: "
+        + ", ".join(f"{name} step {entry['step']}" for name, entry in judges.items())
+    )
 
 
 if __name__ == "__main__":

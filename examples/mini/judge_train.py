@@ -22,8 +22,27 @@ from torch.nn import functional as F
 
 from art import load as load_art
 from judge_labels import all_labels
-from judge_pictures import ALL_STYLES, COLOURS, DATA, PIXELS, REGISTERS, RUNS, Stock, drawings, gently_seen, scenes_of, seen_by_judge
-from stickerforge.models.judging import SOLID, Judge, JudgeShape, Readings, look, padded
+from judge_pictures import (
+    ALL_STYLES,
+    COLOURS,
+    DATA,
+    PIXELS,
+    REGISTERS,
+    RUNS,
+    Stock,
+    drawings,
+    gently_seen,
+    scenes_of,
+    seen_by_judge,
+)
+from stickerforge.models.judge.network import (
+    SOLID,
+    JudgeNet,
+    JudgeShape,
+    Readings,
+    drawing_features,
+    pad_tokens,
+)
 from training import average, averaged, load, rate, save
 from words import tokenizer
 
@@ -31,15 +50,33 @@ LENGTH = 208  # tokens: a long caption whole
 REGISTER_SHARES = (0.2, 0.3, 0.4, 0.1)
 PIECES = 2400
 SEEDS = {"judge": 101, "second": 202}
-SIZES = {"judge": ((64, 128, 192), (2, 2, 1), 128, 96, 2), "second": ((48, 96, 112), (2, 2, 1), 96, 64, 2)}
+SIZES = {
+    "judge": ((64, 128, 192), (2, 2, 1), 128, 96, 2),
+    "second": ((48, 96, 112), (2, 2, 1), 96, 64, 2),
+}
 WORDS = RUNS / "tokenizer.json"
 
 
 def shape(name: str) -> JudgeShape:
     """How large the judge of this name is."""
     widths, depths, joint, text_width, text_layers = SIZES[name]
-    pieces, labels = Tokenizer.from_file(str(WORDS)).get_vocab_size(), len(all_labels(load_art()[0])[0])
-    return JudgeShape(widths, depths, joint, text_width, text_layers, pieces, LENGTH, labels, len(ALL_STYLES), len(COLOURS), PIXELS)
+    pieces, labels = (
+        Tokenizer.from_file(str(WORDS)).get_vocab_size(),
+        len(all_labels(load_art()[0])[0]),
+    )
+    return JudgeShape(
+        widths,
+        depths,
+        joint,
+        text_width,
+        text_layers,
+        pieces,
+        LENGTH,
+        labels,
+        len(ALL_STYLES),
+        len(COLOURS),
+        PIXELS,
+    )
 
 
 def final(name: str) -> Path:
@@ -50,7 +87,9 @@ def final(name: str) -> Path:
 def write_words() -> None:
     """One vocabulary for both judges: the captions of the first one's scenes, and every name."""
     if not WORDS.exists():
-        texts = chain.from_iterable(chain(scenes_of("judge").captions[:20_000], drawings(None).captions))
+        texts = chain.from_iterable(
+            chain(scenes_of("judge").captions[:20_000], drawings(None).captions)
+        )
         tokenizer(texts, PIECES)._tokenizer.save(str(WORDS))
 
 
@@ -83,14 +122,34 @@ class Batches:
         register = int(rng.choice(len(REGISTERS), p=REGISTER_SHARES))
         rows = [np.sort(rng.choice(len(stock), self.half, replace=False)) for stock in self.stocks]
         pictures = [
-            shown(stock.rgba[chosen], rng, alone=single) for stock, chosen, single in zip(self.stocks, rows, (True, False), strict=True)
+            shown(stock.rgba[chosen], rng, alone=single)
+            for stock, chosen, single in zip(self.stocks, rows, (True, False), strict=True)
         ]
         take = lambda field: torch.from_numpy(  # noqa: E731
-            np.concatenate([getattr(stock, field)[chosen] for stock, chosen in zip(self.stocks, rows, strict=True)])
+            np.concatenate(
+                [
+                    getattr(stock, field)[chosen]
+                    for stock, chosen in zip(self.stocks, rows, strict=True)
+                ]
+            )
         )
-        texts = [stock.captions[row][register] for stock, chosen in zip(self.stocks, rows, strict=True) for row in chosen]
-        present = torch.zeros((2 * self.half, self.labels + 1)).scatter_(1, take("present") % (self.labels + 1), 1)[:, :-1]
-        return Batch(torch.cat(pictures), take("subject"), present, take("style"), take("count"), take("colours"), texts)
+        texts = [
+            stock.captions[row][register]
+            for stock, chosen in zip(self.stocks, rows, strict=True)
+            for row in chosen
+        ]
+        present = torch.zeros((2 * self.half, self.labels + 1)).scatter_(
+            1, take("present") % (self.labels + 1), 1
+        )[:, :-1]
+        return Batch(
+            torch.cat(pictures),
+            take("subject"),
+            present,
+            take("style"),
+            take("count"),
+            take("colours"),
+            texts,
+        )
 
 
 def contrastive(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
@@ -100,17 +159,27 @@ def contrastive(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
-def losses(judge: Judge, batch: Batch, words: Tokenizer) -> dict[str, Tensor]:
+def losses(judge: JudgeNet, batch: Batch, words: Tokenizer) -> dict[str, Tensor]:
     """Every loss, weighted."""
     features = judge.features(batch.pictures)
     read: Readings = judge.read(features)
-    tokens, mask = padded([encoding.ids for encoding in words.encode_batch(batch.texts, add_special_tokens=False)], LENGTH)
+    tokens, mask = pad_tokens(
+        [encoding.ids for encoding in words.encode_batch(batch.texts, add_special_tokens=False)],
+        LENGTH,
+    )
     images = F.normalize(judge.joint(features.content), dim=-1)
     known = ~batch.colours.isnan()
-    colours = F.binary_cross_entropy_with_logits(read.colours, batch.colours.nan_to_num(), reduction="none")
+    colours = F.binary_cross_entropy_with_logits(
+        read.colours, batch.colours.nan_to_num(), reduction="none"
+    )
     return {
-        "subject": F.cross_entropy(read.subject, batch.subject, ignore_index=-1, label_smoothing=0.05),
-        "presence": 0.3 * F.binary_cross_entropy_with_logits(read.presence, batch.present, reduction="none").sum(1).mean(),
+        "subject": F.cross_entropy(
+            read.subject, batch.subject, ignore_index=-1, label_smoothing=0.05
+        ),
+        "presence": 0.3
+        * F.binary_cross_entropy_with_logits(read.presence, batch.present, reduction="none")
+        .sum(1)
+        .mean(),
         "count": 0.5 * F.cross_entropy(read.count, batch.count),
         "colours": (colours * known).sum() / known.sum(),
         "contrastive": contrastive(images, judge.encode_text(tokens, mask), judge.logit_scale),
@@ -123,11 +192,15 @@ def train(name: str, steps: int, peak: float) -> None:
     write_words()
     words = Tokenizer.from_file(str(WORDS))
     torch.manual_seed(SEEDS[name])
-    judge = Judge(shape(name)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = JudgeNet(shape(name)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = averaged(judge)
     decayed = [p for p in judge.parameters() if p.ndim > 1]
     plain = [p for p in judge.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=peak, fused=True)
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=peak,
+        fused=True,
+    )
     path, first = RUNS / f"{name}.safetensors", 0
     if path.exists():
         first = load(path, {"judge": judge, "mean": mean}, optimizer)
@@ -149,7 +222,10 @@ def train(name: str, steps: int, peak: float) -> None:
             seen[key] = seen.get(key, 0.0) + float(value.detach()) / 100
         if step % 100 == 99:
             told = " ".join(f"{key} {value:.3f}" for key, value in seen.items())
-            print(f"{name} step {step + 1} {told} {100 * 128 / (time.monotonic() - started):.0f} pictures/s", flush=True)
+            print(
+                f"{name} step {step + 1} {told} {100 * 128 / (time.monotonic() - started):.0f} pictures/s",
+                flush=True,
+            )
             started, seen = time.monotonic(), {}
         if step % 500 == 499 or step == steps - 1:
             save(path, {"judge": judge, "mean": mean}, optimizer, step + 1)
@@ -160,14 +236,14 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
 
     Two batches of three are hardly disturbed: a style is known by its palette, and a palette that was changed is another one.
     """
-    path, judge = RUNS / f"{name}.safetensors", Judge(shape(name))
+    path, judge = RUNS / f"{name}.safetensors", JudgeNet(shape(name))
     mean = averaged(judge)
     done = load(path, {"judge": judge, "mean": mean})
     batches, seen = Batches(name, judge.shape.labels), []
     optimizer = torch.optim.AdamW(judge.style.parameters(), lr=peak, weight_decay=0.05)
     for step in range(steps):
         batch = batches.seen(1_000_000 + step, seen_by_judge if step % 3 == 0 else gently_seen)
-        features = look(batch.pictures[:, :3], batch.pictures[:, 3] > SOLID)
+        features = drawing_features(batch.pictures[:, :3], batch.pictures[:, 3] > SOLID)
         loss = F.cross_entropy(judge.style(features), batch.style)
         optimizer.zero_grad()
         loss.backward()
@@ -182,12 +258,16 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", choices=tuple(SIZES))
     parser.add_argument("--steps", type=int, default=6500)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--style-steps", type=int, default=3000)
     args = parser.parse_args()
-    assert Path(DATA / "high_contrast.npy").exists(), "python examples/mini/judge_pictures.py comes first"
+    assert Path(DATA / "high_contrast.npy").exists(), (
+        "python examples/mini/judge_pictures.py comes first"
+    )
     train(args.name, args.steps, args.rate)
     train_style(args.name, args.style_steps)

@@ -14,7 +14,14 @@ from world import Truth, World, world
 
 SEED = 21  # other scenes than any judge has seen
 # Single subjects are what most prompts ask for, and what everything else is made of.
-SHARES = {"one": 0.50, "placed": 0.05, "counted": 0.10, "pair": 0.15, "dressed": 0.10, "suited": 0.10}
+SHARES = {
+    "one": 0.50,
+    "placed": 0.05,
+    "counted": 0.10,
+    "pair": 0.15,
+    "dressed": 0.10,
+    "suited": 0.10,
+}
 CLEAR = 0.75  # share of scenes without a ground
 COMPREHENSIVE = 3  # the fullest of the short ways
 WAYS = (0.25, 0.2, 0.2, 0.25, 0.1)  # how often each way of telling is taken
@@ -33,26 +40,51 @@ def told(truth: Truth, rng: np.random.Generator) -> list[str]:
     """
     first = truth.things[0]
     style, ground = f"in {truth.style} style" if rng.random() < 0.8 else "", phrase(truth.ground)
-    usual = len(truth.things) == 1 and first.count == 1 and first.size == "large" and not first.wears and not first.colour
-    named = noun(first) if len(truth.things) == 1 else caption(truth, "plain", rng).rsplit(",", 1)[0]
+    usual = (
+        len(truth.things) == 1
+        and first.count == 1
+        and first.size == "large"
+        and not first.wears
+        and not first.colour
+    )
+    named = (
+        noun(first) if len(truth.things) == 1 else caption(truth, "plain", rng).rsplit(",", 1)[0]
+    )
     if first.wears == "space suit" and rng.random() < 0.5:
         named = article(f"{own_name(first, True)} astronaut")
     last = caption(truth, "long", rng)
     if usual and first.subject.keywords:
-        words = rng.choice(first.subject.keywords, min(int(rng.integers(1, 4)), len(first.subject.keywords)), replace=False)
-        last = joined([first.subject.name if rng.random() < 0.5 else short_name(first.subject.name), *words, style, ground], rng)
+        words = rng.choice(
+            first.subject.keywords,
+            min(int(rng.integers(1, 4)), len(first.subject.keywords)),
+            replace=False,
+        )
+        last = joined(
+            [
+                first.subject.name if rng.random() < 0.5 else short_name(first.subject.name),
+                *words,
+                style,
+                ground,
+            ],
+            rng,
+        )
     return [
-        joined([caption(truth, "terse", rng), style, ground], rng), joined([named, style, ground], rng),
+        joined([caption(truth, "terse", rng), style, ground], rng),
+        joined([named, style, ground], rng),
         joined([caption(truth, "plain", rng), ground], rng),
-        caption(truth, "comprehensive", rng), last,
-    ]  # fmt: skip
+        caption(truth, "comprehensive", rng),
+        last,
+    ]
 
 
 def joined(parts: list[str], rng: np.random.Generator) -> str:
     """With commas, or without before a style."""
     known = [str(part) for part in parts if part]
     together = rng.random() < 0.4
-    return "".join(part if not i else f" {part}" if together and part.startswith("in ") else f", {part}" for i, part in enumerate(known))
+    return "".join(
+        part if not i else f" {part}" if together and part.startswith("in ") else f", {part}"
+        for i, part in enumerate(known)
+    )
 
 
 def sheet(scenes: World, count: int = 24, columns: int = 3) -> Image.Image:
@@ -62,10 +94,18 @@ def sheet(scenes: World, count: int = 24, columns: int = 3) -> Image.Image:
     for index in range(count):
         rgba, truth = scenes[index]
         x, y = index % columns * 560, index // columns * 136
-        picture = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        picture = Image.frombuffer(
+            "RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1
+        ).convert("RGBA")
         page.paste(picture, (x + 4, y + 4), picture)
         lines = told(truth, np.random.default_rng((SEED, index, 1)))
-        pen.text((x + 140, y + 8), "\n".join(line[:74] for line in lines), fill=(0, 0, 0), font_size=11, spacing=8)
+        pen.text(
+            (x + 140, y + 8),
+            "\n".join(line[:74] for line in lines),
+            fill=(0, 0, 0),
+            font_size=11,
+            spacing=8,
+        )
     return page
 
 

@@ -24,13 +24,33 @@ from voices import Voiced, chosen, ending, voiced, words
 from world import Part, Thing, Truth, World, withheld
 
 SEED = 31
-SHARES = {"one": 0.50, "mirrored": 0.04, "placed": 0.06, "counted": 0.10, "pair": 0.15, "dressed": 0.09, "suited": 0.06}
+SHARES = {
+    "one": 0.50,
+    "mirrored": 0.04,
+    "placed": 0.06,
+    "counted": 0.10,
+    "pair": 0.15,
+    "dressed": 0.09,
+    "suited": 0.06,
+}
 CLEAR = 0.75
 WITHHELD = "one in sixteen; worn things in their styles, too"  # of what rule the scenes are that were drawn
-FRONTAL = (*HEADS, "mouse face", "grinning cat", "smiling cat with heart-eyes", "front-facing baby chick")
-EMPTY, LONG, PLAIN = 0.1, 0.12, 0.15  # shares of captions: none, at length, in the short ways of version 2
+FRONTAL = (
+    *HEADS,
+    "mouse face",
+    "grinning cat",
+    "smiling cat with heart-eyes",
+    "front-facing baby chick",
+)
+EMPTY, LONG, PLAIN = (
+    0.1,
+    0.12,
+    0.15,
+)  # shares of captions: none, at length, in the short ways of version 2
 SPOKEN = {"short": 0.5, "name": 0.15, "everyday": 0.25, "keyword": 0.1}  # how a thing is called
-ALONE = 0.5  # how often what can be said by itself ("good night") is, where that is all that is shown
+ALONE = (
+    0.5  # how often what can be said by itself ("good night") is, where that is all that is shown
+)
 FEW = 3  # subjects that may share a keyword by which one of them is called
 
 
@@ -39,15 +59,27 @@ class Lessons(World):
 
     def dressed(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
         """A head or a round face with a hat or glasses."""
-        faces = tuple(s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes")))
+        faces = tuple(
+            s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes"))
+        )
         wearer = self.named(rng, FRONTAL if rng.random() < 0.7 else faces)
         worn = self.named(rng, HATS if rng.random() < 0.6 else EYEWEAR)
-        return None if wearer is None or worn is None else ((replace(wearer, wears=worn.subject.name),), "")
+        return (
+            None
+            if wearer is None or worn is None
+            else ((replace(wearer, wears=worn.subject.name),), "")
+        )
 
     def hides(self, truth: Truth) -> bool:
         """Also a thing in a style that it is withheld in, where it is worn."""
-        worn = ["astronaut" if thing.wears == "space suit" else thing.wears for thing in truth.things if thing.wears]
-        return super().hides(truth) or any(withheld(self.part, self.by_name[name].codepoints, truth.style) for name in worn)
+        worn = [
+            "astronaut" if thing.wears == "space suit" else thing.wears
+            for thing in truth.things
+            if thing.wears
+        ]
+        return super().hides(truth) or any(
+            withheld(self.part, self.by_name[name].codepoints, truth.style) for name in worn
+        )
 
     def mirrored(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str]:
         """A single subject that looks the other way."""
@@ -74,7 +106,10 @@ def everyday() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         if line and not line.startswith("#"):
             words, names = line.split(": ", 1)
             nouns, _, alone = (part.strip() for part in words.partition("|"))
-            both = tuple(tuple(word.strip() for word in part.split(",") if word.strip()) for part in (nouns, alone))
+            both = tuple(
+                tuple(word.strip() for word in part.split(",") if word.strip())
+                for part in (nouns, alone)
+            )
             for name in names.split("; "):
                 before = found.get(name, ((), ()))
                 found[name] = (before[0] + both[0], before[1] + both[1])
@@ -98,9 +133,18 @@ def telling_keywords(subjects: list[Subject], names: set[str]) -> dict[str, tupl
     for subject in subjects:
         for word in subject.keywords:
             shared.setdefault(word.lower(), set()).add(subject.name)
-    taken = {name.lower() for name in names} | {short_name(name).lower() for name in names} | words() | never_taught()
+    taken = (
+        {name.lower() for name in names}
+        | {short_name(name).lower() for name in names}
+        | words()
+        | never_taught()
+    )
     return {
-        subject.name: tuple(w for w in subject.keywords if len(shared[w.lower()]) <= FEW and len(w) > 2 and w.lower() not in taken)
+        subject.name: tuple(
+            w
+            for w in subject.keywords
+            if len(shared[w.lower()]) <= FEW and len(w) > 2 and w.lower() not in taken
+        )
         for subject in subjects
     }
 
@@ -119,8 +163,19 @@ class Telling:
         """What somebody calls a thing: its short name, its full one, an everyday word, or a keyword."""
         way = str(rng.choice(list(SPOKEN), p=list(SPOKEN.values())))
         nouns = everyday().get(thing.subject.name, ((), ()))[0]
-        found = nouns if way == "everyday" else self.keywords.get(thing.subject.name, ()) if way == "keyword" else ()
-        fit = [word for word in found if not (thing.count > 1 and word.endswith("s")) and not (thing.colour and word.startswith(COLOURS))]
+        found = (
+            nouns
+            if way == "everyday"
+            else self.keywords.get(thing.subject.name, ())
+            if way == "keyword"
+            else ()
+        )
+        fit = [
+            word
+            for word in found
+            if not (thing.count > 1 and word.endswith("s"))
+            and not (thing.colour and word.startswith(COLOURS))
+        ]
         if not fit:
             return shortened(own_name(thing, way != "name"), rng)
         return f"{thing.colour} {chosen(rng, tuple(fit))}".strip()
@@ -128,7 +183,11 @@ class Telling:
     def alone(self, truth: Truth, rng: np.random.Generator) -> str:
         """What is said by itself for a single plain thing ("good night"), with an ending and a style; "" for others."""
         first = truth.things[0]
-        usual = len(truth.things) == 1 and first == Thing(first.subject) and truth.ground.kind == "transparent"
+        usual = (
+            len(truth.things) == 1
+            and first == Thing(first.subject)
+            and truth.ground.kind == "transparent"
+        )
         words = everyday().get(first.subject.name, ((), ()))[1]
         if not (usual and words and rng.random() < ALONE):
             return ""
@@ -147,7 +206,11 @@ class Telling:
         if drawn < EMPTY + LONG:
             return caption(truth, "long", rng)
         if drawn < EMPTY + LONG + PLAIN:
-            elsewhere = truth.things[0].size != "large" and truth.things[0].count == 1 and not truth.relation
+            elsewhere = (
+                truth.things[0].size != "large"
+                and truth.things[0].count == 1
+                and not truth.relation
+            )
             return told(truth, rng)[COMPREHENSIVE if elsewhere else rng.choice(len(WAYS), p=WAYS)]
         return self.alone(truth, rng) or self.voiced(truth, rng).said
 
@@ -177,15 +240,21 @@ def sheet(scenes: World, count: int, columns: int = 3) -> Image.Image:
     for index in range(count):
         rgba, truth = scenes[index]
         x, y = index % columns * 560, index // columns * 136
-        picture = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        picture = Image.frombuffer(
+            "RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1
+        ).convert("RGBA")
         page.paste(picture, (x + 4, y + 4), picture)
-        lines = [tell(truth, np.random.default_rng((SEED, index, telling)))[:70] for telling in range(5)]
+        lines = [
+            tell(truth, np.random.default_rng((SEED, index, telling)))[:70] for telling in range(5)
+        ]
         pen.text((x + 140, y + 8), "\n".join(lines), fill=(0, 0, 0), font_size=11, spacing=8)
     return page
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=24)
     args = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from denoiser import CAPTIONS, CHECKPOINT, STANDARD, TOKENIZER, build_scheduler
 from lessons import lessons
 from restyled import filled, straight
 from settings import MODEL, PIXELS, STYLES
-from stickerforge.stickers.colour import lab
+from stickerforge.stickers.color import lab
 from training import load, save
 from voices import words
 from weights import step_of
@@ -37,7 +37,10 @@ from wording import before, begun
 from world import withheld
 
 SHARD = "12MB"  # no file over 16 MB
-FLAT, INKS = ("twemoji", "flat"), 48  # styles without shading, and how many of their colours are told
+FLAT, INKS = (
+    ("twemoji", "flat"),
+    48,
+)  # styles without shading, and how many of their colours are told
 LIKE = 5.0  # colours closer than this (CIELAB) are one
 PIXELS_EACH = 800  # of a drawing, that are looked at for them
 CARD = {
@@ -52,7 +55,15 @@ CARD = {
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {
-        "subject": {"steps": 300, "batch": 4, "rank": 16, "layers": "all", "lr": 2e-3, "token_lr": 1e-2, "beta": 8.0},
+        "subject": {
+            "steps": 300,
+            "batch": 4,
+            "rank": 16,
+            "layers": "all",
+            "lr": 2e-3,
+            "token_lr": 1e-2,
+            "beta": 8.0,
+        },
         "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},
     },
 }
@@ -69,9 +80,15 @@ def assembled() -> tuple[StableDiffusionPipeline, int]:
     load(STANDARD, {"mean": autoencoder})
     autoencoder = finished_autoencoder(autoencoder)
     pipeline = StableDiffusionPipeline(
-        vae=autoencoder.half(), text_encoder=model["text"].half(), tokenizer=tokenizer, unet=model["unet"].half(),
-        scheduler=build_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
+        vae=autoencoder.half(),
+        text_encoder=model["text"].half(),
+        tokenizer=tokenizer,
+        unet=model["unet"].half(),
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     return pipeline, step
 
 
@@ -80,7 +97,10 @@ def finish_text_encoder(folder: Path) -> None:
     path = folder / "model.safetensors"
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
-    tensors = {key if key.startswith("text_model.") else f"text_model.{key}": value for key, value in load_file(path).items()}
+    tensors = {
+        key if key.startswith("text_model.") else f"text_model.{key}": value
+        for key, value in load_file(path).items()
+    }
     save_file(tensors, path, metadata)
     # transformers computes in the type that the configuration names, diffusers in float32: they must agree.
     config = json.loads((folder / "config.json").read_text())
@@ -97,8 +117,15 @@ def write_plain_vocabulary(folder: Path) -> None:
 
 def sums(folder: Path) -> dict[str, str]:
     """{file: sha256} of every file that decides a picture."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ("README.md", "stickerforge.json")]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("README.md", "stickerforge.json")
+    ]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def inks() -> dict[str, list[str]]:
@@ -108,13 +135,21 @@ def inks() -> dict[str, list[str]]:
         seen = []
         for subject in scenes.subjects:
             if not withheld("generator", subject.codepoints, style):
-                colours, alpha = straight(np.asarray(scenes.sprites[subject.index, STYLES.index(style)]))
+                colours, alpha = straight(
+                    np.asarray(scenes.sprites[subject.index, STYLES.index(style)])
+                )
                 solid = colours[filled(alpha)]
-                seen.append((solid[np.random.default_rng(0).permutation(len(solid))[:PIXELS_EACH]] * 255).round().astype(np.uint8))
+                seen.append(
+                    (solid[np.random.default_rng(0).permutation(len(solid))[:PIXELS_EACH]] * 255)
+                    .round()
+                    .astype(np.uint8)
+                )
         kinds, often = np.unique(np.concatenate(seen), axis=0, return_counts=True)
         kept: list[np.ndarray] = []
         for colour in kinds[np.argsort(-often, kind="stable")]:
-            if len(kept) < INKS and all(np.linalg.norm(lab(colour) - lab(other)) > LIKE for other in kept):
+            if len(kept) < INKS and all(
+                np.linalg.norm(lab(colour) - lab(other)) > LIKE for other in kept
+            ):
                 kept.append(colour)
         found[style] = [bytes(colour).hex() for colour in kept]
     return found
@@ -140,7 +175,9 @@ def package() -> None:
     write_plain_vocabulary(fresh / "tokenizer")
     (fresh / "words.txt").write_text("\n".join(words_seen()) + "\n")
     (fresh / "inks.json").write_text(json.dumps(inks(), indent=1) + "\n")
-    (fresh / "stickerforge.json").write_text(json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n")
+    (fresh / "stickerforge.json").write_text(
+        json.dumps(CARD | {"step": step, "files": sums(fresh)}, indent=1) + "\n"
+    )
     if (MODEL / "README.md").exists():
         shutil.copy(MODEL / "README.md", fresh / "README.md")
     shutil.rmtree(MODEL, ignore_errors=True)
@@ -156,7 +193,10 @@ def unpack() -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(MODEL)
     step = json.loads((MODEL / "stickerforge.json").read_text())["step"]
     model = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder}).float()
-    for path, modules in ((STANDARD, {"mean": pipeline.vae.float()}), (CHECKPOINT, {"model": model, "mean": model})):
+    for path, modules in (
+        (STANDARD, {"mean": pipeline.vae.float()}),
+        (CHECKPOINT, {"model": model, "mean": model}),
+    ):
         if path.exists():
             raise SystemExit(f"{path} is there already")
         save(path, modules, torch.optim.SGD(model.parameters()), step)
@@ -165,7 +205,9 @@ def unpack() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--unpack", action="store_true")
     if parser.parse_args().unpack:
         unpack()

@@ -22,7 +22,7 @@ from art import withheld_names
 from autoencoder import CHECKPOINT, build
 from scenes import SCALE, Scenes
 from settings import MODEL, PIXELS, STYLES
-from stickerforge.models.judges import judging
+from stickerforge.models.judge.model import load_judge
 from training import load
 
 Codec = Callable[[Tensor], Tensor]  # premultiplied (B, 4, H, W) in [0, 1] to the same
@@ -31,14 +31,16 @@ Codec = Callable[[Tensor], Tensor]  # premultiplied (B, 4, H, W) in [0, 1] to th
 def codec(shipped: bool) -> Codec:
     """The autoencoder, there and back."""
     if shipped:
-        from stickerforge.models.catalog import read_card
-        from stickerforge.models.loading import load as load_model
+        from stickerforge.models.card import read_card
+        from stickerforge.models.loading import load_model as load_model
 
         family = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
         return lambda pixels: family.decode(family.encode(pixels)[0])
     model = build().eval()
     load(CHECKPOINT, {"mean": model})
-    return lambda pixels: (model.decode(model.encode(pixels * 2 - 1).latent_dist.mean).sample.clamp(-1, 1) + 1) / 2
+    return lambda pixels: (
+        (model.decode(model.encode(pixels * 2 - 1).latent_dist.mean).sample.clamp(-1, 1) + 1) / 2
+    )
 
 
 def over_grey(pixels: Tensor) -> Tensor:
@@ -61,10 +63,12 @@ def cell_error(first: Tensor, second: Tensor) -> float:
 
 def right_styles(pixels: Tensor, styles: list[str]) -> float:
     """Share of the drawings that the judge takes for the style they have."""
-    judge, pictures = judging("judge"), []
+    judge, pictures = load_judge("judge"), []
     for rgba in (pixels.permute(0, 2, 3, 1) * 255).round().byte().numpy():
         content = np.ascontiguousarray(rgba).tobytes()
-        pictures.append(Image.frombuffer("RGBa", (PIXELS, PIXELS), content, "raw", "RGBa", 0, 1).convert("RGBA"))
+        pictures.append(
+            Image.frombuffer("RGBa", (PIXELS, PIXELS), content, "raw", "RGBa", 0, 1).convert("RGBA")
+        )
     read = judge.read(judge.pictures(pictures)).style.argmax(1).tolist()
     return float(np.mean([judge.styles[k] == style for k, style in zip(read, styles, strict=True)]))
 
@@ -77,24 +81,46 @@ def through(encode_decode: Codec, pixels: Tensor) -> Tensor:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--shipped", action="store_true")
     args = parser.parse_args()
     encode_decode = codec(args.shipped)
     subjects, sprites = load_art()
     scenes, hidden = Scenes(subjects, sprites), withheld_names()
-    shown = [(scenes.place(scenes.sprite(s, k), SCALE), style) for s in subjects if s.name in hidden for k, style in enumerate(STYLES)]
-    pixels = torch.from_numpy(np.stack([rgba for rgba, _ in shown])).permute(0, 3, 1, 2).float() / 255
+    shown = [
+        (scenes.place(scenes.sprite(s, k), SCALE), style)
+        for s in subjects
+        if s.name in hidden
+        for k, style in enumerate(STYLES)
+    ]
+    pixels = (
+        torch.from_numpy(np.stack([rgba for rgba, _ in shown])).permute(0, 3, 1, 2).float() / 255
+    )
     found, styles = through(encode_decode, pixels), [style for _, style in shown]
-    print(f"{len(pixels)} held-out drawings: PSNR over grey {psnr(over_grey(pixels), over_grey(found)):.1f} dB, alpha off by "
-          f"{float((pixels[:, 3] - found[:, 3]).abs().mean()):.4f}, solid cells by {cell_error(pixels, found):.1f} of 255")  # fmt: skip
-    print(f"styles that the judge reads rightly: {right_styles(pixels, styles):.1%} before, {right_styles(found, styles):.1%} after")
+    print(
+        f"{len(pixels)} held-out drawings: PSNR over grey {psnr(over_grey(pixels), over_grey(found)):.1f} dB, alpha off by "
+        f"{float((pixels[:, 3] - found[:, 3]).abs().mean()):.4f}, solid cells by {cell_error(pixels, found):.1f} of 255"
+    )
+    print(
+        f"styles that the judge reads rightly: {right_styles(pixels, styles):.1%} before, {right_styles(found, styles):.1%} after"
+    )
     if args.photos:
-        files = sorted(path for path in args.photos.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        photos = [np.asarray(ImageOps.fit(Image.open(path).convert("RGBA"), (PIXELS, PIXELS))) for path in files]
+        files = sorted(
+            path
+            for path in args.photos.rglob("*")
+            if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+        )
+        photos = [
+            np.asarray(ImageOps.fit(Image.open(path).convert("RGBA"), (PIXELS, PIXELS)))
+            for path in files
+        ]
         pixels = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() / 255
-        print(f"{len(photos)} photographs: PSNR {psnr(over_grey(pixels), over_grey(through(encode_decode, pixels))):.1f} dB")
+        print(
+            f"{len(photos)} photographs: PSNR {psnr(over_grey(pixels), over_grey(through(encode_decode, pixels))):.1f} dB"
+        )
 
 
 if __name__ == "__main__":

@@ -47,13 +47,17 @@ from reward import CHECKPOINT as REWARD
 from reward import drawn_lessons, falling
 from scenes import bounds, put, resized
 from settings import DEVICE, PIXELS, RUN, RUNS, SEED, STYLES
-from stickerforge.models.judges import judging
-from stickerforge.stickers.colour import lab
+from stickerforge.models.judge.model import load_judge
+from stickerforge.stickers.color import lab
 from training import Keeper, Muon, average, averaged, descend, load
 from words import tokens
 from world import SIZES, Thing, Truth, World, withheld
 
-CHECKPOINT, LATENTS, CAPTIONS = RUN / "restyled.safetensors", RUN / "restyled_drawings.npy", RUN / "restyled_drawings.json"
+CHECKPOINT, LATENTS, CAPTIONS = (
+    RUN / "restyled.safetensors",
+    RUN / "restyled_drawings.npy",
+    RUN / "restyled_drawings.json",
+)
 CAPTIONS_SEED = 22
 SHARE = 0.25  # of a batch
 TAKEN = 0.4  # of the way from the rewarded denoiser to this one: more of it draws withheld subjects rightly, and learned ones less sharply
@@ -67,7 +71,9 @@ SHADED = ("noto", "fluent")
 KNOWN = 3  # likeliest subjects that the right one must be among
 TOGETHER = 64  # pictures that are encoded at once
 
-Restyled = tuple[int, str, str, np.ndarray]  # subject's index, the style of the shape, that of the colours, premultiplied uint8
+Restyled = tuple[
+    int, str, str, np.ndarray
+]  # subject's index, the style of the shape, that of the colours, premultiplied uint8
 
 
 def straight(sprite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +103,9 @@ def inks(sprite: np.ndarray, count: int = INKS) -> np.ndarray:
         return found / 63
     sample = np.random.default_rng(0).permutation(seen)[:SAMPLE]
     own = kmeans2(lab(255 * sample), count, minit="++", seed=0)[1]
-    return np.stack([np.median(sample[own == ink], 0) for ink in range(count) if (own == ink).any()])
+    return np.stack(
+        [np.median(sample[own == ink], 0) for ink in range(count) if (own == ink).any()]
+    )
 
 
 def inked(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
@@ -140,16 +148,24 @@ def of_subject(subject: Subject) -> list[Restyled]:
     for wanted in known:
         for other in known:
             if other != wanted:
-                sprites = (np.asarray(scenes.sprites[subject.index, STYLES.index(name)]) for name in (other, wanted))
+                sprites = (
+                    np.asarray(scenes.sprites[subject.index, STYLES.index(name)])
+                    for name in (other, wanted)
+                )
                 picture = np.zeros((PIXELS, PIXELS, 4), np.uint8)
-                put(picture, resized(restyled(*sprites, wanted), round(PIXELS * SIZES["large"])), PIXELS / 2, PIXELS / 2)
+                put(
+                    picture,
+                    resized(restyled(*sprites, wanted), round(PIXELS * SIZES["large"])),
+                    PIXELS / 2,
+                    PIXELS / 2,
+                )
                 found.append((subject.index, other, wanted, picture))
     return found
 
 
 def read_rightly(scenes: World, made: list[Restyled]) -> Iterator[Restyled]:
     """Those in which the second judge reads the style that was wanted and, among its likeliest, the subject."""
-    judge, by_index = judging("second"), {subject.index: subject for subject in scenes.subjects}
+    judge, by_index = load_judge("second"), {subject.index: subject for subject in scenes.subjects}
     for start in range(0, len(made), 256):
         part = made[start : start + 256]
         read = judge.read(judge.pictures([image_of(each[3]) for each in part]))
@@ -162,7 +178,9 @@ def read_rightly(scenes: World, made: list[Restyled]) -> Iterator[Restyled]:
 
 def image_of(rgba: np.ndarray) -> Image.Image:
     """A premultiplied array as a picture."""
-    return Image.frombuffer("RGBa", rgba.shape[1::-1], np.ascontiguousarray(rgba).tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+    return Image.frombuffer(
+        "RGBa", rgba.shape[1::-1], np.ascontiguousarray(rgba).tobytes(), "raw", "RGBa", 0, 1
+    ).convert("RGBA")
 
 
 def made_from() -> str:
@@ -178,16 +196,26 @@ def write_restyled() -> None:
         return
     scenes, started = lessons(), time.monotonic()
     with Pool() as workers:
-        made = [each for found in workers.imap(of_subject, scenes.subjects, chunksize=4) for each in found]
+        made = [
+            each
+            for found in workers.imap(of_subject, scenes.subjects, chunksize=4)
+            for each in found
+        ]
     kept = list(read_rightly(scenes, made))
-    autoencoder, by_index = standard_autoencoder(scenes), {subject.index: subject for subject in scenes.subjects}
+    autoencoder, by_index = (
+        standard_autoencoder(scenes),
+        {subject.index: subject for subject in scenes.subjects},
+    )
     latents, captions = [], []
     for start in range(0, len(kept), TOGETHER):
         pixels = pixels_of(np.stack([each[3] for each in kept[start : start + TOGETHER]]))
         latents.append(autoencoder.encode(pixels.to(DEVICE)).latent_dist.mean.half().cpu().numpy())
     for index, other, wanted, _ in kept:
         truth = Truth(wanted, (Thing(by_index[index]),), "", Ground("transparent"))
-        seeds = [(CAPTIONS_SEED, index, STYLES.index(other), STYLES.index(wanted), telling) for telling in range(TELLINGS)]
+        seeds = [
+            (CAPTIONS_SEED, index, STYLES.index(other), STYLES.index(wanted), telling)
+            for telling in range(TELLINGS)
+        ]
         captions.append([told(truth, np.random.default_rng(seed)) for seed in seeds])
     np.save(LATENTS, np.concatenate(latents))
     sheet(kept).save(RUNS / "restyled.png")
@@ -205,7 +233,9 @@ def sheet(kept: list[Restyled], count: int = 128, columns: int = 16) -> Image.Im
     return page
 
 
-def drawn_restyled(drawn: np.ndarray, said: list[list[list[str]]], count: int, rng: np.random.Generator) -> tuple[Tensor, list[str]]:
+def drawn_restyled(
+    drawn: np.ndarray, said: list[list[list[str]]], count: int, rng: np.random.Generator
+) -> tuple[Tensor, list[str]]:
     """(latents (count, C, H, W), captions) of some of them; some are told nothing."""
     rows = rng.choice(len(drawn), count, replace=False)
     chosen = [said[row][rng.integers(TELLINGS)][rng.choice(len(WAYS), p=WAYS)] for row in rows]
@@ -220,7 +250,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     words, scheduler = CLIPTokenizer.from_pretrained(TOKENIZER), build_scheduler()
     chances = np.array([worth(ways[COMPREHENSIVE]) for ways in captions])
     chances /= chances.sum()
-    weight = importance(standard_autoencoder(lessons()), torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE))
+    weight = importance(
+        standard_autoencoder(lessons()), torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE)
+    )
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)}).to(DEVICE)
     load(DENOISER, {"mean": model})
     load(REWARD, {"mean": model["unet"]})
@@ -240,17 +272,24 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         rng = np.random.default_rng((SEED, 31, step))
         restyled_ones = drawn_restyled(drawn, said, int(rng.binomial(batch, SHARE)), rng)
         plain_ones = drawn_lessons(stored, captions, chances, batch - len(restyled_ones[1]), rng)
-        latents, told_so = torch.cat([plain_ones[0], restyled_ones[0]]), plain_ones[1] + restyled_ones[1]
+        latents, told_so = (
+            torch.cat([plain_ones[0], restyled_ones[0]]),
+            plain_ones[1] + restyled_ones[1],
+        )
         order = rng.permutation(batch)  # timesteps follow the places
         ids = tokens(words, [told_so[place] for place in order])
-        loss = velocity_loss(model["unet"], model["text"], scheduler, latents[order], ids, step, weight)
+        loss = velocity_loss(
+            model["unet"], model["text"], scheduler, latents[order], ids, step, weight
+        )
         descend(loss, model, optimizer)
         average(mean, model, step, 0.998)
         keeper.after(step, {"loss": float(loss.detach())})
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-4)

@@ -55,13 +55,16 @@ from denoiser import CHECKPOINT as DENOISER
 from lessons import COMPREHENSIVE, WAYS, lessons
 from scenes import short_name
 from settings import DEVICE, RUN, SEED, STYLES
-from stickerforge.models.judges import judging
-from stickerforge.models.judging import BINS, CHANGES, LOOK, SOLID
+from stickerforge.models.judge.model import load_judge
+from stickerforge.models.judge.network import BINS, CHANGES, DRAWING_FEATURES, SOLID
 from training import average, averaged, load, save
 from words import tokens
 
 CHECKPOINT = RUN / "reward.safetensors"
-PROMPTS, STEPS = 16, (4, 7)  # drawn at once, in so few steps of DDIM: many prompts tell more than many states of one
+PROMPTS, STEPS = (
+    16,
+    (4, 7),
+)  # drawn at once, in so few steps of DDIM: many prompts tell more than many states of one
 STRANGERS = 0.25  # share of the prompts that name subjects it was never shown
 GUIDANCE = (1.0, 3.0)  # between these
 STRAY = 0.5  # states whose estimate is further (mean square) from the drawing that was asked for show another one
@@ -114,7 +117,9 @@ class Prompts:
 
     def __init__(self, stored: np.ndarray, captions: list[list[str]], reader: "Reader") -> None:
         self.stored, self.captions, self.reader, self.scenes = stored, captions, reader, lessons()
-        self.clear = [row for row, ways in enumerate(captions) if ways[COMPREHENSIVE].endswith(" style")]
+        self.clear = [
+            row for row, ways in enumerate(captions) if ways[COMPREHENSIVE].endswith(" style")
+        ]
         chances = np.array([worth(captions[row][COMPREHENSIVE]) for row in self.clear])
         self.chances = chances / chances.sum()
         hidden = withheld_names()
@@ -125,27 +130,36 @@ class Prompts:
         if rng.random() < STRANGERS:
             style = int(rng.integers(len(STYLES)))
             name = article(short_name(str(rng.choice(self.strangers))))
-            return Asked(f"{name}, in {STYLES[style]} style", style, torch.zeros(self.stored.shape[1:]), torch.zeros(LOOK))
+            return Asked(
+                f"{name}, in {STYLES[style]} style",
+                style,
+                torch.zeros(self.stored.shape[1:]),
+                torch.zeros(DRAWING_FEATURES),
+            )
         row = self.clear[rng.choice(len(self.clear), p=self.chances)]
         ways = self.captions[row]
         name = ways[COMPREHENSIVE].split(" ")[-2]
         said = ways[rng.choice(COMPREHENSIVE + 1)]
         caption = said if f"{name} style" in said else ways[COMPREHENSIVE]
         look = self.reader.look(pixels_of(self.scenes[row][0][None]))[0]
-        return Asked(caption, STYLES.index(name), torch.from_numpy(self.stored[row].astype(np.float32)), look)
+        return Asked(
+            caption, STYLES.index(name), torch.from_numpy(self.stored[row].astype(np.float32)), look
+        )
 
 
 class Reader:
     """The second judge's style head, with a gradient."""
 
     def __init__(self) -> None:
-        judge = judging("second")
+        judge = load_judge("second")
         self.pixels, self.head = judge.network.shape.pixels, judge.network.style.to(DEVICE)
         self.place = torch.tensor([judge.styles.index(style) for style in STYLES])
 
     def look(self, decoded: Tensor) -> Tensor:
         """Of pictures (B, 4, P, P) in [-1, 1], premultiplied; (B, LOOK)."""
-        small = F.interpolate((decoded + 1) / 2, size=self.pixels, mode="bicubic", antialias=True).clamp(0, 1)
+        small = F.interpolate(
+            (decoded + 1) / 2, size=self.pixels, mode="bicubic", antialias=True
+        ).clamp(0, 1)
         on_white = (small[:, :3] + 1 - small[:, 3:]).clamp(0, 1)
         return soft_look(on_white, small[:, 3] > SOLID)
 
@@ -173,11 +187,16 @@ def soft_look(pictures: Tensor, solid: Tensor) -> Tensor:
     changes = []
     for dim in (2, 3):
         step = pictures.diff(dim=dim).abs().amax(1)
-        both = (solid.narrow(dim - 1, 1, solid.shape[dim - 1] - 1) & solid.narrow(dim - 1, 0, solid.shape[dim - 1] - 1)).float()
+        both = (
+            solid.narrow(dim - 1, 1, solid.shape[dim - 1] - 1)
+            & solid.narrow(dim - 1, 0, solid.shape[dim - 1] - 1)
+        ).float()
         pairs = both.sum((1, 2)).clamp(min=1)
         for threshold in CHANGES:
             soft = torch.sigmoid((step - threshold) / (WIDTH * threshold))
-            passed = soft + ((step > threshold).float() - soft).detach()  # the value of the threshold, the slope of the sigmoid
+            passed = (
+                soft + ((step > threshold).float() - soft).detach()
+            )  # the value of the threshold, the slope of the sigmoid
             changes.append((passed * both).sum((1, 2)) / pairs)
     shares = palette / weight.sum(1, keepdim=True).clamp(min=1)
     return torch.cat([8 * ((shares + SOFT).sqrt() - SOFT**0.5), 4 * torch.stack(changes, 1)], 1)
@@ -185,7 +204,12 @@ def soft_look(pictures: Tensor, solid: Tensor) -> Tensor:
 
 @torch.no_grad()
 def walk(
-    unet: nn.Module, scheduler: DDIMScheduler, asked: list[Asked], text: Tensor, empty: Tensor, rng: np.random.Generator
+    unet: nn.Module,
+    scheduler: DDIMScheduler,
+    asked: list[Asked],
+    text: Tensor,
+    empty: Tensor,
+    rng: np.random.Generator,
 ) -> list[Reached]:
     """Draw prompts from noise, and keep every state on the way, in an order that mixes them."""
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 40)))
@@ -194,14 +218,24 @@ def walk(
     scheduler.set_timesteps(int(rng.integers(*STEPS)))
     found = []
     for timestep in scheduler.timesteps:
-        without, told = unet(noisy.repeat(2, 1, 1, 1), timestep, torch.cat([empty.expand_as(text), text])).sample.chunk(2)
-        found += [Reached(noisy[i], without[i], int(timestep), guidance, text[i], each) for i, each in enumerate(asked)]
+        without, told = unet(
+            noisy.repeat(2, 1, 1, 1), timestep, torch.cat([empty.expand_as(text), text])
+        ).sample.chunk(2)
+        found += [
+            Reached(noisy[i], without[i], int(timestep), guidance, text[i], each)
+            for i, each in enumerate(asked)
+        ]
         noisy = scheduler.step(without + guidance * (told - without), timestep, noisy).prev_sample
     return [found[i] for i in rng.permutation(len(found))]
 
 
 def reached_loss(
-    unet: nn.Module, decode: nn.Module, scheduler: DDIMScheduler, reader: Reader, states: list[Reached], weight: Tensor
+    unet: nn.Module,
+    decode: nn.Module,
+    scheduler: DDIMScheduler,
+    reader: Reader,
+    states: list[Reached],
+    weight: Tensor,
 ) -> tuple[Tensor, dict[str, float]]:
     """How far estimates from states are from the drawing asked for, in latents and in their look, and the cross-entropy of their style.
 
@@ -211,14 +245,19 @@ def reached_loss(
     Args:
         weight: of the channels, (C, 1, 1).
     """
-    noisy, without = torch.stack([s.noisy for s in states]), torch.stack([s.without for s in states])
+    noisy, without = (
+        torch.stack([s.noisy for s in states]),
+        torch.stack([s.without for s in states]),
+    )
     latents = torch.stack([s.asked.latents for s in states]).to(DEVICE)
     timesteps = torch.tensor([s.timestep for s in states], device=DEVICE)
     guidance = torch.tensor([s.guidance for s in states], device=DEVICE)[:, None, None, None]
     velocity = unet(noisy, timesteps, torch.stack([s.text for s in states])).sample
     signal = scheduler.alphas_cumprod.to(DEVICE)[timesteps][:, None, None, None]
     estimate = signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
-    guided = signal.sqrt() * noisy - (1 - signal).sqrt() * (without + guidance * (velocity - without))
+    guided = signal.sqrt() * noisy - (1 - signal).sqrt() * (
+        without + guidance * (velocity - without)
+    )
     known = latents.abs().amax((1, 2, 3)) > 0
     near = known & ((estimate.detach() - latents).square().mean((1, 2, 3)) < STRAY)
     reach = ((estimate - latents).square() * weight).mean((1, 2, 3))[near].sum() / len(states)
@@ -230,8 +269,16 @@ def reached_loss(
     away = (look - torch.stack([states[i].asked.look for i in late]).to(DEVICE)).square().sum(1)
     match = away[near[late]].sum() / len(late)
     right = (logits.argmax(1) == wanted).float()
-    told = {"reach": reach, "style": style, "match": match, "right": right.mean(), "near": near.float().mean()}
-    return reach + REWARD * style + MATCH * match, {name: float(value.detach()) for name, value in told.items()}
+    told = {
+        "reach": reach,
+        "style": style,
+        "match": match,
+        "right": right.mean(),
+        "near": near.float().mean(),
+    }
+    return reach + REWARD * style + MATCH * match, {
+        name: float(value.detach()) for name, value in told.items()
+    }
 
 
 def share_gradients(parameters: list[nn.Parameter], workers: int) -> None:
@@ -241,12 +288,20 @@ def share_gradients(parameters: list[nn.Parameter], workers: int) -> None:
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     all_reduce(flat)
-    for gradient, part in zip(gradients, flat.div_(workers).split([g.numel() for g in gradients]), strict=True):
+    for gradient, part in zip(
+        gradients, flat.div_(workers).split([g.numel() for g in gradients]), strict=True
+    ):
         gradient.copy_(part.view(gradient.shape))
 
 
 def pools(
-    unet: nn.Module, text: nn.Module, prompts: Prompts, words: CLIPTokenizer, batch: int, worker: int, start: int
+    unet: nn.Module,
+    text: nn.Module,
+    prompts: Prompts,
+    words: CLIPTokenizer,
+    batch: int,
+    worker: int,
+    start: int,
 ) -> Iterator[list[Reached]]:
     """States for one step after the other; prompts are drawn anew when those that were kept are used up."""
     scheduler = build_scheduler()
@@ -267,11 +322,18 @@ def read(text: nn.Module, words: CLIPTokenizer, captions: list[str]) -> Tensor:
 
 
 def drawn_lessons(
-    stored: np.ndarray, captions: list[list[str]], chances: np.ndarray, batch: int, rng: np.random.Generator
+    stored: np.ndarray,
+    captions: list[list[str]],
+    chances: np.ndarray,
+    batch: int,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, list[str]]:
     """(latents (B, C, H, W), captions) of scenes as denoiser.py takes them; some are told nothing."""
     rows = rng.choice(len(stored), batch, replace=False, p=chances)
-    said = [captions[row][way] for row, way in zip(rows, rng.choice(len(WAYS), batch, p=WAYS), strict=True)]
+    said = [
+        captions[row][way]
+        for row, way in zip(rows, rng.choice(len(WAYS), batch, p=WAYS), strict=True)
+    ]
     said = ["" if rng.random() < CAPTION_DROPOUT else caption for caption in said]
     return torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE), said
 
@@ -281,13 +343,21 @@ def falling(step: int, steps: int, peak: float, warmup: int = 30) -> float:
     return peak * min(1.0, (step + 1) / warmup, (steps - step) / (0.4 * steps))
 
 
-def train(worker: int, workers: int, steps: int, batch: int, minutes: float, peak: float, scenes: int) -> None:
+def train(
+    worker: int, workers: int, steps: int, batch: int, minutes: float, peak: float, scenes: int
+) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     if workers > 1:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": os.environ.get("MASTER_PORT", "29517")}
+        os.environ |= {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": os.environ.get("MASTER_PORT", "29517"),
+        }
         init_process_group("gloo", rank=worker, world_size=workers)
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    stored, captions = np.load(LATENTS, mmap_mode="r")[:scenes], json.loads(CAPTIONS.read_text())[:scenes]
+    stored, captions = (
+        np.load(LATENTS, mmap_mode="r")[:scenes],
+        json.loads(CAPTIONS.read_text())[:scenes],
+    )
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     autoencoder = finished_autoencoder(standard_autoencoder(lessons())).requires_grad_(False)
     weight = importance(autoencoder, torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE))
@@ -314,8 +384,18 @@ def train(worker: int, workers: int, steps: int, batch: int, minutes: float, pea
         for group in optimizer.param_groups:
             group["lr"] = falling(step, steps, peak)
         loss, told = reached_loss(unet, autoencoder.decode, scheduler, reader, next(states), weight)
-        latents, said = drawn_lessons(stored, captions, chances, batch, np.random.default_rng((SEED, 12, worker, step)))
-        plain = velocity_loss(unet, model["text"], scheduler, latents, tokens(words, said), step * workers + worker, weight)
+        latents, said = drawn_lessons(
+            stored, captions, chances, batch, np.random.default_rng((SEED, 12, worker, step))
+        )
+        plain = velocity_loss(
+            unet,
+            model["text"],
+            scheduler,
+            latents,
+            tokens(words, said),
+            step * workers + worker,
+            weight,
+        )
         optimizer.zero_grad(set_to_none=True)
         (loss + plain).backward()
         share_gradients(parameters, workers)
@@ -324,7 +404,9 @@ def train(worker: int, workers: int, steps: int, batch: int, minutes: float, pea
         average(mean, unet, step, 0.98)
         recent.append(told | {"plain": float(plain.detach())})
         if len(recent) == 20 and worker == 0:
-            shown = ", ".join(f"{key} {np.mean([each[key] for each in recent]):.4f}" for key in recent[0])
+            shown = ", ".join(
+                f"{key} {np.mean([each[key] for each in recent]):.4f}" for key in recent[0]
+            )
             print(f"{time.strftime('%H:%M:%S')} step {step + 1} {shown}", flush=True)
             recent = []
         if worker == 0 and (time.monotonic() - saved > 60 * minutes or step + 1 == steps):
@@ -335,13 +417,20 @@ def train(worker: int, workers: int, steps: int, batch: int, minutes: float, pea
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=850)
     parser.add_argument("--batch", type=int, default=12, help="of every worker")
     parser.add_argument("--rate", type=float, default=6e-5)
     parser.add_argument("--scenes", type=int, default=60_000)
     parser.add_argument("--minutes", type=float, default=4, help="between checkpoints")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share a step; on two cores two are faster than one")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that share a step; on two cores two are faster than one",
+    )
     args = parser.parse_args()
     write_latents(args.scenes)
     given = (args.workers, args.steps, args.batch, args.minutes, args.rate, args.scenes)

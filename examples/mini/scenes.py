@@ -19,23 +19,73 @@ from art import Subject, load
 from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
 
 GROUNDS = {
-    "white": (255, 255, 255), "black": (20, 20, 24), "red": (226, 60, 60), "orange": (250, 150, 50),
-    "yellow": (252, 212, 80), "green": (92, 178, 92), "blue": (74, 134, 226), "pale blue": (190, 220, 248),
-    "purple": (146, 96, 200), "pink": (248, 176, 204), "grey": (150, 154, 160), "brown": (140, 98, 66),
-}  # fmt: skip
-HUES = {"red": 0.0, "orange": 0.08, "yellow": 0.15, "green": 0.35, "blue": 0.6, "purple": 0.77, "pink": 0.9}
-SHORT = {"ear of corn": "corn", "T-Rex": "dinosaur", "billed cap": "cap", "rescue worker’s helmet": "helmet"}
-HATS = ("crown", "top hat", "woman’s hat", "graduation cap", "billed cap", "rescue worker’s helmet", "military helmet")
+    "white": (255, 255, 255),
+    "black": (20, 20, 24),
+    "red": (226, 60, 60),
+    "orange": (250, 150, 50),
+    "yellow": (252, 212, 80),
+    "green": (92, 178, 92),
+    "blue": (74, 134, 226),
+    "pale blue": (190, 220, 248),
+    "purple": (146, 96, 200),
+    "pink": (248, 176, 204),
+    "grey": (150, 154, 160),
+    "brown": (140, 98, 66),
+}
+HUES = {
+    "red": 0.0,
+    "orange": 0.08,
+    "yellow": 0.15,
+    "green": 0.35,
+    "blue": 0.6,
+    "purple": 0.77,
+    "pink": 0.9,
+}
+SHORT = {
+    "ear of corn": "corn",
+    "T-Rex": "dinosaur",
+    "billed cap": "cap",
+    "rescue worker’s helmet": "helmet",
+}
+HATS = (
+    "crown",
+    "top hat",
+    "woman’s hat",
+    "graduation cap",
+    "billed cap",
+    "rescue worker’s helmet",
+    "military helmet",
+)
 SCALE = 0.93  # of a single subject; always the same, so that no step of a short training is spent on where it lies
 EYEWEAR = ("glasses", "sunglasses", "goggles")
 # Heads drawn from the front in all four sets: they fit a helmet, and hats and glasses fit them.
 HEADS = (
-    "cat face", "dog face", "monkey face", "wolf", "fox", "lion", "tiger face", "cow face", "pig face",
-    "hamster", "rabbit face", "bear", "koala", "panda", "frog", "unicorn", "chicken",
-)  # fmt: skip
+    "cat face",
+    "dog face",
+    "monkey face",
+    "wolf",
+    "fox",
+    "lion",
+    "tiger face",
+    "cow face",
+    "pig face",
+    "hamster",
+    "rabbit face",
+    "bear",
+    "koala",
+    "panda",
+    "frog",
+    "unicorn",
+    "chicken",
+)
 NEVER_ASTRONAUTS = ("koala", "pig face", "lion")  # so that the idea can be told from the memory
 # Centre and radius of the helmet's window (of the head, where the helmet is off), on a unit square.
-WINDOW = {"noto": (0.495, 0.45, 0.32), "twemoji": (0.605, 0.41, 0.35), "fluent": (0.5, 0.345, 0.24), "flat": (0.5, 0.345, 0.245)}
+WINDOW = {
+    "noto": (0.495, 0.45, 0.32),
+    "twemoji": (0.605, 0.41, 0.35),
+    "fluent": (0.5, 0.345, 0.24),
+    "flat": (0.5, 0.345, 0.245),
+}
 BEHIND = {"noto": (92, 70, 44), "fluent": (74, 60, 66), "flat": (50, 49, 52)}
 
 
@@ -56,7 +106,9 @@ def short_name(name: str) -> str:
 
 def resized(sprite: np.ndarray, pixels: int) -> np.ndarray:
     """A premultiplied sprite at another size; premultiplied, so no colour leaks from where alpha is 0."""
-    picture = Image.frombuffer("RGBa", sprite.shape[1::-1], np.ascontiguousarray(sprite).tobytes(), "raw", "RGBa", 0, 1)
+    picture = Image.frombuffer(
+        "RGBa", sprite.shape[1::-1], np.ascontiguousarray(sprite).tobytes(), "raw", "RGBa", 0, 1
+    )
     small = picture.resize((pixels, pixels), Image.Resampling.LANCZOS)
     return np.frombuffer(small.tobytes(), np.uint8).reshape(pixels, pixels, 4)
 
@@ -101,9 +153,13 @@ class Scenes:
         self.subjects, self.sprites, self.seed = subjects, sprites, seed
         self.by_name = {subject.name: subject for subject in subjects}
         self.kinds = [
-            (0.72, self.single), (0.05, self.moved), (0.06, self.pair), (0.05, self.accessory),
-            (0.04, self.recolour), (0.08, self.astronaut),
-        ]  # fmt: skip
+            (0.72, self.single),
+            (0.05, self.moved),
+            (0.06, self.pair),
+            (0.05, self.accessory),
+            (0.04, self.recolour),
+            (0.08, self.astronaut),
+        ]
 
     def __getitem__(self, index: int) -> Scene:
         rng = np.random.default_rng((self.seed, index))
@@ -121,12 +177,16 @@ class Scenes:
         joint = ", " if rng.random() < 0.6 else " "
         return Scene(
             canvas,
-            joint.join(words[:-1]) + ("" if len(words) < 2 else " " if rng.random() < 0.5 else ", ") + words[-1]
+            joint.join(words[:-1])
+            + ("" if len(words) < 2 else " " if rng.random() < 0.5 else ", ")
+            + words[-1]
             if len(words) > 1
             else words[0],
         )
 
-    def kind(self, rng: np.random.Generator) -> Callable[[np.random.Generator, int], tuple[np.ndarray, list[str]]]:
+    def kind(
+        self, rng: np.random.Generator
+    ) -> Callable[[np.random.Generator, int], tuple[np.ndarray, list[str]]]:
         """The method that draws a scene: the first thing that its generator decides."""
         shares = [share for share, _ in self.kinds]
         return self.kinds[rng.choice(len(shares), p=shares)][1]
@@ -169,7 +229,10 @@ class Scenes:
         across = "left" if x < 0.5 - reach / 3 else "right" if x > 0.5 + reach / 3 else ""
         along = "top" if y < 0.5 - reach / 3 else "bottom" if y > 0.5 + reach / 3 else ""
         where = [f"at the {along} {across}".replace("  ", " ").strip()] if across or along else []
-        return self.place(self.sprite(subject, style), scale, x, y), [f"small {self.named(rng, subject)}", *where]
+        return self.place(self.sprite(subject, style), scale, x, y), [
+            f"small {self.named(rng, subject)}",
+            *where,
+        ]
 
     def pair(self, rng: np.random.Generator, style: int) -> tuple[np.ndarray, list[str]]:
         """Two subjects side by side."""
@@ -180,7 +243,9 @@ class Scenes:
 
     def accessory(self, rng: np.random.Generator, style: int) -> tuple[np.ndarray, list[str]]:
         """A head or a round face with a hat on it or glasses before its eyes."""
-        faces = [s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes"))]
+        faces = [
+            s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes"))
+        ]
         wearer = self.by_name[str(rng.choice(HEADS if rng.random() < 0.7 else faces))]
         hat = rng.random() < 0.65
         worn = self.by_name[str(rng.choice(HATS if hat else EYEWEAR))]
@@ -193,7 +258,9 @@ class Scenes:
         height = max(1, round(width * piece.shape[0] / piece.shape[1]))
         if hat and height > 46:
             width, height = max(1, round(width * 46 / height)), 46
-        picture = Image.frombuffer("RGBa", piece.shape[1::-1], np.ascontiguousarray(piece).tobytes(), "raw", "RGBa", 0, 1)
+        picture = Image.frombuffer(
+            "RGBa", piece.shape[1::-1], np.ascontiguousarray(piece).tobytes(), "raw", "RGBa", 0, 1
+        )
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
         piece = np.frombuffer(picture.tobytes(), np.uint8).reshape(height, width, 4)
         y = top + 0.16 * (bottom - top) - height / 2 if hat else top + 0.45 * (bottom - top)
@@ -206,14 +273,21 @@ class Scenes:
         subject, colour = self.draw(rng), str(rng.choice(list(HUES)))
         name = self.named(rng, subject)
         name = name.split(" ", 1)[1] if name.split(" ")[0] in HUES else name
-        return self.place(recoloured(self.sprite(subject, style), HUES[colour]), SCALE), [f"{colour} {name}"]
+        return self.place(recoloured(self.sprite(subject, style), HUES[colour]), SCALE), [
+            f"{colour} {name}"
+        ]
 
     def astronaut(self, rng: np.random.Generator, style: int) -> tuple[np.ndarray, list[str]]:
         """An animal's head in the astronaut's helmet (on the suit, where the helmet is off)."""
         allowed = [name for name in HEADS if name not in NEVER_ASTRONAUTS]
         animal = self.by_name[str(rng.choice(allowed))]
         name = short_name(animal.name) if rng.random() < 0.7 else animal.name
-        phrases = (f"{name} astronaut", f"{name} astronaut", f"astronaut {name}", f"{name} in a space suit")
+        phrases = (
+            f"{name} astronaut",
+            f"{name} astronaut",
+            f"astronaut {name}",
+            f"{name} in a space suit",
+        )
         canvas = self.suited(self.sprite(animal, style), style)
         return self.place(canvas, SCALE), [str(rng.choice(phrases))]
 
@@ -229,8 +303,13 @@ def in_space_suit(head: np.ndarray, suit: np.ndarray, style: str) -> np.ndarray:
     rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] + 0.5
     left, top, right, bottom = bounds(head)
     helmet_on = style in BEHIND
-    size = round((1.9 if helmet_on else 2.0) * radius * head.shape[0] / max(right - left, bottom - top))
-    middle = ((left + right) / 2 / head.shape[0] - 0.5) * size, ((top + bottom) / 2 / head.shape[0] - 0.5) * size
+    size = round(
+        (1.9 if helmet_on else 2.0) * radius * head.shape[0] / max(right - left, bottom - top)
+    )
+    middle = (
+        ((left + right) / 2 / head.shape[0] - 0.5) * size,
+        ((top + bottom) / 2 / head.shape[0] - 0.5) * size,
+    )
     if not helmet_on:
         suit[(rows < 133) & (columns > 62)] = 0  # the human head; the collar begins below it
         put(suit, resized(head, size), x - middle[0], y - middle[1])
@@ -249,9 +328,16 @@ def sheet(scenes: Scenes, count: int = 48, columns: int = 8) -> Image.Image:
     for index in range(count):
         scene = scenes[index]
         x, y = index % columns * 132, index // columns * 154
-        picture = Image.frombuffer("RGBa", (PIXELS, PIXELS), scene.rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        picture = Image.frombuffer(
+            "RGBa", (PIXELS, PIXELS), scene.rgba.tobytes(), "raw", "RGBa", 0, 1
+        ).convert("RGBA")
         page.paste(picture, (x, y), picture)
-        pen.text((x, y + 129), scene.caption[:23] + "\n" + scene.caption[23:46], fill=(0, 0, 0), font_size=9)
+        pen.text(
+            (x, y + 129),
+            scene.caption[:23] + "\n" + scene.caption[23:46],
+            fill=(0, 0, 0),
+            font_size=9,
+        )
     return page
 
 

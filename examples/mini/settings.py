@@ -7,10 +7,14 @@ import os
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DATA = Path(os.environ.get("MINI_DATA", HERE / "data"))  # fetched art and rendered sprites, ignored by git
+DATA = Path(
+    os.environ.get("MINI_DATA", HERE / "data")
+)  # fetched art and rendered sprites, ignored by git
 RUNS = Path(os.environ.get("MINI_RUNS", HERE / "runs"))  # checkpoints, ignored by git
 RUN = RUNS / "v2"  # those of the version in the making
-MODEL = Path(os.environ.get("MINI_MODEL", HERE.parent.parent / "stickerforge" / "models" / "mini"))  # what ships
+MODEL = Path(
+    os.environ.get("MINI_MODEL", HERE.parent.parent / "stickerforge" / "models" / "mini")
+)  # what ships
 
 SEED = 2026
 DEVICE = os.environ.get("MINI_DEVICE", "cpu")  # "cpu" or "cuda": the only switch

@@ -16,20 +16,34 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
-def save(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, step: int) -> None:
+def save(
+    path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, step: int
+) -> None:
     """Everything a resumed run needs in one safetensors file, renamed into place when complete."""
-    tensors = {f"{name}/{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    tensors = {
+        f"{name}/{key}": value
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{key}": torch.as_tensor(value) for key, value in state.items()}
+        tensors |= {
+            f"optimizer/{index}/{key}": torch.as_tensor(value) for key, value in state.items()
+        }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, partial, {"step": str(step)})
+    save_file(
+        {key: value.detach().contiguous().clone() for key, value in tensors.items()},
+        partial,
+        {"step": str(step)},
+    )
     with partial.open("rb") as file:
         os.fsync(file.fileno())
     partial.rename(path)
 
 
-def load(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None = None) -> int:
+def load(
+    path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer | None = None
+) -> int:
     """Restore modules (and the optimizer) in place; returns the step."""
     from safetensors import safe_open
 
@@ -37,7 +51,11 @@ def load(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Op
         step = int(file.metadata()["step"])
     tensors = load_file(path)
     for name, module in modules.items():
-        part = {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
+        part = {
+            key.removeprefix(f"{name}/"): value
+            for key, value in tensors.items()
+            if key.startswith(f"{name}/")
+        }
         module.load_state_dict(part)
     if optimizer is not None:
         state: dict[int, dict[str, Tensor]] = {}
@@ -45,7 +63,9 @@ def load(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Op
             if key.startswith("optimizer/"):
                 _, index, field = key.split("/")
                 state.setdefault(int(index), {})[field] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        optimizer.load_state_dict(
+            {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+        )
     return step
 
 
@@ -80,7 +100,10 @@ class Keeper:
         """To be told of every step."""
         self.recent.append(seen)
         if len(self.recent) == self.every:
-            means = ", ".join(f"{name} {sum(each[name] for each in self.recent) / self.every:.4f}" for name in seen)
+            means = ", ".join(
+                f"{name} {sum(each[name] for each in self.recent) / self.every:.4f}"
+                for name in seen
+            )
             print(f"{time.strftime('%H:%M:%S')} step {step + 1} {means}", flush=True)
             self.recent = []
         if time.monotonic() - self.saved > 60 * self.minutes or step + 1 == self.steps:
@@ -130,7 +153,10 @@ class Muon(torch.optim.Optimizer):
         """Args:
         matrices: weights of two dimensions or more; those of convolutions count as (out, in * height * width).
         """
-        groups = [{"params": matrices, "matrix": True, "weight_decay": 0.05}, {"params": others, "matrix": False, "weight_decay": 0.01}]
+        groups = [
+            {"params": matrices, "matrix": True, "weight_decay": 0.05},
+            {"params": others, "matrix": False, "weight_decay": 0.01},
+        ]
         super().__init__(groups, {"lr": lr})
 
     @torch.no_grad()

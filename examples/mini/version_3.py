@@ -33,7 +33,10 @@ RUN = RUNS / "v3"
 CHECKPOINT = RUN / "version_3.safetensors"
 PART, FIRST, PARTS = 6_000, 3, 16  # scenes of a part, parts before the training, and in the end
 ANEW = 6  # checkpoints from one part to the next
-SINGLES, PAIRS = 4.0, 1.5  # how much likelier plain single subjects and pairs are drawn than their share
+SINGLES, PAIRS = (
+    4.0,
+    1.5,
+)  # how much likelier plain single subjects and pairs are drawn than their share
 BATCH, RATE, WARM, AVERAGE = 32, 5e-4, 200, 0.999
 MINUTES = 5  # between checkpoints
 
@@ -54,7 +57,9 @@ class Known:
 
     def rows(self, chosen: np.ndarray) -> Tensor:
         """Latents (B, C, H, W) of the scenes with these numbers."""
-        return torch.from_numpy(np.stack([self.latents[row // PART][row % PART] for row in chosen]).astype(np.float32))
+        return torch.from_numpy(
+            np.stack([self.latents[row // PART][row % PART] for row in chosen]).astype(np.float32)
+        )
 
 
 def worth(truth: Truth) -> float:
@@ -62,7 +67,12 @@ def worth(truth: Truth) -> float:
     first = truth.things[0]
     if truth.relation:
         return PAIRS
-    plain = first.count == 1 and first.size == "large" and not (first.wears or first.colour) and truth.ground.kind == "transparent"
+    plain = (
+        first.count == 1
+        and first.size == "large"
+        and not (first.wears or first.colour)
+        and truth.ground.kind == "transparent"
+    )
     return SINGLES if plain else 1.0
 
 
@@ -78,22 +88,39 @@ class PartWorld:
 
 def part(scenes: Lessons, number: int) -> Path:
     """Where a part lies: what decides its scenes is in its name, so that others are drawn where that changes."""
-    kinds = (scenes.seed, PART, sorted(scenes.shares.items()), scenes.clear, FRONTAL, [s.name for s in scenes.subjects], WITHHELD)
+    kinds = (
+        scenes.seed,
+        PART,
+        sorted(scenes.shares.items()),
+        scenes.clear,
+        FRONTAL,
+        [s.name for s in scenes.subjects],
+        WITHHELD,
+    )
     return RUN / f"part-{hashlib.sha256(repr(kinds).encode()).hexdigest()[:8]}-{number:02d}"
 
 
 def written(scenes: Lessons) -> int:
     """How many parts there are."""
-    return next(number for number in range(PARTS + 1) if not (part(scenes, number) / "truths.jsonl").exists())
+    return next(
+        number
+        for number in range(PARTS + 1)
+        if not (part(scenes, number) / "truths.jsonl").exists()
+    )
 
 
-def write_part(autoencoder: nn.Module, scenes: Lessons, stop: Callable[[], object] = lambda: False) -> None:
+def write_part(
+    autoencoder: nn.Module, scenes: Lessons, stop: Callable[[], object] = lambda: False
+) -> None:
     """One more part; what was drawn when `stop` said so is kept for the next time."""
     number = written(scenes)
     started = time.monotonic()
     encode = lambda pixels: autoencoder.encode(pixels).latent_dist.mean  # noqa: E731
     write_bank(part(scenes, number), lambda: PartWorld(scenes, number), PART, encode, stop=stop)
-    print(f"{time.strftime('%H:%M:%S')} part {number} of {PARTS}, {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"{time.strftime('%H:%M:%S')} part {number} of {PARTS}, {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
 
 
 def bank(scenes: Lessons) -> Known:
@@ -134,7 +161,15 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         rng = np.random.default_rng((SEED, 51, step))
         chosen = rng.choice(len(known.truths), batch, replace=False, p=known.chances)
         told = tokens(begun.words, [tell(known.truths[row], rng) for row in chosen])
-        loss = velocity_loss(model["unet"], model["text"], scheduler, known.rows(chosen).to(DEVICE), told, step, weight)
+        loss = velocity_loss(
+            model["unet"],
+            model["text"],
+            scheduler,
+            known.rows(chosen).to(DEVICE),
+            told,
+            step,
+            weight,
+        )
         descend(loss, model, optimizer)
         average(mean, model, step, AVERAGE)
         before = keeper.saved
@@ -146,7 +181,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, default=RATE)

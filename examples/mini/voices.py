@@ -32,7 +32,9 @@ MOODS = tuple(
     delicious juicy""".split()
 )
 INTENSE = tuple("very really so super extra totally quite pretty extremely too sooo".split())
-VERBS = tuple("draw make create generate show give get do design render produce send sketch craft imagine find".split())
+VERBS = tuple(
+    "draw make create generate show give get do design render produce send sketch craft imagine find".split()
+)
 POLITE = tuple("please pls plz kindly hey hello hi ok okay yo now".split())
 ASKS = tuple(
     """i want/i need/i would like/i'd like/i'd love/we need/i wish for/looking for/give me/show me/get me/can you/could you/would you/
@@ -44,7 +46,9 @@ KINDS = tuple(
     """picture image photo pic drawing illustration icon emoji sticker cartoon graphic clipart logo sketch art artwork portrait doodle
     emote design print badge symbol render close-up view""".split()
 )
-PICTURES = tuple("picture image photo pic drawing illustration icon emoji sticker cartoon sketch art artwork thanks thank lol".split())
+PICTURES = tuple(
+    "picture image photo pic drawing illustration icon emoji sticker cartoon sketch art artwork thanks thank lol".split()
+)
 LINKS = tuple("of of of with showing for featuring depicting".split())
 ENDINGS = tuple(
     """please/pls/plz/thanks/thank you/thx/lol/haha/xd/ok/now/asap/!/!!/.../?/./:)/<3/for me/for us/for you/for whatsapp/for telegram/
@@ -64,13 +68,42 @@ RECEIVERS = tuple(
     homework presentation newsletter meeting team family kids students followers fans girlfriend boyfriend buddy crush roommate
     album story status messenger keyboard collection scrapbook planner invitation banner flyer""".split()
 )
-DETERMINERS = ("my", "the", "this", "that", "your", "our", "his", "her", "another", "some", "any", "just a", "only a")
-DRESSED = ("wearing {}", "with {}", "with {} on", "in {}", "who wears {}", "that wears {}", "having {} on")
+DETERMINERS = (
+    "my",
+    "the",
+    "this",
+    "that",
+    "your",
+    "our",
+    "his",
+    "her",
+    "another",
+    "some",
+    "any",
+    "just a",
+    "only a",
+)
+DRESSED = (
+    "wearing {}",
+    "with {}",
+    "with {} on",
+    "in {}",
+    "who wears {}",
+    "that wears {}",
+    "having {} on",
+)
 SYLLABLES = tuple(
     """ba blo cra den do dri fa fle gom gra hu ib jo ka kle lo lum ma mip na nor ob pa plu qui ra sko ta tri ub ve wi xo yel za
     zim""".split()
 )
-MIRRORED = ("facing the other way", "mirrored", "flipped", "looking the other way", "turned around", "from the other side")
+MIRRORED = (
+    "facing the other way",
+    "mirrored",
+    "flipped",
+    "looking the other way",
+    "turned around",
+    "from the other side",
+)
 INVENTED = 0.2  # share of added adjectives that no language has
 SLIP = 0.06  # share of captions with a slip of the finger in one of their words
 
@@ -124,7 +157,11 @@ def ending(rng: np.random.Generator) -> str:
     if drawn < 0.7:
         return " ".join(invented(rng) for _ in range(int(rng.integers(1, 3))))
     receiver = invented(rng) if rng.random() < INVENTED else chosen(rng, RECEIVERS)
-    kind = f"{chosen(rng, RECEIVERS) if rng.random() < 0.5 else mood(rng)} " if rng.random() < 0.4 else ""
+    kind = (
+        f"{chosen(rng, RECEIVERS) if rng.random() < 0.5 else mood(rng)} "
+        if rng.random() < 0.4
+        else ""
+    )
     whose = chosen(rng, ("my", "the", "our", "a", "his", "her"))
     return f"{chosen(rng, ('for', 'for', 'for', 'to give to', 'to show', 'on'))} {whose} {kind}{receiver}"
 
@@ -158,7 +195,11 @@ def slipped(words: str, rng: np.random.Generator) -> str:
         return words[:at] + words[at + 1] + words[at] + words[at + 2 :]
     if kind == 1:
         return words[:at] + words[at + 1 :]
-    return words[:at] + (words[at] if kind == 2 else chr(97 + int(rng.integers(26)))) + words[at + (kind == 3) :]
+    return (
+        words[:at]
+        + (words[at] if kind == 2 else chr(97 + int(rng.integers(26))))
+        + words[at + (kind == 3) :]
+    )
 
 
 def named(thing: Thing, name: str, rng: np.random.Generator, *, sized: bool, moods: float) -> str:
@@ -178,12 +219,20 @@ def named(thing: Thing, name: str, rng: np.random.Generator, *, sized: bool, moo
     if thing.wears == "space suit" and rng.random() < 0.5:
         words = f"{words} astronaut"
     drawn = rng.random()
-    words = words if drawn < 0.35 else article(words) if drawn < 0.75 else f"{chosen(rng, DETERMINERS)} {words}"
+    words = (
+        words
+        if drawn < 0.35
+        else article(words)
+        if drawn < 0.75
+        else f"{chosen(rng, DETERMINERS)} {words}"
+    )
     if thing.wears == "space suit":
         return words if words.endswith("astronaut") else f"{words} in a space suit"
     if thing.wears:
         worn = f"{mood(rng)} {thing.wears}" if rng.random() < moods / 3 else thing.wears
-        words += " " + chosen(rng, DRESSED).format(worn if thing.wears in EYEWEAR else article(worn))
+        words += " " + chosen(rng, DRESSED).format(
+            worn if thing.wears in EYEWEAR else article(worn)
+        )
     return words
 
 
@@ -196,7 +245,10 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
     single = len(truth.things) == 1
     first, short = truth.things[0], bool(rng.random() < 0.7)
     called = names or [own_name(thing, short) for thing in truth.things]
-    parts = [named(thing, name, rng, sized=single, moods=0.45 if single else 0.3) for thing, name in zip(truth.things, called, strict=True)]
+    parts = [
+        named(thing, name, rng, sized=single, moods=0.45 if single else 0.3)
+        for thing, name in zip(truth.things, called, strict=True)
+    ]
     said = f" {truth.relation} ".join(parts)
     meant = f" {truth.relation} ".join(noun(thing, short, sized=single) for thing in truth.things)
     if single and first.size != "large" and first.count == 1:
@@ -210,7 +262,9 @@ def voiced(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()) ->
     tail = [style, ground if rng.random() < 0.7 else ground.replace(" ground", " background")]
     tail.insert(int(rng.integers(3)), ending(rng) if rng.random() < 0.5 else "")
     for part in tail:
-        said += "" if not part else part if part[0] in "!.?" else f"{chosen(rng, (', ', ' '))}{part}"
+        said += (
+            "" if not part else part if part[0] in "!.?" else f"{chosen(rng, (', ', ' '))}{part}"
+        )
     if rng.random() < SLIP:
         said = slipped(said, rng)
     drawn = rng.random()
@@ -224,7 +278,9 @@ def words(receivers: bool = True) -> set[str]:
     Args:
         receivers: with those that somebody might wish to see drawn, too ("for my mug").
     """
-    text = " ".join((*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *LINKS, *DETERMINERS, *DRESSED)).lower()
+    text = " ".join(
+        (*MOODS, *INTENSE, *VERBS, *POLITE, *ASKS, *LINKS, *DETERMINERS, *DRESSED)
+    ).lower()
     text += " " + " ".join((*KINDS, *ENDINGS, *RECEIVERS) if receivers else PICTURES)
     return set(re.findall(r"\b[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
 
@@ -232,7 +288,9 @@ def words(receivers: bool = True) -> set[str]:
 if __name__ == "__main__":
     from lessons import lessons
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=40)
     scenes = lessons()
     for index in range(parser.parse_args().count):

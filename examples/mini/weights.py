@@ -14,7 +14,9 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from settings import DEVICE, HERE, MODEL
 from training import load
 
-CANDIDATE = HERE / "candidate"  # averaged weights of a training that goes on, as float16, two files under 16 MB
+CANDIDATE = (
+    HERE / "candidate"
+)  # averaged weights of a training that goes on, as float16, two files under 16 MB
 
 
 @dataclass
@@ -37,20 +39,39 @@ def newest(folder: Path = CANDIDATE) -> Weights:
     candidate = (folder / "step.json").exists()
     step = int(json.loads((folder / "step.json").read_text())["step"]) if candidate else 0
     model = candidate_of(folder, untaught()) if candidate else shipped()
-    autoencoder = AutoencoderKL.from_pretrained(MODEL / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
-    return Weights(CLIPTokenizer.from_pretrained(MODEL / "tokenizer"), model.to(DEVICE), autoencoder.to(DEVICE), step)
+    autoencoder = (
+        AutoencoderKL.from_pretrained(MODEL / "vae", torch_dtype=torch.float32)
+        .eval()
+        .requires_grad_(False)
+    )
+    return Weights(
+        CLIPTokenizer.from_pretrained(MODEL / "tokenizer"),
+        model.to(DEVICE),
+        autoencoder.to(DEVICE),
+        step,
+    )
 
 
 def shipped() -> nn.ModuleDict:
     """The denoiser and its text encoder as they ship."""
     unet = UNet2DConditionModel.from_pretrained(MODEL / "unet", torch_dtype=torch.float32)
-    return nn.ModuleDict({"unet": unet, "text": CLIPTextModel.from_pretrained(MODEL / "text_encoder", dtype=torch.float32)})
+    return nn.ModuleDict(
+        {
+            "unet": unet,
+            "text": CLIPTextModel.from_pretrained(MODEL / "text_encoder", dtype=torch.float32),
+        }
+    )
 
 
 def untaught() -> nn.ModuleDict:
     """The same with fresh weights: of what ships only the configurations are read."""
     unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(MODEL / "unet"))
-    return nn.ModuleDict({"unet": unet, "text": CLIPTextModel(CLIPTextConfig.from_pretrained(MODEL / "text_encoder"))}).float()
+    return nn.ModuleDict(
+        {
+            "unet": unet,
+            "text": CLIPTextModel(CLIPTextConfig.from_pretrained(MODEL / "text_encoder")),
+        }
+    ).float()
 
 
 def candidate_of(folder: Path, model: nn.ModuleDict) -> nn.ModuleDict:
@@ -60,7 +81,13 @@ def candidate_of(folder: Path, model: nn.ModuleDict) -> nn.ModuleDict:
         SystemExit: its files are of different steps.
     """
     paths = sorted(folder.glob("weights-*.safetensors"))
-    if len({step_of(path) for path in paths} | {json.loads((folder / "step.json").read_text())["step"]}) > 1:
+    if (
+        len(
+            {step_of(path) for path in paths}
+            | {json.loads((folder / "step.json").read_text())["step"]}
+        )
+        > 1
+    ):
         raise SystemExit(f"the files of {folder} are of different steps: take the weights again")
     model.load_state_dict({key: value for path in paths for key, value in load_file(path).items()})
     return model
@@ -72,8 +99,12 @@ def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
     Raises:
         SystemExit: the candidate that is there is further.
     """
-    if (folder / "step.json").exists() and json.loads((folder / "step.json").read_text())["step"] > step_of(checkpoint):
-        raise SystemExit(f"the candidate in {folder} is further than {checkpoint}: start goes on from it")
+    if (folder / "step.json").exists() and json.loads((folder / "step.json").read_text())[
+        "step"
+    ] > step_of(checkpoint):
+        raise SystemExit(
+            f"the candidate in {folder} is further than {checkpoint}: start goes on from it"
+        )
     model = shipped()
     step = load(checkpoint, {"mean": model})
     write_halves(model, folder, step)
@@ -82,11 +113,18 @@ def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
 
 def write_halves(model: nn.ModuleDict, folder: Path, step: int) -> None:
     """Weights as float16 in two files, and step.json; each appears whole or not at all, and knows its step."""
-    tensors = {key: value.half() if value.is_floating_point() else value for key, value in model.state_dict().items()}
+    tensors = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in model.state_dict().items()
+    }
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(halves(tensors)):
         path = folder / f"weights-{number}.safetensors"
-        save_file({key: value.contiguous().cpu() for key, value in part.items()}, path.with_suffix(".partial"), {"step": str(step)})
+        save_file(
+            {key: value.contiguous().cpu() for key, value in part.items()},
+            path.with_suffix(".partial"),
+            {"step": str(step)},
+        )
         path.with_suffix(".partial").rename(path)
     (folder / "step.json").write_text(json.dumps({"step": step}) + "\n")
 

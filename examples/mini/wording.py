@@ -20,7 +20,16 @@ from transformers import CLIPTokenizer
 
 from bank import read_bank, write_bank
 from decoder import check_source, source
-from denoiser import CAPTION_DROPOUT, TOKENIZER, build_scheduler, build_text_encoder, build_unet, by_kind, importance, standard_autoencoder
+from denoiser import (
+    CAPTION_DROPOUT,
+    TOKENIZER,
+    build_scheduler,
+    build_text_encoder,
+    build_unet,
+    by_kind,
+    importance,
+    standard_autoencoder,
+)
 from denoiser import CHECKPOINT as DENOISER
 from lessons import CLEAR, SHARES, WAYS, lessons, told
 from restyled import CHECKPOINT as RESTYLED
@@ -34,7 +43,11 @@ from voices import voiced
 from words import tokens
 from world import Truth, World, combinations, withheld, world
 
-CHECKPOINT, SCENES, OWN = RUN / "wording.safetensors", RUN / "wording_scenes", RUN / "wording_own.npy"
+CHECKPOINT, SCENES, OWN = (
+    RUN / "wording.safetensors",
+    RUN / "wording_scenes",
+    RUN / "wording_own.npy",
+)
 SEED_SCENES = 23  # other scenes than lessons.py
 COUNT, OWN_COUNT = 12_000, 768
 OWN_SHARE = 0.15  # of a batch: pictures of its own, of combinations that it never saw
@@ -70,12 +83,17 @@ def begun() -> nn.ModuleDict:
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
     load(DENOISER, {"mean": model})
-    for path, taken, part, before in ((REWARD, REWARD_TAKEN, model["unet"], ()), (RESTYLED, RESTYLED_TAKEN, model, (REWARD,))):
+    for path, taken, part, before in (
+        (REWARD, REWARD_TAKEN, model["unet"], ()),
+        (RESTYLED, RESTYLED_TAKEN, model, (REWARD,)),
+    ):
         if path.exists():
             check_source(path, *before)
             further = copy.deepcopy(part)
             load(path, {"mean": further})
-            torch._foreach_lerp_([p.data for p in part.parameters()], [p.data for p in further.parameters()], taken)
+            torch._foreach_lerp_(
+                [p.data for p in part.parameters()], [p.data for p in further.parameters()], taken
+            )
     return model
 
 
@@ -85,13 +103,19 @@ def drawn_by(model: nn.ModuleDict, words: CLIPTokenizer, captions: Sequence[str]
     scheduler, side, found = build_scheduler(), PIXELS // 8, []
     empty = model["text"](tokens(words, [""])).last_hidden_state
     for start in range(0, len(captions), TOGETHER):
-        text = model["text"](tokens(words, list(captions[start : start + TOGETHER]))).last_hidden_state
+        text = model["text"](
+            tokens(words, list(captions[start : start + TOGETHER]))
+        ).last_hidden_state
         shape = (len(text), LATENT_CHANNELS, side, side)
         noisy = torch.randn(shape, generator=torch.Generator().manual_seed(SEED + start)).to(DEVICE)
         scheduler.set_timesteps(STEPS)
         for timestep in scheduler.timesteps:
-            without, with_text = model["unet"](noisy.repeat(2, 1, 1, 1), timestep, torch.cat([empty.expand_as(text), text])).sample.chunk(2)
-            noisy = scheduler.step(without + GUIDANCE * (with_text - without), timestep, noisy).prev_sample
+            without, with_text = model["unet"](
+                noisy.repeat(2, 1, 1, 1), timestep, torch.cat([empty.expand_as(text), text])
+            ).sample.chunk(2)
+            noisy = scheduler.step(
+                without + GUIDANCE * (with_text - without), timestep, noisy
+            ).prev_sample
         found.append(noisy.cpu())
     return torch.cat(found)
 
@@ -112,11 +136,20 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     words, scheduler = CLIPTokenizer.from_pretrained(TOKENIZER), build_scheduler()
     autoencoder = standard_autoencoder(lessons())
-    write_bank(SCENES, scenes, COUNT, lambda pixels: autoencoder.encode(pixels).latent_dist.mean, workers=2)
+    write_bank(
+        SCENES, scenes, COUNT, lambda pixels: autoencoder.encode(pixels).latent_dist.mean, workers=2
+    )
     stored, truths = read_bank(SCENES, lessons().subjects)
     teacher, hidden = begun().to(DEVICE).eval().requires_grad_(False), strangers(OWN_COUNT)
     if not OWN.exists():
-        np.save(OWN, drawn_by(teacher, words, [voiced(t, np.random.default_rng(i)).plain for i, t in enumerate(hidden)]).numpy())
+        np.save(
+            OWN,
+            drawn_by(
+                teacher,
+                words,
+                [voiced(t, np.random.default_rng(i)).plain for i, t in enumerate(hidden)],
+            ).numpy(),
+        )
     own = np.load(OWN)
     weight = importance(autoencoder, torch.from_numpy(stored[:64].astype(np.float32)).to(DEVICE))
     model = copy.deepcopy(teacher).requires_grad_(True).train()
@@ -135,9 +168,17 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
             group["lr"] = falling(step, steps, peak)
         rng = np.random.default_rng((SEED, 41, step))
         strange = int(rng.binomial(batch, OWN_SHARE))
-        rows, others = rng.choice(len(stored), batch - strange, replace=False), rng.choice(len(own), strange, replace=False)
-        latents = torch.from_numpy(np.concatenate([stored[np.sort(rows)].astype(np.float32), own[others]])).to(DEVICE)
-        told_so = [said(truth, rng) for truth in [*(truths[row] for row in np.sort(rows)), *(hidden[row] for row in others)]]
+        rows, others = (
+            rng.choice(len(stored), batch - strange, replace=False),
+            rng.choice(len(own), strange, replace=False),
+        )
+        latents = torch.from_numpy(
+            np.concatenate([stored[np.sort(rows)].astype(np.float32), own[others]])
+        ).to(DEVICE)
+        told_so = [
+            said(truth, rng)
+            for truth in [*(truths[row] for row in np.sort(rows)), *(hidden[row] for row in others)]
+        ]
         order = rng.permutation(batch)  # timesteps follow the places
         latents, told_so = latents[order], [told_so[place] for place in order]
         strata = (torch.arange(batch) + torch.from_numpy(rng.random(batch))) / batch
@@ -146,7 +187,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         noisy = scheduler.add_noise(latents, noise, timesteps)
         plain, worded = (tokens(words, [both[side] for both in told_so]) for side in (0, 1))
         with torch.no_grad():
-            target = teacher["unet"](noisy, timesteps, teacher["text"](plain).last_hidden_state).sample
+            target = teacher["unet"](
+                noisy, timesteps, teacher["text"](plain).last_hidden_state
+            ).sample
         velocity = model["unet"](noisy, timesteps, model["text"](worded).last_hidden_state).sample
         loss = ((velocity - target).square() * weight).mean()
         descend(loss, model, optimizer)
@@ -155,7 +198,9 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-4)

@@ -24,7 +24,11 @@ def tokenizer(captions: Iterable[str], pieces: int = 2600) -> CLIPTokenizer:
     shape = CLIPTokenizer()._tokenizer  # its normalizer and its way of splitting text
     learned.normalizer, learned.pre_tokenizer = shape.normalizer, shape.pre_tokenizer
     trainer = trainers.BpeTrainer(
-        vocab_size=pieces, initial_alphabet=alphabet, end_of_word_suffix="</w>", min_frequency=3, show_progress=False
+        vocab_size=pieces,
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
+        min_frequency=3,
+        show_progress=False,
     )
     learned.train_from_iterator(captions, trainer)
     found = learned.get_vocab()
@@ -39,7 +43,13 @@ def tokenizer(captions: Iterable[str], pieces: int = 2600) -> CLIPTokenizer:
 
 def tokens(words: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
     """Captions as the text encoder takes them, (B, TEXT_LENGTH), on the device of the recipe."""
-    found: Tensor = words(list(captions), padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    found: Tensor = words(
+        list(captions),
+        padding="max_length",
+        truncation=True,
+        max_length=TEXT_LENGTH,
+        return_tensors="pt",
+    ).input_ids
     return found.to(DEVICE)
 
 

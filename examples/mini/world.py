@@ -25,13 +25,57 @@ from backdrops import Ground, drawn_ground, random_ground
 from scenes import EYEWEAR, HATS, HEADS, HUES, bounds, in_space_suit, put, recoloured, resized
 from settings import PIXELS, RUNS, SEED, SPRITE_PIXELS, STYLES
 
-Part = Literal["all", "generator", "generator3", "judge"]  # generator3: sticker-mini from version 3 on
-RELATIONS = ("to the left of", "to the right of", "above", "below", "behind", "in front of", "inside", "holding")
+Part = Literal[
+    "all", "generator", "generator3", "judge"
+]  # generator3: sticker-mini from version 3 on
+RELATIONS = (
+    "to the left of",
+    "to the right of",
+    "above",
+    "below",
+    "behind",
+    "in front of",
+    "inside",
+    "holding",
+)
 CONTAINERS = ("basket", "bucket", "wrapped gift", "pot of food", "takeout box", "wastebasket")
-HOLDERS = ("teddy bear", "robot", "snowman", "panda", "gorilla", "penguin", "monkey", "ghost", "alien", "bear", "koala", "octopus")
-HELD = ("red apple", "balloon", "guitar", "key", "trophy", "umbrella", "ice cream", "rose", "carrot", "camera", "lemon", "doughnut")
+HOLDERS = (
+    "teddy bear",
+    "robot",
+    "snowman",
+    "panda",
+    "gorilla",
+    "penguin",
+    "monkey",
+    "ghost",
+    "alien",
+    "bear",
+    "koala",
+    "octopus",
+)
+HELD = (
+    "red apple",
+    "balloon",
+    "guitar",
+    "key",
+    "trophy",
+    "umbrella",
+    "ice cream",
+    "rose",
+    "carrot",
+    "camera",
+    "lemon",
+    "doughnut",
+)
 SIZES = {"small": 0.36, "medium": 0.55, "large": 0.86}
-SHARES = {"one": 0.34, "placed": 0.12, "counted": 0.14, "pair": 0.22, "dressed": 0.10, "suited": 0.08}
+SHARES = {
+    "one": 0.34,
+    "placed": 0.12,
+    "counted": 0.14,
+    "pair": 0.22,
+    "dressed": 0.10,
+    "suited": 0.08,
+}
 MIN_SEEN = 0.6  # share of every thing that must stay visible
 
 
@@ -94,9 +138,13 @@ def withheld(part: Part, *names: str) -> bool:
 
 def combinations(truth: Truth) -> list[tuple[str, ...]]:
     """What `withheld` is asked about for a scene."""
-    found: list[tuple[str, ...]] = [(thing.subject.codepoints, truth.style) for thing in truth.things]
+    found: list[tuple[str, ...]] = [
+        (thing.subject.codepoints, truth.style) for thing in truth.things
+    ]
     for thing in truth.things:
-        found += [(thing.subject.codepoints, extra) for extra in (thing.colour, thing.wears) if extra]
+        found += [
+            (thing.subject.codepoints, extra) for extra in (thing.colour, thing.wears) if extra
+        ]
     if len(truth.things) > 1:
         found.append(tuple(sorted(thing.subject.codepoints for thing in truth.things)))
     return found
@@ -106,9 +154,15 @@ class World:
     """All scenes over a set of subjects for one part of the project."""
 
     def __init__(
-        self, subjects: list[Subject], sprites: np.ndarray, *, part: Part = "all", seed: int = SEED,
-        shares: Mapping[str, float] = SHARES, clear: float = 0.5,
-    ) -> None:  # fmt: skip
+        self,
+        subjects: list[Subject],
+        sprites: np.ndarray,
+        *,
+        part: Part = "all",
+        seed: int = SEED,
+        shares: Mapping[str, float] = SHARES,
+        clear: float = 0.5,
+    ) -> None:
         """Args:
         shares: how often each kind of scene comes, by the name of its method.
         clear: share of scenes without a ground.
@@ -152,14 +206,19 @@ class World:
     def can_be(self, subject: Subject, colour: str) -> bool:
         """Whether turning every hue shows: greys stay grey, and what has this hue already would not change."""
         return all(
-            self.hue_share(subject.index, style) > 0.5 and not self.has_hue(subject.index, style, colour) for style in range(len(STYLES))
+            self.hue_share(subject.index, style) > 0.5
+            and not self.has_hue(subject.index, style, colour)
+            for style in range(len(STYLES))
         )
 
     def hue_share(self, index: int, style: int) -> float:
         """Share of what is visible that has a colour at all."""
         sprite = np.asarray(self.sprites[index, style])[::4, ::4].astype(int)
         seen = sprite[..., 3] > 128
-        return float(((sprite[..., :3].max(-1) - sprite[..., :3].min(-1) > 50) & seen).sum() / max(1, seen.sum()))
+        return float(
+            ((sprite[..., :3].max(-1) - sprite[..., :3].min(-1) > 50) & seen).sum()
+            / max(1, seen.sum())
+        )
 
     def has_hue(self, index: int, style: int, colour: str) -> bool:
         """Whether the mean colour of a sprite is near a hue already."""
@@ -200,26 +259,43 @@ class World:
         if first is None or second is None or first.subject == second.subject:
             return None
         places = {
-            "to the left of": ((0.27, 0.5), (0.73, 0.5)), "to the right of": ((0.73, 0.5), (0.27, 0.5)),
-            "above": ((0.5, 0.27), (0.5, 0.73)), "below": ((0.5, 0.73), (0.5, 0.27)),
-            "behind": ((0.36, 0.36), (0.64, 0.64)), "in front of": ((0.64, 0.64), (0.36, 0.36)),
-            "inside": ((0.5, 0.36), (0.5, 0.66)), "holding": ((0.45, 0.48), (0.76, 0.68)),
-        }[relation]  # fmt: skip
+            "to the left of": ((0.27, 0.5), (0.73, 0.5)),
+            "to the right of": ((0.73, 0.5), (0.27, 0.5)),
+            "above": ((0.5, 0.27), (0.5, 0.73)),
+            "below": ((0.5, 0.73), (0.5, 0.27)),
+            "behind": ((0.36, 0.36), (0.64, 0.64)),
+            "in front of": ((0.64, 0.64), (0.36, 0.36)),
+            "inside": ((0.5, 0.36), (0.5, 0.66)),
+            "holding": ((0.45, 0.48), (0.76, 0.68)),
+        }[relation]
         sizes = {"holding": ("large", "small")}.get(relation, ("medium", "medium"))
-        things = (replace(thing, size=size, x=x, y=y) for thing, size, (x, y) in zip((first, second), sizes, places, strict=True))
+        things = (
+            replace(thing, size=size, x=x, y=y)
+            for thing, size, (x, y) in zip((first, second), sizes, places, strict=True)
+        )
         return tuple(things), relation
 
     def dressed(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
         """A head or a round face with a hat or glasses."""
-        faces = tuple(s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes")))
+        faces = tuple(
+            s.name for s in self.subjects if s.kind == "face" and s.name.endswith(("face", "eyes"))
+        )
         wearer = self.named(rng, HEADS if rng.random() < 0.7 else faces)
         worn = self.named(rng, HATS if rng.random() < 0.6 else EYEWEAR)
-        return None if wearer is None or worn is None else ((replace(wearer, wears=worn.subject.name),), "")
+        return (
+            None
+            if wearer is None or worn is None
+            else ((replace(wearer, wears=worn.subject.name),), "")
+        )
 
     def suited(self, rng: np.random.Generator) -> tuple[tuple[Thing, ...], str] | None:
         """An animal as an astronaut."""
         animal = self.named(rng, HEADS)
-        return None if animal is None or "astronaut" not in self.by_name else ((replace(animal, wears="space suit"),), "")
+        return (
+            None
+            if animal is None or "astronaut" not in self.by_name
+            else ((replace(animal, wears="space suit"),), "")
+        )
 
     def sprite(self, name: str, style: str) -> np.ndarray:
         """Premultiplied uint8 (SPRITE_PIXELS, SPRITE_PIXELS, 4)."""
@@ -234,11 +310,20 @@ class World:
             sprite = recoloured(sprite, HUES[thing.colour])
         if thing.wears == "space suit":
             return in_space_suit(sprite, self.sprite("astronaut", style), style)
-        return wearing(sprite, self.sprite(thing.wears, style), hat=thing.wears in HATS) if thing.wears else sprite
+        return (
+            wearing(sprite, self.sprite(thing.wears, style), hat=thing.wears in HATS)
+            if thing.wears
+            else sprite
+        )
 
     def draw(self, truth: Truth) -> tuple[np.ndarray, Truth, float]:
         """(the picture, the truth with boxes, the least visible share of any thing)."""
-        pieces = [(looks, *place) for thing in truth.things for looks in [self.looks(thing, truth.style)] for place in places(thing)]
+        pieces = [
+            (looks, *place)
+            for thing in truth.things
+            for looks in [self.looks(thing, truth.style)]
+            for place in places(thing)
+        ]
         on_top_last = list(range(len(pieces)))
         if truth.relation in ("in front of", "above"):
             on_top_last.reverse()
@@ -253,11 +338,18 @@ class World:
             shape = alone[..., 3] > 96
             left, top, right, bottom = bounds(alone)
             boxes[number] = (left / PIXELS, top / PIXELS, right / PIXELS, bottom / PIXELS)
-            areas[number] = max(1, int((piece[..., 3] > 96).sum()))  # what lies beyond the border counts as hidden
+            areas[number] = max(
+                1, int((piece[..., 3] > 96).sum())
+            )  # what lies beyond the border counts as hidden
             owner[shape] = number
             put(layer, piece, PIXELS * x, PIXELS * y)
         seen = min(float((owner == number).sum()) / areas[number] for number in range(len(pieces)))
-        inside = truth.relation in ("inside", "behind", "holding", "in front of")  # these hide something by nature
+        inside = truth.relation in (
+            "inside",
+            "behind",
+            "holding",
+            "in front of",
+        )  # these hide something by nature
         ground = drawn_ground(truth.ground)
         put(ground, layer, PIXELS / 2, PIXELS / 2)
         return ground, replace(truth, boxes=tuple(boxes)), seen + (0.25 if inside else 0.0)
@@ -290,8 +382,12 @@ def wearing(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
     height = width * piece.shape[0] / piece.shape[1]
     if hat and height > 0.36 * side:
         width, height = width * 0.36 * side / height, 0.36 * side
-    picture = Image.frombuffer("RGBa", piece.shape[1::-1], np.ascontiguousarray(piece).tobytes(), "raw", "RGBa", 0, 1)
-    picture = picture.resize((max(1, round(width)), max(1, round(height))), Image.Resampling.LANCZOS)
+    picture = Image.frombuffer(
+        "RGBa", piece.shape[1::-1], np.ascontiguousarray(piece).tobytes(), "raw", "RGBa", 0, 1
+    )
+    picture = picture.resize(
+        (max(1, round(width)), max(1, round(height))), Image.Resampling.LANCZOS
+    )
     piece = np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width, 4)
     y = top + 0.14 * (bottom - top) - height / 2 if hat else top + 0.45 * (bottom - top)
     put(canvas, piece, (left + right) / 2, max(y, height / 2))
@@ -299,7 +395,12 @@ def wearing(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
 
 
 def world(
-    part: Part = "all", *, learned_only: bool = False, seed: int = SEED, shares: Mapping[str, float] = SHARES, clear: float = 0.5
+    part: Part = "all",
+    *,
+    learned_only: bool = False,
+    seed: int = SEED,
+    shares: Mapping[str, float] = SHARES,
+    clear: float = 0.5,
 ) -> World:
     """The world over all subjects that a part may see: all of them, but for the generator, which is to be taught the held-out ones."""
     subjects, sprites = load()
@@ -317,17 +418,25 @@ def sheet(scenes: World, count: int, columns: int = 6) -> Image.Image:
     for index in range(count):
         rgba, truth = scenes[index]
         x, y = index % columns * 200 + 36, index // columns * 196
-        picture = Image.frombuffer("RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+        picture = Image.frombuffer(
+            "RGBa", (PIXELS, PIXELS), rgba.tobytes(), "raw", "RGBa", 0, 1
+        ).convert("RGBA")
         page.paste(picture, (x, y), picture)
         words, lines = caption(truth, "comprehensive", np.random.default_rng(index)).split(), [""]
         for word in words:
-            lines = [*lines[:-1], f"{lines[-1]} {word}"] if len(lines[-1]) + len(word) < 38 else [*lines, word]
+            lines = (
+                [*lines[:-1], f"{lines[-1]} {word}"]
+                if len(lines[-1]) + len(word) < 38
+                else [*lines, word]
+            )
         pen.text((x - 32, y + 130), "\n".join(lines[:5]), fill=(0, 0, 0), font_size=10, spacing=2)
     return page
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--part", choices=("all", "generator", "judge"), default="all")
     args = parser.parse_args()
@@ -337,4 +446,6 @@ if __name__ == "__main__":
     started = time.monotonic()
     for number in range(300):
         _ = shown[number]
-    print(RUNS / "world.png", f"{300 / (time.monotonic() - started):.0f} scenes a second on one core")
+    print(
+        RUNS / "world.png", f"{300 / (time.monotonic() - started):.0f} scenes a second on one core"
+    )

@@ -1,1 +1,1 @@
-"""What is taught: low-rank factors and tokens, their files, and where they are kept."""
+"""Adapters: their weights, files, layers in a network, and where they are kept."""

@@ -13,13 +13,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stickerforge.adapters.files import encoded, read, write
-from stickerforge.config.load import nearest
-from stickerforge.errors import InputError
+from stickerforge.adapters.lora_format import encode, read, write
+from stickerforge.errors import InputError, nearest
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 
 if TYPE_CHECKING:
-    from stickerforge.adapters.lora import Taught
+    from stickerforge.adapters.lora_weights import AdapterWeights
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
@@ -73,7 +72,7 @@ def folder(name: str) -> Path:
     return home() / "adapters" / name
 
 
-def checked_name(name: str) -> str:
+def validate_name(name: str) -> str:
     """The name, if it can be one.
 
     Raises:
@@ -96,7 +95,7 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in (home() / "adapters").glob(f"*/{CARD}"))
 
 
-def found(name: str) -> Adapter:
+def find(name: str) -> Adapter:
     """The adapter of this name.
 
     Raises:
@@ -107,24 +106,40 @@ def found(name: str) -> Adapter:
         said = json.loads(path.read_text(encoding="utf-8"))
         if said.pop("format") != FORMAT:
             raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-        base = Base(**said["base"] | {"version": str(said["base"]["version"] or "")})  # a whole number in older ones
+        base = Base(
+            **said["base"] | {"version": str(said["base"]["version"] or "")}
+        )  # a whole number in older ones
         adapter = Adapter(**said | {"name": name, "base": base})
-        sound = isinstance(adapter.tokens, dict) and isinstance(adapter.made, dict) and isinstance(adapter.parents, list)
-        if not sound or Path(adapter.file).name != adapter.file or not isinstance(adapter.phrase, str):
+        sound = (
+            isinstance(adapter.tokens, dict)
+            and isinstance(adapter.made, dict)
+            and isinstance(adapter.parents, list)
+        )
+        if (
+            not sound
+            or Path(adapter.file).name != adapter.file
+            or not isinstance(adapter.phrase, str)
+        ):
             raise ValueError(path)
         return adapter
     except (FileNotFoundError, NotADirectoryError):
         known = names()
-        raise InputError(f"there is no adapter {name!r}", nearest(name, known) if known else "make one with customize") from None
+        raise InputError(
+            f"there is no adapter {name!r}",
+            nearest(name, known) if known else "make one with customize",
+        ) from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk") from None
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            f"{path} is broken ({type(error).__name__})", f"`stickerforge adapters remove {name}`, then make it again"
+            f"{path} is broken ({type(error).__name__})",
+            f"`stickerforge adapters remove {name}`, then make it again",
         ) from None
 
 
-def taught(adapter: Adapter) -> "Taught":
+def read_weights(adapter: Adapter) -> "AdapterWeights":
     """The tensors of an adapter.
 
     Raises:
@@ -133,15 +148,21 @@ def taught(adapter: Adapter) -> "Taught":
     try:
         intact = hashlib.sha256(adapter.path.read_bytes()).hexdigest() == adapter.sha256
     except OSError as error:
-        raise InputError(f"cannot read {adapter.path}: {error.strerror}", f"make the adapter {adapter.name!r} again") from None
+        raise InputError(
+            f"cannot read {adapter.path}: {error.strerror}",
+            f"make the adapter {adapter.name!r} again",
+        ) from None
     if not intact:
-        raise InputError(f"{adapter.path} is damaged: its sha256 is not the recorded one", f"make the adapter {adapter.name!r} again")
+        raise InputError(
+            f"{adapter.path} is damaged: its sha256 is not the recorded one",
+            f"make the adapter {adapter.name!r} again",
+        )
     return read(adapter.path)
 
 
-def saved(
+def save(
     name: str,
-    content: "Taught",
+    content: "AdapterWeights",
     *,
     kind: Kind,
     base: Base,
@@ -156,9 +177,19 @@ def saved(
         EnvironmentFault: the disk is full or read-only; what was there before still is.
     """
     place = folder(name)
-    digest = hashlib.sha256(encoded(content)).hexdigest()
-    adapter = Adapter(name, kind, base, f"adapter-{digest[:12]}.safetensors", digest, tokens, phrase, made, parents or [])
-    with locked(lock(name), wait=True):
+    digest = hashlib.sha256(encode(content)).hexdigest()
+    adapter = Adapter(
+        name,
+        kind,
+        base,
+        f"adapter-{digest[:12]}.safetensors",
+        digest,
+        tokens,
+        phrase,
+        made,
+        parents or [],
+    )
+    with locked(lock_file(name), wait=True):
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -173,12 +204,12 @@ def saved(
     return adapter
 
 
-def lock(name: str) -> Path:
+def lock_file(name: str) -> Path:
     """The file that two processes changing one adapter take turns with."""
     return home() / "adapters" / f".{name}.lock"
 
 
-def removed(name: str) -> list[Path]:
+def remove(name: str) -> list[Path]:
     """Take an adapter away, its description first; returns the files that were there.
 
     Raises:
@@ -186,8 +217,8 @@ def removed(name: str) -> list[Path]:
     """
     place = folder(name)
     if not place.is_dir():
-        found(name)
-    with locked(lock(name), wait=True):
+        find(name)
+    with locked(lock_file(name), wait=True):
         files = sorted(path for path in place.rglob("*") if path.is_file())
         with contextlib.suppress(FileNotFoundError):
             (place / CARD).unlink()

@@ -1,1 +1,1 @@
-"""One file per command: the pipeline in reading order. The only place where parts meet."""
+"""One module per command: plan, run, dry_run, Result."""

@@ -8,27 +8,35 @@ from stickerforge.errors import InputError
 from stickerforge.runtime.files import home
 
 
-def listed() -> tuple[dict[str, Any], list[str]]:
+def list_adapters() -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): every adapter, also broken ones."""
     rows, lines = [], []
     for name in store.names():
         try:
-            adapter = store.found(name)
+            adapter = store.find(name)
             rows.append(
-                {"name": name, "kind": adapter.kind, "base": adapter.base.title, "tokens": adapter.tokens, "phrase": adapter.phrase}
+                {
+                    "name": name,
+                    "kind": adapter.kind,
+                    "base": adapter.base.title,
+                    "tokens": adapter.tokens,
+                    "phrase": adapter.phrase,
+                }
             )
             said = " ".join(adapter.tokens) or adapter.phrase
             lines.append(f"{name:24} {adapter.kind:8} {adapter.base.title:20} {said}")
         except InputError as error:
             rows.append({"name": name, "kind": "broken", "error": error.message})
             lines.append(f"{name:24} broken: {error.message}")
-    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or ["no adapters yet: make one with stickerforge customize"]
+    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or [
+        "no adapters yet: make one with stickerforge customize"
+    ]
 
 
-def shown(name: str) -> tuple[dict[str, Any], list[str]]:
+def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): everything known of one adapter, its file verified."""
-    adapter = store.found(store.checked_name(name))
-    content = store.taught(adapter)
+    adapter = store.find(store.validate_name(name))
+    content = store.read_weights(adapter)
     ranks = sorted({factors.rank for factors in content.lora.values()})
     result = asdict(adapter) | {
         "path": str(adapter.path),
@@ -45,19 +53,27 @@ def shown(name: str) -> tuple[dict[str, Any], list[str]]:
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
         f"{'file':12} {adapter.path}, {result['megabytes']} MB, intact",
         f"{'layers':12} {len(content.lora)} of rank {', '.join(map(str, ranks))}",
-        *(f"{key:12} {value}" for key, value in adapter.made.items() if key in ("objective", "steps", "batch", "beta", "seed")),
+        *(
+            f"{key:12} {value}"
+            for key, value in adapter.made.items()
+            if key in ("objective", "steps", "batch", "beta", "seed")
+        ),
         *(f"{'caption':12} {caption}" for caption in adapter.made.get("captions", [])[:8]),
     ]
     return result, lines
 
 
-def gone(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
+def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): the adapter, removed with its files."""
-    place = store.folder(store.checked_name(name))
+    place = store.folder(store.validate_name(name))
     if not place.is_dir():
-        store.found(name)
+        store.find(name)
     if dry_run:
         files = sorted(path for path in place.rglob("*") if path.is_file())
-        return {"dry_run": True, "removes": [str(path) for path in files]}, [f"remove  {path}" for path in files]
-    files = store.removed(name)
-    return {"removed": [str(path) for path in files]}, [f"{name} removed: {len(files)} files in {place}"]
+        return {"dry_run": True, "removes": [str(path) for path in files]}, [
+            f"remove  {path}" for path in files
+        ]
+    files = store.remove(name)
+    return {"removed": [str(path) for path in files]}, [
+        f"{name} removed: {len(files)} files in {place}"
+    ]

@@ -7,21 +7,33 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stickerforge import __version__
 from stickerforge.errors import CheckFailed, StickerforgeError
-from stickerforge.models.catalog import EMBEDDED, read_card
-from stickerforge.models.weights import sums, verify
+from stickerforge.models.card import read_card
+from stickerforge.models.checksums import published_sums, verify
+from stickerforge.models.registry import EMBEDDED
 from stickerforge.runtime.files import home
-from stickerforge.runtime.packages import install
+from stickerforge.runtime.install_hints import install_command
+from stickerforge.version import __version__
 
 LIBRARIES = (
-    "torch", "diffusers", "transformers", "peft", "accelerate", "huggingface-hub", "safetensors", "pillow", "numpy", "scipy", "typer",
-    "rich", "rembg",
-)  # fmt: skip
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "huggingface-hub",
+    "safetensors",
+    "pillow",
+    "numpy",
+    "scipy",
+    "typer",
+    "rich",
+    "rembg",
+)
 NO_TORCH = "torch cannot be imported"
 
 
-def examined() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
+def examine() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
     """(result for the JSON, lines for people, "", what is broken of that which the default commands need)."""
     found: dict[str, Any] = {
         "stickerforge": __version__,
@@ -31,17 +43,30 @@ def examined() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
         "devices": devices(),
         "memory_mb": memory_mb(),
         "home": str(home()),
-        "home_free_mb": shutil.disk_usage(existing(home())).free // 1_000_000,
-        "weights": {name: state(name) for name in EMBEDDED} | {"judges": judges_state()},
+        "home_free_mb": shutil.disk_usage(existing_folder(home())).free // 1_000_000,
+        "weights": {name: model_state(name) for name in EMBEDDED} | {"judges": judges_state()},
         "matting": matting_states(),
     }
     lines = [f"{key:13} {value}" for key, value in found.items() if not isinstance(value, dict)]
     for key in ("libraries", "weights", "matting"):
         lines += [f"{key:13} {name} {said}" for name, said in found[key].items()]
-    broken = [f"{name}: {said}" for name, said in found["weights"].items() if not said.startswith("intact")]
+    broken = [
+        f"{name}: {said}"
+        for name, said in found["weights"].items()
+        if not said.startswith("intact")
+    ]
     broken += [found["devices"]] if found["devices"].startswith(NO_TORCH) else []
-    broken += [f"{name} is missing" for name, said in found["libraries"].items() if said.startswith("missing") and name != "rembg"]
-    return found, lines, "", CheckFailed("; ".join(broken), "install stickerforge again") if broken else None
+    broken += [
+        f"{name} is missing"
+        for name, said in found["libraries"].items()
+        if said.startswith("missing") and name != "rembg"
+    ]
+    return (
+        found,
+        lines,
+        "",
+        CheckFailed("; ".join(broken), "install stickerforge again") if broken else None,
+    )
 
 
 def library_version(name: str) -> str:
@@ -52,8 +77,8 @@ def library_version(name: str) -> str:
         from stickerforge.models.matting import REQUIREMENT
 
         if name == "rembg":
-            return f"missing (only needed to cut out pictures of models without alpha): {install(REQUIREMENT)}"
-        return f"missing: {install(name)}"
+            return f"missing (only needed to cut out pictures of models without alpha): {install_command(REQUIREMENT)}"
+        return f"missing: {install_command(name)}"
 
 
 def devices() -> str:
@@ -75,29 +100,29 @@ def memory_mb() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_000_000
 
 
-def existing(folder: Path) -> Path:
+def existing_folder(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
-    return folder if folder.exists() else existing(folder.parent)
+    return folder if folder.exists() else existing_folder(folder.parent)
 
 
-def state(name: str) -> str:
+def model_state(name: str) -> str:
     """Whether an embedded model is as it was published."""
     folder = EMBEDDED[name]
     try:
         verify(folder)
     except StickerforgeError as error:
         return str(error)
-    if not sums(folder):
+    if not published_sums(folder):
         return f"{folder} has no card: install stickerforge again"
-    return f"intact ({len(sums(folder))} files, {read_card(folder, name).title})"
+    return f"intact ({len(published_sums(folder))} files, {read_card(folder, name).title})"
 
 
 def judges_state() -> str:
     """Whether the judges, which `evaluate`, `caption` and `customize` ask, are as they were published."""
     try:
-        from stickerforge.models.judges import FOLDER, checked_card
+        from stickerforge.models.judge.model import FOLDER, read_card
 
-        card = checked_card(FOLDER)
+        card = read_card(FOLDER)
     except (StickerforgeError, ImportError, OSError) as error:
         return str(error)[:160]
     return f"intact ({len(card['files'])} files)"
@@ -109,6 +134,7 @@ def matting_states() -> dict[str, str]:
 
     missing = "not here: fetched when first used, {} MB"
     return {
-        model.name: f"({model.licence}) " + ("here" if weights_file(model).exists() else missing.format(model.megabytes))
+        model.name: f"({model.licence}) "
+        + ("here" if weights_file(model).exists() else missing.format(model.megabytes))
         for model in MODELS.values()
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Format = Literal["png", "webp"]
-Colours = Literal["auto", "flat", "drawn"]
+ColorMode = Literal["auto", "flat", "drawn"]
 Scheduler = Literal["model", "ddim", "euler", "dpm++"]
 
 
@@ -14,13 +14,21 @@ class Sampling:
 
     steps: int | None = None  # network evaluations with guidance count as one step
     guidance: float | None = None  # classifier-free guidance scale; 1 switches it off
-    guidance_rescale: float | None = None  # share of the guided spread that is put back (arXiv:2305.08891)
-    consistency: float | None = None  # weight of what adapters taught, led by the base (arXiv:2402.12004); None: adapters lead themselves
-    consistency_start: float | None = None  # shares of the steps between which it counts, 0 and 1 without
+    guidance_rescale: float | None = (
+        None  # share of the guided spread that is put back (arXiv:2305.08891)
+    )
+    consistency: float | None = (
+        None  # weight of what adapters taught, led by the base (arXiv:2402.12004); None: adapters lead themselves
+    )
+    consistency_start: float | None = (
+        None  # shares of the steps between which it counts, 0 and 1 without
+    )
     consistency_end: float | None = None
     scheduler: Scheduler = "model"
     batch: int = 1  # pictures denoised together; always this many, the last ones padded
-    pixels: int | None = None  # side of the square that is sampled, before it becomes the file's size
+    pixels: int | None = (
+        None  # side of the square that is sampled, before it becomes the file's size
+    )
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Output:
     folder: str = "stickers"
     size: int = 512  # side of the file in pixels; 0 keeps the size that was sampled
     format: Format = "png"
-    colours: Colours = "auto"  # flat: each area of a figure in one colour; auto: in styles without shading; drawn: as they are
+    colours: ColorMode = "auto"  # flat: each area of a figure in one colour; auto: in styles without shading; drawn: as they are
     prompt: bool = True  # whether the picture remembers its prompt
     sheet: bool = True  # a contact sheet beside them, where there is more than one
     columns: int | None = None  # of the contact sheet; None makes it about square
@@ -44,8 +52,12 @@ class GenerateConfig:
     prompts: str = ""  # a file of prompts: txt, csv or jsonl
     negative: str = ""
     style: str = ""  # a preset, a style adapter, or a name that is both
-    subject: tuple[str, ...] = ()  # adapters whose class word in the prompt becomes their placeholder
-    adapter: tuple[str, ...] = ()  # NAME or FILE, each with its scale after a colon where that is not 1
+    subject: tuple[
+        str, ...
+    ] = ()  # adapters whose class word in the prompt becomes their placeholder
+    adapter: tuple[
+        str, ...
+    ] = ()  # NAME or FILE, each with its scale after a colon where that is not 1
     model: str = ""  # without: the base of the adapters in use, else sticker-mini
     count: int = 1  # pictures per prompt
     seed: int | None = None  # item i of a call uses seed + i; None draws one and prints it
@@ -78,21 +90,33 @@ class Training:
     steps: int | None = None
     batch: int | None = None
     rank: int | None = None  # of the low-rank factors
-    layers: Literal["attention", "all"] | None = None  # which of the denoiser's layers get factors; all: convolutions too
+    layers: Literal["attention", "all"] | None = (
+        None  # which of the denoiser's layers get factors; all: convolutions too
+    )
     lr: float | None = None  # learning rate of the factors
     token_lr: float | None = None  # of the new embedding
-    beta: float | Literal["auto"] | None = None  # of DCO: larger stays closer to the base; auto follows what was learned
+    beta: float | Literal["auto"] | None = (
+        None  # of DCO: larger stays closer to the base; auto follows what was learned
+    )
     objective: Literal["dco", "plain"] = "dco"
-    reduction: Literal["sample", "batch"] = "sample"  # whether DCO looks at pictures one by one or at a batch as a whole
-    snr_gamma: float = 0.0  # bound of the min-SNR weights (arXiv:2303.09556), which takes 5; 0 for none
+    reduction: Literal["sample", "batch"] = (
+        "sample"  # whether DCO looks at pictures one by one or at a batch as a whole
+    )
+    snr_gamma: float = (
+        0.0  # bound of the min-SNR weights (arXiv:2303.09556), which takes 5; 0 for none
+    )
     draws: int = 0  # noises per picture that the base is asked about, once each; 0 asks it anew in every step
-    prior_weight: float = 0.0  # how much pictures of the class count beside the references; 0 for none
+    prior_weight: float = (
+        0.0  # how much pictures of the class count beside the references; 0 for none
+    )
     prior_count: int = 50  # pictures of the class, which the base model draws first
     text_rank: int = 0  # of factors on the text encoders; 0 for none
     text_lr: float | None = None  # their learning rate; without: a fifth of lr
     epsilon: float = 1e-8  # of AdamW
     resolution: int | None = None  # pictures are brought to about this side squared, in pixels
-    offset_noise: float | None = None  # noise that a whole channel shares; keeps the plain grounds of a style plain
+    offset_noise: float | None = (
+        None  # noise that a whole channel shares; keeps the plain grounds of a style plain
+    )
     weight_decay: float = 1e-4
     clip: float = 1.0  # largest norm of a gradient
     save_every: int = 50  # steps between checkpoints
@@ -103,17 +127,23 @@ class Training:
 class Preview:
     """The sheet that shows what was learned."""
 
-    prompts: tuple[str, ...] = ()  # with {} for the placeholder of a subject; without: a few that suit
+    prompts: tuple[
+        str, ...
+    ] = ()  # with {} for the placeholder of a subject; without: a few that suit
     count: int = 2  # pictures per prompt; 0 makes no preview
     style: str = ""  # a preset for the pictures of a subject
 
 
 @dataclass(frozen=True)
-class Watch:
+class Validation:
     """Looks at what is drawn while something is taught."""
 
-    every: int | None = None  # steps between looks, 0 for none; without: six looks where the best state is to be kept, else none
-    encoder: str = "second"  # what measures likeness and fit: a judge, clip, siglip, dinov2 or a folder
+    every: int | None = (
+        None  # steps between looks, 0 for none; without: six looks where the best state is to be kept, else none
+    )
+    encoder: str = (
+        "second"  # what measures likeness and fit: a judge, clip, siglip, dinov2 or a folder
+    )
 
 
 @dataclass(frozen=True)
@@ -131,7 +161,7 @@ class CustomizeConfig:
     seed: int = 0
     device: str = "auto"
     training: Training = field(default_factory=Training)
-    watch: Watch = field(default_factory=Watch)
+    watch: Validation = field(default_factory=Validation)
     preview: Preview = field(default_factory=Preview)
 
     BOUNDS: ClassVar = {
@@ -195,7 +225,9 @@ class CaptionConfig:
     """`stickerforge caption`."""
 
     pictures: str = ""  # a folder
-    subject: str = ""  # what all of them show; captions will hold its new word. Without: what is seen is named
+    subject: str = (
+        ""  # what all of them show; captions will hold its new word. Without: what is seen is named
+    )
     words: str = ""  # the class of the subject ("dog"), where its name does not say it
     captioner: str = "embedded"  # or a transformers folder, or owner/name of the hub
     form: Literal["long", "short", "tags"] = "long"

@@ -14,7 +14,7 @@ MAX_ASPECT = 2.0
 
 
 @dataclass(frozen=True)
-class Framed:
+class CroppedPicture:
     """A picture as it is trained on.
 
     Args:
@@ -29,16 +29,30 @@ class Framed:
     mask: NDArray[np.float32] | None = None
 
 
-def bucket(width: int, height: int, pixels: int, multiple: int) -> tuple[int, int]:
+def nearest_bucket(width: int, height: int, pixels: int, multiple: int) -> tuple[int, int]:
     """(height, width) of the rectangle, both multiples of `multiple`, area at most pixels * pixels, nearest in aspect."""
     aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
     sides = range(multiple, int(pixels * MAX_ASPECT) + 1, multiple)
-    choices = [(h, w) for h in sides for w in sides if h * w <= pixels * pixels and max(h / w, w / h) <= MAX_ASPECT]
-    largest = [(h, w) for h, w in choices if (h + multiple) * w > pixels * pixels or (w + multiple) * h > pixels * pixels]
-    return min(largest or [(pixels, pixels)], key=lambda side: (round(abs(math.log(side[1] / side[0] / aspect)), 6), -side[0] * side[1]))
+    choices = [
+        (h, w)
+        for h in sides
+        for w in sides
+        if h * w <= pixels * pixels and max(h / w, w / h) <= MAX_ASPECT
+    ]
+    largest = [
+        (h, w)
+        for h, w in choices
+        if (h + multiple) * w > pixels * pixels or (w + multiple) * h > pixels * pixels
+    ]
+    return min(
+        largest or [(pixels, pixels)],
+        key=lambda side: (round(abs(math.log(side[1] / side[0] / aspect)), 6), -side[0] * side[1]),
+    )
 
 
-def framed(rgba: NDArray[np.uint8], pixels: int, multiple: int, mask: NDArray[np.uint8] | None = None) -> Framed:
+def crop_to_bucket(
+    rgba: NDArray[np.uint8], pixels: int, multiple: int, mask: NDArray[np.uint8] | None = None
+) -> CroppedPicture:
     """Scaled to cover its bucket and cropped around the middle; what has a clear ground is padded to a square instead.
 
     Args:
@@ -47,14 +61,24 @@ def framed(rgba: NDArray[np.uint8], pixels: int, multiple: int, mask: NDArray[np
     """
     height, width = rgba.shape[:2]
     square = bool((rgba[..., 3] < 250).any()) and height != width
-    high, wide = bucket(*(max(height, width),) * 2, pixels, multiple) if square else bucket(width, height, pixels, multiple)
-    picture = Image.fromarray(rgba).convert("RGBa")  # premultiplied: no colour leaks in from where nothing is seen
-    planes, top, left = fitted(picture, square, high, wide)
-    seen = None if mask is None else fitted(Image.fromarray(mask), square, high, wide)[0][0]
-    return Framed(planes, (height, width, top, left, high, wide), seen)
+    high, wide = (
+        nearest_bucket(*(max(height, width),) * 2, pixels, multiple)
+        if square
+        else nearest_bucket(width, height, pixels, multiple)
+    )
+    picture = Image.fromarray(rgba).convert(
+        "RGBa"
+    )  # premultiplied: no colour leaks in from where nothing is seen
+    planes, top, left = resize_and_crop(picture, square, high, wide)
+    seen = (
+        None if mask is None else resize_and_crop(Image.fromarray(mask), square, high, wide)[0][0]
+    )
+    return CroppedPicture(planes, (height, width, top, left, high, wide), seen)
 
 
-def fitted(picture: Image.Image, square: bool, high: int, wide: int) -> tuple[NDArray[np.float32], int, int]:
+def resize_and_crop(
+    picture: Image.Image, square: bool, high: int, wide: int
+) -> tuple[NDArray[np.float32], int, int]:
     """(planes of the crop in [0, 1], (bands, high, wide); its top and left in the picture that was resized to cover it).
 
     Args:
@@ -69,8 +93,14 @@ def fitted(picture: Image.Image, square: bool, high: int, wide: int) -> tuple[ND
     covering = max(wide, round(picture.width * scale)), max(high, round(picture.height * scale))
     picture = picture.resize(covering, Image.Resampling.LANCZOS)
     left, top = (covering[0] - wide) // 2, (covering[1] - high) // 2
-    planes = np.frombuffer(picture.tobytes(), np.uint8).reshape(covering[1], covering[0], -1)[top : top + high, left : left + wide]
-    return np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.float32) / np.float32(255), top, left
+    planes = np.frombuffer(picture.tobytes(), np.uint8).reshape(covering[1], covering[0], -1)[
+        top : top + high, left : left + wide
+    ]
+    return (
+        np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.float32) / np.float32(255),
+        top,
+        left,
+    )
 
 
 def on_white(premultiplied: NDArray[np.float32]) -> NDArray[np.float32]:

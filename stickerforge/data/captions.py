@@ -8,10 +8,14 @@ from pathlib import Path
 from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
 
+CLASS_WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
 MAX_CHARACTERS = 2000
 PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
 PLACEHOLDER = re.compile(r"<[^<>\s]+>")
-NUMBERING = re.compile(r"^(img|dsc|dscn|pxl|image|photo|picture|screenshot|whatsapp|untitled|scan|download)\b|\d{3,}", re.IGNORECASE)
+NUMBERING = re.compile(
+    r"^(img|dsc|dscn|pxl|image|photo|picture|screenshot|whatsapp|untitled|scan|download)\b|\d{3,}",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Caption:
     base: str
 
 
-def sidecar(picture: Path) -> str:
+def read_caption(picture: Path) -> str:
     """The text beside a picture (same name, .txt), or "".
 
     Raises:
@@ -34,13 +38,15 @@ def sidecar(picture: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text") from None
-    if wrong := unreadable(text):
+        raise InputError(
+            f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text"
+        ) from None
+    if wrong := caption_fault(text):
         raise InputError(f"{path} is no caption: {wrong}", "mend or remove it")
     return text
 
 
-def unreadable(text: str) -> str:
+def caption_fault(text: str) -> str:
     """Why a text is none that a person could have meant, or ""."""
     if len(text) > MAX_CHARACTERS:
         return f"it has {len(text)} characters, and at most {MAX_CHARACTERS} are read"
@@ -58,11 +64,16 @@ def check_caption(picture: Path, placeholder: str) -> None:
         InputError: it cannot be read, is empty, or holds the new word twice, or another new word.
     """
     path = picture.with_suffix(".txt")
-    text = sidecar(picture)
+    text = read_caption(picture)
     if not text and path.exists():
-        raise InputError(f"the caption {path} is empty", "say there what is in the picture, or remove it")
+        raise InputError(
+            f"the caption {path} is empty", "say there what is in the picture, or remove it"
+        )
     if placeholder and text.count(placeholder) > 1:
-        raise InputError(f"the caption {path} holds {placeholder} {text.count(placeholder)} times", "once is how the word is learned")
+        raise InputError(
+            f"the caption {path} holds {placeholder} {text.count(placeholder)} times",
+            "once is how the word is learned",
+        )
     if strangers := [token for token in PLACEHOLDER.findall(text) if token != placeholder]:
         what = f"the new word is {placeholder}" if placeholder else "a style has no new word"
         raise InputError(f"the caption {path} holds {strangers[0]}, and {what}", "change it there")
@@ -78,25 +89,35 @@ def subject_caption(said: str, placeholder: str, words: str, *, photo: bool, sty
         style: how the look of a drawing is called ("in flat style"), or "".
     """
     template = PHOTO if photo else ART if style else ANY
-    text = with_placeholder(said, placeholder, words) if said else template.format(placeholder, style)
+    text = (
+        insert_placeholder(said, placeholder, words)
+        if said
+        else template.format(placeholder, style)
+    )
     return Caption(text, text.replace(placeholder, words))
 
 
-def with_placeholder(text: str, placeholder: str, words: str) -> str:
+def insert_placeholder(text: str, placeholder: str, words: str) -> str:
     """The text with its first mention of the subject's words as the placeholder; set before it where there is none."""
     if placeholder in text:
         return text
-    replaced, count = re.subn(rf"(?<![\w-]){re.escape(words)}(?![\w-])", placeholder, text, count=1, flags=re.IGNORECASE)
+    replaced, count = re.subn(
+        rf"(?<![\w-]){re.escape(words)}(?![\w-])", placeholder, text, count=1, flags=re.IGNORECASE
+    )
     return replaced if count else f"{placeholder}, {text}"
 
 
-def paired(said: str, placeholder: str, words: str) -> Caption:
+def caption_pair(said: str, placeholder: str, words: str) -> Caption:
     """What was said of a picture, with the new word exactly once: for the first mention of its class, or before everything.
 
     Args:
         words: the class; the base is told it in place of the new word.
     """
-    marked = said if said.count(placeholder) == 1 else with_placeholder(said.replace(placeholder, words), placeholder, words)
+    marked = (
+        said
+        if said.count(placeholder) == 1
+        else insert_placeholder(said.replace(placeholder, words), placeholder, words)
+    )
     caption = Caption(marked, marked.replace(placeholder, words))
     assert caption.text.count(placeholder) == 1
     return caption
@@ -113,6 +134,8 @@ def style_caption(said: str, picture: Path, phrase: str, knows: Callable[[str], 
     The content is the user's caption, else the file's name where it says something ("red-apple.png").
     """
     named = " ".join(re.findall(r"[^\W\d_]+", picture.stem)).lower()
-    content = said or (named if named and not NUMBERING.search(picture.stem) and knows(named) else "")
+    content = said or (
+        named if named and not NUMBERING.search(picture.stem) and knows(named) else ""
+    )
     text = said if phrase in said else f"{content}, {phrase}" if content else phrase
     return Caption(text, text)

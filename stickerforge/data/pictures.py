@@ -17,12 +17,40 @@ from stickerforge.errors import InputError
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 500_000_000
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jxl", ".heic", ".heif", ".ppm"}
-ICONS = {"thumbs.db", "desktop.ini"}  # what systems leave in folders; not worth a line
-OURS = {"captions.html", "captions.jsonl", "generate.toml", "evaluate.toml"}  # what our own commands leave
-UNREAD = {".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL"}  # pictures that Pillow cannot read without more
+SUFFIXES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".jxl",
+    ".heic",
+    ".heif",
+    ".ppm",
+}
+SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # what systems leave in folders; not worth a line
+OWN_FILES = {
+    "captions.html",
+    "captions.jsonl",
+    "generate.toml",
+    "evaluate.toml",
+}  # what our own commands leave
+UNSUPPORTED = {
+    ".heic": "HEIC",
+    ".heif": "HEIF",
+    ".jxl": "JPEG XL",
+}  # pictures that Pillow cannot read without more
 CAPTION = ".txt"  # a text beside a picture says what is in it
-ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # several frames of other formats are pages or a phone's spare pictures
+ANIMATED = (
+    "GIF",
+    "WEBP",
+    "PNG",
+    "AVIF",
+)  # several frames of other formats are pages or a phone's spare pictures
 MIN_SIDE = 16
 HINT = "mend or remove it"
 
@@ -51,11 +79,11 @@ class Picture:
         content = self.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputError(f"{self.path} changed while it was used", "run it again")
-        return decoded(content)[0]
+        return decode(content)[0]
 
 
 @dataclass(frozen=True)
-class Folder:
+class PictureFolder:
     """What was found.
 
     Args:
@@ -68,18 +96,18 @@ class Folder:
     passed_over: list[str]
 
 
-def read_folder(folder: Path) -> Folder:
+def read_folder(folder: Path) -> PictureFolder:
     """Every picture of a folder, in the order of their names; folders in it are not entered.
 
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
     """
-    entries = entries_of(folder)
-    found = Folder([], [], [])
+    entries = list_entries(folder)
+    found = PictureFolder([], [], [])
     for path in entries:
-        if passed_in_silence(path):
+        if is_ignorable(path):
             continue
-        if not may_be_a_picture(path):
+        if not may_be_picture(path):
             found.passed_over.append(path.name)
             continue
         try:
@@ -87,46 +115,67 @@ def read_folder(folder: Path) -> Folder:
         except InputError as error:
             found.unreadable.append(error.message)
     if not found.pictures:
-        why = f"none of its {len(found.unreadable)} pictures can be read: {found.unreadable[0]}" if found.unreadable else "no picture in it"
+        why = (
+            f"none of its {len(found.unreadable)} pictures can be read: {found.unreadable[0]}"
+            if found.unreadable
+            else "no picture in it"
+        )
         raise InputError(f"{folder}: {why}", "give a folder of PNG, JPEG or WebP pictures")
     captioned = {picture.path.stem for picture in found.pictures}
-    found.passed_over.extend(path.name for path in entries if path.suffix == CAPTION and path.stem not in captioned)
+    found.passed_over.extend(
+        path.name for path in entries if path.suffix == CAPTION and path.stem not in captioned
+    )
     return found
 
 
-def overlooked(found: Folder, most: int = 8) -> list[str]:
+def describe_skipped(found: PictureFolder, most: int = 8) -> list[str]:
     """A line about what is no picture, and one about texts that are named like none."""
     texts = [name for name in found.passed_over if name.endswith(CAPTION)]
     others = [name for name in found.passed_over if not name.endswith(CAPTION)]
-    told = [(others, "they are no pictures"), (texts, "no picture has their names (a caption is named like its picture)")]
-    return [f"passed over, since {why}: {', '.join(names[:most])}{' …' if len(names) > most else ''}" for names, why in told if names]
+    told = [
+        (others, "they are no pictures"),
+        (texts, "no picture has their names (a caption is named like its picture)"),
+    ]
+    return [
+        f"passed over, since {why}: {', '.join(names[:most])}{' …' if len(names) > most else ''}"
+        for names, why in told
+        if names
+    ]
 
 
-def entries_of(folder: Path) -> list[Path]:
+def list_entries(folder: Path) -> list[Path]:
     """Everything in a folder by name, or the one file that was given.
 
     Raises:
         InputError: there is no such folder, or it cannot be read.
     """
     try:
-        return [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
+        return (
+            [folder] if folder.is_file() else sorted(folder.iterdir(), key=lambda path: path.name)
+        )
     except FileNotFoundError:
         raise InputError(f"no folder {folder}", "check the path") from None
     except OSError as error:
-        raise InputError(f"cannot read the folder {folder}: {error.strerror}", "check its permissions") from None
+        raise InputError(
+            f"cannot read the folder {folder}: {error.strerror}", "check its permissions"
+        ) from None
 
 
-def passed_in_silence(path: Path) -> bool:
+def is_ignorable(path: Path) -> bool:
     """What is not worth a line: hidden files, what systems and we leave in folders, captions."""
-    return path.name.startswith(".") or path.name.lower() in ICONS | OURS or path.suffix == CAPTION
+    return (
+        path.name.startswith(".")
+        or path.name.lower() in SYSTEM_FILES | OWN_FILES
+        or path.suffix == CAPTION
+    )
 
 
-def may_be_a_picture(path: Path) -> bool:
+def may_be_picture(path: Path) -> bool:
     """By its suffix, or by how it begins."""
-    return path.is_file() and (path.suffix.lower() in SUFFIXES or looks_like_a_picture(path))
+    return path.is_file() and (path.suffix.lower() in SUFFIXES or has_picture_header(path))
 
 
-def looks_like_a_picture(path: Path) -> bool:
+def has_picture_header(path: Path) -> bool:
     """Whether a file with another suffix begins as a picture does."""
     try:
         with Image.open(path):
@@ -141,10 +190,10 @@ def read_picture(path: Path) -> Picture:
     Raises:
         InputError: it is empty, cut short, of a kind that cannot be read, or larger than 64 megapixels.
     """
-    return opened(path)[0]
+    return load_picture(path)[0]
 
 
-def opened(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
+def load_picture(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
     """A picture and its pixels.
 
     Raises:
@@ -154,22 +203,28 @@ def opened(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path.name}: over {MAX_BYTES // 1_000_000} MB", HINT)
         content = path.read_bytes()
-        rgba, animated = decoded(content)
+        rgba, animated = decode(content)
     except InputError as error:
-        raise InputError(f"{path.name}: {error.message.removeprefix(f'{path.name}: ')}", error.hint) from None
+        raise InputError(
+            f"{path.name}: {error.message.removeprefix(f'{path.name}: ')}", error.hint
+        ) from None
     except UnidentifiedImageError:
-        if kind := UNREAD.get(path.suffix.lower()):
-            raise InputError(f"{path.name}: {kind} cannot be read, save it as JPEG or PNG") from None
+        if kind := UNSUPPORTED.get(path.suffix.lower()):
+            raise InputError(
+                f"{path.name}: {kind} cannot be read, save it as JPEG or PNG"
+            ) from None
         raise InputError(f"{path.name}: no picture that can be read", HINT) from None
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many kinds on broken files
         raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", HINT) from None
     note = f"{path.name} is animated: its first frame is used" if animated else ""
-    return Picture(path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note), rgba
+    return Picture(
+        path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note
+    ), rgba
 
 
-def decoded(content: bytes) -> tuple[NDArray[np.uint8], bool]:
+def decode(content: bytes) -> tuple[NDArray[np.uint8], bool]:
     """(straight RGBA in sRGB, turned as its EXIF orientation says; whether it is an animation).
 
     Raises:
@@ -181,16 +236,18 @@ def decoded(content: bytes) -> tuple[NDArray[np.uint8], bool]:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged below
         with Image.open(io.BytesIO(content)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{picture.width} x {picture.height} is over 64 megapixels", "make it smaller")
+                raise InputError(
+                    f"{picture.width} x {picture.height} is over 64 megapixels", "make it smaller"
+                )
             animated = getattr(picture, "n_frames", 1) > 1 and picture.format in ANIMATED
             picture.load()
-            rgba = np.array(in_srgb(eight_bit(ImageOps.exif_transpose(picture))))
+            rgba = np.array(to_srgb(to_eight_bit(ImageOps.exif_transpose(picture))))
     if min(rgba.shape[:2]) < MIN_SIDE:
         raise InputError(f"only {rgba.shape[1]} x {rgba.shape[0]} pixels", HINT)
     return rgba, animated
 
 
-def eight_bit(picture: Image.Image) -> Image.Image:
+def to_eight_bit(picture: Image.Image) -> Image.Image:
     """Greys of 16 or 32 bits brought to 8; Pillow itself would clip them."""
     if picture.mode not in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
         return picture
@@ -199,7 +256,7 @@ def eight_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
 
 
-def in_srgb(picture: Image.Image) -> Image.Image:
+def to_srgb(picture: Image.Image) -> Image.Image:
     """RGBA, its colours converted from the profile that it carries."""
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
@@ -207,7 +264,10 @@ def in_srgb(picture: Image.Image) -> Image.Image:
         source = picture.convert("RGB") if picture.mode == "RGBA" else picture
         try:
             converted = ImageCms.profileToProfile(
-                source, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+                source,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
             converted = None  # a broken profile says nothing

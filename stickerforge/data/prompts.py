@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.config.load import nearest
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.styles import styles
-from stickerforge.errors import InputError
+from stickerforge.config.style_presets import style_presets
+from stickerforge.errors import InputError, nearest
 
 COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
 BOUNDS = {name: GenerateConfig.BOUNDS[name] for name in ("seed", "count")}
@@ -55,10 +54,12 @@ def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
     rows, ids = [], set()
-    for line, fields in readers[path.suffix.lower()](decoded(path, content), path):
-        row = checked_row(fields, f"{path} line {line}", foreign=foreign)
+    for line, fields in readers[path.suffix.lower()](decode_text(path, content), path):
+        row = check_row(fields, f"{path} line {line}", foreign=foreign)
         if row.id and row.id.lower() in ids:
-            raise InputError(f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id")
+            raise InputError(
+                f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id"
+            )
         ids.add(row.id.lower())
         rows.append(row)
     if not rows:
@@ -66,13 +67,16 @@ def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
     return rows
 
 
-def decoded(path: Path, content: bytes) -> str:
+def decode_text(path: Path, content: bytes) -> str:
     """The text of the file; a byte that is not UTF-8 is an error with its line."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{path} line {line}: byte {content[error.start]:#04x} is not UTF-8", "save the file as UTF-8") from None
+        raise InputError(
+            f"{path} line {line}: byte {content[error.start]:#04x} is not UTF-8",
+            "save the file as UTF-8",
+        ) from None
 
 
 def txt_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -93,12 +97,23 @@ def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             if len(cells) != len(header):
                 raise InputError(
-                    f"{path} line {reader.line_num}: {len(cells)} cells, the header has {len(header)}", "quote cells that hold commas"
+                    f"{path} line {reader.line_num}: {len(cells)} cells, the header has {len(header)}",
+                    "quote cells that hold commas",
                 )
-            filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            yield reader.line_num, {name: number_in(cell) if name in BOUNDS else cell for name, cell in filled.items()}
+            filled = {
+                name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()
+            }
+            yield (
+                reader.line_num,
+                {
+                    name: parse_cell(cell) if name in BOUNDS else cell
+                    for name, cell in filled.items()
+                },
+            )
     except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: {error}", "mend the quotes of that line") from None
+        raise InputError(
+            f"{path} line {reader.line_num}: {error}", "mend the quotes of that line"
+        ) from None
 
 
 def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -109,7 +124,9 @@ def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} line {number}: not JSON ({str(error)[:80]})", "write one object a line") from None
+            raise InputError(
+                f"{path} line {number}: not JSON ({str(error)[:80]})", "write one object a line"
+            ) from None
         if not isinstance(fields, dict):
             raise InputError(f"{path} line {number}: not a JSON object", 'write {"prompt": "…"}')
         check_columns(list(fields), f"{path} line {number}")
@@ -124,29 +141,35 @@ def check_columns(names: list[str], where: str) -> None:
         if name not in COLUMNS:
             raise InputError(f"{where}: unknown column {name!r}", nearest(name, list(COLUMNS)))
     if "prompt" not in names:
-        raise InputError(f"{where}: there is no column 'prompt'", f"columns are {', '.join(COLUMNS)}")
+        raise InputError(
+            f"{where}: there is no column 'prompt'", f"columns are {', '.join(COLUMNS)}"
+        )
 
 
-def number_in(cell: str) -> int | str:
+def parse_cell(cell: str) -> int | str:
     """The whole number in a cell, or the cell where there is none."""
     return int(cell) if re.fullmatch(r"\d{1,18}", cell) else cell
 
 
-def checked_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> PromptRow:
+def check_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> PromptRow:
     """A row of the right types, within bounds."""
     for name, value in fields.items():
         wanted, words = (int, "a whole number") if name in BOUNDS else (str, "a text")
         if type(value) is not wanted:
             raise InputError(f"{where}: {name} = {value!r} is not {words}", "mend that line")
         if name in BOUNDS and not BOUNDS[name][0] <= int(value) <= BOUNDS[name][1]:
-            raise InputError(f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name]))
+            raise InputError(
+                f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name])
+            )
     row = PromptRow(**({"prompt": ""} | fields))
     check_prompt(row.prompt, where)
     check_characters(row.negative, f"{where}: the negative prompt")
-    if not foreign and row.style and row.style not in (known := [*styles(), *store.names()]):
+    if not foreign and row.style and row.style not in (known := [*style_presets(), *store.names()]):
         raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, known))
     if not foreign and row.id and not SAFE_ID.fullmatch(row.id):
-        raise InputError(f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'")
+        raise InputError(
+            f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'"
+        )
     return row
 
 
@@ -157,7 +180,9 @@ def check_prompt(prompt: str, where: str) -> None:
         InputError: it is empty, far too long, or holds control characters.
     """
     if not prompt.strip():
-        raise InputError(f"{where}: the prompt is empty", 'say what to draw, for example "cat astronaut"')
+        raise InputError(
+            f"{where}: the prompt is empty", 'say what to draw, for example "cat astronaut"'
+        )
     check_characters(prompt, f"{where}: the prompt")
 
 
@@ -175,4 +200,13 @@ def check_characters(text: str, what: str) -> None:
 
 def control_character(text: str) -> str:
     """The first character that no file and no terminal should be given, or ""; joiners and marks of direction are letters' own."""
-    return next((c for c in text if not c.isprintable() and c not in "\n\t" and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000)), "")
+    return next(
+        (
+            c
+            for c in text
+            if not c.isprintable()
+            and c not in "\n\t"
+            and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000)
+        ),
+        "",
+    )

@@ -1,1 +1,1 @@
-"""Figures about pictures: pure functions of arrays, and the report that shows them."""
+"""Metrics of pictures, and the reports that show them."""

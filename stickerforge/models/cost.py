@@ -7,11 +7,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stickerforge.models.catalog import Card
+from stickerforge.models.card import ModelCard
 
 START_S = 5.0  # importing the libraries
 BASE_BYTES = 450_000_000  # the libraries themselves
-CPU_FLOPS, CUDA_FLOPS = 45e9, 100e12  # a second, per core and per device, as measured on convolutions
+CPU_FLOPS, CUDA_FLOPS = (
+    45e9,
+    100e12,
+)  # a second, per core and per device, as measured on convolutions
 REUSE = 0.55  # share of positions of the full latent that an average weight works on
 
 
@@ -23,7 +26,16 @@ class Cost:
     memory_bytes: int
 
 
-def cost(card: Card, *, pictures: int, steps: int, guidance: float, pixels: int, cuda: bool, led: bool = False) -> Cost:
+def sampling_cost(
+    card: ModelCard,
+    *,
+    pictures: int,
+    steps: int,
+    guidance: float,
+    pixels: int,
+    cuda: bool,
+    led: bool = False,
+) -> Cost:
     """What a call will take.
 
     Args:
@@ -38,13 +50,20 @@ def cost(card: Card, *, pictures: int, steps: int, guidance: float, pixels: int,
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
     everything = sum(weights_bytes(card.folder / part) for part in ("unet", "vae", "text_encoder"))
     working = (2 if cuda else 4) / bytes_each
-    return Cost(START_S + flops / speed + 0.02 * pictures, int(BASE_BYTES + working * everything + 4000 * pixels**2 / 4))
+    return Cost(
+        START_S + flops / speed + 0.02 * pictures,
+        int(BASE_BYTES + working * everything + 4000 * pixels**2 / 4),
+    )
 
 
-def training_cost(card: Card, *, steps: int, batch: int, pixels: int, dco: bool, cuda: bool) -> Cost:
+def training_cost(
+    card: ModelCard, *, steps: int, batch: int, pixels: int, dco: bool, cuda: bool
+) -> Cost:
     """What teaching will take: a pass forwards, one backwards for the inputs, and the base's own with DCO."""
     passes = batch * (3 if dco else 2)
-    plain = cost(card, pictures=1, steps=steps * passes, guidance=1, pixels=pixels, cuda=cuda)
+    plain = sampling_cost(
+        card, pictures=1, steps=steps * passes, guidance=1, pixels=pixels, cuda=cuda
+    )
     activations = 12 * batch * weights_bytes(card.folder / "unet") // 10
     return Cost(plain.seconds, plain.memory_bytes + activations)
 

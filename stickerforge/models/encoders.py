@@ -16,16 +16,25 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.catalog import JUDGES, encoder_repository, fetched
-from stickerforge.models.judges import Judging, judging, on_ground
-from stickerforge.models.weights import fingerprint_of
-from stickerforge.runtime.device import chosen_device, out_of_memory
-from stickerforge.runtime.packages import install
+from stickerforge.models.checksums import files_fingerprint
+from stickerforge.models.hub import JUDGES, download, encoder_repository
+from stickerforge.models.judge.model import Judge, load_judge, on_ground
+from stickerforge.runtime.device import memory_fault, resolve_device
+from stickerforge.runtime.install_hints import install_command
 
 # What transformers raises for folders that are cut short, of another kind, or need what is not installed.
-BROKEN = (
-    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, AssertionError, ImportError, SafetensorError, TemplateError,
-)  # fmt: skip
+LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    SafetensorError,
+    TemplateError,
+)
 Vectors = NDArray[np.float32]
 
 
@@ -53,7 +62,7 @@ class JudgeEncoder:
 
     reads_text = True
 
-    def __init__(self, judge: Judging) -> None:
+    def __init__(self, judge: Judge) -> None:
         self.judge, self.name, self.digest = judge, judge.name, judge.sha256[:16]
 
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
@@ -61,10 +70,17 @@ class JudgeEncoder:
         found: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
         return found
 
-    def examined(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> tuple[Vectors, Vectors]:
+    def examined(
+        self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
+    ) -> tuple[Vectors, Vectors]:
         """As `images`, and the chances of labels, styles, colours and counts, one after another, (N, all of them)."""
         vectors, read = self.judge.examined(self.judge.pictures(pictures, ground))
-        chances = [read.presence.sigmoid(), read.style.softmax(1), read.colours.sigmoid(), read.count.softmax(1)]
+        chances = [
+            read.presence.sigmoid(),
+            read.style.softmax(1),
+            read.colours.sigmoid(),
+            read.count.softmax(1),
+        ]
         return vectors.numpy(), torch.cat(chances, 1).numpy()
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
@@ -81,17 +97,19 @@ class HubEncoder:
 
         local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
         self.name, self.device = name, device
-        self.digest = fingerprint_of(sorted(folder.glob("*.*")))
+        self.digest = files_fingerprint(sorted(folder.glob("*.*")))
         try:
-            self.model: Any = whole(AutoModel, folder).to(device).eval()
+            self.model: Any = load_complete(AutoModel, folder).to(device).eval()
             self.processor: Any = AutoImageProcessor.from_pretrained(folder, **local)
             self.reads_text = hasattr(self.model, "get_text_features")
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
+            self.tokenizer: Any = (
+                AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
+            )
             self.images([Image.new("RGB", (64, 64))], (0, 0, 0))
             if self.reads_text:
                 self.texts(["a"])
-        except BROKEN as error:
-            if memory := out_of_memory(error, "use a smaller encoder, or --device cpu"):
+        except LOAD_ERRORS as error:
+            if memory := memory_fault(error, "use a smaller encoder, or --device cpu"):
                 raise memory from error
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
             what = f"{folder} holds no encoder that can be read: {reason}"
@@ -100,18 +118,31 @@ class HubEncoder:
     @torch.inference_mode()
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
         """See Encoder. Pictures are made square first: processors cut off what is not."""
-        inputs = self.processor([squared(on_ground(picture, ground), ground) for picture in pictures], return_tensors="pt").to(self.device)
-        return unit(self.model.get_image_features(**inputs) if hasattr(self.model, "get_image_features") else self.model(**inputs))
+        inputs = self.processor(
+            [pad_to_square(on_ground(picture, ground), ground) for picture in pictures],
+            return_tensors="pt",
+        ).to(self.device)
+        return unit_vectors(
+            self.model.get_image_features(**inputs)
+            if hasattr(self.model, "get_image_features")
+            else self.model(**inputs)
+        )
 
     @torch.inference_mode()
     def texts(self, sentences: Sequence[str]) -> Vectors:
         """See Encoder."""
         longest = self.model.config.text_config.max_position_embeddings
-        inputs = self.tokenizer(list(sentences), padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
-        return unit(self.model.get_text_features(**inputs.to(self.device)))
+        inputs = self.tokenizer(
+            list(sentences),
+            padding="max_length",
+            truncation=True,
+            max_length=longest,
+            return_tensors="pt",
+        )
+        return unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
 
 
-def whole(kind: Any, folder: Path) -> Any:
+def load_complete(kind: Any, folder: Path) -> Any:
     """A model of transformers of which no weight is missing.
 
     Raises:
@@ -122,15 +153,21 @@ def whole(kind: Any, folder: Path) -> Any:
     transformers.logging.set_verbosity_error()  # its reports would go to stderr, whatever --quiet says
     transformers.logging.disable_progress_bar()
     model, found = kind.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, output_loading_info=True
+        folder,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
     )
     if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
-        raise ValueError(f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}")
+        raise ValueError(
+            f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}"
+        )
     return model
 
 
 @contextmanager
-def readable(folder: Path, what: str) -> Iterator[None]:
+def load_faults(folder: Path, what: str) -> Iterator[None]:
     """Turn what transformers raises over a folder into one line.
 
     Raises:
@@ -142,18 +179,21 @@ def readable(folder: Path, what: str) -> Iterator[None]:
     transformers.logging.set_verbosity_error()  # what it remarks on would go to stderr, whatever --quiet says
     try:
         yield
-    except BROKEN as error:
-        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
+    except LOAD_ERRORS as error:
+        if memory := memory_fault(error, "use a smaller model, or --device cpu"):
             raise memory from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         if isinstance(error, ImportError):
             raise EnvironmentFault(
-                f"{folder} needs what is not installed: {reason}", f"install it, often: {install('torchvision')}"
+                f"{folder} needs what is not installed: {reason}",
+                f"install it, often: {install_command('torchvision')}",
             ) from None
-        raise InputError(f"{folder} cannot be read: {reason}", f"give {what}, with safetensors") from None
+        raise InputError(
+            f"{folder} cannot be read: {reason}", f"give {what}, with safetensors"
+        ) from None
 
 
-def squared(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
+def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
     """An RGB image in the middle of a square of its ground."""
     side = max(image.size)
     page = Image.new("RGB", (side, side), ground)
@@ -161,14 +201,20 @@ def squared(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
     return page
 
 
-def unit(output: Any) -> Vectors:
+def unit_vectors(output: Any) -> Vectors:
     """The pooled vectors of a model's output, of unit length."""
     vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
     found: Vectors = torch.nn.functional.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
     return found
 
 
-def encoder(name: str, *, device: str = "cpu", offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Encoder:
+def load_encoder(
+    name: str,
+    *,
+    device: str = "cpu",
+    offline: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Encoder:
     """An encoder by name: a judge, clip, siglip, dinov2, a folder, or owner/name of the hub. The judges stay on the CPU.
 
     Raises:
@@ -177,8 +223,13 @@ def encoder(name: str, *, device: str = "cpu", offline: bool = False, say: Calla
     """
     repository = encoder_repository(name)
     if name in JUDGES:
-        return JudgeEncoder(judging(name))
+        return JudgeEncoder(load_judge(name))
     folder = Path(name).expanduser()
     if repository:
-        folder = fetched(repository, offline=offline, say=say, wanted=("*.json", "*.txt", "*.model", "model*.safetensors"))
-    return HubEncoder(name if repository else folder.resolve().name, folder, chosen_device(device))
+        folder = download(
+            repository,
+            offline=offline,
+            say=say,
+            wanted=("*.json", "*.txt", "*.model", "model*.safetensors"),
+        )
+    return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

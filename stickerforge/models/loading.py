@@ -4,10 +4,10 @@ import diffusers
 import torch
 import transformers
 
-from stickerforge.models.catalog import Card, pipeline_of
-from stickerforge.models.family import Family
-from stickerforge.models.sd import StableDiffusion
-from stickerforge.models.sdxl import StableDiffusionXL
+from stickerforge.models.card import ModelCard, pipeline_class
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.families.sdxl import StableDiffusionXL
+from stickerforge.models.families.stable_diffusion import StableDiffusion
 
 FAMILIES: dict[str, type[StableDiffusion] | type[StableDiffusionXL]] = {
     "StableDiffusionPipeline": StableDiffusion,
@@ -15,7 +15,7 @@ FAMILIES: dict[str, type[StableDiffusion] | type[StableDiffusionXL]] = {
 }
 
 
-def load(card: Card, device: torch.device, dtype: torch.dtype) -> Family:
+def load_model(card: ModelCard, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
     """Read a folder's parts; safetensors only, nothing is fetched.
 
     Raises:
@@ -24,4 +24,4 @@ def load(card: Card, device: torch.device, dtype: torch.dtype) -> Family:
     for library in (transformers, diffusers):
         library.logging.set_verbosity_error()
         library.logging.disable_progress_bar()
-    return FAMILIES[pipeline_of(card.folder)](card, device, dtype)
+    return FAMILIES[pipeline_class(card.folder)](card, device, dtype)

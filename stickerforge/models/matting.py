@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.config.load import nearest
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import EnvironmentFault, InputError, nearest
 from stickerforge.runtime.files import home
-from stickerforge.runtime.packages import install
+from stickerforge.runtime.install_hints import install_command
 from stickerforge.stickers.alpha import Premultiplied
 
 CutOut = Callable[[NDArray[np.uint8]], Premultiplied]
+DEFAULT = "isnet-general-use"
+REQUIREMENT = "rembg[cpu]"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,6 @@ MODELS = {
         MattingModel("isnet-anime", "Apache-2.0", 176, "drawn characters"),
     )
 }
-DEFAULT = "isnet-general-use"
-REQUIREMENT = "rembg[cpu]"
 
 
 def matting_model(name: str) -> MattingModel:
@@ -52,7 +51,9 @@ def matting_model(name: str) -> MattingModel:
     """
     name = DEFAULT if name == "auto" else name
     if name not in MODELS:
-        raise InputError(f"unknown matting model {name!r}", nearest(name, [*MODELS, "none", "auto"]))
+        raise InputError(
+            f"unknown matting model {name!r}", nearest(name, [*MODELS, "none", "auto"])
+        )
     return MODELS[name]
 
 
@@ -81,7 +82,8 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
             from rembg.sessions import sessions
     except (ImportError, SystemExit):
         raise EnvironmentFault(
-            "cutting out needs rembg, which is not installed", f"{install(REQUIREMENT)}, or give --matting none"
+            "cutting out needs rembg, which is not installed",
+            f"{install_command(REQUIREMENT)}, or give --matting none",
         ) from None
     here = sessions[model.name].resolve_existing(f"{model.name}.onnx")
     if here is None and offline:
@@ -90,15 +92,21 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
         with redirect_stderr(StringIO()):  # its download bar
             session = rembg.new_session(model.name)
     except (runtime.Fail, runtime.InvalidProtobuf, runtime.InvalidGraph) as error:
-        raise EnvironmentFault(f"the weights {here} are damaged", "delete that file and run it again") from error
+        raise EnvironmentFault(
+            f"the weights {here} are damaged", "delete that file and run it again"
+        ) from error
     except (OSError, ValueError) as error:
-        raise missing_weights(model, (str(error).splitlines() or [type(error).__name__])[0][:80]) from error
+        raise missing_weights(
+            model, (str(error).splitlines() or [type(error).__name__])[0][:80]
+        ) from error
 
     def cut_out(rgb: NDArray[np.uint8]) -> Premultiplied:
         mask = session.predict(Image.fromarray(rgb))[0]
         alpha = np.asarray(mask, np.float64) / 255
         foreground = estimate_foreground_ml(rgb.astype(np.float64) / 255, alpha)
-        return np.concatenate([foreground * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
+        return np.concatenate([foreground * alpha[..., None], alpha[..., None]], -1).astype(
+            np.float32
+        )
 
     return cut_out
 

@@ -18,11 +18,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import fetched
-from stickerforge.models.encoders import BROKEN, HubEncoder, readable, squared, whole
-from stickerforge.models.judges import on_ground
-from stickerforge.models.weights import fingerprint_of
-from stickerforge.runtime.device import chosen_device, out_of_memory
+from stickerforge.models.checksums import files_fingerprint
+from stickerforge.models.encoders import (
+    LOAD_ERRORS,
+    HubEncoder,
+    load_complete,
+    load_faults,
+    pad_to_square,
+)
+from stickerforge.models.hub import download
+from stickerforge.models.judge.model import on_ground
+from stickerforge.runtime.device import memory_fault, resolve_device
 
 WHITE = (255, 255, 255)
 QUESTION = 'Does this figure show "{}"? Please answer yes or no.'  # of VQAScore
@@ -60,12 +66,17 @@ class Preference:
         self.encoder = HubEncoder(name, folder, device)
         self.digest = self.encoder.digest
         if not self.encoder.reads_text or not hasattr(self.encoder.model, "logit_scale"):
-            raise InputError(f"{folder} is no CLIP", f"--reward {kind} takes one that was tuned on people's choices")
+            raise InputError(
+                f"{folder} is no CLIP",
+                f"--reward {kind} takes one that was tuned on people's choices",
+            )
         self.scale = float(self.encoder.model.logit_scale.detach().exp())
 
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
         """Logit scale times cosine."""
-        cosines = (self.encoder.images(pictures, WHITE).astype(np.float64) * self.encoder.texts(prompts)).sum(1)
+        cosines = (
+            self.encoder.images(pictures, WHITE).astype(np.float64) * self.encoder.texts(prompts)
+        ).sum(1)
         return np.asarray(self.scale * cosines)
 
 
@@ -77,29 +88,45 @@ class Aesthetic:
     def __init__(self, kind: str, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, CLIPVisionModelWithProjection
 
-        self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
-        with readable(folder, "an aesthetic predictor: CLIP's vision tower and five linear layers"):
+        self.kind, self.name, self.device, self.digest = (
+            kind,
+            name,
+            device,
+            files_fingerprint(sorted(folder.glob("*.*"))),
+        )
+        with load_faults(
+            folder, "an aesthetic predictor: CLIP's vision tower and five linear layers"
+        ):
             self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-            self.tower: Any = whole(CLIPVisionModelWithProjection, folder).to(device).eval()
-            self.head = head_of(folder).to(device)
+            self.tower: Any = load_complete(CLIPVisionModelWithProjection, folder).to(device).eval()
+            self.head = load_head(folder).to(device)
             self.scores([Image.new("RGB", (64, 64))], [""])
 
     @torch.inference_mode()
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
         """About 1 to 10; the prompts do not matter."""
-        inputs = self.processor([squared(on_ground(picture, WHITE), WHITE) for picture in pictures], return_tensors="pt")
+        inputs = self.processor(
+            [pad_to_square(on_ground(picture, WHITE), WHITE) for picture in pictures],
+            return_tensors="pt",
+        )
         features = F.normalize(self.tower(**inputs.to(self.device)).image_embeds.float(), dim=-1)
         return np.asarray(self.head(features).flatten().cpu().double().numpy())
 
 
-def head_of(folder: Path) -> nn.Sequential:
+def load_head(folder: Path) -> nn.Sequential:
     """The layers that a folder holds beside the tower, applied one after another: version 2 has nothing between them.
 
     Raises:
         KeyError: they are not those of version 2; its relatives have activations in between and other numbers.
     """
-    tensors = {key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
-    numbers = sorted(int(found[1]) for key in tensors if (found := re.fullmatch(r"layers\.(\d+)\.weight", key)))
+    tensors = {
+        key: value
+        for path in sorted(folder.glob("*.safetensors"))
+        for key, value in load_file(path).items()
+    }
+    numbers = sorted(
+        int(found[1]) for key in tensors if (found := re.fullmatch(r"layers\.(\d+)\.weight", key))
+    )
     if numbers != HEAD:
         raise KeyError(f"its head has the layers {numbers}, not {HEAD}")
     layers = []
@@ -119,23 +146,42 @@ class VqaScore:
     def __init__(self, kind: str, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        self.kind, self.name, self.device, self.digest = kind, name, device, fingerprint_of(sorted(folder.glob("*.*")))
-        with readable(folder, "an image-text model with a chat template"):
-            self.processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        self.kind, self.name, self.device, self.digest = (
+            kind,
+            name,
+            device,
+            files_fingerprint(sorted(folder.glob("*.*"))),
+        )
+        with load_faults(folder, "an image-text model with a chat template"):
+            self.processor: Any = AutoProcessor.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
             self.yes = yes_tokens(self.processor.tokenizer)
-            self.model: Any = whole(AutoModelForImageTextToText, folder).to(device).eval()
+            self.model: Any = load_complete(AutoModelForImageTextToText, folder).to(device).eval()
             self.scores([Image.new("RGB", (64, 64))], ["a cat"])
 
     @torch.inference_mode()
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
         """Between 0 and 1."""
-        return np.array([self.chance(picture, prompt) for picture, prompt in zip(pictures, prompts, strict=True)])
+        return np.array(
+            [
+                self.chance(picture, prompt)
+                for picture, prompt in zip(pictures, prompts, strict=True)
+            ]
+        )
 
     def chance(self, picture: Image.Image, prompt: str) -> float:
         """Of Yes as the first word of the answer."""
-        asked = [{"type": "image", "image": on_ground(picture, WHITE)}, {"type": "text", "text": QUESTION.format(prompt)}]
+        asked = [
+            {"type": "image", "image": on_ground(picture, WHITE)},
+            {"type": "text", "text": QUESTION.format(prompt)},
+        ]
         inputs = self.processor.apply_chat_template(
-            [{"role": "user", "content": asked}], add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+            [{"role": "user", "content": asked}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
         )
         logits: Tensor = self.model(**inputs.to(self.device)).logits[0, -1]
         return float(logits.double().softmax(0)[self.yes].sum())
@@ -154,7 +200,9 @@ def yes_tokens(tokenizer: Any) -> list[int]:
     return found
 
 
-def scored(model: Reward, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
+def score_pictures(
+    model: Reward, pictures: Sequence[Image.Image], prompts: Sequence[str]
+) -> Scores:
     """`model.scores`, with what goes wrong in one line.
 
     Raises:
@@ -163,19 +211,23 @@ def scored(model: Reward, pictures: Sequence[Image.Image], prompts: Sequence[str
     """
     try:
         found = model.scores(pictures, prompts)
-    except BROKEN as error:
-        if memory := out_of_memory(error, "use a smaller model, or --device cpu"):
+    except LOAD_ERRORS as error:
+        if memory := memory_fault(error, "use a smaller model, or --device cpu"):
             raise memory from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise InputError(
-            f"{model.kind} fails on one of {len(prompts)} pictures: {reason}", "leave --reward out, or mend its prompt"
+            f"{model.kind} fails on one of {len(prompts)} pictures: {reason}",
+            "leave --reward out, or mend its prompt",
         ) from None
     if not np.isfinite(found).all():
-        raise InputError(f"{model.kind} gives no number for one of {len(prompts)} pictures", "check the weights of --reward")
+        raise InputError(
+            f"{model.kind} gives no number for one of {len(prompts)} pictures",
+            "check the weights of --reward",
+        )
     return found
 
 
-KINDS: dict[str, Callable[[str, Path, torch.device], Reward]] = {
+REWARD_MODELS: dict[str, Callable[[str, Path, torch.device], Reward]] = {
     "pickscore": partial(Preference, "pickscore"),
     "hpsv2": partial(Preference, "hpsv2"),
     "aesthetic": partial(Aesthetic, "aesthetic"),
@@ -183,7 +235,14 @@ KINDS: dict[str, Callable[[str, Path, torch.device], Reward]] = {
 }
 
 
-def reward(kind: str, place: str, *, device: str = "cpu", offline: bool = False, say: Callable[[str], None] = lambda line: None) -> Reward:
+def load_reward(
+    kind: str,
+    place: str,
+    *,
+    device: str = "cpu",
+    offline: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Reward:
     """A reward on the weights at a place, a folder or a hub repository.
 
     Raises:
@@ -192,5 +251,7 @@ def reward(kind: str, place: str, *, device: str = "cpu", offline: bool = False,
     """
     folder = Path(place).expanduser()
     if not folder.exists():
-        folder = fetched(place, offline=offline, say=say, wanted=WANTED)
-    return KINDS[kind](place.rstrip("/").rpartition("/")[2] or kind, folder, chosen_device(device))
+        folder = download(place, offline=offline, say=say, wanted=WANTED)
+    return REWARD_MODELS[kind](
+        place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
+    )

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Reduction = Literal["sample", "batch"]
-GAPS = 0.99  # decay of the mean gap that an automatic beta follows
-AUTO = (1.0, 5000.0)  # an automatic beta stays within
+GAP_DECAY = 0.99  # decay of the mean gap that an automatic beta follows
+BETA_RANGE = (1.0, 5000.0)  # an automatic beta stays within
 
 
 def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -28,7 +28,9 @@ def squared_error(prediction: Tensor, target: Tensor, weight: Tensor | None = No
     return (squares.mean(1) * weight).flatten(1).sum(1) / weight.flatten(1).sum(1)
 
 
-def dco_loss(error: Tensor, base_error: Tensor, beta: float, reduction: Reduction = "sample") -> Tensor:
+def dco_loss(
+    error: Tensor, base_error: Tensor, beta: float, reduction: Reduction = "sample"
+) -> Tensor:
     """-log sigmoid(-beta (error - base_error)) for each picture, averaged (Equation 11).
 
     Its gradient is that of the plain loss, beta (1 - sigmoid(-beta (error - base_error))) times: full where the
@@ -45,9 +47,9 @@ def dco_loss(error: Tensor, base_error: Tensor, beta: float, reduction: Reductio
     return F.softplus(beta * (gap.mean() if reduction == "batch" else gap)).mean()
 
 
-def followed(mean_gap: float, gap: Tensor) -> float:
+def update_running_mean(mean_gap: float, gap: Tensor) -> float:
     """The running mean of |error - base_error| after one more batch of gaps (B,)."""
-    return GAPS * mean_gap + (1 - GAPS) * float(gap.abs().mean())
+    return GAP_DECAY * mean_gap + (1 - GAP_DECAY) * float(gap.abs().mean())
 
 
 def automatic_beta(mean_gap: float, batches: int) -> float:
@@ -56,6 +58,6 @@ def automatic_beta(mean_gap: float, batches: int) -> float:
     Args:
         mean_gap: as `followed` has it after so many batches from 0.
     """
-    seen = mean_gap / (1 - GAPS**batches) if batches else 0.0
-    lowest, highest = AUTO
+    seen = mean_gap / (1 - GAP_DECAY**batches) if batches else 0.0
+    lowest, highest = BETA_RANGE
     return min(max(1 / seen, lowest), highest) if seen else highest

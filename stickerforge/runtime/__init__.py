@@ -1,1 +1,1 @@
-"""The machine: devices, seeds, files, signals, and what is said while working."""
+"""The machine: devices, seeds, files, signals, the console."""

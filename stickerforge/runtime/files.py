@@ -20,7 +20,9 @@ def home() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "stickerforge"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "stickerforge"
+        return (
+            Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "stickerforge"
+        )
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "stickerforge"
 
 
@@ -36,7 +38,9 @@ def make_folder(folder: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{folder} is not a folder", "give another --out") from None
     except PermissionError:
-        raise InputError(f"cannot create folder {folder}: permission denied", "give another --out") from None
+        raise InputError(
+            f"cannot create folder {folder}: permission denied", "give another --out"
+        ) from None
     except OSError as error:
         raise disk_fault(error, folder) from None
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -114,5 +118,10 @@ def sync_folder(folder: Path) -> None:
 def disk_fault(error: OSError, path: Path) -> EnvironmentFault:
     """What the disk refused, in the user's words."""
     if error.errno in FULL:
-        return EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
-    return EnvironmentFault(f"cannot write {path}: {error.strerror or error}", "check the disk and its permissions, or write elsewhere")
+        return EnvironmentFault(
+            f"the disk is full, {path} was not written", "free some space and run it again"
+        )
+    return EnvironmentFault(
+        f"cannot write {path}: {error.strerror or error}",
+        "check the disk and its permissions, or write elsewhere",
+    )

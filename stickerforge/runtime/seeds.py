@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def derived_seed(seed: int, purpose: str, step: int = 0, item: int = 0) -> int:
+def derive_seed(seed: int, purpose: str, step: int = 0, item: int = 0) -> int:
     """A 63-bit seed that depends on all four and on nothing else."""
     digest = hashlib.sha256(f"{seed}|{purpose}|{step}|{item}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
@@ -18,9 +18,9 @@ def generator(seed: int, purpose: str, step: int = 0, item: int = 0) -> "torch.G
     """A CPU generator: draws are the same whatever device they are then moved to."""
     import torch
 
-    return torch.Generator().manual_seed(derived_seed(seed, purpose, step, item))
+    return torch.Generator().manual_seed(derive_seed(seed, purpose, step, item))
 
 
-def drawn_seed() -> int:
+def random_seed() -> int:
     """A seed for a call without one, short enough to be typed again."""
     return secrets.randbelow(10**6)

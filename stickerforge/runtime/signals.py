@@ -14,7 +14,7 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Within, the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual."""
-    with handled(raised):
+    with on_signal(raise_interrupt):
         yield
 
 
@@ -28,19 +28,21 @@ def stoppable() -> Iterator[Callable[[], None]]:
 
     def check() -> None:
         if came:
-            raised(came[0])
+            raise_interrupt(came[0])
 
-    with handled(came.append):
+    with on_signal(came.append):
         yield check
 
 
-def raised(number: int) -> None:
+def raise_interrupt(number: int) -> None:
     """The exception of a signal."""
-    raise Interrupted("interrupted" if number == signal.SIGINT else "terminated", CODES[signal.Signals(number)])
+    raise Interrupted(
+        "interrupted" if number == signal.SIGINT else "terminated", CODES[signal.Signals(number)]
+    )
 
 
 @contextmanager
-def handled(act: Callable[[int], None]) -> Iterator[None]:
+def on_signal(act: Callable[[int], None]) -> Iterator[None]:
     """Within, the first SIGINT or SIGTERM is handed to `act`.
 
     In a thread other than the main one signals cannot be handled, and nothing changes.

@@ -30,18 +30,27 @@ class Conditioning:
 
     def expanded(self, count: int) -> "Conditioning":
         """One text for `count` pictures."""
-        return Conditioning(*(None if part is None else part.expand(count, *part.shape[1:]) for part in self.parts()))  # type: ignore[arg-type]
+        return Conditioning(
+            *(  # type: ignore[arg-type]
+                None if part is None else part.expand(count, *part.shape[1:])
+                for part in self.parts()
+            )
+        )
 
     def picked(self, rows: Sequence[int]) -> "Conditioning":
         """These texts, in this order, some perhaps several times."""
-        return Conditioning(*(None if part is None else part[list(rows)] for part in self.parts()))  # type: ignore[arg-type]
+        return Conditioning(
+            *(None if part is None else part[list(rows)] for part in self.parts())  # type: ignore[arg-type]
+        )
 
     def parts(self) -> tuple[Tensor | None, ...]:
         """hidden, pooled, frames."""
         return self.hidden, self.pooled, self.frames
 
 
-def joined(*texts: Conditioning) -> Conditioning:
+def join(*texts: Conditioning) -> Conditioning:
     """One batch of several, in order."""
     columns = zip(*(text.parts() for text in texts), strict=True)
-    return Conditioning(*(None if parts[0] is None else torch.cat(parts) for parts in columns))  # type: ignore[arg-type]
+    return Conditioning(
+        *(None if parts[0] is None else torch.cat(parts) for parts in columns)  # type: ignore[arg-type]
+    )

@@ -6,7 +6,7 @@ Shapes: B pictures; C, H, W latent channels, rows, columns.
 from torch import Tensor
 
 
-def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
+def classifier_free_guidance(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance (arXiv:2207.12598, Equation 6), (B, C, H, W).
 
     Args:
@@ -15,7 +15,7 @@ def guided(unconditional: Tensor, conditional: Tensor, scale: float) -> Tensor:
     return unconditional + scale * (conditional - unconditional)
 
 
-def consistent(guided: Tensor, base: Tensor, personal: Tensor, weight: float) -> Tensor:
+def consistency_guidance(guided: Tensor, base: Tensor, personal: Tensor, weight: float) -> Tensor:
     """Consistency guidance (arXiv:2402.12004, Equation 13), (B, C, H, W).
 
     Args:
@@ -27,7 +27,7 @@ def consistent(guided: Tensor, base: Tensor, personal: Tensor, weight: float) ->
     return guided + weight * (personal - base)
 
 
-def rescaled(guided: Tensor, conditional: Tensor, share: float) -> Tensor:
+def rescale_guidance(guided: Tensor, conditional: Tensor, share: float) -> Tensor:
     """The guided prediction with the spread of the conditional one (arXiv:2305.08891, Equations 15 and 16).
 
     Args:

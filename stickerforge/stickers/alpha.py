@@ -15,22 +15,22 @@ Premultiplied = NDArray[np.float32]
 OPAQUE, CLEAR = 0.96, 0.04  # alpha beyond these is what a network means by 1 and by 0
 
 
-def premultiplied_from(rgba: Rgba) -> Premultiplied:
+def premultiply(rgba: Rgba) -> Premultiplied:
     """Straight to premultiplied."""
     scaled: Premultiplied = rgba.astype(np.float32) / np.float32(255)
     scaled[..., :3] *= scaled[..., 3:]
     return scaled
 
 
-def straight_from(premultiplied: Premultiplied) -> Rgba:
+def unpremultiply(premultiplied: Premultiplied) -> Rgba:
     """Premultiplied to straight, colours bled under transparent pixels; values are clipped to what can be."""
     alpha = premultiplied[..., 3:].clip(0, 1)
     colour = premultiplied[..., :3].clip(0, 1) / np.maximum(alpha, 1 / 512)
     rgba = np.concatenate([colour.clip(0, 1), alpha], -1)
-    return bled((rgba * 255).round().astype(np.uint8))
+    return bleed_colors((rgba * 255).round().astype(np.uint8))
 
 
-def settled(premultiplied: Premultiplied) -> Premultiplied:
+def snap_alpha(premultiplied: Premultiplied) -> Premultiplied:
     """A decoded picture with alpha pulled to 0 and 1 where the network nearly says so.
 
     Colour is scaled along with alpha, so edges stay soft and keep their hue.
@@ -42,7 +42,7 @@ def settled(premultiplied: Premultiplied) -> Premultiplied:
     return np.concatenate([np.clip(colour, 0, target), target], -1).astype(np.float32)
 
 
-def bled(rgba: Rgba, rounds: int = 8) -> Rgba:
+def bleed_colors(rgba: Rgba, rounds: int = 8) -> Rgba:
     """The same picture with visible colours spread under the transparent pixels around them.
 
     Args:
@@ -55,7 +55,7 @@ def bled(rgba: Rgba, rounds: int = 8) -> Rgba:
     weight = visible.astype(np.float32)
     mean = colour[visible].mean(0)
     for _ in range(rounds):
-        neighbours, count = spread(colour * weight[..., None]), spread(weight)
+        neighbours, count = neighbor_sum(colour * weight[..., None]), neighbor_sum(weight)
         reached = (weight == 0) & (count > 0)
         colour[reached] = neighbours[reached] / count[reached][:, None]
         weight = np.maximum(weight, reached)
@@ -63,7 +63,7 @@ def bled(rgba: Rgba, rounds: int = 8) -> Rgba:
     return np.concatenate([colour.round().astype(np.uint8), rgba[..., 3:]], -1)
 
 
-def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def neighbor_sum(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The sum over each pixel and its eight neighbours, (H, W, ...) -> (H, W, ...)."""
     padded = np.pad(values, [(1, 1), (1, 1)] + [(0, 0)] * (values.ndim - 2))
     rows = padded[:-2] + padded[1:-1] + padded[2:]

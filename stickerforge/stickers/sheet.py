@@ -10,7 +10,11 @@ CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image], captions: Sequence[str], *, columns: int | None = None, cell_px: int = CELL_PX
+    pictures: Sequence[Image.Image],
+    captions: Sequence[str],
+    *,
+    columns: int | None = None,
+    cell_px: int = CELL_PX,
 ) -> Image.Image:
     """An RGB page of RGBA pictures on a chequered ground, so that transparency can be seen.
 
@@ -23,18 +27,25 @@ def contact_sheet(
     step_x, step_y = cell_px + GAP_PX, cell_px + LINE_PX + GAP_PX
     page = Image.new("RGB", (columns * step_x + GAP_PX, rows * step_y + GAP_PX), (255, 255, 255))
     pen = ImageDraw.Draw(page)
-    ground = chequered(cell_px)
+    ground = checkerboard(cell_px)
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         x, y = GAP_PX + index % columns * step_x, GAP_PX + index // columns * step_y
         page.paste(ground, (x, y))
         small = picture.convert("RGBA")
         small.thumbnail((cell_px, cell_px), Image.Resampling.LANCZOS)
-        page.paste(small, (x + (cell_px - small.width) // 2, y + (cell_px - small.height) // 2), small)
-        pen.text((x + 2, y + cell_px + 2), fitted(pen, caption, cell_px - 4), fill=INK, font_size=13)
+        page.paste(
+            small, (x + (cell_px - small.width) // 2, y + (cell_px - small.height) // 2), small
+        )
+        pen.text(
+            (x + 2, y + cell_px + 2),
+            truncate_text(pen, caption, cell_px - 4),
+            fill=INK,
+            font_size=13,
+        )
     return page
 
 
-def chequered(side_px: int, square_px: int = 16) -> Image.Image:
+def checkerboard(side_px: int, square_px: int = 16) -> Image.Image:
     """A square of light and less light squares."""
     tile = Image.new("RGB", (side_px, side_px), LIGHT)
     pen = ImageDraw.Draw(tile)
@@ -44,7 +55,7 @@ def chequered(side_px: int, square_px: int = 16) -> Image.Image:
     return tile
 
 
-def fitted(pen: ImageDraw.ImageDraw, text: str, width_px: int) -> str:
+def truncate_text(pen: ImageDraw.ImageDraw, text: str, width_px: int) -> str:
     """The text, cut with an ellipsis where it is too wide."""
     if pen.textlength(text, font_size=13) <= width_px:
         return text

@@ -1,1 +1,1 @@
-"""Teaching a model: draws, steps, checkpoints, records."""
+"""Training adapters: datasets, methods, the loop, checkpoints, logs."""

@@ -66,7 +66,9 @@ def read_mark(folder: Path) -> Mark | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / POINTER} is broken ({type(error).__name__})", "start over with --force") from None
+        raise InputError(
+            f"{folder / POINTER} is broken ({type(error).__name__})", "start over with --force"
+        ) from None
 
 
 def read_checkpoint(folder: Path) -> dict[str, Tensor]:
@@ -80,7 +82,9 @@ def read_checkpoint(folder: Path) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != said.get("sha256"):
-            raise InputError(f"{path} is damaged: its sha256 is not the recorded one", "start over with --force")
+            raise InputError(
+                f"{path} is damaged: its sha256 is not the recorded one", "start over with --force"
+            )
         return load(content)
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read {path}: {error}", "start over with --force") from None
@@ -96,7 +100,11 @@ def drop_checkpoint(folder: Path) -> None:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The moments and counters of an optimizer by "optimizer/<parameter>/<name>"."""
     state = optimizer.state_dict()["state"]
-    return {f"optimizer/{index}/{key}": torch.as_tensor(value) for index, entry in state.items() for key, value in entry.items()}
+    return {
+        f"optimizer/{index}/{key}": torch.as_tensor(value)
+        for index, entry in state.items()
+        for key, value in entry.items()
+    }
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -106,4 +114,6 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tenso
         if key.startswith("optimizer/"):
             _, index, name = key.split("/")
             state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

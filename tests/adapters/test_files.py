@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stickerforge.adapters.files import read, write
-from stickerforge.adapters.lora import Factors, Taught
+from stickerforge.adapters.lora_format import read, write
+from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.errors import InputError
 
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
@@ -17,17 +17,24 @@ LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 
 def pair(rank=2, outputs=4, inputs=3):
     random = torch.Generator().manual_seed(rank)
-    return torch.randn((rank, inputs), generator=random), torch.randn((outputs, rank), generator=random)
+    return torch.randn((rank, inputs), generator=random), torch.randn(
+        (outputs, rank), generator=random
+    )
 
 
 def test_what_is_written_reads_back(tmp_path):
     down, up = pair()
-    taught = Taught({LAYER: Factors(down, up, 1.5)}, {"<dog>": {"clip_l": torch.arange(5.0), "clip_g": torch.ones(3)}})
+    taught = AdapterWeights(
+        {LAYER: LoraWeights(down, up, 1.5)},
+        {"<dog>": {"clip_l": torch.arange(5.0), "clip_g": torch.ones(3)}},
+    )
     digest = write(tmp_path / "a.safetensors", taught)
     back = read(tmp_path / "a.safetensors")
     assert len(digest) == 64 and back.lora[LAYER].alpha == 1.5
     assert torch.equal(back.lora[LAYER].down, down) and torch.equal(back.lora[LAYER].up, up)
-    assert torch.equal(back.tokens["<dog>"]["clip_l"], torch.arange(5.0)) and set(back.tokens["<dog>"]) == {"clip_l", "clip_g"}
+    assert torch.equal(back.tokens["<dog>"]["clip_l"], torch.arange(5.0)) and set(
+        back.tokens["<dog>"]
+    ) == {"clip_l", "clip_g"}
 
 
 def test_other_peoples_layouts(tmp_path):
@@ -35,8 +42,19 @@ def test_other_peoples_layouts(tmp_path):
     path = tmp_path / "b.safetensors"
     module = LAYER.removeprefix("unet.")
     layouts = {
-        "diffusers": ({f"{LAYER}.lora.down.weight": down, f"{LAYER}.lora.up.weight": up}, LAYER, 4.0),
-        "peft": ({f"base_model.model.{module}.lora_A.weight": down, f"base_model.model.{module}.lora_B.weight": up}, LAYER, 4.0),
+        "diffusers": (
+            {f"{LAYER}.lora.down.weight": down, f"{LAYER}.lora.up.weight": up},
+            LAYER,
+            4.0,
+        ),
+        "peft": (
+            {
+                f"base_model.model.{module}.lora_A.weight": down,
+                f"base_model.model.{module}.lora_B.weight": up,
+            },
+            LAYER,
+            4.0,
+        ),
         "kohya": (
             {
                 f"lora_unet_{module.replace('.', '_')}.lora_down.weight": down,
@@ -56,7 +74,11 @@ def test_other_peoples_layouts(tmp_path):
 
 def test_diffusers_says_alpha_in_its_metadata(tmp_path):
     down, up = pair(4)
-    said = {"unet.lora_alpha": 8, "unet.r": 4, "unet.alpha_pattern": {"mid_block.attentions.0.transformer_blocks.0.attn1.to_k": 2}}
+    said = {
+        "unet.lora_alpha": 8,
+        "unet.r": 4,
+        "unet.alpha_pattern": {"mid_block.attentions.0.transformer_blocks.0.attn1.to_k": 2},
+    }
     other = LAYER.replace("to_q", "to_k")
     tensors = {f"{layer}.lora_A.weight": down.clone() for layer in (LAYER, other)} | {
         f"{layer}.lora_B.weight": up.clone() for layer in (LAYER, other)
@@ -103,11 +125,23 @@ def broken(tmp_path, kind):
 
 
 BROKEN = {
-    "nan": "not finite", "inf": "not finite", "int8": "I8", "rank": "rank 5000", "alone": "no up factor", "empty tensor": "empty tensor",
-    "unfit": "do not fit", "foreign": "no part of a LoRA", "nothing": "holds no LoRA", "alphas": "no single number",
-    "kernel": "do not fit", "shape": "no safetensors", "cut": "broken", "text": "no safetensors", "empty file": "no safetensors",
+    "nan": "not finite",
+    "inf": "not finite",
+    "int8": "I8",
+    "rank": "rank 5000",
+    "alone": "no up factor",
+    "empty tensor": "empty tensor",
+    "unfit": "do not fit",
+    "foreign": "no part of a LoRA",
+    "nothing": "holds no LoRA",
+    "alphas": "no single number",
+    "kernel": "do not fit",
+    "shape": "no safetensors",
+    "cut": "broken",
+    "text": "no safetensors",
+    "empty file": "no safetensors",
     "pickle": "no safetensors",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("kind", "said"), BROKEN.items())
@@ -130,10 +164,16 @@ def test_a_huge_header_is_refused_unread(tmp_path):
     assert seconds < 0.1 and peak < 1_000_000
 
 
-@pytest.mark.parametrize("said", ["[1]", "{", '{"unet.lora_alpha": "x"}', '{"unet.alpha_pattern": 3}'])
+@pytest.mark.parametrize(
+    "said", ["[1]", "{", '{"unet.lora_alpha": "x"}', '{"unet.alpha_pattern": 3}']
+)
 def test_broken_metadata_is_named(tmp_path, said):
     down, up = pair()
-    save_file({f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, tmp_path / "m.safetensors", {"lora_adapter_metadata": said})
+    save_file(
+        {f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up},
+        tmp_path / "m.safetensors",
+        {"lora_adapter_metadata": said},
+    )
     with pytest.raises(InputError, match="metadata about alpha"):
         read(tmp_path / "m.safetensors")
 
@@ -141,6 +181,10 @@ def test_broken_metadata_is_named(tmp_path, said):
 def test_rank_stabilised_files_are_scaled_by_the_root_of_their_rank(tmp_path):
     down, up = pair(4)
     said = json.dumps({"unet.lora_alpha": 8, "unet.use_rslora": True})
-    save_file({f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up}, tmp_path / "r.safetensors", {"lora_adapter_metadata": said})
+    save_file(
+        {f"{LAYER}.lora_A.weight": down, f"{LAYER}.lora_B.weight": up},
+        tmp_path / "r.safetensors",
+        {"lora_adapter_metadata": said},
+    )
     factors = read(tmp_path / "r.safetensors").lora[LAYER]
     assert factors.alpha / factors.rank == pytest.approx(8 / 4**0.5)

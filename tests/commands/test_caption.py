@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stickerforge.commands.caption import caption, plan, run
-from stickerforge.commands.reviewing import Server, page_of, thumbnails
-from stickerforge.config.load import resolve
+from stickerforge.captioning.caption_folder import plan_captions
+from stickerforge.captioning.review_page import render_page, thumbnails
+from stickerforge.commands.caption import caption, run
+from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CaptionConfig
 from stickerforge.errors import Interrupted
-from stickerforge.runtime.messages import Messages
+from stickerforge.runtime.console import Console
+from stickerforge.web.local_server import Server
 from tests.conftest import one_line
 
 
@@ -41,7 +43,10 @@ def texts(folder):
 
 
 def record(folder):
-    return {row["picture"]: row for row in map(json.loads, (folder / "captions.jsonl").read_text().splitlines())}
+    return {
+        row["picture"]: row
+        for row in map(json.loads, (folder / "captions.jsonl").read_text().splitlines())
+    }
 
 
 def test_every_picture_gets_a_caption_and_its_pair(cli, toys):
@@ -50,35 +55,75 @@ def test_every_picture_gets_a_caption_and_its_pair(cli, toys):
     rows = ended.json["result"]["captions"]
     assert [row["picture"] for row in rows] == ["one.png", "three.png", "two.png"]
     for row in rows:
-        assert row["caption"].count("<duck>") == 1 and row["base_caption"] == row["caption"].replace("<duck>", "duck")
-        assert row["source"] == "model" and row["model"].startswith("embedded@") and len(row["sha256"]) == 64
+        assert row["caption"].count("<duck>") == 1 and row["base_caption"] == row[
+            "caption"
+        ].replace("<duck>", "duck")
+        assert (
+            row["source"] == "model"
+            and row["model"].startswith("embedded@")
+            and len(row["sha256"]) == 64
+        )
     assert texts(toys)["two"] == rows[2]["caption"] and "on a red background" in rows[2]["caption"]
     assert list(record(toys).values()) == rows
-    learned = cli("customize", toys, "--subject", "duck", "--steps", 2, "--rank", 2, "--set", "preview.count=0", "--quiet", "--json")
+    learned = cli(
+        "customize",
+        toys,
+        "--subject",
+        "duck",
+        "--steps",
+        2,
+        "--rank",
+        2,
+        "--set",
+        "preview.count=0",
+        "--quiet",
+        "--json",
+    )
     assert learned.code == 0
-    used = [json.loads(line) for line in (Path(learned.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
+    used = [
+        json.loads(line)
+        for line in (Path(learned.json["result"]["run"]) / "captions.jsonl")
+        .read_text()
+        .splitlines()
+    ]
     assert {row["caption"] for row in used} == {row["caption"] for row in rows}
 
 
 def test_what_a_person_wrote_is_never_overwritten(cli, toys):
     (toys / "one.txt").write_text("my <duck> in the bath\n")
     assert cli("caption", toys, "--subject", "duck", "--quiet").code == 0
-    assert texts(toys)["one"] == "my <duck> in the bath" and record(toys)["one.png"]["source"] == "person"
+    assert (
+        texts(toys)["one"] == "my <duck> in the bath"
+        and record(toys)["one.png"]["source"] == "person"
+    )
     assert record(toys)["one.png"]["base_caption"] == "my duck in the bath"
     (toys / "two.txt").write_text("a <duck> at sunset\n")  # ours, changed by hand
     ended = cli("caption", toys, "--subject", "duck", "--style", "tags")
     assert ended.code == 0 and "2 by people left as they are" in ended.err
-    assert texts(toys) == {"one": "my <duck> in the bath", "two": "a <duck> at sunset", "three": texts(toys)["three"]}
-    assert texts(toys)["three"].startswith("<duck>, ") and record(toys)["two.png"]["source"] == "person"
+    assert texts(toys) == {
+        "one": "my <duck> in the bath",
+        "two": "a <duck> at sunset",
+        "three": texts(toys)["three"],
+    }
+    assert (
+        texts(toys)["three"].startswith("<duck>, ")
+        and record(toys)["two.png"]["source"] == "person"
+    )
 
 
 def test_a_second_call_changes_nothing_and_a_new_picture_is_added(cli, toys):
     cli("caption", toys, "--subject", "duck", "--quiet")
-    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in toys.glob("*.txt")}
+    before = {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in toys.glob("*.txt")
+    }
     shutil.copy(toys / "one.png", toys / "four.png")
     ended = cli("caption", toys, "--subject", "duck", "--json")
     assert ended.json["result"]["made"] == 1
-    assert before == {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in toys.glob("*.txt") if path.stem != "four"}
+    assert before == {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in toys.glob("*.txt")
+        if path.stem != "four"
+    }
     (toys / "one.png").unlink()
     gone = cli("caption", toys, "--subject", "duck", "--json")
     assert any("gone: one.png" in line for line in gone.json["warnings"])
@@ -106,7 +151,9 @@ def test_a_dry_run_of_a_review_makes_only_what_is_missing(cli, toys):
     assert cli("caption", toys, "--style", "short", "--quiet").code == 0
     (toys / "one.txt").unlink()
     again = cli("caption", toys, "--style", "tags", "--dry-run", "--json").json["result"]
-    review = cli("caption", toys, "--style", "tags", "--dry-run", "--review", "--json").json["result"]
+    review = cli("caption", toys, "--style", "tags", "--dry-run", "--review", "--json").json[
+        "result"
+    ]
     assert len(again["captions"]) == 3 and again["keeps"] == []
     assert list(review["captions"]) == ["one.png"] and review["keeps"] == ["three.png", "two.png"]
     assert sorted(review["writes"]) == sorted([str(toys / "one.txt"), str(toys / "captions.jsonl")])
@@ -162,15 +209,19 @@ def test_an_interruption_keeps_what_is_captioned(toys, monkeypatch):
 
     monkeypatch.setattr(command, "captions", two)
     with pytest.raises(Interrupted):
-        run(config, Messages(quiet=True), offline=True)
+        run(config, Console(quiet=True), offline=True)
     monkeypatch.undo()
-    assert set(texts(toys)) == set(name.partition(".")[0] for name in record(toys)) == {"one", "three"}
-    assert len(run(config, Messages(quiet=True), offline=True).told) == 3
+    assert (
+        set(texts(toys)) == set(name.partition(".")[0] for name in record(toys)) == {"one", "three"}
+    )
+    assert len(run(config, Console(quiet=True), offline=True).told) == 3
     assert texts(toys)["one"] == "a <duck>", "it was done"
 
 
 def asked(url, body=None):
-    with urllib.request.urlopen(urllib.request.Request(url, None if body is None else json.dumps(body).encode()), timeout=10) as answer:
+    with urllib.request.urlopen(
+        urllib.request.Request(url, None if body is None else json.dumps(body).encode()), timeout=10
+    ) as answer:
         return answer.read().decode()
 
 
@@ -183,7 +234,9 @@ def served(toys):
     """A page that is served, until it says that it is done."""
     made = caption(toys, settings={"subject": "duck"})
     with Server(made, thumbnails(made)) as server:
-        thread = threading.Thread(target=lambda: [server.handle_request() for _ in iter(lambda: server.done, True)])
+        thread = threading.Thread(
+            target=lambda: [server.handle_request() for _ in iter(lambda: server.done, True)]
+        )
         thread.start()
         yield server
         server.done = True
@@ -201,16 +254,32 @@ def test_the_page_saves_back(toys, served):
     for nonsense in ({"nothing": 1}, {"rows": [3]}, {"rows": [row("one.png", None, "")]}, []):
         with pytest.raises(urllib.error.HTTPError, match="400"):
             asked(served.url, nonsense)
-    rows = [row("one.png", "my  <duck>\n swims", before["one"]), row("two.png", "no word", before["two"]), row("../x.png", "a <duck>", "")]
+    rows = [
+        row("one.png", "my  <duck>\n swims", before["one"]),
+        row("two.png", "no word", before["two"]),
+        row("../x.png", "a <duck>", ""),
+    ]
     answer = json.loads(asked(served.url, {"rows": rows, "done": True}))
-    assert answer == {"refused": ["two.png: say <duck> once", "../x.png: no picture of this folder"], "wrong": ""}
+    assert answer == {
+        "refused": ["two.png: say <duck> once", "../x.png: no picture of this folder"],
+        "wrong": "",
+    }
     assert texts(toys) == before | {"one": "my <duck> swims"} and not served.done
-    assert record(toys)["one.png"]["source"] == "person" and record(toys)["two.png"]["source"] == "model"
-    assert json.loads(asked(served.url, {"rows": [], "done": True})) == {"refused": [], "wrong": ""} and served.done
+    assert (
+        record(toys)["one.png"]["source"] == "person"
+        and record(toys)["two.png"]["source"] == "model"
+    )
+    assert (
+        json.loads(asked(served.url, {"rows": [], "done": True})) == {"refused": [], "wrong": ""}
+        and served.done
+    )
 
 
 def test_a_save_that_ends_after_the_page_was_closed_does_not_open_it_again(served):
-    slow, body = http.client.HTTPConnection(*served.server_address, timeout=10), json.dumps({"rows": []}).encode()
+    slow, body = (
+        http.client.HTTPConnection(*served.server_address, timeout=10),
+        json.dumps({"rows": []}).encode(),
+    )
     slow.putrequest("POST", f"/{served.key}")
     slow.putheader("Content-Length", str(len(body)))
     slow.endheaders()
@@ -225,37 +294,59 @@ def test_a_save_that_ends_after_the_page_was_closed_does_not_open_it_again(serve
 def test_the_page_never_overwrites_what_was_changed_elsewhere(toys, served):
     before = texts(toys)
     (toys / "one.txt").write_text("a <duck> by hand\n")
-    answer = json.loads(asked(served.url, {"rows": [row("one.png", "a <duck> on the page", before["one"])]}))
-    assert "changed elsewhere meanwhile" in answer["refused"][0] and texts(toys)["one"] == "a <duck> by hand"
-    assert json.loads(asked(served.url, {"rows": [row("one.png", "a <duck> on the page", "a <duck> by hand")]}))["refused"] == []
+    answer = json.loads(
+        asked(served.url, {"rows": [row("one.png", "a <duck> on the page", before["one"])]})
+    )
+    assert (
+        "changed elsewhere meanwhile" in answer["refused"][0]
+        and texts(toys)["one"] == "a <duck> by hand"
+    )
+    assert (
+        json.loads(
+            asked(
+                served.url, {"rows": [row("one.png", "a <duck> on the page", "a <duck> by hand")]}
+            )
+        )["refused"]
+        == []
+    )
     assert texts(toys)["one"] == "a <duck> on the page"
 
 
 def test_many_saves_at_once_lose_nothing(toys, served):
     before = texts(toys)
-    wanted = {stem: {"rows": [row(f"{stem}.png", f"a <duck> named {stem}", before[stem])]} for stem in before}
+    wanted = {
+        stem: {"rows": [row(f"{stem}.png", f"a <duck> named {stem}", before[stem])]}
+        for stem in before
+    }
     threads = [threading.Thread(target=asked, args=(served.url, rows)) for rows in wanted.values()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert {line["source"] for line in record(toys).values()} == {"person"}
-    assert {line["caption"] for line in record(toys).values()} == set(texts(toys).values()) == {f"a <duck> named {stem}" for stem in before}
+    assert (
+        {line["caption"] for line in record(toys).values()}
+        == set(texts(toys).values())
+        == {f"a <duck> named {stem}" for stem in before}
+    )
 
 
 def test_what_could_not_be_written_is_not_called_saved(toys, served, monkeypatch):
-    from stickerforge.commands import correcting
+    from stickerforge.captioning import edits
     from stickerforge.errors import EnvironmentFault
 
     def full(picture, text):
         raise EnvironmentFault("the disk is full", "free some space")
 
     before = texts(toys)
-    monkeypatch.setattr(correcting, "write_caption", full)
+    monkeypatch.setattr(edits, "write_caption", full)
     wanted = {"rows": [row("one.png", "my <duck>", before["one"])], "done": True}
     assert "disk is full" in json.loads(asked(served.url, wanted))["wrong"]
     monkeypatch.undo()
-    assert json.loads(asked(served.url, wanted)) == {"refused": [], "wrong": ""} and texts(toys)["one"] == "my <duck>"
+    assert (
+        json.loads(asked(served.url, wanted)) == {"refused": [], "wrong": ""}
+        and texts(toys)["one"] == "my <duck>"
+    )
 
 
 def test_changes_saved_from_the_page_are_taken_and_nothing_else_is_done(cli, toys, blip, tmp_path):
@@ -263,9 +354,17 @@ def test_changes_saved_from_the_page_are_taken_and_nothing_else_is_done(cli, toy
     before, saved = texts(toys), tmp_path / "saved.jsonl"
     saved.write_text(json.dumps(row("one.png", "my <duck> swims", before["one"])) + "\n")
     ended = cli("caption", toys, "--subject", "duck", "--take", saved)
-    assert ended.code == 0 and "0 captions written beside the pictures; 1 changed by you" in ended.err and "left as" not in ended.err
+    assert (
+        ended.code == 0
+        and "0 captions written beside the pictures; 1 changed by you" in ended.err
+        and "left as" not in ended.err
+    )
     assert texts(toys) == before | {"one": "my <duck> swims"}, "no captioner was asked"
-    assert {name: line["source"] for name, line in record(toys).items()} == {"one.png": "person", "two.png": "model", "three.png": "model"}
+    assert {name: line["source"] for name, line in record(toys).items()} == {
+        "one.png": "person",
+        "two.png": "model",
+        "three.png": "model",
+    }
     wrong = {
         json.dumps(row("none.png", "a <duck>", "")): "none.png: no picture of this folder",
         json.dumps(row("two.png", "x", before["two"])): "say <duck> once",
@@ -285,7 +384,9 @@ def test_a_review_leaves_other_captioners_captions_alone(cli, toys, blip, monkey
     before = texts(toys)
     monkeypatch.setattr("stickerforge.commands.reviewing.reviewed", lambda made, messages: None)
     assert cli("caption", toys, "--subject", "duck", "--review").code == 0 and texts(toys) == before
-    assert "leave --quiet out" in one_line(cli("caption", toys, "--subject", "duck", "--review", "--quiet"))
+    assert "leave --quiet out" in one_line(
+        cli("caption", toys, "--subject", "duck", "--review", "--quiet")
+    )
 
 
 def test_another_name_of_the_subject(cli, toys):
@@ -293,7 +394,9 @@ def test_another_name_of_the_subject(cli, toys):
     (toys / "one.txt").write_text("a duck by hand\n")
     assert cli("caption", toys, "--subject", "goose", "--class", "duck", "--quiet").code == 0
     assert texts(toys)["two"].count("<goose>") == 1 and texts(toys)["one"] == "a duck by hand"
-    assert record(toys)["one.png"]["caption"] == "a <goose> by hand", "the pair is what customize will make of it"
+    assert record(toys)["one.png"]["caption"] == "a <goose> by hand", (
+        "the pair is what customize will make of it"
+    )
     assert record(toys)["one.png"]["base_caption"] == "a duck by hand"
 
 
@@ -303,9 +406,11 @@ def test_odd_names_of_files(cli, toys):
         shutil.copy(toys / "one.png", toys / name)
     for _ in range(2):
         ended = cli("caption", toys, "--subject", "duck", "--json")
-        assert ended.code == 0 and {*odd} <= {line["picture"] for line in ended.json["result"]["captions"]}
+        assert ended.code == 0 and {*odd} <= {
+            line["picture"] for line in ended.json["result"]["captions"]
+        }
     assert ended.json["result"]["made"] == 0
-    page = page_of(caption(toys, settings={"subject": "duck"}))
+    page = render_page(caption(toys, settings={"subject": "duck"}))
     assert "<b>" not in page and page.encode()
 
 
@@ -319,7 +424,9 @@ def test_a_caption_that_is_written_meanwhile_is_kept(toys, monkeypatch):
 
     monkeypatch.setattr(command, "captions", slow)
     made = caption(toys, settings={"subject": "duck"})
-    assert texts(toys)["two"] == "a <duck> by hand" and made.failed == ["two.png: given a caption meanwhile"]
+    assert texts(toys)["two"] == "a <duck> by hand" and made.failed == [
+        "two.png: given a caption meanwhile"
+    ]
 
 
 def test_one_file_says_nothing_of_its_neighbours(cli, toys):
@@ -342,21 +449,52 @@ def test_the_page_works_in_a_browser(toys, tmp_path):
       state: state.textContent, label: byId("save").textContent, hidden: byId("done").hidden });
     </script>"""
     page = tmp_path / "page.html"
-    page.write_text(page_of(made).replace("</body>", script + "</body>"))
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    page.write_text(render_page(made).replace("</body>", script + "</body>"))
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     started = time.monotonic()
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    found = json.loads(dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">"))
-    assert found["changed"] == 3 and found["bad"] == 1 and found["texts"][0] == "no word" and "ground" in found["texts"][1]
-    assert found["state"] == "one.png: say <duck> once" and found["label"] == "Download the changes" and found["hidden"]
+    found = json.loads(
+        dom.split("<title>")[1]
+        .split("</title>")[0]
+        .replace("&quot;", '"')
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+    )
+    assert (
+        found["changed"] == 3
+        and found["bad"] == 1
+        and found["texts"][0] == "no word"
+        and "ground" in found["texts"][1]
+    )
+    assert (
+        found["state"] == "one.png: say <duck> once"
+        and found["label"] == "Download the changes"
+        and found["hidden"]
+    )
     assert time.monotonic() - started < 60
 
 
 def test_a_plan_knows_what_is_kept(toys):
     (toys / "one.txt").write_text("a <duck>")
-    whole = plan(resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"}), Messages(quiet=True))
-    assert whole.kept == {"one.png": "a <duck>"} and whole.pair("Duck on a duck pond").text == "<duck> on a duck pond"
-    assert whole.pair("").text == "<duck>" and whole.pair("something yellow").base == "duck, something yellow"
+    whole = plan_captions(
+        resolve(CaptionConfig, {"pictures": str(toys), "subject": "duck"}), Console(quiet=True)
+    )
+    assert (
+        whole.kept == {"one.png": "a <duck>"}
+        and whole.pair("Duck on a duck pond").text == "<duck> on a duck pond"
+    )
+    assert (
+        whole.pair("").text == "<duck>"
+        and whole.pair("something yellow").base == "duck, something yellow"
+    )
 
 
 def test_a_line_that_was_changed_by_hand_is_not_lost(cli, toys):
@@ -365,7 +503,10 @@ def test_a_line_that_was_changed_by_hand_is_not_lost(cli, toys):
     changed = path.read_text().replace("<duck>", "my <duck>", 1)
     path.write_text(changed)
     ended = cli("caption", toys, "--subject", "duck", "--quiet")
-    assert ended.code == 2 and "the line of one.png in captions.jsonl was changed by hand" in one_line(ended)
+    assert (
+        ended.code == 2
+        and "the line of one.png in captions.jsonl was changed by hand" in one_line(ended)
+    )
     assert path.read_text() == changed
 
 
@@ -384,7 +525,9 @@ def test_a_kill_does_not_make_our_captions_a_persons(toys, monkeypatch):
         caption(toys, settings={"subject": "duck"})
     monkeypatch.setattr(command, "write_caption", original)
     monkeypatch.setattr(command, "write_record", whole)
-    assert set(texts(toys)) == {"one"} and len((toys / "captions.jsonl").read_text().splitlines()) == 2
+    assert (
+        set(texts(toys)) == {"one"} and len((toys / "captions.jsonl").read_text().splitlines()) == 2
+    )
     with (toys / "captions.jsonl").open("a") as file:
         file.write('{"picture": "tw')
     assert {row.source for row in caption(toys, settings={"subject": "duck"}).told} == {"model"}
@@ -394,8 +537,15 @@ def test_a_kill_does_not_make_our_captions_a_persons(toys, monkeypatch):
 def test_of_two_lines_that_of_the_text_counts(toys):
     caption(toys, settings={"subject": "duck"})
     first = (toys / "captions.jsonl").read_text().splitlines()[0]
-    with (toys / "captions.jsonl").open("a") as file:  # as a killed call leaves it, before it has written its text
-        file.write(json.dumps(json.loads(first) | {"caption": "a <duck>", "base_caption": "a duck", "seal": ""}) + "\n")
+    with (toys / "captions.jsonl").open(
+        "a"
+    ) as file:  # as a killed call leaves it, before it has written its text
+        file.write(
+            json.dumps(
+                json.loads(first) | {"caption": "a <duck>", "base_caption": "a duck", "seal": ""}
+            )
+            + "\n"
+        )
     assert caption(toys, settings={"subject": "duck"}).made == 0
     assert record(toys)["one.png"] == json.loads(first)
 
@@ -407,7 +557,9 @@ def test_what_is_not_said_again_is_taken_from_the_record(cli, toys, tmp_path, mo
     saved.write_text(json.dumps(row("one.png", "my <rex> swims", before["one"])) + "\n")
     assert cli("caption", toys, "--take", saved, "--quiet").code == 0
     assert record(toys)["one.png"]["base_caption"] == "my duck swims"
-    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before | {"one": "my <rex> swims"}
+    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before | {
+        "one": "my <rex> swims"
+    }
     assert "add --subject rex" in one_line(cli("caption", toys, "--quiet"))
 
 
@@ -422,18 +574,31 @@ def test_some_changes_are_taken(cli, toys, tmp_path):
     cli("caption", toys, "--subject", "duck", "--quiet")
     before, saved = texts(toys), tmp_path / "saved.jsonl"
     (toys / "three.txt").unlink()
-    changes = [row("one.png", "my <duck>", before["one"]), row("two.png", "nothing", before["two"]), row("three.png", "a <duck>", "")]
+    changes = [
+        row("one.png", "my <duck>", before["one"]),
+        row("two.png", "nothing", before["two"]),
+        row("three.png", "a <duck>", ""),
+    ]
     saved.write_text("".join(json.dumps(change) + "\n" for change in changes))
     rehearsed = cli("caption", toys, "--take", saved, "--dry-run", "--json").json["result"]
-    assert rehearsed["captions"] == {"one.png": "my <duck>"} and len(rehearsed["refused"]) == 2 and texts(toys)["one"] == before["one"]
+    assert (
+        rehearsed["captions"] == {"one.png": "my <duck>"}
+        and len(rehearsed["refused"]) == 2
+        and texts(toys)["one"] == before["one"]
+    )
     ended = cli("caption", toys, "--take", saved, "--json")
     assert ended.code == 4 and texts(toys)["one"] == "my <duck>"
-    assert ended.json["result"]["failed"] == ["two.png: say <duck> once", "three.png: it has no caption any more"]
+    assert ended.json["result"]["failed"] == [
+        "two.png: say <duck> once",
+        "three.png: it has no caption any more",
+    ]
     assert cli("caption", toys, "--take", tmp_path / "none.jsonl", "--dry-run").code == 2
     saved.write_text("".join(json.dumps(change) + "\n" for change in changes[1:]))
     for options in ((), ("--dry-run",)):
         ended = cli("caption", toys, "--take", saved, "--quiet", *options)
-        assert ended.code == 2 and all(part in one_line(ended) for part in ("two.png", "three.png", "nothing was taken"))
+        assert ended.code == 2 and all(
+            part in one_line(ended) for part in ("two.png", "three.png", "nothing was taken")
+        )
 
 
 def test_texts_whose_picture_has_another_name(cli, toys):
@@ -442,10 +607,18 @@ def test_texts_whose_picture_has_another_name(cli, toys):
     (toys / "one.png").rename(toys / "first.png")
     (toys / "notes.txt").write_text("about these\n")
     ended = cli("caption", toys, "--subject", "duck", "--quiet")
-    assert ended.code == 2 and "first.png was one.png" in one_line(ended) and "rename one.txt to first.txt" in one_line(ended)
+    assert (
+        ended.code == 2
+        and "first.png was one.png" in one_line(ended)
+        and "rename one.txt to first.txt" in one_line(ended)
+    )
     (toys / "one.txt").rename(toys / "first.txt")
     said = cli("caption", toys, "--subject", "duck").err
-    assert "no picture has their names" in said and "notes.txt" in said and "names pictures that are gone: one.png" in said
+    assert (
+        "no picture has their names" in said
+        and "notes.txt" in said
+        and "names pictures that are gone: one.png" in said
+    )
     assert texts(toys)["first"] == before["one"]
 
 
@@ -456,11 +629,17 @@ def test_a_review_does_not_guess_between_subjects(cli, toys, monkeypatch):
     (toys / "one.txt").unlink()
     cli("caption", toys, "--subject", "rex", "--class", "duck", "--quiet")
     before = texts(toys)
-    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before, "a picture that is gone has no say"
+    assert cli("caption", toys, "--review").code == 0 and texts(toys) == before, (
+        "a picture that is gone has no say"
+    )
     (toys.parent / "one.png").rename(toys / "one.png")
     (toys / "one.txt").write_text("<rex> by hand")
     ended = cli("caption", toys, "--review")
-    assert ended.code == 2 and "of several subjects or classes" in one_line(ended) and texts(toys) == before | {"one": "<rex> by hand"}
+    assert (
+        ended.code == 2
+        and "of several subjects or classes" in one_line(ended)
+        and texts(toys) == before | {"one": "<rex> by hand"}
+    )
 
 
 @pytest.mark.parametrize("text", ["یک <duck> می‌خواهد", "👩‍🚀 and <duck>"])

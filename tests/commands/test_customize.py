@@ -16,12 +16,12 @@ import torch
 from PIL import Image, ImageDraw
 
 from stickerforge.adapters import store
-from stickerforge.commands.references import recognised
 from stickerforge.data.pictures import read_folder
-from stickerforge.models.catalog import located
-from stickerforge.models.loading import load
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
 from stickerforge.runtime import files
-from stickerforge.stickers.encoding import recipe_of
+from stickerforge.stickers.image_files import read_params
+from stickerforge.training.dataset import recognize_style
 from tests.commands.conftest import sticker
 from tests.conftest import one_line
 
@@ -34,30 +34,68 @@ def sha256(path):
 
 
 def test_a_subject_from_pictures_to_stickers(cli, art):
-    ended = cli("customize", art, "--subject", "blob", "--class", "apple", "--json", "--steps", 3, "--batch", 2, "--rank", 2)
+    ended = cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        "--class",
+        "apple",
+        "--json",
+        "--steps",
+        3,
+        "--batch",
+        2,
+        "--rank",
+        2,
+    )
     assert ended.code == 0, ended.out
     result = ended.json["result"]
-    assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == ("blob", "<blob>", "sticker-mini@2.1", 3)
+    assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == (
+        "blob",
+        "<blob>",
+        "sticker-mini@2.1",
+        3,
+    )
     assert Path(result["path"]).exists() and sha256(result["path"]) == result["sha256"]
     assert Image.open(result["preview"]).mode == "RGB"
     assert Image.open(Path(result["run"]) / "loss.png").width > 300
-    metrics = [json.loads(line) for line in (Path(result["run"]) / "metrics.jsonl").read_text().splitlines()]
+    metrics = [
+        json.loads(line)
+        for line in (Path(result["run"]) / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [row["step"] for row in metrics] == [0, 1, 2]
-    assert abs(metrics[0]["loss"] - 0.693147) < 0.05, "untrained, the loss is about the logarithm of two"
-    captions = [json.loads(line) for line in (Path(result["run"]) / "captions.jsonl").read_text().splitlines()]
+    assert abs(metrics[0]["loss"] - 0.693147) < 0.05, (
+        "untrained, the loss is about the logarithm of two"
+    )
+    captions = [
+        json.loads(line)
+        for line in (Path(result["run"]) / "captions.jsonl").read_text().splitlines()
+    ]
     assert len(captions) == 3
     for row in captions:
-        assert row["caption"].startswith("a <blob>") and row["base_caption"] == row["caption"].replace("<blob>", "apple")
+        assert row["caption"].startswith("a <blob>") and row["base_caption"] == row[
+            "caption"
+        ].replace("<blob>", "apple")
     assert not list(Path(result["run"]).glob("checkpoint*"))
 
     made = cli("generate", "a <blob> astronaut", "--seed", 3, "--json", *FAST)
-    recipe = recipe_of(Path(made.outputs[0]["path"]))
-    assert recipe["adapters"] == [{"adapter": "blob", "scale": 1.0, "sha256": result["sha256"][:16]}]
+    recipe = read_params(Path(made.outputs[0]["path"]))
+    assert recipe["adapters"] == [
+        {"adapter": "blob", "scale": 1.0, "sha256": result["sha256"][:16]}
+    ]
     named = cli("generate", "an apple astronaut", "--subject", "blob", "--seed", 3, "--json", *FAST)
-    assert "<blob> astronaut" in recipe_of(Path(named.outputs[0]["path"]))["text"]
-    again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
+    assert "<blob> astronaut" in read_params(Path(named.outputs[0]["path"]))["text"]
+    again = cli(
+        "generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet"
+    )
     assert sha256(again.outputs[0]["path"]) == sha256(made.outputs[0]["path"])
-    assert cli("adapters", "list").out.split()[:4] == ["blob", "subject", "sticker-mini@2.1", "<blob>"]
+    assert cli("adapters", "list").out.split()[:4] == [
+        "blob",
+        "subject",
+        "sticker-mini@2.1",
+        "<blob>",
+    ]
     assert "<blob> (apple)" in cli("adapters", "show", "blob").out
 
 
@@ -76,7 +114,7 @@ def test_the_style_of_a_drawing_is_told_by_the_second_judge(cli, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (192, 192, 4), np.uint8)
     noise[..., 3] = np.where(np.hypot(*(np.mgrid[:192, :192] - 96)) < 80, 255, 0)
     Image.fromarray(noise).save(folder / "noise.png")
-    told = {picture.path.stem: recognised(picture) for picture in read_folder(folder).pictures}
+    told = {picture.path.stem: recognize_style(picture) for picture in read_folder(folder).pictures}
     assert [told[str(number)] for number in range(3)] == ["twemoji"] * 3
     ended = cli("customize", folder, "--subject", "face", *SHORT, "--json")
     rows = (tmp_path / "home" / "adapters" / "face" / "captions.jsonl").read_text().splitlines()
@@ -92,27 +130,70 @@ def test_adapters_do_not_leak_into_other_prompts(cli, art):
     alone = cli("generate", "a <blob>", "--seed", 5, "--out", "alone", "--json", *FAST)
     assert sha256(mixed.outputs[0]["path"]) == sha256(alone.outputs[0]["path"])
     before = next(Path("before").glob("cat-6-*.png"))
-    assert np.array_equal(np.asarray(Image.open(before)), np.asarray(Image.open(mixed.outputs[1]["path"])))
+    assert np.array_equal(
+        np.asarray(Image.open(before)), np.asarray(Image.open(mixed.outputs[1]["path"]))
+    )
 
 
 def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
     cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--lr", 0.01)
     made = {}
     for weight in (0, 2, 4):
-        asked = ("generate", "a <blob>, in noto style", "--negative", "<blob> in a box", "--seed", 6, "--json", *FAST)
+        asked = (
+            "generate",
+            "a <blob>, in noto style",
+            "--negative",
+            "<blob> in a box",
+            "--seed",
+            6,
+            "--json",
+            *FAST,
+        )
         made[weight] = cli(*asked, "--consistency", weight).outputs[0]["path"]
-    base = cli("generate", "a apple, in noto style", "--negative", "apple in a box", "--seed", 6, "--json", *FAST).outputs[0]["path"]
+    base = cli(
+        "generate",
+        "a apple, in noto style",
+        "--negative",
+        "apple in a box",
+        "--seed",
+        6,
+        "--json",
+        *FAST,
+    ).outputs[0]["path"]
     pixels = {weight: np.asarray(Image.open(path)).astype(int) for weight, path in made.items()}
     assert np.array_equal(pixels[0], np.asarray(Image.open(base))), "weight 0 is the base model"
     assert 0 < np.abs(pixels[2] - pixels[0]).mean() < np.abs(pixels[4] - pixels[0]).mean()
     again = cli("generate", "--from", made[2], "--out", "again", "--json", "--quiet")
     assert sha256(again.outputs[0]["path"]) == sha256(made[2])
     file = Path("blob.safetensors")
-    file.write_bytes(store.found("blob").path.read_bytes())
-    asked = ("generate", "a <blob>, in noto style", "--negative", "<blob> in a box", "--seed", 6, "--adapter", file, "--consistency", 0)
+    file.write_bytes(store.find("blob").path.read_bytes())
+    asked = (
+        "generate",
+        "a <blob>, in noto style",
+        "--negative",
+        "<blob> in a box",
+        "--seed",
+        6,
+        "--adapter",
+        file,
+        "--consistency",
+        0,
+    )
     led = cli(*asked, "--out", "file", "--json", *FAST)
-    assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), "a file of an installed adapter has its class"
-    several = cli("generate", "a <blob>, in noto style", "cat", "--seed", 6, "--consistency", 20, "--json", *FAST)
+    assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), (
+        "a file of an installed adapter has its class"
+    )
+    several = cli(
+        "generate",
+        "a <blob>, in noto style",
+        "cat",
+        "--seed",
+        6,
+        "--consistency",
+        20,
+        "--json",
+        *FAST,
+    )
     alone = cli("generate", "cat", "--seed", 7, "--out", "alone", "--json", *FAST)
     cats = [ended.outputs[-1]["path"] for ended in (several, alone)]
     pixels = [np.asarray(Image.open(path)) for path in cats]
@@ -128,14 +209,28 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
         ("cat", ["--consistency", 3], "none is in use"),
         (
             "a <blob>",
-            ["--consistency", 3, "--set", "sampling.consistency_start=0.93", "--set", "sampling.consistency_end=0.99"],
+            [
+                "--consistency",
+                3,
+                "--set",
+                "sampling.consistency_start=0.93",
+                "--set",
+                "sampling.consistency_end=0.99",
+            ],
             "no step lies",
         ),
         ("a <blob>", ["--consistency", -1], "0.0 to 50.0"),
         ("a <blob>", ["--set", "sampling.consistency_end=0.5"], "give --consistency too"),
         (
             "a <blob>",
-            ["--consistency", 3, "--set", "sampling.consistency_start=0.5", "--set", "sampling.consistency_end=0.5"],
+            [
+                "--consistency",
+                3,
+                "--set",
+                "sampling.consistency_start=0.5",
+                "--set",
+                "sampling.consistency_end=0.5",
+            ],
             "no step lies",
         ),
     ],
@@ -150,15 +245,23 @@ def test_a_style_needs_no_token(cli, art):
     (art / "one.txt").write_text("an apple")
     shutil.copy(art / "two.png", art / "red-tomato.png")
     ended = cli("customize", art, "--style", "crayon", "--json", *SHORT)
-    assert ended.json["result"]["phrase"] == "in crayon style" and ended.json["result"]["placeholder"] is None
-    captions = [json.loads(line)["caption"] for line in (Path(ended.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
+    assert (
+        ended.json["result"]["phrase"] == "in crayon style"
+        and ended.json["result"]["placeholder"] is None
+    )
+    captions = [
+        json.loads(line)["caption"]
+        for line in (Path(ended.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()
+    ]
     assert "an apple, in crayon style" in captions and "red tomato, in crayon style" in captions
     made = cli("generate", "cat", "--style", "crayon", "--seed", 1, "--json", *FAST)
-    recipe = recipe_of(Path(made.outputs[0]["path"]))
+    recipe = read_params(Path(made.outputs[0]["path"]))
     assert recipe["text"] == "cat, in crayon style" and recipe["adapters"][0]["adapter"] == "crayon"
-    Path("p.jsonl").write_text('{"prompt": "dog", "style": "crayon"}\n{"prompt": "dog", "style": "flat"}\n')
+    Path("p.jsonl").write_text(
+        '{"prompt": "dog", "style": "crayon"}\n{"prompt": "dog", "style": "flat"}\n'
+    )
     rows = cli("generate", "--prompts", "p.jsonl", "--seed", 1, "--json", *FAST).outputs
-    assert [len(recipe_of(Path(row["path"]))["adapters"]) for row in rows] == [1, 0]
+    assert [len(read_params(Path(row["path"]))["adapters"]) for row in rows] == [1, 0]
 
 
 def test_a_merge_is_both_together(cli, art):
@@ -167,9 +270,12 @@ def test_a_merge_is_both_together(cli, art):
     started = time.monotonic()
     merged = cli("merge", "blob", "crayon:0.5", "--name", "both", "--json")
     assert merged.code == 0 and time.monotonic() - started < 5
-    assert merged.json["result"]["placeholders"] == ["<blob>"] and merged.json["result"]["phrase"] == "in crayon style"
-    family = load(located("sticker-mini"), torch.device("cpu"), torch.float32)
-    contents = {name: store.taught(store.found(name)) for name in ("blob", "crayon", "both")}
+    assert (
+        merged.json["result"]["placeholders"] == ["<blob>"]
+        and merged.json["result"]["phrase"] == "in crayon style"
+    )
+    family = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
+    contents = {name: store.read_weights(store.find(name)) for name in ("blob", "crayon", "both")}
     for name, content in contents.items():
         family.adapters.attach(name, content.lora)
     family.add_token("<blob>", contents["both"].tokens["<blob>"])
@@ -185,7 +291,7 @@ def test_a_merge_is_both_together(cli, art):
     torch.testing.assert_close(predictions[0], predictions[1], rtol=0, atol=1e-5)
     assert (predictions[0] - predictions[2]).abs().max() > 1e-3
     made = cli("generate", "a <blob>", "--style", "both", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
+    assert read_params(Path(made.outputs[0]["path"]))["text"] == "a <blob>, in crayon style"
 
 
 def test_two_owners_of_a_token_in_one_call(cli, art):
@@ -210,23 +316,84 @@ def test_parents_that_share_a_token(cli, art):
     cli("customize", art, "--subject", "blob", "--name", "blob-2", *SHORT)
     refused = cli("merge", "blob", "blob-2", "--name", "both")
     assert refused.code == 2 and "both hold <blob>" in one_line(refused)
-    renamed = cli("merge", "blob", "blob-2", "--rename", "blob-2:blob=other", "--name", "both", "--json")
+    renamed = cli(
+        "merge", "blob", "blob-2", "--rename", "blob-2:blob=other", "--name", "both", "--json"
+    )
     assert renamed.json["result"]["placeholders"] == ["<blob>", "<other>"]
-    assert cli("generate", "a <blob> and an <other>", "--adapter", "both", "--seed", 1, *FAST).code == 0
-    clash = cli("generate", "a <blob>", "--adapter", "blob", "--adapter", "blob-2", "--seed", 1, "--steps", 2)
+    assert (
+        cli("generate", "a <blob> and an <other>", "--adapter", "both", "--seed", 1, *FAST).code
+        == 0
+    )
+    clash = cli(
+        "generate",
+        "a <blob>",
+        "--adapter",
+        "blob",
+        "--adapter",
+        "blob-2",
+        "--seed",
+        1,
+        "--steps",
+        2,
+    )
     assert clash.code == 2 and "both hold <blob>" in one_line(clash)
 
 
 def test_large_models_too(cli, photos, tiny_sd, tiny_sdxl):
     for name, model in (("sd", tiny_sd), ("xl", tiny_sdxl)):
-        ended = cli("customize", photos, "--subject", "rex", "--class", "dog", "--name", name, "--model", model, "--json", *SHORT)
+        ended = cli(
+            "customize",
+            photos,
+            "--subject",
+            "rex",
+            "--class",
+            "dog",
+            "--name",
+            name,
+            "--model",
+            model,
+            "--json",
+            *SHORT,
+        )
         assert ended.code == 0, ended.out
-        captions = [json.loads(line) for line in (Path(ended.json["result"]["run"]) / "captions.jsonl").read_text().splitlines()]
-        assert captions[0]["caption"] == "a photo of a <rex>" and captions[0]["base_caption"] == "a photo of a dog"
-        assert store.found(name).made["beta"] == 1000.0
-        made = cli("generate", "a <rex>", "--adapter", name, "--matting", "none", "--seed", 1, "--json", *FAST)
-        assert made.code == 0 and recipe_of(Path(made.outputs[0]["path"]))["model"].startswith("tiny-sd")
-    other = cli("generate", "a <rex>", "--adapter", "sd", "--model", tiny_sdxl, "--matting", "none", "--seed", 1)
+        captions = [
+            json.loads(line)
+            for line in (Path(ended.json["result"]["run"]) / "captions.jsonl")
+            .read_text()
+            .splitlines()
+        ]
+        assert (
+            captions[0]["caption"] == "a photo of a <rex>"
+            and captions[0]["base_caption"] == "a photo of a dog"
+        )
+        assert store.find(name).made["beta"] == 1000.0
+        made = cli(
+            "generate",
+            "a <rex>",
+            "--adapter",
+            name,
+            "--matting",
+            "none",
+            "--seed",
+            1,
+            "--json",
+            *FAST,
+        )
+        assert made.code == 0 and read_params(Path(made.outputs[0]["path"]))["model"].startswith(
+            "tiny-sd"
+        )
+    other = cli(
+        "generate",
+        "a <rex>",
+        "--adapter",
+        "sd",
+        "--model",
+        tiny_sdxl,
+        "--matting",
+        "none",
+        "--seed",
+        1,
+    )
     assert other.code == 2 and "was made for" in one_line(other)
     mixed = cli("generate", "a <rex>", "--adapter", "sd", "--adapter", "xl", "--seed", 1)
     assert mixed.code == 2
@@ -235,8 +402,10 @@ def test_large_models_too(cli, photos, tiny_sd, tiny_sdxl):
 def test_a_lora_file_can_be_used_directly(cli, art):
     made = cli("customize", art, "--subject", "blob", "--json", *SHORT)
     shutil.copy(made.json["result"]["path"], "mine.safetensors")
-    whole = cli("generate", "a <blob>", "--adapter", "mine.safetensors:0.5", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(whole.outputs[0]["path"]))["adapters"][0]["scale"] == 0.5
+    whole = cli(
+        "generate", "a <blob>", "--adapter", "mine.safetensors:0.5", "--seed", 1, "--json", *FAST
+    )
+    assert read_params(Path(whole.outputs[0]["path"]))["adapters"][0]["scale"] == 0.5
     Path("bad.safetensors").write_bytes(b"hello world, hello")
     bad = cli("generate", "cat", "--adapter", "bad.safetensors", "--seed", 1)
     assert bad.code == 2 and "no safetensors file" in one_line(bad)
@@ -247,7 +416,9 @@ def test_an_unreadable_picture_costs_exit_4_and_nothing_else(cli, art):
     (art / "notes.md").write_text("hello")
     ended = cli("customize", art, "--subject", "blob", "--json", *SHORT)
     assert ended.code == 4 and ended.json["result"]["pictures"] == 3
-    assert "broken.jpg" in ended.json["error"]["message"] and any("notes.md" in warning for warning in ended.json["warnings"])
+    assert "broken.jpg" in ended.json["error"]["message"] and any(
+        "notes.md" in warning for warning in ended.json["warnings"]
+    )
     assert store.exists("blob")
 
 
@@ -281,20 +452,32 @@ def test_what_cannot_be_taught(cli, art, tmp_path):
 
 def test_a_class_of_several_words(cli, art):
     ended = cli("customize", art, "--subject", "french bulldog", "--json", *SHORT)
-    assert (ended.json["result"]["adapter"], ended.json["result"]["placeholder"]) == ("french-bulldog", "<french-bulldog>")
-    assert store.found("french-bulldog").tokens == {"<french-bulldog>": "french bulldog"}
-    made = cli("generate", "a French Bulldog on a boat", "--subject", "french-bulldog", "--seed", 1, "--json", *FAST)
-    assert recipe_of(Path(made.outputs[0]["path"]))["text"] == "a <french-bulldog> on a boat"
+    assert (ended.json["result"]["adapter"], ended.json["result"]["placeholder"]) == (
+        "french-bulldog",
+        "<french-bulldog>",
+    )
+    assert store.find("french-bulldog").tokens == {"<french-bulldog>": "french bulldog"}
+    made = cli(
+        "generate",
+        "a French Bulldog on a boat",
+        "--subject",
+        "french-bulldog",
+        "--seed",
+        1,
+        "--json",
+        *FAST,
+    )
+    assert read_params(Path(made.outputs[0]["path"]))["text"] == "a <french-bulldog> on a boat"
 
 
 def test_names_in_use_are_not_overwritten(cli, art):
     cli("customize", art, "--subject", "blob", *SHORT)
-    before = sha256(store.found("blob").path)
+    before = sha256(store.find("blob").path)
     refused = cli("customize", art, "--subject", "blob", "--seed", 2, *SHORT)
     assert refused.code == 2 and "--force" in one_line(refused)
-    assert sha256(store.found("blob").path) == before
+    assert sha256(store.find("blob").path) == before
     assert cli("customize", art, "--subject", "blob", "--seed", 2, "--force", *SHORT).code == 0
-    assert sha256(store.found("blob").path) != before
+    assert sha256(store.find("blob").path) != before
     assert len(list(store.folder("blob").glob("*.safetensors"))) == 1
 
 
@@ -317,11 +500,27 @@ def test_names_in_use_are_not_overwritten(cli, art):
 )
 def test_placeholders_and_names_that_nobody_owns(cli, art, prompt, options, said):
     base = store.Base("sticker-mini", "1", "0" * 16)
-    from stickerforge.adapters.lora import Taught
+    from stickerforge.adapters.lora_weights import AdapterWeights
 
     rows = {"clip_l": torch.ones(192)}
-    store.saved("dog", Taught({}, {"<dog>": rows}), kind="subject", base=base, tokens={"<dog>": "dog"}, phrase="", made={})
-    store.saved("crayon", Taught({}, {"<none>": rows}), kind="style", base=base, tokens={}, phrase="in crayon style", made={})
+    store.save(
+        "dog",
+        AdapterWeights({}, {"<dog>": rows}),
+        kind="subject",
+        base=base,
+        tokens={"<dog>": "dog"},
+        phrase="",
+        made={},
+    )
+    store.save(
+        "crayon",
+        AdapterWeights({}, {"<none>": rows}),
+        kind="style",
+        base=base,
+        tokens={},
+        phrase="in crayon style",
+        made={},
+    )
     ended = cli("generate", prompt, *options, "--seed", 1)
     assert ended.code == 2 and said in one_line(ended)
 
@@ -333,18 +532,24 @@ def test_an_adapter_of_another_version_says_how_to_make_it_again(cli, art):
     said["base"] |= {"version": 7, "fingerprint": "f" * 16}
     path.write_text(json.dumps(said))
     ended = cli("generate", "a <blob>", "--model", "sticker-mini", "--seed", 1)
-    assert ended.code == 2 and "sticker-mini@7" in one_line(ended) and "customize --config" in one_line(ended)
+    assert (
+        ended.code == 2
+        and "sticker-mini@7" in one_line(ended)
+        and "customize --config" in one_line(ended)
+    )
 
 
 def test_a_damaged_adapter_is_refused_and_can_be_removed(cli, art):
     cli("customize", art, "--subject", "blob", *SHORT)
-    path = store.found("blob").path
+    path = store.find("blob").path
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
     ended = cli("generate", "a <blob>", "--seed", 1)
     assert ended.code == 2 and "damaged" in one_line(ended)
-    assert "removes" in cli("adapters", "remove", "blob", "--dry-run", "--json").out and path.exists()
+    assert (
+        "removes" in cli("adapters", "remove", "blob", "--dry-run", "--json").out and path.exists()
+    )
     assert cli("adapters", "remove", "blob").code == 0 and not store.folder("blob").exists()
     assert cli("adapters", "remove", "blob").code == 2
     assert cli("adapters", "remove", "../../etc").code == 2
@@ -352,7 +557,11 @@ def test_a_damaged_adapter_is_refused_and_can_be_removed(cli, art):
 
 def test_a_dry_run_writes_nothing(cli, art, tmp_path):
     ended = cli("customize", art, "--subject", "blob", "--dry-run", "--json")
-    assert ended.code == 0 and len(ended.json["result"]["reads"]) == 3 and ended.json["result"]["about_seconds"] > 1
+    assert (
+        ended.code == 0
+        and len(ended.json["result"]["reads"]) == 3
+        and ended.json["result"]["about_seconds"] > 1
+    )
     assert not files.home().exists()
 
 
@@ -360,12 +569,26 @@ class Run:
     """customize in a process of its own."""
 
     def __init__(self, art, home, *more):
-        arguments = ["customize", art, "--subject", "blob", "--batch", 2, "--rank", 2, "--set", "preview.count=0", *more]
+        arguments = [
+            "customize",
+            art,
+            "--subject",
+            "blob",
+            "--batch",
+            2,
+            "--rank",
+            2,
+            "--set",
+            "preview.count=0",
+            *more,
+        ]
         environment = os.environ | {"STICKERFORGE_HOME": str(home), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "stickerforge", *map(str, arguments)]
         self.home, self.process = (
             Path(home),
-            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True),
+            subprocess.Popen(
+                command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ),
         )
 
     def wait(self):
@@ -396,19 +619,32 @@ def often():
 def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(art, tmp_path, often):
     whole = Run(art, tmp_path / "whole", *often)
     assert whole.wait()[0] == 0
-    for name, number, code in (("int", signal.SIGINT, 130), ("term", signal.SIGTERM, 143), ("kill", signal.SIGKILL, -signal.SIGKILL)):
+    for name, number, code in (
+        ("int", signal.SIGINT, 130),
+        ("term", signal.SIGTERM, 143),
+        ("kill", signal.SIGKILL, -signal.SIGKILL),
+    ):
         first = Run(art, tmp_path / name, *often)
         ended, err = first.stop_after(4, number)
         assert ended == code, err
         if name != "kill":
-            assert "of 40 steps" in err and "--resume" in err and len(err.strip().splitlines()[-1]) < 200
+            assert (
+                "of 40 steps" in err
+                and "--resume" in err
+                and len(err.strip().splitlines()[-1]) < 200
+            )
         assert not (tmp_path / name / "adapters").exists()
         refused = Run(art, tmp_path / name, *often).wait()
         assert refused[0] == 2 and "--resume" in refused[1]
         again = Run(art, tmp_path / name, *often, "--resume")
         assert again.wait()[0] == 0
         assert again.adapter() == whole.adapter(), name
-        steps = [json.loads(line)["step"] for line in (tmp_path / name / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()]
+        steps = [
+            json.loads(line)["step"]
+            for line in (tmp_path / name / "runs" / "blob" / "metrics.jsonl")
+            .read_text()
+            .splitlines()
+        ]
         assert steps == list(range(40))
 
 
@@ -449,11 +685,25 @@ def test_a_full_disk_keeps_the_last_checkpoint(cli, art, tmp_path, monkeypatch):
         nonlocal count
         count += 1
         if count > 2:
-            raise EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
+            raise EnvironmentFault(
+                f"the disk is full, {path} was not written", "free some space and run it again"
+            )
         real(path, content)
 
     monkeypatch.setattr(checkpoint, "write_whole", full)
-    options = ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0", "--set", "training.save_every=2", "--quiet")
+    options = (
+        "--steps",
+        6,
+        "--batch",
+        2,
+        "--rank",
+        2,
+        "--set",
+        "preview.count=0",
+        "--set",
+        "training.save_every=2",
+        "--quiet",
+    )
     ended = cli("customize", art, "--subject", "blob", *options)
     assert ended.code == 3 and "disk is full" in one_line(ended)
     monkeypatch.undo()

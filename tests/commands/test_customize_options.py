@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from stickerforge.adapters import store
-from stickerforge.adapters.files import read
-from stickerforge.stickers.encoding import recipe_of
+from stickerforge.adapters.lora_format import read
+from stickerforge.stickers.image_files import read_params
 from tests.conftest import one_line
 
 SHORT = ("--steps", 3, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
@@ -16,12 +16,18 @@ QUIET = (*SHORT, "--quiet")
 
 
 def taught(name):
-    return read(store.found(name).path)
+    return read(store.find(name).path)
 
 
 def same(first, second):
-    lora = first.lora.keys() == second.lora.keys() and all(bool((first.lora[k].up == second.lora[k].up).all()) for k in first.lora)
-    return lora and all(bool((first.tokens[t][k] == second.tokens[t][k]).all()) for t in first.tokens for k in first.tokens[t])
+    lora = first.lora.keys() == second.lora.keys() and all(
+        bool((first.lora[k].up == second.lora[k].up).all()) for k in first.lora
+    )
+    return lora and all(
+        bool((first.tokens[t][k] == second.tokens[t][k]).all())
+        for t in first.tokens
+        for k in first.tokens[t]
+    )
 
 
 def test_masks_change_what_is_learned(cli, photos, tmp_path):
@@ -32,9 +38,13 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
         mask.paste(255, (20, 20, 70, 80))
         mask.save(masks / f"{name}.png")
     for name, mask in (("with", masks), ("without", "none"), ("auto", "auto")):
-        ended = cli("customize", photos, "--subject", "thing", "--name", name, "--mask", mask, *QUIET)
+        ended = cli(
+            "customize", photos, "--subject", "thing", "--name", name, "--mask", mask, *QUIET
+        )
         assert ended.code == 0, ended.err
-    assert same(taught("without"), taught("auto")), "photographs count as a whole where no matting network is installed"
+    assert same(taught("without"), taught("auto")), (
+        "photographs count as a whole where no matting network is installed"
+    )
     assert not same(taught("with"), taught("without"))
     white = tmp_path / "white"
     white.mkdir()
@@ -46,14 +56,17 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
         np.testing.assert_allclose(first[layer].up, second[layer].up, atol=1e-5)
 
 
-def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(cli, photos, monkeypatch):
-    from stickerforge.commands import masks
+def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(
+    cli, photos, monkeypatch
+):
     from stickerforge.errors import EnvironmentFault
-    from stickerforge.training import checkpoint
+    from stickerforge.training import checkpoint, loss_masks
 
     def full(path, content):
         if path.name.startswith("checkpoint-000004"):
-            raise EnvironmentFault(f"the disk is full, {path} was not written", "free some space and run it again")
+            raise EnvironmentFault(
+                f"the disk is full, {path} was not written", "free some space and run it again"
+            )
         real(path, content)
 
     def middle(rgb):
@@ -61,18 +74,24 @@ def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(cli, 
         alpha[20:70, 20:70] = 1
         return np.concatenate([rgb / np.float32(255) * alpha, alpha], -1)
 
-    real, course = checkpoint.write_whole, ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
+    real, course = (
+        checkpoint.write_whole,
+        ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0"),
+    )
     asked = ("customize", photos, "--subject", "thing", *course, "--set", "training.save_every=2")
     alone = cli(*asked, "--name", "alone")
     assert alone.code == 0 and "count with their background" in alone.err
     monkeypatch.setattr(checkpoint, "write_whole", full)
     assert cli(*asked).code == 3
     monkeypatch.setattr(checkpoint, "write_whole", real)
-    monkeypatch.setattr(masks, "matting", lambda messages: middle)
+    monkeypatch.setattr(loss_masks, "matting", lambda messages: middle)
     assert cli(*asked, "--resume").code == 0
-    assert same(taught("thing"), taught("alone")) and store.found("thing").made["matting"] == ""
+    assert same(taught("thing"), taught("alone")) and store.find("thing").made["matting"] == ""
     assert cli(*asked, "--force").code == 0
-    assert not same(taught("thing"), taught("alone")) and store.found("thing").made["matting"] == "isnet-general-use"
+    assert (
+        not same(taught("thing"), taught("alone"))
+        and store.find("thing").made["matting"] == "isnet-general-use"
+    )
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -120,8 +139,8 @@ def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
     ended = cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--json")
     assert ended.code == 0, ended.out
     drawn = sorted((store.home() / "runs" / "blob" / "prior").glob("*.png"))
-    assert len(drawn) == 3 and {recipe_of(path)["prompt"] for path in drawn} == {"a apple"}
-    assert recipe_of(drawn[0])["adapters"] == []
+    assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {"a apple"}
+    assert read_params(drawn[0])["adapters"] == []
     with_prior = taught("blob")
     cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--force")
     assert not same(with_prior, taught("blob"))
@@ -130,48 +149,97 @@ def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
 
 
 def test_the_best_state_is_kept(cli, art, monkeypatch):
-    from stickerforge.commands.watching import Watcher
+    from stickerforge.training.validation import Validator
 
-    whole = cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--keep", "best", "--set", "watch.every=1", "--json")
+    whole = cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        "--class",
+        "apple",
+        *SHORT,
+        "--keep",
+        "best",
+        "--set",
+        "watch.every=1",
+        "--json",
+    )
     assert whole.code == 0, whole.out
     run = store.home() / "runs" / "blob"
     rows = [json.loads(line) for line in (run / "watched.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]
-    assert all(0 <= row["drift"] < 1 and -1 <= row["similarity"] <= 1 and -1 <= row["alignment"] <= 1 for row in rows)
+    assert all(
+        0 <= row["drift"] < 1 and -1 <= row["similarity"] <= 1 and -1 <= row["alignment"] <= 1
+        for row in rows
+    )
     best = max(rows, key=lambda row: row["score"])
     assert abs(best["score"] - best["similarity"] - best["alignment"]) < 1e-5
-    assert [path.name for path in sorted((run / "looks").iterdir())] == ["000001.png", "000002.png", "000003.png"]
+    assert [path.name for path in sorted((run / "looks").iterdir())] == [
+        "000001.png",
+        "000002.png",
+        "000003.png",
+    ]
     assert Image.open(run / "looks" / "000003.png").width > 4 * 192
-    assert Image.open(run / "watched.png").width > 300 and store.found("blob").made["kept_step"] == best["step"]
+    assert (
+        Image.open(run / "watched.png").width > 300
+        and store.find("blob").made["kept_step"] == best["step"]
+    )
 
     scores = iter((0.9, 0.5, 0.1))
-    monkeypatch.setattr(Watcher, "look", lambda self, done: {"score": next(scores)})
-    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--keep", "best", "--set", "watch.every=1", "--force")
+    monkeypatch.setattr(Validator, "look", lambda self, done: {"score": next(scores)})
+    cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        "--class",
+        "apple",
+        *QUIET,
+        "--keep",
+        "best",
+        "--set",
+        "watch.every=1",
+        "--force",
+    )
     first = taught("blob")
-    cli("customize", art, "--subject", "blob", "--class", "apple", "--steps", 1, *QUIET[2:], "--force")
+    cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        "--class",
+        "apple",
+        "--steps",
+        1,
+        *QUIET[2:],
+        "--force",
+    )
     assert same(first, taught("blob")), "of three states the first was the best"
     assert not list(run.glob("best-*")), "the adapter holds it"
     assert not (run / "looks").exists(), "sheets of a run that is gone are, too"
 
 
 def test_a_mask_is_told_by_its_brightness_unless_it_is_cut_out(tmp_path):
-    from stickerforge.commands.masks import from_file
+    from stickerforge.training.loss_masks import read_mask
 
     rgba = np.zeros((40, 40, 4), np.uint8)
     rgba[..., 3] = 255
     rgba[10:20, 10:20, :3] = 255
     rgba[0, 0, 3] = 100  # one pixel that is not quite opaque
     Image.fromarray(rgba).save(tmp_path / "bright.png")
-    assert from_file(tmp_path / "bright.png", rgba).sum() == 255 * 100
+    assert read_mask(tmp_path / "bright.png", rgba).sum() == 255 * 100
     cut = np.full((40, 40, 4), 90, np.uint8)
     cut[..., 3] = 0
     cut[10:20, 10:20, 3] = 255
     Image.fromarray(cut).save(tmp_path / "cut.png")
-    assert from_file(tmp_path / "cut.png", cut).sum() == 255 * 100
+    assert read_mask(tmp_path / "cut.png", cut).sum() == 255 * 100
 
 
 def test_a_rehearsal_refuses_what_the_call_would(cli, art, tmp_path):
-    assert "no folder of masks" in one_line(cli("customize", art, "--subject", "blob", "--mask", "nowhere", "--dry-run"))
+    assert "no folder of masks" in one_line(
+        cli("customize", art, "--subject", "blob", "--mask", "nowhere", "--dry-run")
+    )
     (art / "one.txt").write_text("<blob> <blob>")
     assert "2 times" in one_line(cli("customize", art, "--subject", "blob", "--dry-run"))
 
@@ -179,8 +247,22 @@ def test_a_rehearsal_refuses_what_the_call_would(cli, art, tmp_path):
 def test_a_run_that_cannot_be_watched_destroys_nothing(cli, art):
     run = store.home() / "runs" / "blob"
     run.mkdir(parents=True)
-    (run / "checkpoint.json").write_text(json.dumps({"step": 3, "settings": "x", "pictures": "y", "file": "f", "sha256": "s"}))
-    ended = cli("customize", art, "--subject", "blob", *QUIET, "--force", "--keep", "best", "--offline", "--set", "watch.encoder=clip")
+    (run / "checkpoint.json").write_text(
+        json.dumps({"step": 3, "settings": "x", "pictures": "y", "file": "f", "sha256": "s"})
+    )
+    ended = cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        *QUIET,
+        "--force",
+        "--keep",
+        "best",
+        "--offline",
+        "--set",
+        "watch.encoder=clip",
+    )
     assert ended.code == 3 and (run / "checkpoint.json").exists()
 
 
@@ -188,16 +270,32 @@ def test_a_style_can_be_watched(cli, art):
     ended = cli("customize", art, "--style", "crayon", *QUIET, "--set", "watch.every=3", "--json")
     assert ended.code == 0, ended.out
     rows = (store.home() / "runs" / "crayon" / "watched.jsonl").read_text().splitlines()
-    assert len(rows) == 1 and store.found("crayon").made["kept_step"] == 3
+    assert len(rows) == 1 and store.find("crayon").made["kept_step"] == 3
 
 
 def test_a_beta_that_follows(cli, art):
-    ended = cli("customize", art, "--subject", "blob", "--beta", "auto", *QUIET, "--set", "training.draws=6", "--json")
+    ended = cli(
+        "customize",
+        art,
+        "--subject",
+        "blob",
+        "--beta",
+        "auto",
+        *QUIET,
+        "--set",
+        "training.draws=6",
+        "--json",
+    )
     assert ended.code == 0, ended.out
-    metrics = [json.loads(line) for line in (store.home() / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()]
+    metrics = [
+        json.loads(line)
+        for line in (store.home() / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert metrics[0]["beta"] == 5000 and metrics[2]["beta"] < 5000
     assert 'beta = "auto"' in (store.folder("blob") / "customize.toml").read_text()
-    again = cli("customize", "--config", store.folder("blob") / "customize.toml", "--force", "--quiet")
+    again = cli(
+        "customize", "--config", store.folder("blob") / "customize.toml", "--force", "--quiet"
+    )
     assert again.code == 0, again.err
 
 
@@ -256,7 +354,9 @@ def test_figures_for_tensorboard(cli, art, monkeypatch):
         seen = {event.step: event.value for event in board.Scalars(key)}
         assert seen == {row["step"]: pytest.approx(row[key], rel=1e-5) for row in metrics}
     monkeypatch.setattr("stickerforge.commands.courses.find_spec", lambda name: None)
-    missing = cli("customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true")
+    missing = cli(
+        "customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true"
+    )
     assert missing.code == 3 and "pip install tensorboard" in one_line(missing)
 
 

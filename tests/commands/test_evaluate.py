@@ -12,11 +12,16 @@ import torch
 from PIL import Image, ImageDraw, PngImagePlugin
 from safetensors.torch import load_file, save_file
 
-from stickerforge.commands import measured, rewarded
-from stickerforge.stickers.encoding import encoded
+from stickerforge.evaluation import features, reward_scores
+from stickerforge.stickers.image_files import encode_image
 from tests.conftest import one_line
 
-COLOURS = {"red": (226, 40, 40), "blue": (60, 110, 230), "yellow": (250, 214, 60), "purple": (140, 60, 200)}
+COLOURS = {
+    "red": (226, 40, 40),
+    "blue": (60, 110, 230),
+    "yellow": (250, 214, 60),
+    "purple": (140, 60, 200),
+}
 
 
 def drawn(kind, colour, size=192):
@@ -36,7 +41,9 @@ def stickers(tmp_path):
     for name, colour in COLOURS.items():
         for kind in ("circle", "square"):
             recipe = {"prompt": f"a {name} {kind}, flat style", "seed": 7}
-            (folder / f"{name}-{kind}.png").write_bytes(encoded(drawn(kind, colour), recipe, "test", "png"))
+            (folder / f"{name}-{kind}.png").write_bytes(
+                encode_image(drawn(kind, colour), recipe, "test", "png")
+            )
     return folder
 
 
@@ -48,14 +55,24 @@ def figures(ended, code=0):
 def test_a_report_from_stickers_that_remember_their_prompts(cli, stickers, tmp_path):
     ended = cli("evaluate", stickers, "--json")
     found = figures(ended)
-    assert {"alignment@judge", "facts@judge", "coverage", "halo", "duplicates@judge", "bytes"} <= set(found)
+    assert {
+        "alignment@judge",
+        "facts@judge",
+        "coverage",
+        "halo",
+        "duplicates@judge",
+        "bytes",
+    } <= set(found)
     assert found["facts@judge"]["n"] == found["facts@judge"]["prompts"] == 8
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
     assert report["schema"] == 1 and len(report["pictures"]) == 8 and report["figures"] == found
     row = next(row for row in report["pictures"] if row["file"] == "red-circle.png")
     assert row["prompt"] == "a red circle, flat style" and row["pixels"] == [192, 192]
     disc = np.pi * 0.4**2  # of a square of side 1
-    assert row["values"]["coverage"] == pytest.approx(disc, rel=0.01) and row["values"]["border_touch"] == 0
+    assert (
+        row["values"]["coverage"] == pytest.approx(disc, rel=0.01)
+        and row["values"]["border_touch"] == 0
+    )
     assert found["coverage"]["low"] < found["coverage"]["value"] < found["coverage"]["high"]
 
 
@@ -66,25 +83,61 @@ def test_wrong_prompts_fit_worse(cli, stickers, tmp_path):
     right = [f"a {name.replace('-', ' ')}, flat style" for name in names]
     values = []
     for number, prompts in enumerate((right, right[3:] + right[:3])):
-        rows = [json.dumps({"id": name, "prompt": prompt}) for name, prompt in zip(names, prompts, strict=True)]
+        rows = [
+            json.dumps({"id": name, "prompt": prompt})
+            for name, prompt in zip(names, prompts, strict=True)
+        ]
         (tmp_path / f"{number}.jsonl").write_text("\n".join(rows))
-        values.append(figures(cli("evaluate", stickers, "--prompts", tmp_path / f"{number}.jsonl", "--out", f"out{number}", "--json")))
+        values.append(
+            figures(
+                cli(
+                    "evaluate",
+                    stickers,
+                    "--prompts",
+                    tmp_path / f"{number}.jsonl",
+                    "--out",
+                    f"out{number}",
+                    "--json",
+                )
+            )
+        )
     for name in ("alignment@judge", "facts@judge"):
         assert values[0][name]["value"] > values[1][name]["value"]
     ended = cli("evaluate", "--compare", "out0/report.json", "out1/report.json", "--json")
     change = ended.json["result"]["figures"]["alignment@judge"]
     assert change["prompts"] == 8 and change["second"] < change["first"] and change["p"] < 0.05
-    assert "alignment@judge" in cli("evaluate", "--compare", "out0/report.json", "out1/report.json").out
+    assert (
+        "alignment@judge"
+        in cli("evaluate", "--compare", "out0/report.json", "out1/report.json").out
+    )
 
 
 def test_references_and_themselves(cli, stickers):
-    found = figures(cli("evaluate", stickers, "--reference", stickers, "--style-reference", stickers, "--baseline", stickers, "--json"))
+    found = figures(
+        cli(
+            "evaluate",
+            stickers,
+            "--reference",
+            stickers,
+            "--style-reference",
+            stickers,
+            "--baseline",
+            stickers,
+            "--json",
+        )
+    )
     assert found["subject_best@judge"]["value"] == pytest.approx(1, abs=1e-5)
-    assert found["copies"]["value"] == 1 and found["drift@judge"]["value"] == pytest.approx(0, abs=1e-6)
+    assert found["copies"]["value"] == 1 and found["drift@judge"]["value"] == pytest.approx(
+        0, abs=1e-6
+    )
     assert "kernel_distance@judge" not in found and "frechet_distance@judge" not in found
-    ended = cli("evaluate", stickers, "--style-reference", stickers, "--set", "allow_small=true", "--json")
+    ended = cli(
+        "evaluate", stickers, "--style-reference", stickers, "--set", "allow_small=true", "--json"
+    )
     assert figures(ended)["frechet_distance@judge"]["value"] == pytest.approx(0, abs=1e-6)
-    assert abs(figures(ended)["kernel_distance@judge"]["value"]) < 1  # of eight pictures with themselves
+    assert (
+        abs(figures(ended)["kernel_distance@judge"]["value"]) < 1
+    )  # of eight pictures with themselves
     refused = cli("evaluate", stickers, "--style-reference", stickers)
     assert "8 pictures are too few, 20 would do" in refused.err
 
@@ -97,18 +150,35 @@ def test_a_baseline_is_compared_prompt_by_prompt(cli, stickers, tmp_path):
         rgba = drawn(kind, COLOURS[name])
         rgba[(rgba[..., 3] > 0) & (rgba[..., 3] < 255), :3] = 0
         rgba[90:110, 90:110, 3] = 0
-        path.write_bytes(encoded(rgba, {"prompt": f"a {name} {kind}, flat style", "seed": 7}, "test", "png"))
+        path.write_bytes(
+            encode_image(rgba, {"prompt": f"a {name} {kind}, flat style", "seed": 7}, "test", "png")
+        )
     ended = cli("evaluate", worse, "--baseline", stickers, "--json")
     pairs = ended.json["result"]["against_baseline"]
-    assert pairs["holes"]["prompts"] == 8 and pairs["holes"]["change"] > 0.005 and pairs["holes"]["p"] < 0.01
+    assert (
+        pairs["holes"]["prompts"] == 8
+        and pairs["holes"]["change"] > 0.005
+        and pairs["holes"]["p"] < 0.01
+    )
     assert "drift@judge" in figures(ended)
     assert "than the baseline, 8 prompts" in cli("evaluate", worse, "--baseline", stickers).out
 
 
 def test_a_limit_that_is_not_kept_is_exit_5(cli, stickers):
-    ended = cli("evaluate", stickers, "--fail-under", "legibility=1.01", "--fail-under", "halo=200", "--json")
+    ended = cli(
+        "evaluate",
+        stickers,
+        "--fail-under",
+        "legibility=1.01",
+        "--fail-under",
+        "halo=200",
+        "--json",
+    )
     assert ended.code == 5 and ended.json["error"]["code"] == 5
-    assert "legibility is " in ended.json["error"]["message"] and "halo" not in ended.json["error"]["message"]
+    assert (
+        "legibility is " in ended.json["error"]["message"]
+        and "halo" not in ended.json["error"]["message"]
+    )
     assert ended.json["result"]["figures"]["legibility"]
     assert (stickers.parent / "evaluation" / "report.html").exists()
     assert cli("evaluate", stickers, "--fail-under", "border_touch=0.5", "--quiet").code == 0
@@ -117,7 +187,7 @@ def test_a_limit_that_is_not_kept_is_exit_5(cli, stickers):
 
 def test_a_second_look_measures_nothing_anew(cli, stickers, monkeypatch):
     first = figures(cli("evaluate", stickers, "--json"))
-    monkeypatch.setattr(measured, "look", lambda path: pytest.fail("looked again"))
+    monkeypatch.setattr(features, "look", lambda path: pytest.fail("looked again"))
     assert figures(cli("evaluate", stickers, "--json")) == first
 
 
@@ -145,7 +215,10 @@ def test_what_a_picture_remembers_comes_before_its_name(cli, stickers, tmp_path)
     cli("evaluate", stickers, "--prompts", tmp_path / "p.jsonl", "--quiet")
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
     prompts = {row["file"]: row["prompt"] for row in report["pictures"]}
-    assert prompts["red-circle.png"] == "a red circle, flat style" and prompts["blue-square.png"] == "a blue square, flat style"
+    assert (
+        prompts["red-circle.png"] == "a red circle, flat style"
+        and prompts["blue-square.png"] == "a blue square, flat style"
+    )
     assert prompts["yellow-circle.png"] == "" and report["prompts_without_picture"] == []
 
 
@@ -160,26 +233,47 @@ def test_a_baseline_with_the_same_file_names_keeps_its_own_prompts(cli, stickers
     other = tmp_path / "other"
     other.mkdir()
     for path in stickers.glob("*.png"):
-        (other / path.name).write_bytes(encoded(drawn("circle", (9, 9, 9)), {"prompt": f"something else {path.stem}"}, "test", "png"))
+        (other / path.name).write_bytes(
+            encode_image(
+                drawn("circle", (9, 9, 9)), {"prompt": f"something else {path.stem}"}, "test", "png"
+            )
+        )
     ended = cli("evaluate", stickers, "--baseline", other)
-    assert "it shares no prompt with the pictures" in ended.err and "than the baseline" not in ended.out
+    assert (
+        "it shares no prompt with the pictures" in ended.err
+        and "than the baseline" not in ended.out
+    )
 
 
 def test_the_style_of_a_prompt_counts_and_placeholders_are_spelled(cli, tmp_path):
     folder = tmp_path / "made"
     folder.mkdir()
     for number, style in enumerate(("flat", "noto")):
-        recipe = {"prompt": "a <rex> circle", "text": f"a <rex> circle, in {style} style", "seed": number}
-        (folder / f"{number}.png").write_bytes(encoded(drawn("circle", (226, 40, 40)), recipe, "test", "png"))
+        recipe = {
+            "prompt": "a <rex> circle",
+            "text": f"a <rex> circle, in {style} style",
+            "seed": number,
+        }
+        (folder / f"{number}.png").write_bytes(
+            encode_image(drawn("circle", (226, 40, 40)), recipe, "test", "png")
+        )
     cli("evaluate", folder, "--quiet")
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
-    assert [row["prompt"] for row in report["pictures"]] == ["a rex circle, in flat style", "a rex circle, in noto style"]
-    assert report["figures"]["alignment@judge"]["prompts"] == 2 and "diversity@judge" not in report["figures"]
+    assert [row["prompt"] for row in report["pictures"]] == [
+        "a rex circle, in flat style",
+        "a rex circle, in noto style",
+    ]
+    assert (
+        report["figures"]["alignment@judge"]["prompts"] == 2
+        and "diversity@judge" not in report["figures"]
+    )
 
 
 @pytest.mark.parametrize("prompt", [" ", None, 7, "\ud800", "x" * 9000])
 def test_an_odd_memory_of_one_picture_spoils_nothing(cli, stickers, prompt):
-    (stickers / "odd.png").write_bytes(encoded(drawn("circle", (9, 99, 9)), {"seed": "x"}, "test", "png"))
+    (stickers / "odd.png").write_bytes(
+        encode_image(drawn("circle", (9, 99, 9)), {"seed": "x"}, "test", "png")
+    )
     picture, chunks = Image.open(stickers / "odd.png"), PngImagePlugin.PngInfo()
     chunks.add_itxt("stickerforge", json.dumps({"prompt": prompt, "seed": [1]}))
     picture.save(stickers / "odd.png", pnginfo=chunks)
@@ -202,12 +296,17 @@ def test_what_is_no_picture_is_named(cli, stickers):
     (stickers / "notes.doc").write_text("hello")
     Image.open(next(stickers.glob("*.png"))).convert("RGB").save(stickers / "photo.jfif", "JPEG")
     ended = cli("evaluate", stickers, "--json")
-    assert any("notes.doc" in line for line in ended.json["warnings"]) and figures(ended)["coverage"]["n"] == 9
+    assert (
+        any("notes.doc" in line for line in ended.json["warnings"])
+        and figures(ended)["coverage"]["n"] == 9
+    )
 
 
 def test_a_metric_that_cannot_be_had_is_said(cli, stickers):
     ended = cli("evaluate", stickers, "--metrics", "subject_best,halo", "--json")
-    assert any(line.startswith("subject_best: needs --reference") for line in ended.json["warnings"]) and "halo" in figures(ended)
+    assert any(
+        line.startswith("subject_best: needs --reference") for line in ended.json["warnings"]
+    ) and "halo" in figures(ended)
 
 
 def test_blank_pictures_do_not_look_perfect(cli, tmp_path):
@@ -219,12 +318,16 @@ def test_blank_pictures_do_not_look_perfect(cli, tmp_path):
 
 def test_what_was_asked_is_a_configuration(cli, stickers, tmp_path):
     assert cli("evaluate", stickers, "--metrics", "cutout", "--out", "one", "--quiet").code == 0
-    again = cli("evaluate", "--config", tmp_path / "one" / "evaluate.toml", "--out", "two", "--json")
+    again = cli(
+        "evaluate", "--config", tmp_path / "one" / "evaluate.toml", "--out", "two", "--json"
+    )
     assert figures(again) == json.loads((tmp_path / "one" / "report.json").read_text())["figures"]
 
 
 def test_reports_of_another_kind_are_refused(cli, tmp_path):
-    for number, content in enumerate(({"schema": 1, "figures": {"beauty": {"value": 1}}, "pictures": []}, {"schema": 9}, [], "x")):
+    for number, content in enumerate(
+        ({"schema": 1, "figures": {"beauty": {"value": 1}}, "pictures": []}, {"schema": 9}, [], "x")
+    ):
         (tmp_path / f"{number}.json").write_text(json.dumps(content))
         ended = cli("evaluate", "--compare", f"{number}.json", f"{number}.json")
         assert ended.code == 2 and "is no report of this version" in one_line(ended)
@@ -255,9 +358,18 @@ def test_one_corrupt_picture_costs_exit_4_and_the_rest_is_measured(cli, stickers
         (("made", "--compare", "a", "b"), "measures nothing"),
         (("made", "--out", "made"), "among the pictures"),
         (("made", "--out", "made/report"), "among the pictures"),
-        (("made", "--fail-under", "subject_best=0.5"), "subject_best would not be measured; it needs --reference"),
-        (("made", "--fail-under", "pickscore=5"), "pickscore would not be measured; it needs --reward"),
-        (("made", "--metrics", "size", "--fail-under", "halo=4"), "halo would not be measured; add it to --metrics"),
+        (
+            ("made", "--fail-under", "subject_best=0.5"),
+            "subject_best would not be measured; it needs --reference",
+        ),
+        (
+            ("made", "--fail-under", "pickscore=5"),
+            "pickscore would not be measured; it needs --reward",
+        ),
+        (
+            ("made", "--metrics", "size", "--fail-under", "halo=4"),
+            "halo would not be measured; add it to --metrics",
+        ),
         (("made", "--reward", "pickscore=made", "--reward", "pickscore=empty"), "given twice"),
         (("made", "--prompts", "other.txt"), "none of the 8 pictures belongs to a prompt"),
         (("--compare", "nothing.json", "nothing.json"), "cannot read nothing.json"),
@@ -275,7 +387,9 @@ def test_what_cannot_be_evaluated(cli, stickers, tmp_path, arguments, said):
 
 def test_encoders_of_the_hub_that_are_not_there(cli, stickers):
     ended = cli("evaluate", stickers, "--encoder", "clip", "--offline")
-    assert ended.code == 3 and "openai/clip-vit-large-patch14 is not in the cache" in one_line(ended)
+    assert ended.code == 3 and "openai/clip-vit-large-patch14 is not in the cache" in one_line(
+        ended
+    )
 
 
 def test_pictures_of_every_kind(cli, tmp_path):
@@ -295,10 +409,17 @@ def test_no_text_of_a_stranger_becomes_markup(cli, tmp_path):
     folder = tmp_path / "<b>bold"
     folder.mkdir()
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-    (folder / "x&<i>.png").write_bytes(encoded(drawn("circle", (9, 99, 9)), {"prompt": evil}, "test", "png"))
+    (folder / "x&<i>.png").write_bytes(
+        encode_image(drawn("circle", (9, 99, 9)), {"prompt": evil}, "test", "png")
+    )
     assert cli("evaluate", folder, "--quiet").code == 0
     page = (tmp_path / "evaluation" / "report.html").read_text()
-    assert "<script>alert" not in page and "<img src=x" not in page and "<b>bold" not in page and "<i>.png" not in page
+    assert (
+        "<script>alert" not in page
+        and "<img src=x" not in page
+        and "<b>bold" not in page
+        and "<i>.png" not in page
+    )
     assert page.count("<script") == 2 and "http" not in page.replace("http-equiv", "")
 
 
@@ -312,7 +433,10 @@ def test_the_python_api(cli, stickers, tmp_path):
     import stickerforge
 
     made = stickerforge.evaluate(stickers, settings={"metrics": ["cutout"]})
-    assert {found.name for found in made.table.figures} >= {"coverage", "halo"} and made.page.exists()
+    assert {found.name for found in made.table.figures} >= {
+        "coverage",
+        "halo",
+    } and made.page.exists()
 
 
 def test_what_platforms_take(cli, tmp_path):
@@ -326,8 +450,17 @@ def test_what_platforms_take(cli, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (512, 512, 4), np.uint8)
     Image.fromarray(noise).save(folder / "e.png")  # a megabyte: nobody
     found = figures(cli("evaluate", folder, "--metrics", "size", "--json"))
-    shares = {name: found[f"fits_{name}"]["value"] for name in ("whatsapp", "telegram", "signal", "imessage", "discord")}
-    assert shares == {"whatsapp": 0.2, "telegram": 0.4, "signal": 0.8, "imessage": 0.2, "discord": 0.2}
+    shares = {
+        name: found[f"fits_{name}"]["value"]
+        for name in ("whatsapp", "telegram", "signal", "imessage", "discord")
+    }
+    assert shares == {
+        "whatsapp": 0.2,
+        "telegram": 0.4,
+        "signal": 0.8,
+        "imessage": 0.2,
+        "discord": 0.2,
+    }
 
 
 def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, monkeypatch, tmp_path):
@@ -336,9 +469,17 @@ def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, mon
     assert first["n"] == 8 and first["better"] == "higher"
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
     assert all("pickscore@tiny-clip" in row["values"] for row in report["pictures"])
-    assert any(line.startswith("hpsv2, aesthetic, vqascore, lpips: not asked for") for line in report["refused"])
-    monkeypatch.setattr(rewarded, "opened", lambda item: pytest.fail("looked again"))
-    assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"] == first
+    assert any(
+        line.startswith("hpsv2, aesthetic, vqascore, lpips: not asked for")
+        for line in report["refused"]
+    )
+    monkeypatch.setattr(reward_scores, "opened", lambda item: pytest.fail("looked again"))
+    assert (
+        figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))[
+            "pickscore@tiny-clip"
+        ]
+        == first
+    )
 
 
 def test_what_was_scored_before_a_reward_failed_is_kept(cli, stickers, clip, monkeypatch):
@@ -352,22 +493,46 @@ def test_what_was_scored_before_a_reward_failed_is_kept(cli, stickers, clip, mon
             raise RuntimeError("not enough memory: you tried to allocate 4 bytes")
         return scores(self, pictures, prompts)
 
-    monkeypatch.setattr(rewarded, "BATCH", 2)
+    monkeypatch.setattr(reward_scores, "BATCH", 2)
     monkeypatch.setattr(rewards.Preference, "scores", failing)
     ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}")
     assert ended.code == 3 and "out of memory" in one_line(ended) and calls == [2, 2, 2]
-    assert figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))["pickscore@tiny-clip"]["n"] == 8
+    assert (
+        figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))[
+            "pickscore@tiny-clip"
+        ]["n"]
+        == 8
+    )
     assert calls == [2, 2, 2, 2, 2]  # four were left
 
 
 def test_rewards_metrics_and_limits_know_each_other(cli, stickers, clip):
-    found = figures(cli("evaluate", stickers, "--metrics", "halo", "--reward", f"pickscore={clip}", "--json"))
+    found = figures(
+        cli("evaluate", stickers, "--metrics", "halo", "--reward", f"pickscore={clip}", "--json")
+    )
     assert set(found) == {"halo", "pickscore@tiny-clip"}
     ended = cli("evaluate", stickers, "--metrics", "reward", "--metrics", " subject_best", "--json")
-    assert {line.partition(":")[0] for line in ended.json["warnings"]} >= {"pickscore", "lpips_drift", "subject_best"}
-    ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--baseline", stickers, "--json")
+    assert {line.partition(":")[0] for line in ended.json["warnings"]} >= {
+        "pickscore",
+        "lpips_drift",
+        "subject_best",
+    }
+    ended = cli(
+        "evaluate", stickers, "--reward", f"pickscore={clip}", "--baseline", stickers, "--json"
+    )
     assert ended.json["result"]["against_baseline"]["pickscore@tiny-clip"]["change"] == 0
-    assert cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--fail-under", "pickscore=1000", "--quiet").code == 5
+    assert (
+        cli(
+            "evaluate",
+            stickers,
+            "--reward",
+            f"pickscore={clip}",
+            "--fail-under",
+            "pickscore=1000",
+            "--quiet",
+        ).code
+        == 5
+    )
     again = cli("evaluate", "--config", "evaluation/evaluate.toml", "--out", "again", "--quiet")
     assert again.code == 5
 
@@ -377,38 +542,92 @@ def test_figures_of_other_weights_are_not_compared(cli, stickers, clip, tmp_path
 
     other = write_tiny_clip(tmp_path / "other" / "tiny-clip")
     tensors = load_file(other / "model.safetensors")
-    save_file({key: value + 0.1 for key, value in tensors.items()}, other / "model.safetensors", {"format": "pt"})
+    save_file(
+        {key: value + 0.1 for key, value in tensors.items()},
+        other / "model.safetensors",
+        {"format": "pt"},
+    )
     for number, folder in enumerate((clip, clip, other)):
-        assert cli("evaluate", stickers, "--reward", f"pickscore={folder}", "--out", f"out{number}", "--quiet").code == 0
-    compared = [cli("evaluate", "--compare", "out0/report.json", f"out{k}/report.json", "--json").json["result"]["figures"] for k in (1, 2)]
-    assert "pickscore@tiny-clip" in compared[0] and "pickscore@tiny-clip" not in compared[1] and "alignment@judge" in compared[1]
+        assert (
+            cli(
+                "evaluate",
+                stickers,
+                "--reward",
+                f"pickscore={folder}",
+                "--out",
+                f"out{number}",
+                "--quiet",
+            ).code
+            == 0
+        )
+    compared = [
+        cli("evaluate", "--compare", "out0/report.json", f"out{k}/report.json", "--json").json[
+            "result"
+        ]["figures"]
+        for k in (1, 2)
+    ]
+    assert (
+        "pickscore@tiny-clip" in compared[0]
+        and "pickscore@tiny-clip" not in compared[1]
+        and "alignment@judge" in compared[1]
+    )
 
 
 def test_pictures_are_laid_beside_the_baselines_of_their_seed():
     from types import SimpleNamespace
 
-    from stickerforge.commands.matching import Asked, twins
+    from stickerforge.evaluation.prompt_matching import TargetPrompt, match_baseline
 
-    made = lambda seeds: [SimpleNamespace(recipe={} if seed is None else {"seed": seed}) for seed in seeds]  # noqa: E731
+    made = lambda seeds: [
+        SimpleNamespace(recipe={} if seed is None else {"seed": seed}) for seed in seeds
+    ]  # noqa: E731
     pictures, baseline = made([1, 2, 3, None]), made([2, 3, 9])
-    found = twins([Asked("a", "a")] * 4, pictures, [Asked("a", "a")] * 3, baseline)
+    found = match_baseline(
+        [TargetPrompt("a", "a")] * 4, pictures, [TargetPrompt("a", "a")] * 3, baseline
+    )
     assert found == [baseline[2], baseline[0], baseline[1], None]
-    assert twins([Asked("b", "b")], pictures[:1], [Asked("a", "a")] * 3, baseline) == [None]
+    assert match_baseline(
+        [TargetPrompt("b", "b")], pictures[:1], [TargetPrompt("a", "a")] * 3, baseline
+    ) == [None]
 
 
 def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, tmp_path):
     torch.manual_seed(0)
-    shapes = [(64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), (256, 256, 3, 3)]
+    shapes = [
+        (64, 3, 11, 11),
+        (192, 64, 5, 5),
+        (384, 192, 3, 3),
+        (256, 384, 3, 3),
+        (256, 256, 3, 3),
+    ]
     tensors = {}
     for number, (shape, place) in enumerate(zip(shapes, (0, 3, 6, 8, 10), strict=True)):
         key = f"net.slice{number + 1}.{place}"
-        tensors |= {f"{key}.weight": torch.randn(shape) * 0.05, f"{key}.bias": torch.zeros(shape[0])}
+        tensors |= {
+            f"{key}.weight": torch.randn(shape) * 0.05,
+            f"{key}.bias": torch.zeros(shape[0]),
+        }
         tensors[f"lin{number}.model.1.weight"] = torch.rand(1, shape[0], 1, 1)
     save_file(tensors, tmp_path / "lpips.safetensors")
     for path in sorted(stickers.glob("red-*.png")):
-        again = encoded(drawn("square", COLOURS["blue"]), {"prompt": "a red circle, flat style", "seed": 8}, "test", "png")
+        again = encode_image(
+            drawn("square", COLOURS["blue"]),
+            {"prompt": "a red circle, flat style", "seed": 8},
+            "test",
+            "png",
+        )
         path.with_name(f"again-{path.name}").write_bytes(again)
-    found = figures(cli("evaluate", stickers, "--baseline", stickers, "--reward", f"lpips={tmp_path / 'lpips.safetensors'}", "--json"))
+    found = figures(
+        cli(
+            "evaluate",
+            stickers,
+            "--baseline",
+            stickers,
+            "--reward",
+            f"lpips={tmp_path / 'lpips.safetensors'}",
+            "--json",
+        )
+    )
     assert found["lpips_diversity@alex"]["n"] == 1 and found["lpips_diversity@alex"]["value"] > 0.01
     assert found["lpips_drift@alex"]["value"] == 0 and found["lpips_drift@alex"]["n"] == 8
 
@@ -428,7 +647,9 @@ def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, t
 def test_rewards_that_cannot_be_had(cli, stickers, clip, tmp_path, reward, code, said):
     shutil.copytree(clip, tmp_path / "wrong")
     tensors = load_file(clip / "model.safetensors")
-    renamed = {f"visual.{key}": value for key, value in tensors.items()}  # another library's names: nothing fits
+    renamed = {
+        f"visual.{key}": value for key, value in tensors.items()
+    }  # another library's names: nothing fits
     save_file(renamed, tmp_path / "wrong" / "model.safetensors", {"format": "pt"})
     ended = cli("evaluate", stickers, "--reward", reward, "--offline")
     assert ended.code == code and said in one_line(ended)
@@ -444,11 +665,14 @@ def test_a_picture_of_a_wall_among_mixed_sizes(cli, tmp_path):
     ended = cli("evaluate", folder, "--metrics", "cutout", "--json")
     assert figures(ended)["coverage"]["n"] == 3
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
-    assert next(row for row in report["pictures"] if row["file"] == "wall.png")["pixels"] == [20_000, 3_000]
+    assert next(row for row in report["pictures"] if row["file"] == "wall.png")["pixels"] == [
+        20_000,
+        3_000,
+    ]
 
 
 def test_a_terminal_gets_a_table(stickers, capsys, monkeypatch):
-    from stickerforge.reporting import Report, show
+    from stickerforge.cli.output import Report, show
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     show(Report({}, ["plain"], table=[["figure", "mean"], ["halo@[b]x", "1.5"]]))
@@ -481,14 +705,31 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     </script>"""
     page.write_text(page.read_text().replace("</body>", script + "</body>"))
     started = time.monotonic()
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     title = dom.split("<title>")[1].split("</title>")[0].replace("&quot;", '"')
     found = json.loads(title)
-    rows = [row["values"] for row in json.loads((tmp_path / "evaluation" / "report.json").read_text())["pictures"]]
+    rows = [
+        row["values"]
+        for row in json.loads((tmp_path / "evaluation" / "report.json").read_text())["pictures"]
+    ]
     points = [(row["legibility"], -row["bytes"]) for row in rows]
-    full = sum(not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points)
-    assert len(found["all"]) == 8 and found["all"] == sorted(found["all"]) and found["best"] == sorted(found["best"], reverse=True)
+    full = sum(
+        not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points
+    )
+    assert (
+        len(found["all"]) == 8
+        and found["all"] == sorted(found["all"])
+        and found["best"] == sorted(found["best"], reverse=True)
+    )
     assert found["dots"] == 8 and found["full"] == full and found["tips"] == 8
     assert "beside" in found["beside"] and found["twins"] == 2
     assert (
@@ -514,15 +755,24 @@ def test_one_prompt_in_two_styles_is_told_by_the_style_or_the_id(cli, tmp_path):
     folder.mkdir()
     for name, style in (("a", "flat"), ("b", "noto")):
         recipe = {"prompt": "cat", "text": f"cat, a template of {style}", "style": style, "seed": 1}
-        (folder / f"{name}.png").write_bytes(encoded(drawn("circle", (226, 40, 40)), recipe, "test", "png"))
+        (folder / f"{name}.png").write_bytes(
+            encode_image(drawn("circle", (226, 40, 40)), recipe, "test", "png")
+        )
     for name, style in (("c", "flat"), ("d", "noto")):
         recipe = {"prompt": "dog", "text": f"dog, a template of {style}", "seed": 1}
-        (folder / f"{name}.png").write_bytes(encoded(drawn("circle", (226, 40, 40)), recipe, "test", "png"))
+        (folder / f"{name}.png").write_bytes(
+            encode_image(drawn("circle", (226, 40, 40)), recipe, "test", "png")
+        )
     rows = [("x", "cat", "flat"), ("y", "cat", "noto"), ("c", "dog", "flat"), ("d", "dog", "noto")]
-    (tmp_path / "p.csv").write_text("id,prompt,style\n" + "".join(",".join(row) + "\n" for row in rows))
+    (tmp_path / "p.csv").write_text(
+        "id,prompt,style\n" + "".join(",".join(row) + "\n" for row in rows)
+    )
     cli("evaluate", folder, "--prompts", tmp_path / "p.csv", "--quiet")
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
-    assert [row["prompt"].split("in ")[-1] for row in report["pictures"]] == ["flat style", "noto style"] * 2
+    assert [row["prompt"].split("in ")[-1] for row in report["pictures"]] == [
+        "flat style",
+        "noto style",
+    ] * 2
     assert report["prompts_without_picture"] == []
 
 
@@ -540,13 +790,16 @@ def test_a_report_of_another_folder_is_named_and_a_strangers_kept(cli, stickers,
         place = tmp_path / name.partition(".")[2]
         place.mkdir()
         (place / name).write_text(text)
-        assert cli("evaluate", other, "--out", place, "--quiet").code == 2 and (place / name).read_text() == text
+        assert (
+            cli("evaluate", other, "--out", place, "--quiet").code == 2
+            and (place / name).read_text() == text
+        )
 
 
 def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_not():
     from types import SimpleNamespace
 
-    from stickerforge.commands.figured import Table, distances
+    from stickerforge.evaluation.runner import ScoreTable, distances
 
     def unit(seed, shift=0.0):
         values = np.random.default_rng(seed).normal(shift, 1, (200, 128))
@@ -555,9 +808,15 @@ def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_n
     line = [SimpleNamespace(whole=np.eye(128)[0] * (-1) ** number) for number in range(200)]
     found = {}
     for name, others in (("line", line), ("shifted", unit(3, 0.05))):
-        table = Table()
+        table = ScoreTable()
         used = SimpleNamespace(name="judge", digest="abc")
-        distances(table, {"pictures": unit(1), "reference": others}, used, {"kernel_distance"}, allow_small=False)
+        distances(
+            table,
+            {"pictures": unit(1), "reference": others},
+            used,
+            {"kernel_distance"},
+            allow_small=False,
+        )
         found[name] = table.figures[0].value
         assert table.weights == {"kernel_distance@judge": "abc, length sqrt(D)"}
     assert found["line"] > 5 * found["shifted"] > 0
@@ -566,6 +825,10 @@ def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_n
 def test_copies_of_either_reference_count(cli, stickers, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    (other / "x.png").write_bytes(encoded(np.full((64, 64, 4), 255, np.uint8), {}, "test", "png"))
-    found = figures(cli("evaluate", stickers, "--reference", other, "--style-reference", stickers, "--json"))
+    (other / "x.png").write_bytes(
+        encode_image(np.full((64, 64, 4), 255, np.uint8), {}, "test", "png")
+    )
+    found = figures(
+        cli("evaluate", stickers, "--reference", other, "--style-reference", stickers, "--json")
+    )
     assert found["copies"]["value"] == 1

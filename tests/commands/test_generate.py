@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.models import catalog
-from stickerforge.stickers.encoding import encoded, recipe_of
+from stickerforge.generation.sampler import sample_batch
+from stickerforge.models.registry import EMBEDDED, find_model
+from stickerforge.stickers.image_files import encode_image, read_params
 from tests.conftest import one_line
 
 FAST = ("--steps", 2, "--quiet")
@@ -30,7 +31,19 @@ def digests(folder):
 
 
 def test_the_first_command_of_the_readme(cli, tmp_path):
-    ended = cli("generate", "cat astronaut", "--style", "sticker", "--count", 2, "--seed", 1, "--json", "--steps", 4)
+    ended = cli(
+        "generate",
+        "cat astronaut",
+        "--style",
+        "sticker",
+        "--count",
+        2,
+        "--seed",
+        1,
+        "--json",
+        "--steps",
+        4,
+    )
     assert ended.code == 0, ended.out
     assert ended.json["ok"] and ended.json["command"] == "generate" and ended.json["warnings"] == []
     assert [output["seed"] for output in ended.outputs] == [1, 2]
@@ -66,30 +79,49 @@ def test_a_rerun_makes_only_what_is_missing(cli):
     Path(first.outputs[2]["path"]).write_bytes(b"cut short")
     again = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
     assert [output["skipped"] for output in again.outputs] == [True, False, False]
-    assert [output["path"] for output in again.outputs] == [output["path"] for output in first.outputs]
+    assert [output["path"] for output in again.outputs] == [
+        output["path"] for output in first.outputs
+    ]
 
 
 @pytest.mark.parametrize("kind", ["png", "webp"])
 def test_a_picture_can_be_repeated_from_itself(cli, kind):
     made = cli(
-        "generate", "red apple", "--style", "flat", "--seed", 9, "--format", kind, "--negative", "leaf", "--guidance", 3, "--json", *FAST
+        "generate",
+        "red apple",
+        "--style",
+        "flat",
+        "--seed",
+        9,
+        "--format",
+        kind,
+        "--negative",
+        "leaf",
+        "--guidance",
+        3,
+        "--json",
+        *FAST,
     )
     path = Path(made.outputs[0]["path"])
     again = cli("generate", "--from", path, "--out", "again", "--json", "--quiet")
     assert Path(again.outputs[0]["path"]).read_bytes() == path.read_bytes()
     other = cli("generate", "--from", path, "--seed", 10, "--out", "again", "--json", "--quiet")
     assert other.outputs[0]["seed"] == 10
-    assert recipe_of(Path(other.outputs[0]["path"]))["negative"] == "leaf"
+    assert read_params(Path(other.outputs[0]["path"]))["negative"] == "leaf"
 
 
 def test_a_picture_can_forget_its_prompt(cli):
-    made = cli("generate", "secret plan", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST)
+    made = cli(
+        "generate", "secret plan", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST
+    )
     path = Path(made.outputs[0]["path"])
     assert "secret" not in path.name and b"secret plan" not in path.read_bytes()
     assert "secret" not in Path("stickers/generate.toml").read_text()
-    assert recipe_of(path)["seed"] == 1
+    assert read_params(path)["seed"] == 1
     cli("generate", "open plan", "--seed", 1, *FAST)
-    hidden = cli("generate", "open plan", "--seed", 1, "--set", "output.prompt=false", "--json", *FAST)
+    hidden = cli(
+        "generate", "open plan", "--seed", 1, "--set", "output.prompt=false", "--json", *FAST
+    )
     assert b"open plan" not in Path(hidden.outputs[0]["path"]).read_bytes()
     assert "made without its prompt" in one_line(cli("generate", "--from", path))
 
@@ -104,15 +136,23 @@ def test_the_saved_configuration_repeats_the_call(cli):
 
 
 def test_native_size_and_webp(cli):
-    made = cli("generate", "cat", "--size", "native", "--format", "webp", "--seed", 1, "--json", *FAST)
+    made = cli(
+        "generate", "cat", "--size", "native", "--format", "webp", "--seed", 1, "--json", *FAST
+    )
     picture = Image.open(made.outputs[0]["path"])
     assert (picture.format, picture.size, picture.mode) == ("WEBP", (128, 128), "RGBA")
 
 
 def test_prompt_files_name_files_seeds_and_styles(cli):
-    Path("p.jsonl").write_text('{"prompt": "cat", "id": "first", "seed": 3}\n{"prompt": "dog", "style": "noto", "count": 2}\n')
+    Path("p.jsonl").write_text(
+        '{"prompt": "cat", "id": "first", "seed": 3}\n{"prompt": "dog", "style": "noto", "count": 2}\n'
+    )
     made = cli("generate", "--prompts", "p.jsonl", "--style", "flat", "--seed", 20, "--json", *FAST)
-    assert [(o["id"], o["seed"], o["style"]) for o in made.outputs] == [("first", 3, "flat"), ("", 20, "noto"), ("", 21, "noto")]
+    assert [(o["id"], o["seed"], o["style"]) for o in made.outputs] == [
+        ("first", 3, "flat"),
+        ("", 20, "noto"),
+        ("", 21, "noto"),
+    ]
     assert Path("stickers/first.png").exists()
 
 
@@ -121,7 +161,11 @@ def test_without_a_seed_one_is_drawn_and_told(cli):
     assert first.err.startswith("seed ") and second.err.startswith("seed ")
     assert first.err != second.err
     told = cli("generate", "cat", "--json", *FAST)
-    assert told.outputs[0]["seed"] == told.json["result"]["seed"] == tomllib.loads(Path("stickers/generate.toml").read_text())["seed"]
+    assert (
+        told.outputs[0]["seed"]
+        == told.json["result"]["seed"]
+        == tomllib.loads(Path("stickers/generate.toml").read_text())["seed"]
+    )
 
 
 def test_words_that_the_model_never_saw_are_one_warning(cli):
@@ -131,12 +175,27 @@ def test_words_that_the_model_never_saw_are_one_warning(cli):
 
 
 def test_a_model_without_alpha(cli, tiny_sd):
-    made = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST)
+    made = cli(
+        "generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST
+    )
     rgba = np.asarray(Image.open(made.outputs[0]["path"]))
     assert rgba.shape == (512, 512, 4) and (rgba[..., 3] == 255).all()
-    assert "die-cut" not in recipe_of(Path(made.outputs[0]["path"]))["text"]
-    styled = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--style", "sticker", "--seed", 1, "--json", *FAST)
-    assert "die-cut sticker" in recipe_of(Path(styled.outputs[0]["path"]))["text"]
+    assert "die-cut" not in read_params(Path(made.outputs[0]["path"]))["text"]
+    styled = cli(
+        "generate",
+        "cat",
+        "--model",
+        tiny_sd,
+        "--matting",
+        "none",
+        "--style",
+        "sticker",
+        "--seed",
+        1,
+        "--json",
+        *FAST,
+    )
+    assert "die-cut sticker" in read_params(Path(styled.outputs[0]["path"]))["text"]
 
 
 def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch, tmp_path):
@@ -150,11 +209,25 @@ def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch, tmp_path):
 def test_a_dry_run_writes_nothing(cli):
     ended = cli("generate", "cat", "--count", 3, "--seed", 1, "--dry-run", "--json")
     result = ended.json["result"]
-    assert len(result["writes"]) == 5 and result["about_seconds"] > 0 and result["about_memory_mb"] > 100
+    assert (
+        len(result["writes"]) == 5
+        and result["about_seconds"] > 0
+        and result["about_memory_mb"] > 100
+    )
     assert not Path("stickers").exists()
     made = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", "--quiet")
-    assert set(result["writes"]) == {o["path"] for o in made.outputs} | {"stickers/contact-sheet.png", "stickers/generate.toml"}
-    assert len(cli("generate", "cat", "--count", 3, "--seed", 1, "--dry-run", "--json").json["result"]["skips"]) == 3
+    assert set(result["writes"]) == {o["path"] for o in made.outputs} | {
+        "stickers/contact-sheet.png",
+        "stickers/generate.toml",
+    }
+    assert (
+        len(
+            cli("generate", "cat", "--count", 3, "--seed", 1, "--dry-run", "--json").json["result"][
+                "skips"
+            ]
+        )
+        == 3
+    )
 
 
 BAD = [
@@ -184,7 +257,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "said"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD]
+)
 def test_bad_input_is_one_line_and_exit_2(cli, arguments, said):
     ended = cli(*arguments)
     assert ended.code == 2
@@ -215,8 +290,8 @@ def test_no_cuda_is_the_environments_fault(cli):
 
 
 def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
-    folder = shutil.copytree(catalog.EMBEDDED["sticker-mini"], tmp_path / "mini")
-    monkeypatch.setitem(catalog.EMBEDDED, "sticker-mini", folder)
+    folder = shutil.copytree(EMBEDDED["sticker-mini"], tmp_path / "mini")
+    monkeypatch.setitem(EMBEDDED, "sticker-mini", folder)
     weights = next((folder / "vae").glob("*.safetensors"))
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
@@ -230,10 +305,13 @@ def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
 def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
     from stickerforge.commands import generate
 
-    real = generate.sampled
+    real = sample_batch
 
     def broken(family, config, batch, on_step):
-        return [(item, pixels * float("nan") if item.seed == 2 else pixels) for item, pixels in real(family, config, batch, on_step)]
+        return [
+            (item, pixels * float("nan") if item.seed == 2 else pixels)
+            for item, pixels in real(family, config, batch, on_step)
+        ]
 
     monkeypatch.setattr(generate, "sampled", broken)
     ended = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
@@ -258,15 +336,21 @@ def test_ids_never_overwrite_what_is_not_ours(cli):
 def test_other_weights_than_the_pictures_are_a_warning(cli, monkeypatch):
     made = cli("generate", "cat", "--seed", 1, "--json", *FAST)
     monkeypatch.setattr("stickerforge.commands.generate.fingerprint", lambda folder: "0" * 16)
-    again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet")
+    again = cli(
+        "generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet"
+    )
     assert "made with other weights" in again.json["warnings"][0]
 
 
 def test_a_picture_of_a_folder_model_asks_for_the_folder(cli, tiny_sd):
-    made = cli("generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST)
+    made = cli(
+        "generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST
+    )
     path = Path(made.outputs[0]["path"])
     assert "--model FOLDER" in one_line(cli("generate", "--from", path))
-    again = cli("generate", "--from", path, "--model", tiny_sd, "--out", "again", "--json", "--quiet")
+    again = cli(
+        "generate", "--from", path, "--model", tiny_sd, "--out", "again", "--json", "--quiet"
+    )
     assert Path(again.outputs[0]["path"]).read_bytes() == path.read_bytes()
 
 
@@ -284,7 +368,9 @@ def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
 
     def nearly_full(descriptor):
         written.append(descriptor)
-        if len(written) > 6:  # two calls for each file, itself and its folder; the settings are the first file
+        if (
+            len(written) > 6
+        ):  # two calls for each file, itself and its folder; the settings are the first file
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
@@ -293,13 +379,30 @@ def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
     assert ended.code == 3 and "disk is full" in one_line(ended)
     names = sorted(os.listdir("stickers"))
     assert names.pop() == "generate.toml"
-    assert len(names) == 2 and all(recipe_of(Path("stickers") / name) for name in names)
+    assert len(names) == 2 and all(read_params(Path("stickers") / name) for name in names)
 
 
-@pytest.mark.parametrize(("finished", "number", "code"), [(3, signal.SIGINT, 130), (3, signal.SIGTERM, 143), (0, signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("finished", "number", "code"),
+    [(3, signal.SIGINT, 130), (3, signal.SIGTERM, 143), (0, signal.SIGINT, 130)],
+)
 def test_an_interruption_keeps_what_is_finished(tmp_path, finished, number, code):
-    command = [sys.executable, "-m", "stickerforge", "generate", "cat", "--count", "400", "--seed", "1", "--steps", "2"]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "stickerforge",
+        "generate",
+        "cat",
+        "--count",
+        "400",
+        "--seed",
+        "1",
+        "--steps",
+        "2",
+    ]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "stickers/generate.toml").exists() and time.monotonic() < deadline:
         time.sleep(0.02)  # from here on libraries are imported
@@ -312,7 +415,9 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, finished, number, code
     assert err.count("\n") <= 2 and "what is finished stays" in err
     names = set(os.listdir(tmp_path / "stickers")) - {"generate.toml"}
     assert finished <= len(names) < 400
-    assert all(recipe_of(tmp_path / "stickers" / name) for name in names), "a file was left half-written"
+    assert all(read_params(tmp_path / "stickers" / name) for name in names), (
+        "a file was left half-written"
+    )
 
 
 def test_a_flat_style_has_flat_colours(cli):
@@ -320,51 +425,73 @@ def test_a_flat_style_has_flat_colours(cli):
     asked = ("--seed", 4, "--steps", 6, "--size", "native", "--quiet", "--json")
     shares = []
     for prompt, more, flat in [
-        ("cat in flat style", (), True), ("cat in noto style", ("--set", "output.colours=flat"), True),
-        ("cat in noto style", (), False), ("cat in flat style", ("--set", "output.colours=drawn"), False),
-    ]:  # fmt: skip
+        ("cat in flat style", (), True),
+        ("cat in noto style", ("--set", "output.colours=flat"), True),
+        ("cat in noto style", (), False),
+        ("cat in flat style", ("--set", "output.colours=drawn"), False),
+    ]:
         path = Path(cli("generate", prompt, *more, *asked).outputs[0]["path"])
         rgba = np.asarray(Image.open(path))
-        assert rgba.shape == (128, 128, 4) and ("flat" in recipe_of(path)["output"]) == flat
+        assert rgba.shape == (128, 128, 4) and ("flat" in read_params(path)["output"]) == flat
         often = np.unique(rgba[rgba[..., 3] == 255][:, :3], axis=0, return_counts=True)[1]
-        shares.append(np.sort(often)[-12:].sum() / often.sum())  # most of a flat figure is in a dozen colours
-        again = cli("generate", "--from", path, "--out", "again", "--json", "--quiet").outputs[0]["path"]
+        shares.append(
+            np.sort(often)[-12:].sum() / often.sum()
+        )  # most of a flat figure is in a dozen colours
+        again = cli("generate", "--from", path, "--out", "again", "--json", "--quiet").outputs[0][
+            "path"
+        ]
         assert np.array_equal(np.asarray(Image.open(again)), rgba)
     assert min(shares[:2]) > 0.6 > 0.5 > max(shares[2:]), shares
 
 
 def test_a_picture_made_again_in_another_style_is_finished_as_that_style_is(cli):
-    first = cli("generate", "cat", "--style", "flat", "--seed", 4, "--json", *FAST).outputs[0]["path"]
-    other = cli("generate", "--from", first, "--style", "noto", "--json", "--quiet").outputs[0]["path"]
+    first = cli("generate", "cat", "--style", "flat", "--seed", 4, "--json", *FAST).outputs[0][
+        "path"
+    ]
+    other = cli("generate", "--from", first, "--style", "noto", "--json", "--quiet").outputs[0][
+        "path"
+    ]
     plain = cli("generate", "cat", "--style", "noto", "--seed", 4, "--json", *FAST).outputs[0]
-    assert "flat" in recipe_of(Path(first))["output"] and "flat" not in recipe_of(Path(other))["output"]
+    assert (
+        "flat" in read_params(Path(first))["output"]
+        and "flat" not in read_params(Path(other))["output"]
+    )
     assert plain["skipped"] and plain["path"] == other
-    before = recipe_of(Path(first)) | {"output": {"size": 512, "format": "png"}}  # made when no picture was finished so
-    Path("old.png").write_bytes(encoded(np.asarray(Image.open(first)), before, "test", "png"))
+    before = read_params(Path(first)) | {
+        "output": {"size": 512, "format": "png"}
+    }  # made when no picture was finished so
+    Path("old.png").write_bytes(encode_image(np.asarray(Image.open(first)), before, "test", "png"))
     again = cli("generate", "--from", "old.png", "--json", "--quiet").outputs[0]["path"]
-    assert recipe_of(Path(again))["output"]["colours"] == "drawn"
+    assert read_params(Path(again))["output"]["colours"] == "drawn"
 
 
 @pytest.mark.parametrize(
     ("style", "text", "found"),
     [
-        ("", "cat, in flat style", "flat"), ("flat", "cat", "flat"), ("sticker", "cat, in flat style", ""),
+        ("", "cat, in flat style", "flat"),
+        ("flat", "cat", "flat"),
+        ("sticker", "cat, in flat style", ""),
         ("twemoji", "cat in flat style", "twemoji"),
-        ("mine", "cat, in flat style", ""), ("", "cat", ""),
+        ("mine", "cat, in flat style", ""),
+        ("", "cat", ""),
     ],
-)  # fmt: skip
+)
 def test_which_style_decides_whether_colours_are_flat(style, text, found):
     from dataclasses import replace
 
-    from stickerforge.commands.adapted import InUse, Request
-    from stickerforge.commands.recipes import flat_style
-    from stickerforge.config.styles import styles
+    from stickerforge.config.style_presets import style_presets
     from stickerforge.data.prompts import PromptRow
+    from stickerforge.generation.active_adapters import ActiveAdapter
+    from stickerforge.generation.image_params import flat_style
+    from stickerforge.generation.requests import Request
 
-    card, request = catalog.located("sticker-mini"), Request(PromptRow("cat"), text, style, styles().get(style), ())
+    card, request = (
+        find_model("sticker-mini"),
+        Request(PromptRow("cat"), text, style, style_presets().get(style), ()),
+    )
     assert flat_style(request, text, card) == found
     if style:  # an adapter of that name decides how its style looks
-        taught = InUse(style, 1.0, "", None, (), (), "in it")
+        taught = ActiveAdapter(style, 1.0, "", None, (), (), "in it")
         assert flat_style(replace(request, uses=(taught,)), text, card) == ""
 
 
@@ -372,7 +499,9 @@ def test_from_python(tmp_path, monkeypatch):
     import stickerforge
 
     monkeypatch.chdir(tmp_path)
-    made = stickerforge.generate("cat", settings={"style": "flat", "seed": 2, "sampling.steps": 2, "output.folder": "out"})
+    made = stickerforge.generate(
+        "cat", settings={"style": "flat", "seed": 2, "sampling.steps": 2, "output.folder": "out"}
+    )
     assert [Path(output["path"]).exists() for output in made.outputs] == [True]
 
 
@@ -380,15 +509,21 @@ def test_models_and_doctor(cli):
     listed = cli("models", "list", "--json").json["result"]["models"]
     assert listed[0]["name"].startswith("sticker-mini@")
     shown = cli("models", "show", "sticker-mini", "--json").json["result"]
-    assert shown["alpha"] == "premultiplied" and "astronaut" in shown["words"] and shown["megabytes"] < 30
+    assert (
+        shown["alpha"] == "premultiplied"
+        and "astronaut" in shown["words"]
+        and shown["megabytes"] < 30
+    )
     healthy = cli("doctor", "--json")
-    assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith("intact")
+    assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith(
+        "intact"
+    )
 
 
 def test_doctor_finds_what_is_broken(cli, monkeypatch):
     from stickerforge.commands import doctor
     from stickerforge.errors import EnvironmentFault
-    from stickerforge.models import judges
+    from stickerforge.models.judge import model
 
     def damaged(folder):
         raise EnvironmentFault(f"{folder} is damaged", "install stickerforge again")
@@ -397,7 +532,7 @@ def test_doctor_finds_what_is_broken(cli, monkeypatch):
         patch.setitem(sys.modules, "torch", None)  # importing it fails
         assert doctor.devices().startswith("torch cannot be imported")
     with monkeypatch.context() as patch:
-        patch.setattr(judges, "checked_card", damaged)
+        patch.setattr(model, "checked_card", damaged)
         ended = cli("doctor")
     assert ended.code == 5 and "judges: " in ended.err and "is damaged" in ended.err
     monkeypatch.setattr(doctor, "devices", lambda: "torch cannot be imported: libc.so")
@@ -433,7 +568,9 @@ def test_pictures_with_an_id_are_not_replaced_in_silence(cli):
     assert unsaid.code == 2 and "--seed 1 goes on" in one_line(unsaid), "as after an interruption"
     Path("stickers/2.png").unlink()
     again = cli("generate", "--prompts", "p.csv", "--seed", 1, "--json", *FAST)
-    assert [output["skipped"] for output in again.outputs] == [True, False] and {path: sha256(path) for path in before} == before
+    assert [output["skipped"] for output in again.outputs] == [True, False] and {
+        path: sha256(path) for path in before
+    } == before
     assert cli("generate", "--prompts", "p.csv", "--seed", 2, "--force", *FAST).code == 0
     assert sha256("stickers/1.png") != before[str(first.outputs[0]["path"])]
 
@@ -443,7 +580,9 @@ def test_a_picture_that_was_cut_short_is_made_again(cli):
     content = Path(made[0]["path"]).read_bytes()
     Path(made[0]["path"]).write_bytes(content[: len(content) // 2])
     again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
-    assert [output["skipped"] for output in again.outputs] == [False, True] and Path(made[0]["path"]).read_bytes() == content
+    assert [output["skipped"] for output in again.outputs] == [False, True] and Path(
+        made[0]["path"]
+    ).read_bytes() == content
     Path("p.csv").write_text("prompt,id\ncat,1\n")
     asked = ("generate", "--prompts", "p.csv", "--seed", 1, "--format", "webp", "--json", *FAST)
     path = Path(cli(*asked).outputs[0]["path"])
@@ -461,43 +600,88 @@ def test_a_damaged_picture_is_named_and_left_out_of_the_sheet(cli):
         content[middle : middle + 400] = bytes(400)
         Path(output["path"]).write_bytes(content)
     again = cli("generate", "cat", "dog", "--seed", 1, "--json", *FAST)
-    assert again.code == 0 and again.json["result"]["sheet"] is None and len(again.json["warnings"]) == 2
+    assert (
+        again.code == 0
+        and again.json["result"]["sheet"] is None
+        and len(again.json["warnings"]) == 2
+    )
     assert Path(made[0]["path"]).name in again.json["warnings"][0]
 
 
 def test_settings_of_somebody_else_are_not_replaced(cli):
     Path("generate.toml").write_text('# mine\nprompt = ["cat"]\n')
     ended = cli("generate", "--config", "generate.toml", "--out", ".", "--seed", 1, *FAST)
-    assert ended.code == 2 and "did not write it" in one_line(ended) and Path("generate.toml").read_text().startswith("# mine")
+    assert (
+        ended.code == 2
+        and "did not write it" in one_line(ended)
+        and Path("generate.toml").read_text().startswith("# mine")
+    )
 
 
 def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_path):
-    from stickerforge.commands.recipes import settings_from
+    from stickerforge.generation.image_params import read_settings
 
-    recipe = {"prompt": "cat", "seed": 1, "model": "/etc/model", "adapter": ["/home/me/x.safetensors"]}
-    recipe |= {"output": {"folder": "/home/me", "size": 256}, "sampling": {"steps": 3}, "subject": "/home/me/y.safetensors"}
+    recipe = {
+        "prompt": "cat",
+        "seed": 1,
+        "model": "/etc/model",
+        "adapter": ["/home/me/x.safetensors"],
+    }
+    recipe |= {
+        "output": {"folder": "/home/me", "size": 256},
+        "sampling": {"steps": 3},
+        "subject": "/home/me/y.safetensors",
+    }
     path = tmp_path / "cat.png"
-    path.write_bytes(encoded(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
-    settings, _ = settings_from(path)
+    path.write_bytes(encode_image(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
+    settings, _ = read_settings(path)
     named = {"adapter": ["x.safetensors"], "subject": ["y.safetensors"]}
-    assert settings == {"prompt": "cat", "seed": 1, "sampling.steps": 3, "output.size": 256, "output.colours": "drawn"} | named
+    assert (
+        settings
+        == {
+            "prompt": "cat",
+            "seed": 1,
+            "sampling.steps": 3,
+            "output.size": 256,
+            "output.colours": "drawn",
+        }
+        | named
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
 def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "stickerforge", "generate", "cat", "catt", "--steps", "1", "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "stickerforge",
+        "generate",
+        "cat",
+        "catt",
+        "--steps",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     ended = subprocess.run(command, stderr=write, stdout=subprocess.PIPE, check=False)
     assert ended.returncode == 0 and len(list((tmp_path / "out").glob("cat*.png"))) == 2
     wrong = [sys.executable, "-m", "stickerforge", "generate"]
-    assert subprocess.run(wrong, stderr=write, check=False).returncode == 2, "bad input is that, whoever listens"
+    assert subprocess.run(wrong, stderr=write, check=False).returncode == 2, (
+        "bad input is that, whoever listens"
+    )
     os.close(write)
     closed = f"{sys.executable} -m stickerforge models list 2>&- && {sys.executable} -m stickerforge generate 2>&-"
-    assert subprocess.run(["bash", "-c", closed], stdout=subprocess.DEVNULL, check=False).returncode == 2
+    assert (
+        subprocess.run(["bash", "-c", closed], stdout=subprocess.DEVNULL, check=False).returncode
+        == 2
+    )
 
 
-@pytest.mark.parametrize("setting", ["adapter=['\udce9.safetensors']", f"seed={10**400}", f"sampling.guidance={10**400}"])
+@pytest.mark.parametrize(
+    "setting", ["adapter=['\udce9.safetensors']", f"seed={10**400}", f"sampling.guidance={10**400}"]
+)
 def test_values_that_cannot_be_written_or_counted(cli, setting):
     ended = cli("generate", "cat", "--set", setting)
     assert ended.code == 2 and one_line(ended)

@@ -25,7 +25,10 @@ NAMES = {
     "dog --set output.colours=drawn": ("dog-3-2a8ecb87.png", "dog-4-f98ba731.png"),
     "dog --set output.prompt=false": ("sticker-3-4c138795.png", "sticker-4-3c61597d.png"),
     "dog --matting none": ("dog-3-1cdda8c4.png", "dog-4-7292c4c7.png"),
-    "dog on a blue background": ("dog-on-a-blue-background-3-b1654943.png", "dog-on-a-blue-background-4-53fec30d.png"),
+    "dog on a blue background": (
+        "dog-on-a-blue-background-3-b1654943.png",
+        "dog-on-a-blue-background-4-53fec30d.png",
+    ),
     "dog in flat style": ("dog-in-flat-style-3-c35a9d96.png", "dog-in-flat-style-4-12bf70c5.png"),
     "Çà et là, 猫!": ("ca-et-la-3-d3decd69.png", "ca-et-la-4-aa08d1f7.png"),
 }

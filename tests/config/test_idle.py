@@ -2,9 +2,9 @@
 
 import pytest
 
-from stickerforge.config.idle import idle_in_customize, idle_in_generate
-from stickerforge.config.load import resolve
+from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CustomizeConfig, GenerateConfig
+from stickerforge.config.unused import unused_in_customize, unused_in_generate
 
 
 @pytest.mark.parametrize(
@@ -12,33 +12,51 @@ from stickerforge.config.schema import CustomizeConfig, GenerateConfig
     [
         ({"training.text_lr": 1e-4}, {"training.text_rank": 4}, "training.text_lr"),
         ({"training.prior_count": 10}, {"training.prior_weight": 1.0}, "training.prior_count"),
-        ({"training.beta": 4.0, "training.objective": "plain"}, {"training.objective": "dco"}, "training.beta"),
-        ({"training.reduction": "batch", "training.objective": "plain"}, {"training.objective": "dco"}, "training.reduction"),
-        ({"training.token_lr": 0.1, "style": "ink"}, {"style": "", "subject": "dog"}, "training.token_lr"),
+        (
+            {"training.beta": 4.0, "training.objective": "plain"},
+            {"training.objective": "dco"},
+            "training.beta",
+        ),
+        (
+            {"training.reduction": "batch", "training.objective": "plain"},
+            {"training.objective": "dco"},
+            "training.reduction",
+        ),
+        (
+            {"training.token_lr": 0.1, "style": "ink"},
+            {"style": "", "subject": "dog"},
+            "training.token_lr",
+        ),
         ({"watch.encoder": "clip"}, {"keep": "best"}, "watch.encoder"),
         ({"watch.encoder": "clip"}, {"watch.every": 10}, "watch.encoder"),
         ({"preview.style": "flat", "preview.count": 0}, {"preview.count": 1}, "preview.style"),
     ],
 )
 def test_of_customize(idle, at_work, said):
-    (line,) = idle_in_customize(resolve(CustomizeConfig, idle))
+    (line,) = unused_in_customize(resolve(CustomizeConfig, idle))
     assert line.startswith(said)
-    assert not list(idle_in_customize(resolve(CustomizeConfig, idle | at_work)))
+    assert not list(unused_in_customize(resolve(CustomizeConfig, idle | at_work)))
 
 
 @pytest.mark.parametrize(
     ("idle", "at_work", "said"),
     [
         ({"negative": "grass", "sampling.guidance": 1.0}, {"sampling.guidance": 2.0}, "--negative"),
-        ({"sampling.guidance_rescale": 0.5, "sampling.guidance": 1.0}, {"sampling.guidance": 2.0}, "sampling.guidance_rescale"),
+        (
+            {"sampling.guidance_rescale": 0.5, "sampling.guidance": 1.0},
+            {"sampling.guidance": 2.0},
+            "sampling.guidance_rescale",
+        ),
         ({"output.columns": 3, "output.sheet": False}, {"output.sheet": True}, "output.columns"),
     ],
 )
 def test_of_generate(idle, at_work, said):
-    (line,) = idle_in_generate(resolve(GenerateConfig, idle))
+    (line,) = unused_in_generate(resolve(GenerateConfig, idle))
     assert line.startswith(said)
-    assert not list(idle_in_generate(resolve(GenerateConfig, idle | at_work)))
+    assert not list(unused_in_generate(resolve(GenerateConfig, idle | at_work)))
 
 
 def test_what_works_is_not_remarked_on():
-    assert not list(idle_in_customize(CustomizeConfig())) and not list(idle_in_generate(GenerateConfig()))
+    assert not list(unused_in_customize(CustomizeConfig())) and not list(
+        unused_in_generate(GenerateConfig())
+    )

@@ -3,9 +3,10 @@ import tomllib
 
 import pytest
 
-from stickerforge.config.load import as_toml, flattened, read_assignment, read_toml, resolve
+from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.styles import styles
+from stickerforge.config.style_presets import style_presets
+from stickerforge.config.toml import flatten, read_assignment, read_toml, to_toml
 from stickerforge.errors import InputError
 
 
@@ -16,16 +17,19 @@ def test_later_sources_win():
 
 def test_a_saved_configuration_is_read_back_the_same(tmp_path):
     odd = 'tab\t"quotes" \\ back\nline \x7f ünï <dog>'
-    config = resolve(GenerateConfig, {"prompt": [odd, "b"], "seed": 7, "sampling.guidance": 3, "output.prompt": False})
+    config = resolve(
+        GenerateConfig,
+        {"prompt": [odd, "b"], "seed": 7, "sampling.guidance": 3, "output.prompt": False},
+    )
     path = tmp_path / "generate.toml"
-    path.write_text(as_toml(config, "generate"), encoding="utf-8")
+    path.write_text(to_toml(config, "generate"), encoding="utf-8")
     assert resolve(GenerateConfig, read_toml(path, "generate")) == config
 
 
 def test_every_default_survives_the_round_trip():
-    tree = tomllib.loads(as_toml(GenerateConfig(), "generate"))
+    tree = tomllib.loads(to_toml(GenerateConfig(), "generate"))
     assert tree.pop("command") == "generate"
-    assert resolve(GenerateConfig, dict(flattened(tree))) == GenerateConfig()
+    assert resolve(GenerateConfig, dict(flatten(tree))) == GenerateConfig()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,13 @@ def test_wrong_settings_are_named(source, said):
 
 
 @pytest.mark.parametrize(
-    ("text", "pair"), [("a.b=3", ("a.b", 3)), ("a=x y", ("a", "x y")), ("a=false", ("a", False)), ('a="3"', ("a", "3"))]
+    ("text", "pair"),
+    [
+        ("a.b=3", ("a.b", 3)),
+        ("a=x y", ("a", "x y")),
+        ("a=false", ("a", False)),
+        ('a="3"', ("a", "3")),
+    ],
 )
 def test_assignments_are_read_as_toml_where_they_are(text, pair):
     assert read_assignment(text) == pair
@@ -78,7 +88,7 @@ def test_settings_of_another_command_are_refused(tmp_path):
 
 
 def test_styles_are_complete():
-    for name, preset in styles().items():
+    for name, preset in style_presets().items():
         assert preset.words.startswith("in ")
         assert "{prompt}" in preset.template
         assert all(dataclasses.astuple(preset)), name

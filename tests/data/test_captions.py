@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stickerforge.data.captions import mentions, sidecar, style_caption, subject_caption
+from stickerforge.data.captions import mentions, read_caption, style_caption, subject_caption
 from stickerforge.errors import InputError
 
 
@@ -28,27 +28,36 @@ def test_the_subject(said, photo, style, text, base):
 @pytest.mark.parametrize(
     ("said", "stem", "text"),
     [
-        ("", "red-apple", "red apple, in crayon style"), ("", "IMG_2041", "in crayon style"), ("", "scan 3", "in crayon style"),
-        ("", "zzyzx", "in crayon style"), ("a tall house", "IMG_1", "a tall house, in crayon style"),
+        ("", "red-apple", "red apple, in crayon style"),
+        ("", "IMG_2041", "in crayon style"),
+        ("", "scan 3", "in crayon style"),
+        ("", "zzyzx", "in crayon style"),
+        ("a tall house", "IMG_1", "a tall house, in crayon style"),
         ("house in crayon style", "x", "house in crayon style"),
     ],
-)  # fmt: skip
+)
 def test_the_style(said, stem, text):
-    caption = style_caption(said, Path(f"{stem}.png"), "in crayon style", lambda words: "zzyzx" not in words)
+    caption = style_caption(
+        said, Path(f"{stem}.png"), "in crayon style", lambda words: "zzyzx" not in words
+    )
     assert caption.text == caption.base == text
 
 
 def test_words_are_whole_words():
-    assert mentions("A Dog!", "dog") and not mentions("hotdogs", "dog") and mentions("a french bulldog", "french bulldog")
+    assert (
+        mentions("A Dog!", "dog")
+        and not mentions("hotdogs", "dog")
+        and mentions("a french bulldog", "french bulldog")
+    )
 
 
 def test_captions_beside_pictures(tmp_path):
-    assert sidecar(tmp_path / "a.png") == ""
+    assert read_caption(tmp_path / "a.png") == ""
     (tmp_path / "a.txt").write_text("\ufeffa  dog\n on a sofa \n", encoding="utf-8")
-    assert sidecar(tmp_path / "a.png") == "a dog on a sofa"
+    assert read_caption(tmp_path / "a.png") == "a dog on a sofa"
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="cannot read the caption"):
-        sidecar(tmp_path / "a.png")
+        read_caption(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("x" * 3000)
     with pytest.raises(InputError, match="no caption"):
-        sidecar(tmp_path / "a.png")
+        read_caption(tmp_path / "a.png")

@@ -15,7 +15,9 @@ from stickerforge.errors import InputError
 
 def gradient(width=40, height=30, mode="RGB"):
     y, x = np.mgrid[:height, :width]
-    planes = np.stack([x * 255 // width, y * 255 // height, np.full_like(x, 90)], -1).astype(np.uint8)
+    planes = np.stack([x * 255 // width, y * 255 // height, np.full_like(x, 90)], -1).astype(
+        np.uint8
+    )
     return Image.fromarray(planes).convert(mode)
 
 
@@ -54,25 +56,47 @@ def test_alpha_is_kept_and_palettes_are_unfolded(tmp_path):
 
 def test_cmyk_and_profiles_become_srgb(tmp_path):
     gradient(mode="CMYK").save(tmp_path / "c.jpg", quality=98)
-    assert np.abs(read_picture(tmp_path / "c.jpg").rgba()[..., :3].astype(int) - np.asarray(gradient())).mean() < 4
+    assert (
+        np.abs(
+            read_picture(tmp_path / "c.jpg").rgba()[..., :3].astype(int) - np.asarray(gradient())
+        ).mean()
+        < 4
+    )
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     gradient().save(tmp_path / "s.png", icc_profile=profile)
-    assert np.abs(read_picture(tmp_path / "s.png").rgba()[..., :3].astype(int) - np.asarray(gradient())).max() <= 1
+    assert (
+        np.abs(
+            read_picture(tmp_path / "s.png").rgba()[..., :3].astype(int) - np.asarray(gradient())
+        ).max()
+        <= 1
+    )
     gradient().save(tmp_path / "b.png", icc_profile=b"no profile at all")
     assert np.array_equal(read_picture(tmp_path / "b.png").rgba()[..., :3], np.asarray(gradient()))
 
 
 def test_the_first_frame_of_an_animation(tmp_path):
-    gradient().save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (40, 30), "red")])
+    gradient().save(
+        tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (40, 30), "red")]
+    )
     picture = read_picture(tmp_path / "a.gif")
-    assert "first frame" in picture.note and np.abs(picture.rgba()[..., :3].astype(int) - np.asarray(gradient())).mean() < 12
+    assert (
+        "first frame" in picture.note
+        and np.abs(picture.rgba()[..., :3].astype(int) - np.asarray(gradient())).mean() < 12
+    )
 
 
 def huge_png(path, side=9000):
     """A PNG whose header promises 81 megapixels."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))  # noqa: E731
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    chunk = lambda kind, data: (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )  # noqa: E731
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 def fill(folder: Path) -> None:
@@ -99,7 +123,13 @@ def test_every_file_of_a_folder_is_accounted_for(tmp_path):
     found = read_folder(tmp_path)
     assert [picture.path.name for picture in found.pictures] == ["good.png", "nameless"]
     assert found.passed_over == ["folder", "gone.png", "notes.md", "orphan.txt"]
-    assert [line.split(":")[0] for line in found.unreadable] == ["cut.jpg", "empty.png", "huge.png", "text.jpg", "tiny.png"]
+    assert [line.split(":")[0] for line in found.unreadable] == [
+        "cut.jpg",
+        "empty.png",
+        "huge.png",
+        "text.jpg",
+        "tiny.png",
+    ]
     assert "64 megapixels" in found.unreadable[2] and "empty" in found.unreadable[1]
 
 
@@ -110,7 +140,9 @@ def test_a_folder_without_pictures(tmp_path, content):
         folder.mkdir()
     if content == "text":
         (folder / "a.doc").write_text("hello")
-    with pytest.raises(InputError, match="no folder" if content == "missing" else "no picture in it"):
+    with pytest.raises(
+        InputError, match="no folder" if content == "missing" else "no picture in it"
+    ):
         read_folder(folder)
 
 
@@ -125,7 +157,9 @@ def test_a_picture_that_changes_in_between_is_noticed(tmp_path):
 def test_a_telephone_picture_is_told_how_to_be_mended(tmp_path):
     gradient().save(tmp_path / "a.png")
     (tmp_path / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    assert read_folder(tmp_path).unreadable == ["b.HEIC: HEIC cannot be read, save it as JPEG or PNG"]
+    assert read_folder(tmp_path).unreadable == [
+        "b.HEIC: HEIC cannot be read, save it as JPEG or PNG"
+    ]
 
 
 def test_what_our_own_commands_leave_beside_pictures_is_not_worth_a_line(tmp_path):

@@ -18,11 +18,16 @@ def test_text_has_one_prompt_a_line(tmp_path):
 
 
 def test_csv_and_jsonl_say_the_same(tmp_path):
-    csv_path = written(tmp_path, "p.csv", 'Prompt,seed,count,style,id,negative\n"a, cat",3,2,flat,c1,\ndog,,,,,blur\n')
-    lines = (
-        '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n{"prompt": "dog", "negative": "blur", "id": null}\n'
+    csv_path = written(
+        tmp_path,
+        "p.csv",
+        'Prompt,seed,count,style,id,negative\n"a, cat",3,2,flat,c1,\ndog,,,,,blur\n',
     )
-    expected = [PromptRow("a, cat", seed=3, count=2, style="flat", id="c1"), PromptRow("dog", negative="blur")]
+    lines = '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n{"prompt": "dog", "negative": "blur", "id": null}\n'
+    expected = [
+        PromptRow("a, cat", seed=3, count=2, style="flat", id="c1"),
+        PromptRow("dog", negative="blur"),
+    ]
     assert read_prompts(csv_path) == expected
     assert read_prompts(written(tmp_path, "p.jsonl", lines)) == expected
 
@@ -45,7 +50,11 @@ def test_csv_and_jsonl_say_the_same(tmp_path):
         ("p.jsonl", '{"prompt": "cat", "seed": -1}\n', "seed = -1 is out of range"),
         ("p.jsonl", '{"prompt": "cat", "count": 0}\n', "count = 0 is out of range"),
         ("p.jsonl", '{"prompt": "cat", "id": "../x"}\n', "cannot be a file name"),
-        ("p.jsonl", '{"prompt": "cat", "id": "a"}\n{"prompt": "b", "id": "A"}\n', "line 2: id 'A' is there twice"),
+        (
+            "p.jsonl",
+            '{"prompt": "cat", "id": "a"}\n{"prompt": "b", "id": "A"}\n',
+            "line 2: id 'A' is there twice",
+        ),
         ("p.jsonl", '{"prompt": ""}\n', "line 1: the prompt is empty"),
         ("p.jsonl", '{"prompt": null}\n', "line 1: the prompt is empty"),
         ("p.csv", "prompt,seed\n,1\n", "line 2: the prompt is empty"),

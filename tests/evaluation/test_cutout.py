@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from stickerforge.evaluation.cutout import cutout, softness
+from stickerforge.evaluation.metrics.cutout import measure_cutout, softness
 
 SIDE = 512
 # what each defect may move; everything else has to stay within the noise
@@ -20,9 +20,14 @@ MATRIX = {
     "haze": {"haze", "coverage", "halo", "softness", "legibility"},
 }
 TOLD_BY = {
-    "halo": "halo", "hole": "holes", "stray": "stray", "cropped": "border_touch", "blurred edge": "softness", "jagged edge": "softness",
+    "halo": "halo",
+    "hole": "holes",
+    "stray": "stray",
+    "cropped": "border_touch",
+    "blurred edge": "softness",
+    "jagged edge": "softness",
     "haze": "haze",
-}  # fmt: skip
+}
 
 
 def sticker(seed=0, colour=(230, 120, 60)):
@@ -30,10 +35,16 @@ def sticker(seed=0, colour=(230, 120, 60)):
     rng = np.random.default_rng(seed)
     big = Image.new("RGBA", (4 * SIDE, 4 * SIDE), (*colour, 0))
     pen = ImageDraw.Draw(big)
-    x, y, radius = 4 * (256 + rng.uniform(-6, 6)), 4 * (256 + rng.uniform(-6, 6)), 4 * (190 + rng.uniform(-6, 6))
+    x, y, radius = (
+        4 * (256 + rng.uniform(-6, 6)),
+        4 * (256 + rng.uniform(-6, 6)),
+        4 * (190 + rng.uniform(-6, 6)),
+    )
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*colour, 255))
     for side in (-1, 1):
-        pen.ellipse((x + side * 280 - 80, y - 280, x + side * 280 + 80, y - 120), fill=(30, 30, 40, 255))
+        pen.ellipse(
+            (x + side * 280 - 80, y - 280, x + side * 280 + 80, y - 120), fill=(30, 30, 40, 255)
+        )
     return np.array(big.convert("RGBa").resize((SIDE, SIDE), Image.Resampling.BOX).convert("RGBA"))
 
 
@@ -68,21 +79,28 @@ def harmed(rgba, defect):
 
 @pytest.mark.parametrize("defect", MATRIX)
 def test_a_defect_moves_its_figure_and_no_other(defect):
-    clean = [asdict(cutout(sticker(seed))) for seed in range(8)]
-    broken = [asdict(cutout(harmed(sticker(seed), defect))) for seed in range(8)]
+    clean = [asdict(measure_cutout(sticker(seed))) for seed in range(8)]
+    broken = [asdict(measure_cutout(harmed(sticker(seed), defect))) for seed in range(8)]
     for name in clean[0]:
         noise = np.std([row[name] for row in clean])
         if np.isnan(broken[0][name]):  # an edge without half-transparent pixels has no halo
             assert name in MATRIX[defect]
             continue
-        moved = abs(np.mean([after[name] - before[name] for before, after in zip(clean, broken, strict=True)]))
+        moved = abs(
+            np.mean(
+                [after[name] - before[name] for before, after in zip(clean, broken, strict=True)]
+            )
+        )
         if name == TOLD_BY[defect]:
             assert moved > 3 * noise and moved > 0.002, (name, moved, noise)
         if name not in MATRIX[defect]:
             assert moved <= max(noise, 1e-3), (name, moved, noise)
 
 
-@pytest.mark.parametrize("defect, strengths", [("halo", (0, 60, 120, 200)), ("hole", (0, 10, 20, 40)), ("haze", (1, 0.8, 0.6, 0.4))])
+@pytest.mark.parametrize(
+    "defect, strengths",
+    [("halo", (0, 60, 120, 200)), ("hole", (0, 10, 20, 40)), ("haze", (1, 0.8, 0.6, 0.4))],
+)
 def test_figures_grow_with_the_defect(defect, strengths):
     found = []
     for strength in strengths:
@@ -95,7 +113,7 @@ def test_figures_grow_with_the_defect(defect, strengths):
             rgba[np.hypot(rows - 330, columns - 256) < strength, 3] = 0
         else:
             rgba[..., 3] = (rgba[..., 3] * strength).astype(np.uint8)
-        found.append(getattr(cutout(rgba), TOLD_BY[defect]))
+        found.append(getattr(measure_cutout(rgba), TOLD_BY[defect]))
     assert found == sorted(found) and found[0] < (0.5 if defect == "halo" else 1e-2) < found[-1]
 
 
@@ -107,7 +125,7 @@ def test_the_halo_is_the_error_on_every_ground():
     broken[edge, :3] = (0, 0, 0)
     for ground in (0, 128, 255):
         wrong = np.abs(over(broken, ground) - over(rgba, ground))[edge].mean()
-        assert wrong == pytest.approx(cutout(broken).halo, rel=0.05)
+        assert wrong == pytest.approx(measure_cutout(broken).halo, rel=0.05)
     assert (rgba[edge][:, :3] / solid).std() < 0.02
 
 
@@ -124,8 +142,13 @@ def test_softness_is_the_width_of_the_edge(width):
 
 def test_size_of_the_file_does_not_matter():
     large = sticker()
-    small = np.array(Image.fromarray(large).convert("RGBa").resize((256, 256), Image.Resampling.BOX).convert("RGBA"))
-    a, b = asdict(cutout(large)), asdict(cutout(small))
+    small = np.array(
+        Image.fromarray(large)
+        .convert("RGBa")
+        .resize((256, 256), Image.Resampling.BOX)
+        .convert("RGBA")
+    )
+    a, b = asdict(measure_cutout(large)), asdict(measure_cutout(small))
     for name in ("coverage", "box", "border_touch", "holes", "stray", "parts", "haze"):
         assert a[name] == pytest.approx(b[name], abs=0.01), name
 
@@ -133,23 +156,35 @@ def test_size_of_the_file_does_not_matter():
 def test_a_hazy_inside_is_no_soft_edge():
     rgba = sticker()
     rgba[..., 3] = (rgba[..., 3] * 0.78).astype(np.uint8)
-    assert cutout(rgba).softness == pytest.approx(cutout(sticker()).softness, rel=0.2) and cutout(rgba).haze > 0.2
+    assert (
+        measure_cutout(rgba).softness == pytest.approx(measure_cutout(sticker()).softness, rel=0.2)
+        and measure_cutout(rgba).haze > 0.2
+    )
     window = sticker()
     window[230:330, 200:300, 3] = 128
-    assert cutout(window).softness < 2 * cutout(sticker()).softness
+    assert measure_cutout(window).softness < 2 * measure_cutout(sticker()).softness
 
 
 def test_what_a_picture_cannot_have_is_no_number():
     """A blank picture must not look perfect."""
-    nothing = cutout(np.zeros((64, 64, 4), np.uint8))
+    nothing = measure_cutout(np.zeros((64, 64, 4), np.uint8))
     assert nothing.coverage == nothing.box == nothing.parts == 0
-    assert all(np.isnan(getattr(nothing, name)) for name in ("holes", "stray", "softness", "halo", "haze", "legibility"))
-    photo = cutout(np.full((64, 64, 4), 255, np.uint8))
-    assert (photo.coverage, photo.box, photo.border_touch, photo.parts, photo.haze) == (1, 1, 1, 1, 0)
+    assert all(
+        np.isnan(getattr(nothing, name))
+        for name in ("holes", "stray", "softness", "halo", "haze", "legibility")
+    )
+    photo = measure_cutout(np.full((64, 64, 4), 255, np.uint8))
+    assert (photo.coverage, photo.box, photo.border_touch, photo.parts, photo.haze) == (
+        1,
+        1,
+        1,
+        1,
+        0,
+    )
     assert np.isnan(photo.softness) and np.isnan(photo.halo)
 
 
 def test_a_line_one_pixel_wide():
     line = np.zeros((64, 64, 4), np.uint8)
     line[10:50, 30] = (200, 10, 10, 255)
-    assert cutout(line).parts == 1 and cutout(line).box == pytest.approx(40 / 64**2)
+    assert measure_cutout(line).parts == 1 and measure_cutout(line).box == pytest.approx(40 / 64**2)

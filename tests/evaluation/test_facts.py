@@ -2,13 +2,24 @@
 
 import pytest
 
-from stickerforge.evaluation.facts import facts_in, vocabulary
+from stickerforge.evaluation.metrics.prompt_claims import parse_claims, vocabulary
 
 NAMES = {
-    "cat face": "cat face", "dog face": "dog face", "dragon": "dragon", "dragon face": "dragon face", "red apple": "apple",
-    "astronaut": "astronaut", "crown": "crown", "cherry": "cherry", "top hat": "top hat", "hot dog": "hot dog", "T-Rex": "T-Rex",
-    "fox": "fox", "beach with umbrella": "beach", "woman’s hat": "hat",
-}  # fmt: skip
+    "cat face": "cat face",
+    "dog face": "dog face",
+    "dragon": "dragon",
+    "dragon face": "dragon face",
+    "red apple": "apple",
+    "astronaut": "astronaut",
+    "crown": "crown",
+    "cherry": "cherry",
+    "top hat": "top hat",
+    "hot dog": "hot dog",
+    "T-Rex": "T-Rex",
+    "fox": "fox",
+    "beach with umbrella": "beach",
+    "woman’s hat": "hat",
+}
 COLOURS, STYLES = ("red", "green", "blue", "pale blue"), ("noto", "fluent", "high-contrast")
 
 
@@ -25,7 +36,13 @@ COLOURS, STYLES = ("red", "green", "blue", "pale blue"), ("noto", "fluent", "hig
         ("a dragon face", ["dragon face"], [], 0, ""),
         ("a dragon", ["dragon"], [], 0, ""),
         ("a green dinosaur on a red ground", ["T-Rex"], ["green"], 0, ""),
-        ("a fox, high-contrast style, on a ground that fades from red to blue", ["fox"], [], 0, "high-contrast"),
+        (
+            "a fox, high-contrast style, on a ground that fades from red to blue",
+            ["fox"],
+            [],
+            0,
+            "high-contrast",
+        ),
         ("a fox on a blue background, red crown", ["fox", "crown"], ["red"], 0, ""),
         ("something else entirely", [], [], 0, ""),
         ("six foxes", ["fox"], [], 0, ""),
@@ -37,7 +54,12 @@ COLOURS, STYLES = ("red", "green", "blue", "pale blue"), ("noto", "fluent", "hig
         ("a woman's hat", ["hat"], [], 0, ""),
         ("a fox on a pale blue and red background", ["fox"], [], 0, ""),
     ],
-)  # fmt: skip
+)
 def test_claims(prompt, things, colours, count, style):
-    found = facts_in(prompt, vocabulary(NAMES), COLOURS, STYLES)
-    assert (list(found.things), list(found.colours), found.count, found.style) == (things, colours, count, style)
+    found = parse_claims(prompt, vocabulary(NAMES), COLOURS, STYLES)
+    assert (list(found.things), list(found.colours), found.count, found.style) == (
+        things,
+        colours,
+        count,
+        style,
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from stickerforge.evaluation.fidelity import frechet_distance, kernel_distance
+from stickerforge.evaluation.metrics.distances import frechet_distance, kernel_distance
 
 
 def gaussian(count, size, seed, shift=0.0, scale=1.0):
@@ -14,12 +14,17 @@ def gaussian(count, size, seed, shift=0.0, scale=1.0):
 def by_definition(first, second):
     """The formula with an explicit root of the product of the covariances."""
     root = scipy.linalg.sqrtm(np.cov(first.T) @ np.cov(second.T)).real
-    return np.square(first.mean(0) - second.mean(0)).sum() + np.trace(np.cov(first.T) + np.cov(second.T) - 2 * root)
+    return np.square(first.mean(0) - second.mean(0)).sum() + np.trace(
+        np.cov(first.T) + np.cov(second.T) - 2 * root
+    )
 
 
 @pytest.mark.parametrize("counts", [(300, 300), (300, 200), (64, 500)])
 def test_frechet_against_scipys_matrix_root(counts):
-    first, second = gaussian(counts[0], 12, 1), gaussian(counts[1], 12, 2, 0.3, 1.7) @ np.diag(np.linspace(0.2, 2, 12))
+    first, second = (
+        gaussian(counts[0], 12, 1),
+        gaussian(counts[1], 12, 2, 0.3, 1.7) @ np.diag(np.linspace(0.2, 2, 12)),
+    )
     assert frechet_distance(first, second) == pytest.approx(by_definition(first, second), rel=1e-9)
 
 
@@ -46,13 +51,18 @@ def test_a_set_against_itself_and_in_any_order():
 def test_kernel_distance_against_loops():
     first, second = gaussian(7, 5, 1), gaussian(6, 5, 2, 0.7)
     kernel = lambda x, y: (x @ y / 5 + 1) ** 3  # noqa: E731
-    within = [np.mean([kernel(x, y) for i, x in enumerate(own) for j, y in enumerate(own) if i != j]) for own in (first, second)]
+    within = [
+        np.mean([kernel(x, y) for i, x in enumerate(own) for j, y in enumerate(own) if i != j])
+        for own in (first, second)
+    ]
     across = np.mean([kernel(x, y) for x in first for y in second])
     assert kernel_distance(first, second) == pytest.approx(sum(within) - 2 * across, rel=1e-12)
 
 
 def test_kernel_distance_is_unbiased():
-    drawn = [kernel_distance(gaussian(20, 4, 2 * i), gaussian(20, 4, 2 * i + 1)) for i in range(400)]
+    drawn = [
+        kernel_distance(gaussian(20, 4, 2 * i), gaussian(20, 4, 2 * i + 1)) for i in range(400)
+    ]
     assert abs(np.mean(drawn)) < 4 * np.std(drawn) / 20
     assert min(drawn) < 0 < max(drawn)
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stickerforge.evaluation.intervals import group_means, interval, sign_flip_p
+from stickerforge.evaluation.statistics import group_means, interval, sign_flip_p
 
 
 def test_means_of_groups():
@@ -16,7 +16,9 @@ def test_the_interval_is_that_of_the_normal_law_for_many_prompts():
     values = np.random.default_rng(0).normal(5, 2, 400)
     low, high = interval(values.tolist(), [str(i) for i in range(400)])
     half = 1.96 * values.std() / 20
-    assert low == pytest.approx(values.mean() - half, abs=0.05) and high == pytest.approx(values.mean() + half, abs=0.05)
+    assert low == pytest.approx(values.mean() - half, abs=0.05) and high == pytest.approx(
+        values.mean() + half, abs=0.05
+    )
 
 
 def test_pictures_of_one_prompt_are_no_independent_evidence():

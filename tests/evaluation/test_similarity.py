@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from stickerforge.evaluation.similarity import diversity, near_duplicates, segments, to_references
+from stickerforge.evaluation.metrics.similarity import (
+    diversity,
+    near_duplicates,
+    segments,
+    to_references,
+)
 
 
 def unit(values):
@@ -13,7 +18,9 @@ def unit(values):
 
 def test_to_references():
     mean, best = to_references(unit([[1, 0], [0, 2]]), unit([[3, 0], [1, 1]]))
-    assert mean == pytest.approx([(1 + 0.5**0.5) / 2, 0.5**0.5 / 2]) and best == pytest.approx([1, 0.5**0.5])
+    assert mean == pytest.approx([(1 + 0.5**0.5) / 2, 0.5**0.5 / 2]) and best == pytest.approx(
+        [1, 0.5**0.5]
+    )
 
 
 def test_references_against_themselves_are_one():
@@ -34,19 +41,27 @@ def test_only_the_later_of_two_equal_pictures_is_a_duplicate():
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("a cat", ["a cat"]), ("A cat. It has a crown. ", ["A cat", "It has a crown"]), ("a; b\nc", ["a", "b", "c"]), ("...", ["..."]),
-        ("about 3.5 percent", ["about 3.5 percent"]), ("A cat.\nIt has a crown.", ["A cat", "It has a crown"]), ("Who? Me!", ["Who", "Me"]),
+        ("a cat", ["a cat"]),
+        ("A cat. It has a crown. ", ["A cat", "It has a crown"]),
+        ("a; b\nc", ["a", "b", "c"]),
+        ("...", ["..."]),
+        ("about 3.5 percent", ["about 3.5 percent"]),
+        ("A cat.\nIt has a crown.", ["A cat", "It has a crown"]),
+        ("Who? Me!", ["Who", "Me"]),
     ],
-)  # fmt: skip
+)
 def test_segments(text, expected):
     assert segments(text) == expected
 
 
 def test_duplicates_across_blocks(monkeypatch):
-    from stickerforge.evaluation import similarity
+    from stickerforge.evaluation.metrics import similarity
 
     vectors = unit(np.random.default_rng(0).normal(size=(23, 16)))
     vectors[[9, 17]] = vectors[2]
     whole = near_duplicates(vectors)
     monkeypatch.setattr(similarity, "ROWS", 4)
-    assert np.flatnonzero(whole).tolist() == [9, 17] and near_duplicates(vectors).tolist() == whole.tolist()
+    assert (
+        np.flatnonzero(whole).tolist() == [9, 17]
+        and near_duplicates(vectors).tolist() == whole.tolist()
+    )

@@ -2,7 +2,7 @@
 
 import json
 
-from stickerforge.evaluation.template import filled, script_safe
+from stickerforge.web.template import fill_template, script_safe
 
 
 def test_what_is_told_to_a_page_cannot_leave_its_script():
@@ -12,5 +12,7 @@ def test_what_is_told_to_a_page_cannot_leave_its_script():
 
 
 def test_a_page_is_filled_with_its_parts_and_the_common_look():
-    page = filled("stickerforge.commands", "captions.html", {"title": "T", "data": "{}"})
+    page = fill_template(
+        "stickerforge.captioning", "review_page.html", {"title": "T", "data": "{}"}
+    )
     assert "<title>T</title>" in page and "--ink" in page and "<!--" not in page

@@ -14,7 +14,11 @@ def claims(monkeypatch):
     for folder in ("claims", "bench", "mini"):
         monkeypatch.syspath_prepend(str(EXAMPLES / folder))
     yield
-    for name in [path.stem for folder in ("claims", "bench", "mini") for path in (EXAMPLES / folder).glob("*.py")]:
+    for name in [
+        path.stem
+        for folder in ("claims", "bench", "mini")
+        for path in (EXAMPLES / folder).glob("*.py")
+    ]:
         sys.modules.pop(name, None)
 
 
@@ -40,7 +44,9 @@ def test_a_lead_is_sure_where_every_subject_has_it_and_unsure_where_they_differ(
     assert 0 < low < difference < high
     _, low, high = lead(rng.permutation(theirs), theirs)
     assert low < 0 < high
-    assert second_at(np.array([[0.2, 0.9], [0.5, 0.6]]), 0.4) == 0.6 and np.isnan(second_at(np.array([[0.2, 0.9]]), 0.4))
+    assert second_at(np.array([[0.2, 0.9], [0.5, 0.6]]), 0.4) == 0.6 and np.isnan(
+        second_at(np.array([[0.2, 0.9]]), 0.4)
+    )
 
 
 def test_results_are_kept_under_everything_that_decides_them(claims, tmp_path):
@@ -53,7 +59,10 @@ def test_results_are_kept_under_everything_that_decides_them(claims, tmp_path):
     results = Kept(folder, lambda: {"judge": "a"})
     assert results.all([Task("one", {"rate": 1}, lambda: [1, 2])]) == [[1, 2]]
     again = Kept(folder, lambda: {"judge": "a"})
-    assert again.all([Task("one", {"rate": 1}, failing), Task("one", {"rate": 2}, lambda: 5)]) == [[1, 2], 5]
+    assert again.all([Task("one", {"rate": 1}, failing), Task("one", {"rate": 2}, lambda: 5)]) == [
+        [1, 2],
+        5,
+    ]
     assert Kept(folder, lambda: {"judge": "b"}).all([Task("one", {"rate": 1}, lambda: 7)]) == [7]
 
 
@@ -77,7 +86,10 @@ def test_several_processes_share_the_work(claims, tmp_path):
             others_done.set()
         return number
 
-    tasks = [Task("0", {}, slow), *(Task(str(number), {}, lambda n=number: quick(n)) for number in (1, 2, 3))]
+    tasks = [
+        Task("0", {}, slow),
+        *(Task(str(number), {}, lambda n=number: quick(n)) for number in (1, 2, 3)),
+    ]
     found = []
     first = Thread(target=lambda: found.append(Kept(tmp_path, dict).all(tasks)))
     first.start()
@@ -94,20 +106,28 @@ def test_fit_counts_what_is_beside_the_subject_alone(claims):
     from teaching import NEW_STYLE, beside
 
     from art import Subject
-    from stickerforge.models.judges import judging
-    from stickerforge.models.judging import Readings
+    from stickerforge.models.judge.model import load_judge
+    from stickerforge.models.judge.network import Readings
     from world import Thing, Truth
 
-    judge = judging("judge")
+    judge = load_judge("judge")
     subject, crown = Subject(0, "0", "llama", (), ""), "crown"
     truth = Truth("flat", (Thing(subject, colour="red", wears=crown, count=2),), "", CLEAR)
     item = Item("x", "worn", "", 0, "llama", truth)
     right = {
-        "style": judge.styles.index("flat"), "presence": judge.labels.index(judge.label_of[crown]), "colours": judge.colours.index("red"),
+        "style": judge.styles.index("flat"),
+        "presence": judge.labels.index(judge.label_of[crown]),
+        "colours": judge.colours.index("red"),
         "count": 1,
-    }  # fmt: skip
+    }
     labels = len(judge.labels)
-    sizes = {"subject": labels, "presence": labels, "style": len(judge.styles), "colours": len(judge.colours), "count": 5}
+    sizes = {
+        "subject": labels,
+        "presence": labels,
+        "style": len(judge.styles),
+        "colours": len(judge.colours),
+        "count": 5,
+    }
 
     def read(names):
         planes = {name: torch.zeros(1, size) for name, size in sizes.items()}
@@ -119,7 +139,9 @@ def test_fit_counts_what_is_beside_the_subject_alone(claims):
         return Readings(**planes)
 
     assert beside(item, read(right), 0, judge) == 1.0
-    assert beside(item, read(["style", "count"]), 0, judge) == pytest.approx(1 / 3), "it was shown in that style"
+    assert beside(item, read(["style", "count"]), 0, judge) == pytest.approx(1 / 3), (
+        "it was shown in that style"
+    )
     assert beside(item, read([]), 0, judge) == 0.0
     new = Item("x", NEW_STYLE, "", 0, "llama", Truth("flat", (Thing(subject),), "", CLEAR))
     assert beside(new, read(["style"]), 0, judge) == 1.0 and beside(new, read([]), 0, judge) == 0.0
@@ -140,10 +162,16 @@ def test_arms_are_compared_where_the_other_quality_is_the_same(claims):
     from frontier import lead_at
 
     rng = np.random.default_rng(0)
-    theirs = np.stack([np.linspace(0.2, 0.9, 4), np.linspace(0.9, 0.3, 4)], 1) + rng.normal(0, 0.02, (12, 4, 2))
+    theirs = np.stack([np.linspace(0.2, 0.9, 4), np.linspace(0.9, 0.3, 4)], 1) + rng.normal(
+        0, 0.02, (12, 4, 2)
+    )
     ours = theirs + np.array([0.0, 0.1])
     difference, low, high = lead_at(ours, theirs, 0.5)
-    assert difference == pytest.approx(0.1) and low == pytest.approx(0.1) and high == pytest.approx(0.1)
+    assert (
+        difference == pytest.approx(0.1)
+        and low == pytest.approx(0.1)
+        and high == pytest.approx(0.1)
+    )
     assert all(np.isnan(lead_at(ours, theirs, 1.5))), "neither gets there"
 
 
@@ -152,7 +180,10 @@ def test_every_point_is_in_the_picture(claims):
 
     from plot import HEIGHT, WIDTH, curves_svg
 
-    arms = {name: np.random.default_rng(n).uniform(0, 1, (4, 2)) for n, name in enumerate(("dco", "a < b"))}
+    arms = {
+        name: np.random.default_rng(n).uniform(0, 1, (4, 2))
+        for n, name in enumerate(("dco", "a < b"))
+    }
     page = ET.fromstring(curves_svg(arms, [(50, None), (100, None), (100, 0.5), (100, 1.0)], 0.4))
     mark = "{http://www.w3.org/2000/svg}"
     places = [(float(c.get("cx")), float(c.get("cy"))) for c in page.iter(f"{mark}circle")]

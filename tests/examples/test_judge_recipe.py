@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from stickerforge.models.judges import FOLDER
+from stickerforge.models.judge.model import FOLDER
 
 pytest.importorskip("skimage", reason="needs the extra [mini]")
 pytest.importorskip("resvg_py", reason="needs the extra [mini]")
@@ -17,31 +17,58 @@ pytestmark = pytest.mark.usefixtures("recipe_on_path")
 @pytest.mark.parametrize(
     "name, expected",
     [
-        ("five-thirty", "clock face"), ("twelve o’clock", "clock face"), ("light blue heart", "heart"), ("orange book", "book"),
-        ("woman teacher", "teacher"), ("teacher", "teacher"), ("woman with white cane", "person with white cane"),
-        ("woman’s hat", "woman’s hat"), ("person swimming", "person swimming"), ("cat face", "cat face"), ("broken heart", "broken heart"),
+        ("five-thirty", "clock face"),
+        ("twelve o’clock", "clock face"),
+        ("light blue heart", "heart"),
+        ("orange book", "book"),
+        ("woman teacher", "teacher"),
+        ("teacher", "teacher"),
+        ("woman with white cane", "person with white cane"),
+        ("woman’s hat", "woman’s hat"),
+        ("person swimming", "person swimming"),
+        ("cat face", "cat face"),
+        ("broken heart", "broken heart"),
     ],
-)  # fmt: skip
+)
 def test_what_nobody_could_tell_apart_shares_a_label(name, expected):
-    names = {"woman teacher", "man teacher", "teacher", "woman with white cane", "man with white cane", "person swimming"}
+    names = {
+        "woman teacher",
+        "man teacher",
+        "teacher",
+        "woman with white cane",
+        "man with white cane",
+        "person swimming",
+    }
     assert import_module("judge_labels").label(name, names) == expected
 
 
 def test_the_card_has_the_labels_of_the_recipe():
     card = json.loads((FOLDER / "card.json").read_text())
     names = set(card["label_of"])
-    assert {name: import_module("judge_labels").label(name, names) for name in names} == card["label_of"]
-    assert set(card["label_of"].values()) == set(card["labels"]) and len(card["labels"]) == len(set(card["labels"]))
+    assert {name: import_module("judge_labels").label(name, names) for name in names} == card[
+        "label_of"
+    ]
+    assert set(card["label_of"].values()) == set(card["labels"]) and len(card["labels"]) == len(
+        set(card["labels"])
+    )
 
 
 @pytest.mark.parametrize(
     "rgb, colour",
     [
-        ((226, 40, 40), "red"), ((250, 150, 50), "orange"), ((250, 220, 60), "yellow"), ((60, 170, 80), "green"), ((60, 120, 230), "blue"),
-        ((140, 60, 200), "purple"), ((250, 170, 190), "pink"), ((120, 80, 50), "brown"), ((250, 250, 250), "white"), 
-        ((20, 20, 20), "black"), ((140, 140, 142), "grey"),
+        ((226, 40, 40), "red"),
+        ((250, 150, 50), "orange"),
+        ((250, 220, 60), "yellow"),
+        ((60, 170, 80), "green"),
+        ((60, 120, 230), "blue"),
+        ((140, 60, 200), "purple"),
+        ((250, 170, 190), "pink"),
+        ((120, 80, 50), "brown"),
+        ((250, 250, 250), "white"),
+        ((20, 20, 20), "black"),
+        ((140, 140, 142), "grey"),
     ],
-)  # fmt: skip
+)
 def test_flat_colours_have_their_names(rgb, colour):
     pictures = import_module("judge_pictures")
     rgba = np.zeros((8, 8, 4), np.uint8)
@@ -65,5 +92,12 @@ def test_average_precision_against_its_definition():
             if present[i]:
                 hits += 1
                 expected += hits / rank
-        assert import_module("judge_gate").average_precision(scores, present) == pytest.approx(expected / present.sum())
-    assert import_module("judge_gate").average_precision(np.arange(5.0), np.array([0, 0, 0, 1, 1], bool)) == 1
+        assert import_module("judge_gate").average_precision(scores, present) == pytest.approx(
+            expected / present.sum()
+        )
+    assert (
+        import_module("judge_gate").average_precision(
+            np.arange(5.0), np.array([0, 0, 0, 1, 1], bool)
+        )
+        == 1
+    )

@@ -18,7 +18,9 @@ def memorisation(monkeypatch):
     import memorisation
 
     yield memorisation
-    for name in [path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")]:
+    for name in [
+        path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")
+    ]:
         sys.modules.pop(name, None)
 
 
@@ -42,12 +44,16 @@ def test_a_picture_and_the_scene_it_copies_are_the_same_vector(memorisation, tmp
             return np.roll(scene, 9 * index, 0), None
 
     training = memorisation.training_vectors(Scenes(), 3, tmp_path / "deep" / "scenes.npy")
-    picture = Image.frombuffer("RGBa", (128, 128), np.roll(scene, 18, 0).tobytes(), "raw", "RGBa", 0, 1).convert("RGBA")
+    picture = Image.frombuffer(
+        "RGBa", (128, 128), np.roll(scene, 18, 0).tobytes(), "raw", "RGBa", 0, 1
+    ).convert("RGBA")
     where, distance = memorisation.nearest(memorisation.small(picture)[None], training)
     assert where.tolist() == [2] and distance[0] < 0.002
     enlarged = picture.resize((512, 512), Image.Resampling.NEAREST)
     np.testing.assert_allclose(memorisation.small(enlarged), memorisation.small(picture), atol=1e-3)
-    np.testing.assert_array_equal(memorisation.training_vectors(None, 3, tmp_path / "deep" / "scenes.npy"), training)
+    np.testing.assert_array_equal(
+        memorisation.training_vectors(None, 3, tmp_path / "deep" / "scenes.npy"), training
+    )
 
 
 def test_missing_pictures_are_named(memorisation, tmp_path):

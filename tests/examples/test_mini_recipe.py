@@ -42,7 +42,9 @@ def test_anchored_norms_do_nothing_and_stay():
     model = autoencoder.fresh()
     inputs = torch.randn(2, 32, 16, 16)
     inputs[:, 0] = anchors.ANCHOR
-    norm = next(m for m in model.modules() if isinstance(m, torch.nn.GroupNorm) and m.num_channels == 32)
+    norm = next(
+        m for m in model.modules() if isinstance(m, torch.nn.GroupNorm) and m.num_channels == 32
+    )
     torch.testing.assert_close(norm(inputs)[:, 1:], inputs[:, 1:], rtol=0.01, atol=0.05)
     assert not norm(inputs)[:, 0].any()
     held = []
@@ -54,14 +56,24 @@ def test_anchored_norms_do_nothing_and_stay():
     pixels = torch.rand(2, 4, 32, 32) * 2 - 1
     losses = []
     for _ in range(4):
-        loss = autoencoder.reconstruction_loss(model.decode(model.encode(pixels).latent_dist.mean).sample, pixels)
+        loss = autoencoder.reconstruction_loss(
+            model.decode(model.encode(pixels).latent_dist.mean).sample, pixels
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0] and any(block.conv2.weight[1:].any() for block in model.modules() if isinstance(block, ResnetBlock2D))
-    assert len(held) == 4 * sum(isinstance(module, torch.nn.GroupNorm) for module in model.modules())
-    assert all(bool((values == anchors.ANCHOR).all()) for values in held)  # every norm still sees the anchor, exactly
+    assert losses[-1] < losses[0] and any(
+        block.conv2.weight[1:].any()
+        for block in model.modules()
+        if isinstance(block, ResnetBlock2D)
+    )
+    assert len(held) == 4 * sum(
+        isinstance(module, torch.nn.GroupNorm) for module in model.modules()
+    )
+    assert all(
+        bool((values == anchors.ANCHOR).all()) for values in held
+    )  # every norm still sees the anchor, exactly
 
 
 def test_what_lies_beside_a_crop_changes_no_colour_in_it():
@@ -72,8 +84,12 @@ def test_what_lies_beside_a_crop_changes_no_colour_in_it():
     model = autoencoder.fresh().eval()
     whole = torch.rand(1, 4, 128, 128) * 2 - 1
     with torch.no_grad():
-        both = [model.encode(pixels).latent_dist.mean for pixels in (whole, whole[..., 32:96, 32:96])]
-    torch.testing.assert_close(both[0][..., 6:10, 6:10], both[1][..., 2:6, 2:6], rtol=0.02, atol=0.02)
+        both = [
+            model.encode(pixels).latent_dist.mean for pixels in (whole, whole[..., 32:96, 32:96])
+        ]
+    torch.testing.assert_close(
+        both[0][..., 6:10, 6:10], both[1][..., 2:6, 2:6], rtol=0.02, atol=0.02
+    )
 
 
 def test_latents_that_were_interrupted_go_on(tmp_path, monkeypatch):
@@ -102,7 +118,12 @@ def test_latents_that_were_interrupted_go_on(tmp_path, monkeypatch):
 
     def files(folder):
         folder.mkdir()
-        for name, file in (("RUN", ""), ("LATENTS", "latents.npy"), ("CAPTIONS", "captions.json"), ("TOKENIZER", "tokenizer")):
+        for name, file in (
+            ("RUN", ""),
+            ("LATENTS", "latents.npy"),
+            ("CAPTIONS", "captions.json"),
+            ("TOKENIZER", "tokenizer"),
+        ):
             monkeypatch.setattr(denoiser, name, folder / file)
         (folder / "tokenizer").mkdir()
         return folder
@@ -118,7 +139,11 @@ def test_latents_that_were_interrupted_go_on(tmp_path, monkeypatch):
     assert (parts / "captions.json").read_text() == (whole / "captions.json").read_text()
     np.testing.assert_array_equal(np.load(parts / "latents.npy"), np.load(whole / "latents.npy"))
     assert np.load(whole / "latents.npy")[299, 0, 0, 0] == np.float16(299 % 251 / 127.5 - 1)
-    assert sorted(path.name for path in parts.iterdir()) == ["captions.json", "latents.npy", "tokenizer"]
+    assert sorted(path.name for path in parts.iterdir()) == [
+        "captions.json",
+        "latents.npy",
+        "tokenizer",
+    ]
 
 
 def test_standard_latents_give_the_same_pictures():
@@ -137,7 +162,9 @@ def test_standard_latents_give_the_same_pictures():
     values = after.mean.transpose(0, 1).flatten(1)
     torch.testing.assert_close(values.mean(1), torch.zeros(8), atol=1e-4, rtol=0)
     torch.testing.assert_close(values.std(1), torch.ones(8), atol=1e-4, rtol=0)
-    torch.testing.assert_close(after.std * per_channel.std(1)[:, None, None], before.std, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(
+        after.std * per_channel.std(1)[:, None, None], before.std, rtol=1e-3, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
@@ -147,7 +174,9 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, kind):
     def fresh():
         model = torch.nn.Linear(3, 3)
         optimizer = (
-            torch.optim.AdamW(model.parameters(), lr=0.1) if kind == "adamw" else training.Muon([model.weight], [model.bias], lr=0.1)
+            torch.optim.AdamW(model.parameters(), lr=0.1)
+            if kind == "adamw"
+            else training.Muon([model.weight], [model.bias], lr=0.1)
         )
         return model, training.averaged(model), optimizer
 
@@ -156,11 +185,20 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path, kind):
         model, mean, optimizer = fresh()
         for step in range(steps):
             if step == resume_at:
-                training.save(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer, step)
+                training.save(
+                    tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer, step
+                )
                 model, mean, optimizer = fresh()
-                assert training.load(tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer) == step
+                assert (
+                    training.load(
+                        tmp_path / "c.safetensors", {"model": model, "mean": mean}, optimizer
+                    )
+                    == step
+                )
             optimizer.zero_grad()
-            model(torch.randn(4, 3, generator=torch.Generator().manual_seed(step))).square().sum().backward()
+            model(
+                torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
+            ).square().sum().backward()
             optimizer.step()
             training.average(mean, model, step)
         return [*model.parameters(), *mean.parameters()]
@@ -188,7 +226,10 @@ def test_other_weights_are_moved_by_adamw():
 
     torch.manual_seed(0)
     ours, theirs = (torch.nn.Parameter(torch.arange(4.0)) for _ in range(2))
-    pairs = [(ours, training.Muon([], [ours], lr=0.1)), (theirs, torch.optim.AdamW([theirs], lr=0.1, betas=(0.9, 0.99), weight_decay=0.01))]
+    pairs = [
+        (ours, training.Muon([], [ours], lr=0.1)),
+        (theirs, torch.optim.AdamW([theirs], lr=0.1, betas=(0.9, 0.99), weight_decay=0.01)),
+    ]
     for step in range(5):
         for parameter, optimizer in pairs:
             parameter.grad = torch.sin(torch.arange(4.0) * (step + 1))
@@ -200,7 +241,12 @@ def test_the_rate_stays_level_until_it_falls():
     import training
 
     rates = [training.plateau(step, 1000, 1.0, warmup=100) for step in range(1001)]
-    assert rates[0] == 0.01 and set(rates[100:700]) == {1.0} and abs(rates[850] - 0.51) < 1e-9 and abs(rates[1000] - 0.02) < 1e-9
+    assert (
+        rates[0] == 0.01
+        and set(rates[100:700]) == {1.0}
+        and abs(rates[850] - 0.51) < 1e-9
+        and abs(rates[1000] - 0.02) < 1e-9
+    )
     assert all(b <= a for a, b in zip(rates[100:], rates[101:], strict=False))
 
 
@@ -220,11 +266,19 @@ def test_a_channel_that_no_picture_depends_on_weighs_nothing():
 def test_plain_singles_are_known_by_their_captions():
     import denoiser
 
-    plain = ("a cat, flat style", "a red apple, noto style", "a person in a suit levitating, flat style")
+    plain = (
+        "a cat, flat style",
+        "a red apple, noto style",
+        "a person in a suit levitating, flat style",
+    )
     others = (
-        "two cats, flat style", "a small cat at the top left, flat style", "a cat, flat style, on a red ground",
-        "a cat wearing a crown, flat style", "a fox in a space suit, noto style", "a cat above a house, flat style",
-    )  # fmt: skip
+        "two cats, flat style",
+        "a small cat at the top left, flat style",
+        "a cat, flat style, on a red ground",
+        "a cat wearing a crown, flat style",
+        "a fox in a space suit, noto style",
+        "a cat above a house, flat style",
+    )
     assert all(map(denoiser.plain_single, plain)) and not any(map(denoiser.plain_single, others))
 
 
@@ -248,36 +302,51 @@ def test_texture_is_how_values_are_distributed_wherever_they_lie(monkeypatch):
     flat[:, :, :, 20:] = 0.5
     generator = lambda: torch.Generator().manual_seed(0)  # noqa: E731
     assert decoder.texture_loss(flat, flat, generator()) == 0
-    assert decoder.texture_loss(flat.roll(7, -2), flat, generator()) < 1e-6, "moved along its edge, it is the same texture"
+    assert decoder.texture_loss(flat.roll(7, -2), flat, generator()) < 1e-6, (
+        "moved along its edge, it is the same texture"
+    )
     mottled = flat + torch.from_numpy(rng.normal(0, 0.05, flat.shape)).float()
     blurred = torch.nn.functional.avg_pool2d(flat, 9, 1, 4, count_include_pad=False)
-    assert decoder.texture_loss(mottled, flat, generator()) > 0.01 and decoder.texture_loss(blurred, flat, generator()) > 0.01
+    assert (
+        decoder.texture_loss(mottled, flat, generator()) > 0.01
+        and decoder.texture_loss(blurred, flat, generator()) > 0.01
+    )
 
     lines = []
-    monkeypatch.setattr(decoder, "LINES", 0)  # the axes alone: the distance is that of every channel by itself
+    monkeypatch.setattr(
+        decoder, "LINES", 0
+    )  # the axes alone: the distance is that of every channel by itself
     value = float(decoder.texture_loss(mottled, flat, generator()))
     for planes in zip(mottled, flat, strict=True):
         here = [plane[:, :-1, :-1] for plane in planes]
         across = [4 * (plane[:, 1:, :-1] - plane[:, :-1, :-1]).abs() for plane in planes]
         along = [4 * (plane[:, :-1, 1:] - plane[:, :-1, :-1]).abs() for plane in planes]
         for first, second in (here, across, along):
-            lines += [scipy.stats.wasserstein_distance(a.flatten(), b.flatten()) for a, b in zip(first, second, strict=True)]
+            lines += [
+                scipy.stats.wasserstein_distance(a.flatten(), b.flatten())
+                for a, b in zip(first, second, strict=True)
+            ]
     assert abs(value - np.mean(lines)) < 1e-6
 
 
 def test_the_reward_reads_a_style_as_the_judge_does_and_leads_it():
     import reward
     from settings import STYLES
-    from stickerforge.models.judges import judging
-    from stickerforge.models.judging import look
+    from stickerforge.models.judge.model import load_judge
+    from stickerforge.models.judge.network import drawing_features
 
     rng = np.random.default_rng(6)
-    pictures, solid = torch.from_numpy(rng.random((3, 3, 64, 64), np.float32)), torch.from_numpy(rng.random((3, 64, 64)) < 0.7)
+    pictures, solid = (
+        torch.from_numpy(rng.random((3, 3, 64, 64), np.float32)),
+        torch.from_numpy(rng.random((3, 64, 64)) < 0.7),
+    )
     pictures[0] = 0.5  # one colour: most of the palette is empty, where a root has no slope
-    exact, soft = look(pictures, solid), reward.soft_look(pictures, solid)
-    assert (exact - soft).abs().max() <= 8 * reward.SOFT**0.5 and torch.equal(exact[:, 512:], soft[:, 512:])
+    exact, soft = drawing_features(pictures, solid), reward.soft_look(pictures, solid)
+    assert (exact - soft).abs().max() <= 8 * reward.SOFT**0.5 and torch.equal(
+        exact[:, 512:], soft[:, 512:]
+    )
 
-    reader, judge = reward.Reader(), judging("second")
+    reader, judge = reward.Reader(), load_judge("second")
     decoded = torch.rand((4, 4, 128, 128), generator=torch.Generator().manual_seed(0)) * 0.5
     decoded[:, 3] = 1.0
     decoded.requires_grad_()
@@ -285,8 +354,12 @@ def test_the_reward_reads_a_style_as_the_judge_does_and_leads_it():
     optimizer = torch.optim.Adam([decoded], lr=0.02)
 
     def said_by_the_judge() -> torch.Tensor:
-        small = torch.nn.functional.interpolate((decoded.detach() + 1) / 2, size=64, mode="bicubic", antialias=True).clamp(0, 1)
-        read = judge.network.style(look(small[:, :3], small[:, 3] > 0.95)).log_softmax(1)
+        small = torch.nn.functional.interpolate(
+            (decoded.detach() + 1) / 2, size=64, mode="bicubic", antialias=True
+        ).clamp(0, 1)
+        read = judge.network.style(drawing_features(small[:, :3], small[:, 3] > 0.95)).log_softmax(
+            1
+        )
         return read[wanted, [judge.styles.index(style) for style in STYLES]]
 
     before = said_by_the_judge()
@@ -318,15 +391,22 @@ def test_states_that_the_denoiser_reaches_are_to_lead_to_the_drawing():
     def loss_of(velocity: torch.Tensor, latents: torch.Tensor) -> tuple[float, float]:
         asked = reward.Asked("a cat, in flat style", 3, latents, looks)
         state = reward.Reached(noisy, velocity[0], 500, 2.0, torch.zeros(77, 192), asked)
-        unet, decode = (lambda *inputs: SimpleNamespace(sample=velocity.expand(2, -1, -1, -1))), lambda _: SimpleNamespace(sample=decoded)
-        _, told = reward.reached_loss(unet, decode, scheduler, reader, [state, state], torch.ones(8, 1, 1))
+        unet, decode = (
+            (lambda *inputs: SimpleNamespace(sample=velocity.expand(2, -1, -1, -1))),
+            lambda _: SimpleNamespace(sample=decoded),
+        )
+        _, told = reward.reached_loss(
+            unet, decode, scheduler, reader, [state, state], torch.ones(8, 1, 1)
+        )
         assert told["match"] < 1e-9, "the decoder gives the very picture"
         return told["reach"], told["near"]
 
     assert loss_of(velocity, drawing)[0] < 1e-8
     off, signal = 0.3, float(scheduler.alphas_cumprod[500])
     assert loss_of(velocity + off, drawing)[0] == pytest.approx((1 - signal) * off**2, rel=1e-4)
-    assert loss_of(velocity, drawing.flip(1)) == (0.0, 0.0), "it shows another drawing, which is not mended pixel by pixel"
+    assert loss_of(velocity, drawing.flip(1)) == (0.0, 0.0), (
+        "it shows another drawing, which is not mended pixel by pixel"
+    )
     assert loss_of(velocity, torch.zeros(8, 16, 16)) == (0.0, 0.0), "nobody drew it"
 
 
@@ -347,12 +427,20 @@ def test_a_restyled_drawing_has_the_shape_of_one_and_the_colours_of_the_other():
     bright = drawing(disc, np.where((rows < 96)[..., None], (255, 204, 77), (41, 47, 51)))
     flat = restyled.restyled(dull, bright, "twemoji")
     assert np.array_equal(flat[..., 3], dull[..., 3])
-    np.testing.assert_allclose(flat[96, 60, :3], (255, 204, 77), atol=3)  # the nearest ink, though it lies elsewhere
+    np.testing.assert_allclose(
+        flat[96, 60, :3], (255, 204, 77), atol=3
+    )  # the nearest ink, though it lies elsewhere
     np.testing.assert_allclose(flat[96, 130, :3], (41, 47, 51), atol=3)
-    fading = drawing(disc, np.repeat((60 + rows / 2)[..., None], 3, -1).astype(np.uint8) * np.array([1, 1, 0], np.uint8))
+    fading = drawing(
+        disc,
+        np.repeat((60 + rows / 2)[..., None], 3, -1).astype(np.uint8)
+        * np.array([1, 1, 0], np.uint8),
+    )
     soft = restyled.restyled(drawing(square, np.full((192, 192, 3), (120, 120, 0))), fading, "noto")
     assert np.array_equal(soft[..., 3], dull[..., 3])
-    assert soft[50, 96, 0] < soft[96, 96, 0] < soft[140, 96, 0], "the gradient is carried over by place"
+    assert soft[50, 96, 0] < soft[96, 96, 0] < soft[140, 96, 0], (
+        "the gradient is carried over by place"
+    )
 
 
 def test_no_withheld_drawing_is_restyled_or_gives_its_colours(monkeypatch):
@@ -363,7 +451,9 @@ def test_no_withheld_drawing_is_restyled_or_gives_its_colours(monkeypatch):
     sprite = drawing(np.ones((192, 192), bool), np.full((192, 192, 3), 90))
     scenes = SimpleNamespace(sprites=np.stack([np.stack([sprite] * 4)]))
     monkeypatch.setattr(restyled, "lessons", lambda: scenes)
-    monkeypatch.setattr(restyled, "withheld", lambda part, points, style: part == "generator" and style == "flat")
+    monkeypatch.setattr(
+        restyled, "withheld", lambda part, points, style: part == "generator" and style == "flat"
+    )
     made = restyled.of_subject(SimpleNamespace(index=0, codepoints="1f408"))
     kinds = {(other, wanted) for _, other, wanted, _ in made}
     assert len(made) == len(kinds) == 6 and not any("flat" in kind for kind in kinds)

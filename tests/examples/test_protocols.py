@@ -12,7 +12,22 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 pytest.importorskip("resvg_py", reason="needs the extra [mini]")
 
 HELD = ("llama", "tulip", "axe", "tent", "canoe", "flamingo")
-NAMES = (*HELD, "cat face", "house", "crown", "glasses", "astronaut", "fox", "lion", "bear", "frog", "panda", "rose", "carrot", "rocket")
+NAMES = (
+    *HELD,
+    "cat face",
+    "house",
+    "crown",
+    "glasses",
+    "astronaut",
+    "fox",
+    "lion",
+    "bear",
+    "frog",
+    "panda",
+    "rose",
+    "carrot",
+    "rocket",
+)
 
 
 @pytest.fixture
@@ -22,12 +37,17 @@ def protocols(monkeypatch, tmp_path):
     import protocols
 
     held = tmp_path / "held.tsv"
-    held.write_text("codepoints\tname\tgroup\n" + "".join(f"{i:x}\t{name}\tthings\n" for i, name in enumerate(HELD)))
+    held.write_text(
+        "codepoints\tname\tgroup\n"
+        + "".join(f"{i:x}\t{name}\tthings\n" for i, name in enumerate(HELD))
+    )
     monkeypatch.setattr(protocols, "HELD_OUT", held)
     monkeypatch.setattr(protocols, "DRAWINGS", 3)
-    monkeypatch.setattr(protocols, "ASKED", 4)
+    monkeypatch.setattr(protocols, "SUBJECT_QUESTIONS", 4)
     yield protocols
-    for name in [path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")]:
+    for name in [
+        path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")
+    ]:
         sys.modules.pop(name, None)
 
 
@@ -37,50 +57,87 @@ def scenes(protocols):
     from settings import SPRITE_PIXELS, STYLES
     from world import World
 
-    subjects = [Subject(i, f"{i:x}", name, ("thing",), "" if name in HELD else "thing") for i, name in enumerate(NAMES)]
+    subjects = [
+        Subject(i, f"{i:x}", name, ("thing",), "" if name in HELD else "thing")
+        for i, name in enumerate(NAMES)
+    ]
     rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] - SPRITE_PIXELS / 2
     sprites = np.zeros((len(NAMES), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4), np.uint8)
     for i in range(len(NAMES)):
         for k in range(len(STYLES)):
-            sprites[i, k][np.hypot(rows, columns) < (0.3 + 0.008 * i) * SPRITE_PIXELS] = (12 * i, 255 - 12 * i, 60 * k, 255)
+            sprites[i, k][np.hypot(rows, columns) < (0.3 + 0.008 * i) * SPRITE_PIXELS] = (
+                12 * i,
+                255 - 12 * i,
+                60 * k,
+                255,
+            )
     return World(subjects, sprites)
 
 
 def test_lists_are_fixed_and_disjoint(protocols, scenes):
     dev, test = protocols.held_out(scenes, "dev", 12), protocols.held_out(scenes, "test", 2)
-    assert len(dev) == 4 and dev[0].name == "flamingo" and not {s.name for s in dev} & {s.name for s in test}
-    assert {s.name for s in protocols.held_out(scenes, "test", 60)} | {s.name for s in dev} == set(HELD)
+    assert (
+        len(dev) == 4
+        and dev[0].name == "flamingo"
+        and not {s.name for s in dev} & {s.name for s in test}
+    )
+    assert {s.name for s in protocols.held_out(scenes, "test", 60)} | {s.name for s in dev} == set(
+        HELD
+    )
     assert not {s.name for s in protocols.learned(scenes)} & set(HELD)
 
 
-def test_a_subject_is_asked_for_in_the_style_it_was_not_shown_in_and_in_ten_scenes(protocols, scenes):
+def test_a_subject_is_asked_for_in_the_style_it_was_not_shown_in_and_in_ten_scenes(
+    protocols, scenes
+):
     from settings import STYLES
 
     subject = scenes.by_name["tulip"]
     for held in range(4):
         found = protocols.scene_items(subject, scenes, "<tulip>", held, "m")
-        assert len(found) == 11 * protocols.TIMES and all("<tulip>" in item.prompt and "<tulip>s" not in item.prompt for item in found)
-        assert found[0].truth.style == STYLES[held] and all(item.truth.style != STYLES[held] for item in found[protocols.TIMES :])
+        assert len(found) == 11 * protocols.TIMES and all(
+            "<tulip>" in item.prompt and "<tulip>s" not in item.prompt for item in found
+        )
+        assert found[0].truth.style == STYLES[held] and all(
+            item.truth.style != STYLES[held] for item in found[protocols.TIMES :]
+        )
         assert len({item.id for item in found}) == len(found)
     plain = protocols.scene_items(subject, scenes, "tulip", 0, "m")
-    assert any(item.prompt.startswith("three tulips") for item in plain) and any("wearing a crown" in item.prompt for item in plain)
+    assert any(item.prompt.startswith("three tulips") for item in plain) and any(
+        "wearing a crown" in item.prompt for item in plain
+    )
 
 
-def test_each_arm_is_made_by_commands_and_nothing_is_taught_twice(protocols, scenes, monkeypatch, tmp_path):
+def test_each_arm_is_made_by_commands_and_nothing_is_taught_twice(
+    protocols, scenes, monkeypatch, tmp_path
+):
     called = []
 
     def run(home, *command):
         called.append(command)
         if command[0] in ("customize", "merge"):
-            name = command[command.index("--name" if command[0] == "merge" else "--subject" if "--subject" in command else "--style") + 1]
+            name = command[
+                command.index(
+                    "--name"
+                    if command[0] == "merge"
+                    else "--subject"
+                    if "--subject" in command
+                    else "--style"
+                )
+                + 1
+            ]
             (home / "adapters" / name).mkdir(parents=True)
             (home / "adapters" / name / "adapter.json").write_text("{}")
 
     monkeypatch.setattr(protocols, "run", run)
     monkeypatch.setattr(protocols, "MADE_UP", {"zorn": "noto", "quill": "flat"})
     subjects, home = protocols.held_out(scenes, "test", 2), tmp_path / "out" / "home"
-    arms = protocols.subject_arms(home, scenes, subjects, []) + protocols.merge_arms(home, scenes, subjects, [])
-    assert [command[0] for command in called].count("customize") == 4 and [command[0] for command in called].count("merge") == 4
+    arms = protocols.subject_arms(home, scenes, subjects, []) + protocols.merge_arms(
+        home, scenes, subjects, []
+    )
+    assert [command[0] for command in called].count("customize") == 4 and [
+        command[0] for command in called
+    ].count("merge") == 4
     assert {arm.kind for arm in arms} - {"merged, new"} == {"taught", "untaught", "merged, shown"}
     assert len(list((tmp_path / "out" / "shown" / "zorn").glob("*.png"))) == 3
     shown = {path.stem for path in (tmp_path / "out" / "shown" / subjects[0].name).glob("*.png")}
@@ -93,10 +150,13 @@ def test_each_arm_is_made_by_commands_and_nothing_is_taught_twice(protocols, sce
 
 
 def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(protocols, scenes):
-    from stickerforge.models.judging import Readings
+    from stickerforge.models.judge.network import Readings
 
     class Judge:
-        labels, styles = (*NAMES, "x", *map(str, range(30))), ("noto", "twemoji", "fluent", "flat", "high-contrast")
+        labels, styles = (
+            (*NAMES, "x", *map(str, range(30))),
+            ("noto", "twemoji", "fluent", "flat", "high-contrast"),
+        )
         colours = ("red", "green", "blue", "orange", "purple", "pink", "yellow")
         label_of = defaultdict(lambda: "x", {name: name for name in NAMES})
 
@@ -104,10 +164,17 @@ def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(protocols, sc
             return pictures
 
         def read(self, pictures):
-            found = Readings(*(torch.zeros(len(pictures), size) for size in (len(self.labels), len(self.labels), 5, 7, 5)))
+            found = Readings(
+                *(
+                    torch.zeros(len(pictures), size)
+                    for size in (len(self.labels), len(self.labels), 5, 7, 5)
+                )
+            )
             for row, picture in enumerate(pictures):
                 if picture.getbbox():  # sees the right thing in everything that is not empty
-                    found.subject[row, NAMES.index("tulip")] = found.presence[row, NAMES.index("tulip")] = 1
+                    found.subject[row, NAMES.index("tulip")] = found.presence[
+                        row, NAMES.index("tulip")
+                    ] = 1
                     found.style[row, 1] = 1
             return found
 
@@ -115,8 +182,18 @@ def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(protocols, sc
     items = tuple(protocols.scene_items(subject, scenes, "<tulip>", 1, "m"))
     arm = protocols.Arm("m", "taught", (), items)
     rows = protocols.rows_of([arm], lambda arm, item: protocols.real(item, scenes), scenes, Judge())
-    assert rows["taught: subject"]["share"] == rows["taught: style"]["share"] == rows["taught: subject in scenes"]["share"] == 1
-    half = protocols.rows_of([arm], lambda arm, item: protocols.real(item, scenes) if item.seed % 2 else None, scenes, Judge())
+    assert (
+        rows["taught: subject"]["share"]
+        == rows["taught: style"]["share"]
+        == rows["taught: subject in scenes"]["share"]
+        == 1
+    )
+    half = protocols.rows_of(
+        [arm],
+        lambda arm, item: protocols.real(item, scenes) if item.seed % 2 else None,
+        scenes,
+        Judge(),
+    )
     assert half["taught: subject"]["share"] == half["taught: subject in scenes"]["share"] == 0.5
     rows = protocols.rows_of([arm], lambda arm, item: None, scenes, Judge())
     assert rows["taught: subject"]["ours"] == 0 and rows["taught: subject"]["real"] == 1

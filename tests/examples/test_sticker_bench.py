@@ -7,16 +7,34 @@ import numpy as np
 import pytest
 import torch
 
-from stickerforge.models.judges import judging
-from stickerforge.models.judging import Readings
+from stickerforge.models.judge.model import load_judge
+from stickerforge.models.judge.network import Readings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 pytest.importorskip("resvg_py", reason="needs the extra [mini]")
 
 NAMES = (
-    "cat face", "dog face", "locomotive", "basket", "robot", "key", "crown", "glasses", "astronaut", "unicorn", "fox", "lion", "bear",
-    "frog", "panda", "rose", "carrot", "balloon", "house", "rocket",
-)  # fmt: skip
+    "cat face",
+    "dog face",
+    "locomotive",
+    "basket",
+    "robot",
+    "key",
+    "crown",
+    "glasses",
+    "astronaut",
+    "unicorn",
+    "fox",
+    "lion",
+    "bear",
+    "frog",
+    "panda",
+    "rose",
+    "carrot",
+    "balloon",
+    "house",
+    "rocket",
+)
 
 
 @pytest.fixture
@@ -29,18 +47,29 @@ def bench(monkeypatch):
     from art import Subject
     from settings import SPRITE_PIXELS, STYLES
 
-    subjects = [Subject(i, f"{i:x}", name, ("thing", "drawn"), "thing") for i, name in enumerate(NAMES)]
+    subjects = [
+        Subject(i, f"{i:x}", name, ("thing", "drawn"), "thing") for i, name in enumerate(NAMES)
+    ]
     rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] - SPRITE_PIXELS / 2
     sprites = np.zeros((len(NAMES), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4), np.uint8)
     for i in range(len(NAMES)):
         for k in range(len(STYLES)):
-            sprites[i, k][np.hypot(rows, columns) < (0.3 + 0.008 * i) * SPRITE_PIXELS] = (12 * i, 255 - 12 * i, 60 * k, 255)
+            sprites[i, k][np.hypot(rows, columns) < (0.3 + 0.008 * i) * SPRITE_PIXELS] = (
+                12 * i,
+                255 - 12 * i,
+                60 * k,
+                255,
+            )
     monkeypatch.setattr(sticker_bench, "world", lambda *_, **__: world.World(subjects, sprites))
-    monkeypatch.setattr(sticker_bench, "withheld", lambda part, *names: world.dice("|".join(names)) % 2 == 0)  # there are few names
+    monkeypatch.setattr(
+        sticker_bench, "withheld", lambda part, *names: world.dice("|".join(names)) % 2 == 0
+    )  # there are few names
     few = {"single": 6, "colour": 4, "pair": 6, "count": 4, "worn": 3, "long": 4, "diversity": 5}
     monkeypatch.setattr(sticker_bench, "COUNTS", few)
     yield sticker_bench
-    for name in [path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")]:
+    for name in [
+        path.stem for folder in ("mini", "bench") for path in (EXAMPLES / folder).glob("*.py")
+    ]:
         sys.modules.pop(name, None)
 
 
@@ -52,30 +81,48 @@ def readings(rows, judge):
 def test_lists_are_repeatable_and_share_no_combination(bench):
     test, dev = bench.items("test", False), bench.items("dev", False)
     assert [item.id for item in test] == [item.id for item in bench.items("test", False)]
-    assert len(test) == sum(bench.COUNTS.values()) - bench.COUNTS["diversity"] + len([i for i in test if i.family == "diversity"])
-    shown = lambda items: {names for item in items if item.truth.style for names in bench.deciding(item.truth, item.family)}  # noqa: E731
+    assert len(test) == sum(bench.COUNTS.values()) - bench.COUNTS["diversity"] + len(
+        [i for i in test if i.family == "diversity"]
+    )
+    shown = lambda items: {
+        names
+        for item in items
+        if item.truth.style
+        for names in bench.deciding(item.truth, item.family)
+    }  # noqa: E731
     singles = [[item for item in items if item.family == "single"] for items in (test, dev)]
     assert not shown(singles[0]) & shown(singles[1])
-    assert len({item.id for item in test}) == len(test) and set(few := bench.items("test", True)) < set(test)
+    assert len({item.id for item in test}) == len(test) and set(
+        few := bench.items("test", True)
+    ) < set(test)
     assert {item.family for item in few} == set(bench.COUNTS)
-    assert all(sum(item.group == each.group for item in few) == bench.SEEDS for each in few if each.family == "diversity")
+    assert all(
+        sum(item.group == each.group for item in few) == bench.SEEDS
+        for each in few
+        if each.family == "diversity"
+    )
 
 
 def test_every_prompt_is_about_what_was_withheld(bench):
     for item in bench.items("test", False):
         if item.family != "diversity":
-            assert any(bench.withheld("generator", *names) for names in bench.deciding(item.truth, item.family)), item
+            assert any(
+                bench.withheld("generator", *names)
+                for names in bench.deciding(item.truth, item.family)
+            ), item
 
 
 def test_scores_of_what_the_judge_reads(bench):
-    judge = judging("second")
+    judge = load_judge("second")
     found = {item.family: item for item in bench.items("test", False)}
     read = readings(1, judge)
     single = found["single"]
     read.subject[0, judge.labels.index(judge.label_of[single.truth.things[0].subject.name])] = 5
     read.style[0, judge.styles.index(single.truth.style)] = 5
     assert bench.facts(single, read, 0, judge) == {"subject": 1, "style": 1}
-    assert bench.facts(single, readings(1, judge), 0, judge)["subject"] == float(judge.labels[0] == single.truth.things[0].subject.name)
+    assert bench.facts(single, readings(1, judge), 0, judge)["subject"] == float(
+        judge.labels[0] == single.truth.things[0].subject.name
+    )
     count = found["count"]
     read.count[0, count.truth.things[0].count - 1] = 1
     assert bench.facts(count, read, 0, judge) == {"count": 1}
@@ -89,17 +136,25 @@ def test_scores_of_what_the_judge_reads(bench):
 
 
 def test_a_model_that_draws_like_the_world_scores_one(bench):
-    scenes, judge = bench.world(), judging("second")
+    scenes, judge = bench.world(), load_judge("second")
     chosen = bench.items("test", False)
     rows = bench.table(chosen, lambda item: bench.render_of(item, scenes), judge)
-    assert rows and all(row["share"] == pytest.approx(1) for row in rows.values() if row["real"] > 0)
+    assert rows and all(
+        row["share"] == pytest.approx(1) for row in rows.values() if row["real"] > 0
+    )
     assert {name.split(":")[0] for name in rows} == set(bench.COUNTS)
     missing = bench.table(chosen, lambda item: None, judge)
-    assert missing["diversity"]["share"] == pytest.approx(0, abs=1e-4) and missing["diversity"]["real"] > 0
+    assert (
+        missing["diversity"]["share"] == pytest.approx(0, abs=1e-4)
+        and missing["diversity"]["real"] > 0
+    )
 
 
 def test_shares_and_their_intervals(bench):
     rng = np.random.default_rng(0)
     ours, real = (rng.random(200) < 0.4).astype(float), (rng.random(200) < 0.8).astype(float)
     row = bench.share(ours, real)
-    assert row["share"] == pytest.approx(ours.mean() / real.mean(), abs=1e-4) and row["low"] < row["share"] < row["high"]
+    assert (
+        row["share"] == pytest.approx(ours.mean() / real.mean(), abs=1e-4)
+        and row["low"] < row["share"] < row["high"]
+    )

@@ -14,7 +14,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 pytest.importorskip("resvg_py", reason="needs the extra [mini]")
 pytestmark = pytest.mark.usefixtures("recipe_on_path")
 
-COMMON = set("a an and for me my i is it in on of the to with can you just do image high about how".split())
+COMMON = set(
+    "a an and for me my i is it in on of the to with can you just do image high about how".split()
+)
 
 
 def subject(name, codepoints="1f408", keywords=("pet",), kind="animal"):
@@ -33,10 +35,14 @@ def truths():
         "plain": Truth("flat", (Thing(cat),), "", clear),
         "colour": Truth("", (Thing(cat, colour="purple"),), "", clear),
         "count": Truth("noto", (Thing(cat, count=3, size="medium"),), "", clear),
-        "small": Truth("noto", (Thing(cat, size="small", x=0.2, y=0.2),), "", Ground("plain", "", ("red",))),
+        "small": Truth(
+            "noto", (Thing(cat, size="small", x=0.2, y=0.2),), "", Ground("plain", "", ("red",))
+        ),
         "crown": Truth("twemoji", (Thing(cat, wears="crown"),), "", clear),
         "suit": Truth("twemoji", (Thing(cat, wears="space suit"),), "", clear),
-        "pair": Truth("fluent", (Thing(cat), Thing(dog)), "to the left of", Ground("place", "beach")),
+        "pair": Truth(
+            "fluent", (Thing(cat), Thing(dog)), "to the left of", Ground("place", "beach")
+        ),
         "mirrored": Truth("fluent", (Thing(cat, mirrored=True),), "", clear),
     }
 
@@ -44,14 +50,29 @@ def truths():
 def test_no_word_of_the_wordings_that_are_never_taught_is_taught():
     import voices
 
-    rows = [line.split("\t") for line in (EXAMPLES / "bench" / "wordings.txt").read_text().splitlines() if not line.startswith("#")]
+    rows = [
+        line.split("\t")
+        for line in (EXAMPLES / "bench" / "wordings.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     never = [wording for name, wording in rows if name != "common"]
     assert len(never) == 24 and len(rows) > 60
     for wording in never:
         own = set(re.findall(r"[\w']+", wording.replace("{}", "").lower()))
         assert own - voices.words() - COMMON or wording == "how about a {}", wording
     taught = voices.words()
-    assert not taught & {"gimme", "lovely", "awesome", "endearing", "conjure", "coworkers", "precious", "gorgeous", "about", "how"}
+    assert not taught & {
+        "gimme",
+        "lovely",
+        "awesome",
+        "endearing",
+        "conjure",
+        "coworkers",
+        "precious",
+        "gorgeous",
+        "about",
+        "how",
+    }
 
 
 def test_words_around_a_thing_leave_what_changes_a_picture(monkeypatch):
@@ -59,21 +80,29 @@ def test_words_around_a_thing_leave_what_changes_a_picture(monkeypatch):
 
     monkeypatch.setattr(voices, "SLIP", 0.0)
     kept = {
-        "colour": ["purple cat"], "count": ["3|three"], "small": ["small", "at the top left", "red (ground|background)"],
-        "crown": ["crown"], "suit": ["astronaut|space suit"], "pair": ["cat", "to the left of", "dog", "on a beach"],
+        "colour": ["purple cat"],
+        "count": ["3|three"],
+        "small": ["small", "at the top left", "red (ground|background)"],
+        "crown": ["crown"],
+        "suit": ["astronaut|space suit"],
+        "pair": ["cat", "to the left of", "dog", "on a beach"],
         "mirrored": ["|".join(voices.MIRRORED)],
-    }  # fmt: skip
+    }
     for kind, truth in truths().items():
         said = [voices.voiced(truth, np.random.default_rng(i)).said.lower() for i in range(60)]
         assert len(set(said)) > 50  # told anew each time
         for words in said:
-            assert "cat" in words and all(re.search(part, words) for part in kept.get(kind, [])), words
+            assert "cat" in words and all(re.search(part, words) for part in kept.get(kind, [])), (
+                words
+            )
             assert kind == "small" or "small" not in words
         share = np.mean([f"{truth.style} style" in words for words in said]) if truth.style else 0.0
         assert (
             (0.5 < share < 0.95)
             if truth.style
-            else not any(" in " in words and " style" in words for words in said if "cute style" not in words)
+            else not any(
+                " in " in words and " style" in words for words in said if "cute style" not in words
+            )
         )
 
 
@@ -81,9 +110,16 @@ def test_a_slip_changes_one_word_a_little():
     import voices
 
     for i in range(40):
-        before, after = "a purple elephant", voices.slipped("a purple elephant", np.random.default_rng(i))
-        changed = [pair for pair in zip(before.split(), after.split(), strict=True) if pair[0] != pair[1]]
-        assert len(changed) <= 1 and all(abs(len(a) - len(b)) <= 1 and a[0] == b[0] for a, b in changed)
+        before, after = (
+            "a purple elephant",
+            voices.slipped("a purple elephant", np.random.default_rng(i)),
+        )
+        changed = [
+            pair for pair in zip(before.split(), after.split(), strict=True) if pair[0] != pair[1]
+        ]
+        assert len(changed) <= 1 and all(
+            abs(len(a) - len(b)) <= 1 and a[0] == b[0] for a, b in changed
+        )
 
 
 def test_a_scene_is_the_same_after_it_was_kept():
@@ -113,7 +149,9 @@ def test_a_bank_that_was_interrupted_goes_on(tmp_path):
     bank.write_bank(tmp_path, Scenes, 200, encode)
     latents, found = bank.read_bank(tmp_path, [thing.subject for thing in kinds[6].things])
     assert found == [kinds[i % len(kinds)] for i in range(200)]
-    np.testing.assert_allclose(latents[:, 0, 0, 0], [np.float16(i % 251 / 127.5 - 1) for i in range(200)])
+    np.testing.assert_allclose(
+        latents[:, 0, 0, 0], [np.float16(i % 251 / 127.5 - 1) for i in range(200)]
+    )
 
 
 def test_version_3_learns_what_was_held_out_and_keeps_its_own_apart():
@@ -122,7 +160,9 @@ def test_version_3_learns_what_was_held_out_and_keeps_its_own_apart():
     learned, before, hidden = art.kinds(3), art.kinds(2), art.withheld_names(3)
     assert set(before) < set(learned) and 400 < len(learned) < 500 and not set(learned) & hidden
     rows = (EXAMPLES / "bench" / "held_out_subjects_3.tsv").read_text().splitlines()[1:]
-    assert len(rows) == 30 and {row.split("\t")[1] for row in rows} <= hidden < art.withheld_names(2)
+    assert len(rows) == 30 and {row.split("\t")[1] for row in rows} <= hidden < art.withheld_names(
+        2
+    )
     assert {"whale", "banana", "party popper"} <= set(learned)
 
 
@@ -133,13 +173,18 @@ def test_what_people_type_names_learned_things():
     table = lessons_3.everyday()
     assert set(table) <= set(art.kinds(3))
     assert "corgi" in table["dog face"][0] and "thanks" in table["folded hands"][1]
-    assert not any(word != word.lower() for both in table.values() for words in both for word in words)
+    assert not any(
+        word != word.lower() for both in table.values() for words in both for word in words
+    )
 
 
 def test_a_scene_is_told_by_the_words_that_people_use():
     import lessons_3
 
-    subjects = [subject("cat face", keywords=("whiskers", "pet", "jar", "lovely")), subject("dog face", "1f436", ("pet", "woof"))]
+    subjects = [
+        subject("cat face", keywords=("whiskers", "pet", "jar", "lovely")),
+        subject("dog face", "1f436", ("pet", "woof")),
+    ]
     subjects += [subject(f"thing {i}", f"{i:x}", ("pet",)) for i in range(3)]
     assert lessons_3.telling_keywords(subjects, {"Cat", "jar"})["cat face"] == ("whiskers",)
     tell, scene = lessons_3.Telling(subjects, {"jar"}), truths()["plain"]
@@ -154,7 +199,9 @@ def test_the_combinations_of_version_3_are_other_ones():
 
     names = [(f"1f4{i:02x}", style) for i in range(256) for style in ("noto", "flat")]
     both = [[withheld(part, *each) for each in names] for part in ("generator", "generator3")]
-    assert all(0.03 < np.mean(each) < 0.1 for each in both) and np.mean(np.logical_and(*both)) < 0.02
+    assert (
+        all(0.03 < np.mean(each) < 0.1 for each in both) and np.mean(np.logical_and(*both)) < 0.02
+    )
 
 
 def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
@@ -164,12 +211,18 @@ def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
     from backdrops import Ground
     from world import Thing, Truth, withheld
 
-    learned, new, worn = (subject(*each) for each in (("cat face",), ("banana", "1f34c"), ("crown", "1f451")))
+    learned, new, worn = (
+        subject(*each) for each in (("cat face",), ("banana", "1f34c"), ("crown", "1f451"))
+    )
     for each in (learned, new, worn):
         for number in range(400):
             truth = Truth(f"style {number}", (Thing(each),), "", Ground("transparent"))
             names = (each.codepoints, truth.style)
-            wanted = withheld("generator3", *names) and each is not worn and (each is new or withheld("generator", *names))
+            wanted = (
+                withheld("generator3", *names)
+                and each is not worn
+                and (each is new or withheld("generator", *names))
+            )
             assert sticker_bench.unseen(truth, names, 3) == wanted
     sys.modules.pop("sticker_bench")
 
@@ -181,15 +234,21 @@ def test_what_cannot_be_named_is_not_diverse(monkeypatch):
     import sticker_bench
 
     truth = truths()["plain"]
-    items = [sticker_bench.Item(f"{i}", "diversity", "cat", i, "cat", truth, ("cat",)) for i in range(4)]
+    items = [
+        sticker_bench.Item(f"{i}", "diversity", "cat", i, "cat", truth, ("cat",)) for i in range(4)
+    ]
     subject = torch.eye(3)[[0, 1, 2, 2]]  # a cat's face, a whole cat, twice something else
     judge = SimpleNamespace(
-        labels=["cat face", "cat", "dog"], label_of={name: name for name in ("cat face", "cat", "dog")},
-        pictures=lambda pictures: pictures, encode_image=lambda pictures: torch.eye(4),
+        labels=["cat face", "cat", "dog"],
+        label_of={name: name for name in ("cat face", "cat", "dog")},
+        pictures=lambda pictures: pictures,
+        encode_image=lambda pictures: torch.eye(4),
         read=lambda pictures: SimpleNamespace(subject=subject),
-    )  # fmt: skip
+    )
     assert sticker_bench.spreads(items, [None] * 4, judge, 2) == {"cat": 1.0}
-    assert sticker_bench.spreads(items, [None] * 4, judge, 3) == {"cat": pytest.approx(1 / 6)}  # one of six pairs shows cats
+    assert sticker_bench.spreads(items, [None] * 4, judge, 3) == {
+        "cat": pytest.approx(1 / 6)
+    }  # one of six pairs shows cats
     sys.modules.pop("sticker_bench")
 
 
@@ -209,7 +268,12 @@ def test_a_share_of_wordings_is_paired_by_subject(monkeypatch):
     asked = [
         wordings.Asking(f"{row}-{name}-{worded}", row, worded, "", "sticker", 1, name)
         for name in ("cat", "dog")
-        for row, worded in (("wording: {}", "{}"), ("wording: gimme a {}", "gimme a {}"), ("small", "{}"), ("small", "lovely {}"))
+        for row, worded in (
+            ("wording: {}", "{}"),
+            ("wording: gimme a {}", "gimme a {}"),
+            ("small", "{}"),
+            ("small", "lovely {}"),
+        )
     ]
     found = {each.id: float(each.worded == "{}" or each.subject == "cat") for each in asked}
     lines = {line["row"]: line["model 0"] for line in wordings.table(asked, [found], "dev")}
@@ -225,18 +289,41 @@ def test_no_scene_of_version_3_shows_what_is_withheld_from_it(monkeypatch):
     from settings import STYLES
     from world import combinations, withheld
 
-    names = ["cat face", "dog face", "fox", "robot", "key", "basket", "astronaut", "crown", "glasses", "top hat", "whale", "llama"]
-    subjects = [Subject(i, f"{i:x}", name, (), "" if name == "whale" else "thing") for i, name in enumerate(names)]
+    names = [
+        "cat face",
+        "dog face",
+        "fox",
+        "robot",
+        "key",
+        "basket",
+        "astronaut",
+        "crown",
+        "glasses",
+        "top hat",
+        "whale",
+        "llama",
+    ]
+    subjects = [
+        Subject(i, f"{i:x}", name, (), "" if name == "whale" else "thing")
+        for i, name in enumerate(names)
+    ]
     sprites = np.zeros((len(names), len(STYLES), 192, 192, 4), np.uint8)
     sprites[:, :, 40:150, 40:150] = (200, 60, 30, 255)
     monkeypatch.setattr(lessons_3, "load", lambda version: (subjects, sprites))
     scenes = lessons_3.lessons()
-    assert [s.name for s in scenes.subjects] == names[:-2]  # without what is held out, and what nobody asks for
+    assert [s.name for s in scenes.subjects] == names[
+        :-2
+    ]  # without what is held out, and what nobody asks for
     assert [s.name for s in lessons_3.lessons(everything=True).subjects] == names[:-1]
     monkeypatch.setattr(lessons_3.Lessons, "draw", lambda self, truth: (None, truth, 1.0))
     shown = [scenes[index][1] for index in range(1500)]
     assert not any(withheld("generator3", *each) for truth in shown for each in combinations(truth))
-    worn = {(scenes.by_name[thing.wears].codepoints, truth.style) for truth in shown for thing in truth.things if thing.wears in names}
+    worn = {
+        (scenes.by_name[thing.wears].codepoints, truth.style)
+        for truth in shown
+        for thing in truth.things
+        if thing.wears in names
+    }
     assert len(worn) > 6 and not any(withheld("generator3", *each) for each in worn)
     hidden = [scenes.truth(np.random.default_rng(index)) for index in range(1500)]
     assert 30 < sum(truth is not None and scenes.hides(truth) for truth in hidden) < 800
@@ -247,9 +334,17 @@ def test_what_is_told_of_a_place_or_a_mirror_is_told_always():
     import voices
 
     tell = lessons_3.Telling([thing.subject for thing in truths()["pair"].things], set())
-    said = {kind: [tell(truths()[kind], np.random.default_rng(i)).lower() for i in range(300)] for kind in ("small", "mirrored")}
+    said = {
+        kind: [tell(truths()[kind], np.random.default_rng(i)).lower() for i in range(300)]
+        for kind in ("small", "mirrored")
+    }
     assert all("left" in each or "small" in each for each in said["small"] if each)
-    assert np.mean([any(words in each for words in voices.MIRRORED) for each in said["mirrored"] if each]) > 0.9  # but for slips
+    assert (
+        np.mean(
+            [any(words in each for words in voices.MIRRORED) for each in said["mirrored"] if each]
+        )
+        > 0.9
+    )  # but for slips
 
 
 def test_weights_travel_in_two_files_of_one_size(tmp_path):
@@ -265,8 +360,12 @@ def test_weights_travel_in_two_files_of_one_size(tmp_path):
     assert json.loads((tmp_path / "step.json").read_text()) == {"step": 77} and len(files) == 2
     together = both[0] | both[1]
     assert 0.4 < files[0].stat().st_size / sum(path.stat().st_size for path in files) < 0.6
-    assert set(together) == set(model.state_dict()) and all(value.dtype == torch.float16 for value in together.values())
-    torch.testing.assert_close(together["text.weight"].float(), model["text"].weight, atol=1e-3, rtol=1e-3)
+    assert set(together) == set(model.state_dict()) and all(
+        value.dtype == torch.float16 for value in together.values()
+    )
+    torch.testing.assert_close(
+        together["text.weight"].float(), model["text"].weight, atol=1e-3, rtol=1e-3
+    )
 
 
 def test_weights_of_two_steps_are_no_candidate(tmp_path):
@@ -287,9 +386,17 @@ def test_the_bank_of_a_lap_forgets_the_oldest():
 
     import gpu_lap_training as lap
 
-    bank, handed = lap.DeviceBank(lambda pixels: pixels[:, :1, ::8, ::8].repeat(1, 8, 1, 1), "cpu", 6), queue.Queue()
+    bank, handed = (
+        lap.DeviceBank(lambda pixels: pixels[:, :1, ::8, ::8].repeat(1, 8, 1, 1), "cpu", 6),
+        queue.Queue(),
+    )
     for value in (10, 20):
-        handed.put((np.full((4, 128, 128, 4), value, np.uint8), np.full((4, lap.TELLINGS, 77), value, np.int16)))
+        handed.put(
+            (
+                np.full((4, 128, 128, 4), value, np.uint8),
+                np.full((4, lap.TELLINGS, 77), value, np.int16),
+            )
+        )
     bank.take(handed, most=1)
     assert bank.seen == 4 and handed.qsize() == 1
     bank.take(handed)
@@ -306,7 +413,9 @@ def test_a_lap_follows_the_loss_of_the_denoiser():
         def forward(self, noisy, timesteps, hidden):
             from types import SimpleNamespace
 
-            return SimpleNamespace(sample=0.5 * noisy + timesteps[:, None, None, None] / 1000, last_hidden_state=noisy)
+            return SimpleNamespace(
+                sample=0.5 * noisy + timesteps[:, None, None, None] / 1000, last_hidden_state=noisy
+            )
 
     class Text(torch.nn.Module):
         def forward(self, tokens):
@@ -317,8 +426,12 @@ def test_a_lap_follows_the_loss_of_the_denoiser():
     model = torch.nn.ModuleDict({"unet": Net(), "text": Text()})
     latents, tokens, weight = torch.randn(4096, 8, 2, 2), torch.zeros(4096, 77), torch.ones(8, 1, 1)
     scheduler = denoiser.build_scheduler()
-    ours = gpu_lap_training.lap_loss(model, scheduler.alphas_cumprod, latents, tokens, weight, torch.Generator().manual_seed(1))
-    theirs = denoiser.velocity_loss(model["unet"], model["text"], scheduler, latents, tokens, 1, weight)
+    ours = gpu_lap_training.lap_loss(
+        model, scheduler.alphas_cumprod, latents, tokens, weight, torch.Generator().manual_seed(1)
+    )
+    theirs = denoiser.velocity_loss(
+        model["unet"], model["text"], scheduler, latents, tokens, 1, weight
+    )
     assert abs(float(ours) / float(theirs) - 1) < 0.03  # other noise, the same expectation
 
 

@@ -15,12 +15,28 @@ from captions import REGISTERS, article, caption, plural  # noqa: E402
 from settings import PIXELS, SPRITE_PIXELS, STYLES  # noqa: E402
 from world import RELATIONS, World, combinations, withheld  # noqa: E402
 
-NAMES = ("cat face", "dog face", "red apple", "locomotive", "basket", "robot", "key", "crown", "glasses", "astronaut", "T-Rex", "unicorn")
+NAMES = (
+    "cat face",
+    "dog face",
+    "red apple",
+    "locomotive",
+    "basket",
+    "robot",
+    "key",
+    "crown",
+    "glasses",
+    "astronaut",
+    "T-Rex",
+    "unicorn",
+)
 
 
 @pytest.fixture(scope="module")
 def world():
-    subjects = [art.Subject(i, f"{i:x}", name, ("thing", "object", "drawn"), "thing") for i, name in enumerate(NAMES)]
+    subjects = [
+        art.Subject(i, f"{i:x}", name, ("thing", "object", "drawn"), "thing")
+        for i, name in enumerate(NAMES)
+    ]
     rows, columns = np.mgrid[:SPRITE_PIXELS, :SPRITE_PIXELS] - SPRITE_PIXELS / 2
     disc = np.hypot(rows, columns) < 0.46 * SPRITE_PIXELS
     sprites = np.zeros((len(NAMES), len(STYLES), SPRITE_PIXELS, SPRITE_PIXELS, 4), np.uint8)
@@ -46,8 +62,14 @@ def test_boxes_lie_around_what_is_drawn(world):
             found += 1
             rows, columns = np.where(picture[..., 3] > 32)
             left, top, right, bottom = (np.array(edges) for edges in zip(*truth.boxes, strict=True))
-            assert abs(left.min() * PIXELS - columns.min()) <= 1 and abs(right.max() * PIXELS - columns.max() - 1) <= 1
-            assert abs(top.min() * PIXELS - rows.min()) <= 1 and abs(bottom.max() * PIXELS - rows.max() - 1) <= 1
+            assert (
+                abs(left.min() * PIXELS - columns.min()) <= 1
+                and abs(right.max() * PIXELS - columns.max() - 1) <= 1
+            )
+            assert (
+                abs(top.min() * PIXELS - rows.min()) <= 1
+                and abs(bottom.max() * PIXELS - rows.max() - 1) <= 1
+            )
     assert found > 20
 
 
@@ -60,7 +82,12 @@ def test_relations_are_true(world):
         seen.add(truth.relation)
         (left, top, right, bottom), (l2, t2, r2, b2) = truth.boxes
         x, y, x2, y2 = (left + right) / 2, (top + bottom) / 2, (l2 + r2) / 2, (t2 + b2) / 2
-        expected = {"to the left of": x < x2, "to the right of": x > x2, "above": y < y2, "below": y > y2}
+        expected = {
+            "to the left of": x < x2,
+            "to the right of": x > x2,
+            "above": y < y2,
+            "below": y > y2,
+        }
         assert expected.get(truth.relation, True), truth
     assert seen == set(RELATIONS)
 
@@ -76,21 +103,44 @@ def test_nothing_is_off_the_picture_or_too_small(world):
 def test_captions_say_the_truth_in_four_registers(world):
     for index in range(200):
         _, truth = world[index]
-        said = {register: caption(truth, register, np.random.default_rng(index)) for register in REGISTERS}
-        assert said == {register: caption(truth, register, np.random.default_rng(index)) for register in REGISTERS}
+        said = {
+            register: caption(truth, register, np.random.default_rng(index))
+            for register in REGISTERS
+        }
+        assert said == {
+            register: caption(truth, register, np.random.default_rng(index))
+            for register in REGISTERS
+        }
         assert len(said["terse"]) <= len(said["comprehensive"]) < len(said["long"])
-        assert truth.style in said["plain"] and truth.style in said["comprehensive"] and truth.style in said["long"]
-        assert phrase(truth.ground) in said["comprehensive"] and truth.relation in said["comprehensive"]
+        assert (
+            truth.style in said["plain"]
+            and truth.style in said["comprehensive"]
+            and truth.style in said["long"]
+        )
+        assert (
+            phrase(truth.ground) in said["comprehensive"]
+            and truth.relation in said["comprehensive"]
+        )
         for thing in truth.things:
             assert thing.colour in said["terse"] and thing.colour in said["long"]
-            assert thing.count == 1 or {2: "two", 3: "three", 4: "four", 5: "five"}[thing.count] in said["plain"]
+            assert (
+                thing.count == 1
+                or {2: "two", 3: "three", 4: "four", 5: "five"}[thing.count] in said["plain"]
+            )
         assert 55 <= len(said["long"].split()) <= 200
 
 
 def test_what_is_withheld_follows_the_rule(world):
     pairs = [(f"{number:x}", style) for number in range(2000) for style in STYLES]
-    shares = {part: np.mean([withheld(part, *pair) for pair in pairs]) for part in ("all", "generator", "judge")}
-    assert shares["all"] == 0 and abs(shares["generator"] - 1 / 16) < 0.01 and abs(shares["judge"] - 1 / 5) < 0.015
+    shares = {
+        part: np.mean([withheld(part, *pair) for pair in pairs])
+        for part in ("all", "generator", "judge")
+    }
+    assert (
+        shares["all"] == 0
+        and abs(shares["generator"] - 1 / 16) < 0.01
+        and abs(shares["judge"] - 1 / 5) < 0.015
+    )
     for part in ("generator", "judge"):
         shown = World(world.subjects, world.sprites, part=part)
         for index in range(100):
@@ -106,10 +156,18 @@ def test_grounds(world):
 
 
 PLURALS = {
-    "red apple": "red apples", "fox": "foxes", "cherry blossom": "cherry blossoms", "pie": "pies", "puppy": "puppies", "key": "keys",
-    "maple leaf": "maple leaves", "face with tears of joy": "faces with tears of joy", "glasses": "glasses", "toy car": "toy cars",
+    "red apple": "red apples",
+    "fox": "foxes",
+    "cherry blossom": "cherry blossoms",
+    "pie": "pies",
+    "puppy": "puppies",
+    "key": "keys",
+    "maple leaf": "maple leaves",
+    "face with tears of joy": "faces with tears of joy",
+    "glasses": "glasses",
+    "toy car": "toy cars",
     "piece of cake": "pieces of cake",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("one", "many"), PLURALS.items())
@@ -119,5 +177,9 @@ def test_plurals(one, many):
 
 def test_articles():
     assert [article(word) for word in ("apple", "cat", "unicorn", "sunglasses", "elephant")] == [
-        "an apple", "a cat", "a unicorn", "sunglasses", "an elephant",
-    ]  # fmt: skip
+        "an apple",
+        "a cat",
+        "a unicorn",
+        "sunglasses",
+        "an elephant",
+    ]

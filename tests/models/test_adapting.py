@@ -4,21 +4,24 @@ import pytest
 import torch
 from peft import LoraConfig
 
-from stickerforge.adapters.lora import Factors, concatenated
+from stickerforge.adapters.lora_weights import LoraWeights
+from stickerforge.adapters.merging import concatenate
 from stickerforge.errors import InputError
-from stickerforge.models.catalog import located
-from stickerforge.models.loading import load
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=["tiny_sd", "tiny_sdxl"])
 def family(request):
-    return load(located(str(request.getfixturevalue(request.param))), CPU, torch.float32)
+    return load_model(find_model(str(request.getfixturevalue(request.param))), CPU, torch.float32)
 
 
 def noisy(family, count=2):
-    return torch.randn((count, *family.latent_shape(family.pixels)), generator=torch.Generator().manual_seed(3))
+    return torch.randn(
+        (count, *family.latent_shape(family.pixels)), generator=torch.Generator().manual_seed(3)
+    )
 
 
 def predicted(family, prompts=("a cat", "two dogs")):
@@ -31,9 +34,13 @@ def random_lora(family, seed, rank=3):
     random = torch.Generator().manual_seed(seed)
     found = {}
     for name, module in family.unet.named_modules():
-        if name.endswith(("to_q", "to_k", "to_v", "to_out.0")) and isinstance(module, torch.nn.Linear):
+        if name.endswith(("to_q", "to_k", "to_v", "to_out.0")) and isinstance(
+            module, torch.nn.Linear
+        ):
             down = torch.randn((rank, module.in_features), generator=random) / 4
-            found[f"unet.{name}"] = Factors(down, torch.randn((module.out_features, rank), generator=random) / 4, 2.0)
+            found[f"unet.{name}"] = LoraWeights(
+                down, torch.randn((module.out_features, rank), generator=random) / 4, 2.0
+            )
     return found
 
 
@@ -47,12 +54,16 @@ def test_the_base_is_bitwise_what_it_was(family):
     assert (adapted - before).abs().max() > 0.01
     with family.adapters.off():
         assert torch.equal(predicted(family), before)
-    assert torch.equal(predicted(family), adapted), "the pass without adapters must not touch their scales"
+    assert torch.equal(predicted(family), adapted), (
+        "the pass without adapters must not touch their scales"
+    )
     family.adapters.use({})
     assert torch.equal(predicted(family), before)
     for name, lora in (("first", first), ("second", second)):
         for layer, factors in family.adapters.factors(name).items():
-            assert torch.equal(factors.down, lora[layer].down) and torch.equal(factors.up, lora[layer].up)
+            assert torch.equal(factors.down, lora[layer].down) and torch.equal(
+                factors.up, lora[layer].up
+            )
 
 
 def test_an_adapter_is_the_change_of_the_weights_that_it_says(family):
@@ -70,7 +81,11 @@ def test_an_adapter_is_the_change_of_the_weights_that_it_says(family):
 
 def test_a_merge_is_both_active_together(family):
     first, second = random_lora(family, 1), random_lora(family, 2, 5)
-    for name, lora in (("a", first), ("b", second), ("ab", concatenated([(first, 0.9), (second, 0.6)]))):
+    for name, lora in (
+        ("a", first),
+        ("b", second),
+        ("ab", concatenate([(first, 0.9), (second, 0.6)])),
+    ):
         family.adapters.attach(name, lora)
     family.adapters.use({"a": 0.9, "b": 0.6})
     together = predicted(family)
@@ -81,7 +96,10 @@ def test_a_merge_is_both_active_together(family):
 def test_kohya_names_are_found(family):
     lora = random_lora(family, 1)
     family.adapters.attach("dots", lora)
-    family.adapters.attach("underscores", {"unet." + layer.removeprefix("unet.").replace(".", "_"): f for layer, f in lora.items()})
+    family.adapters.attach(
+        "underscores",
+        {"unet." + layer.removeprefix("unet.").replace(".", "_"): f for layer, f in lora.items()},
+    )
     family.adapters.use({"dots": 1.0})
     expected = predicted(family)
     family.adapters.use({"underscores": 1.0})
@@ -91,7 +109,11 @@ def test_kohya_names_are_found(family):
 @pytest.mark.parametrize("change", ["name", "shape"])
 def test_an_adapter_of_another_model_is_refused(family, change):
     layer, factors = next(iter(random_lora(family, 1).items()))
-    wrong = {"unet.no.such.layer": factors} if change == "name" else {layer: Factors(torch.ones(2, 7), torch.ones(9, 2), 1.0)}
+    wrong = (
+        {"unet.no.such.layer": factors}
+        if change == "name"
+        else {layer: LoraWeights(torch.ones(2, 7), torch.ones(9, 2), 1.0)}
+    )
     with pytest.raises(InputError, match="the model that it was made for"):
         family.adapters.attach("wrong", wrong)
 
@@ -100,12 +122,20 @@ def test_a_fresh_adapter_changes_nothing_and_depends_on_its_seed(family):
     before = predicted(family)
     parameters = family.adapters.fresh("new", 4, "attention", seed=7)
     assert torch.equal(predicted(family), before)
-    assert len(parameters) == 2 * len(family.adapters.factors("new")) and all(p.dtype == torch.float32 for p in parameters)
+    assert len(parameters) == 2 * len(family.adapters.factors("new")) and all(
+        p.dtype == torch.float32 for p in parameters
+    )
     drawn = {layer: factors.down for layer, factors in family.adapters.factors("new").items()}
     family.adapters.fresh("again", 4, "attention", seed=7)
     family.adapters.fresh("other", 4, "attention", seed=8)
-    assert all(torch.equal(factors.down, drawn[layer]) for layer, factors in family.adapters.factors("again").items())
-    assert not any(torch.equal(factors.down, drawn[layer]) for layer, factors in family.adapters.factors("other").items())
+    assert all(
+        torch.equal(factors.down, drawn[layer])
+        for layer, factors in family.adapters.factors("again").items()
+    )
+    assert not any(
+        torch.equal(factors.down, drawn[layer])
+        for layer, factors in family.adapters.factors("other").items()
+    )
 
 
 def test_all_layers_are_attention_and_what_shapes_a_picture(family):
@@ -124,9 +154,14 @@ def test_a_merge_of_convolutions_is_both_together(family):
     for number, name in enumerate(("a", "b")):
         with torch.no_grad():
             for parameter in family.adapters.fresh(name, 3, "all", seed=number):
-                parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())) * 0.05)
+                parameter.copy_(
+                    torch.randn(
+                        parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())
+                    )
+                    * 0.05
+                )
         adapters[name] = family.adapters.factors(name)
-    family.adapters.attach("ab", concatenated([(adapters["a"], 0.9), (adapters["b"], 0.6)]))
+    family.adapters.attach("ab", concatenate([(adapters["a"], 0.9), (adapters["b"], 0.6)]))
     family.adapters.use({"a": 0.9, "b": 0.6})
     together = predicted(family)
     family.adapters.use({"ab": 1.0})
@@ -137,7 +172,9 @@ def test_a_new_token_that_starts_from_a_word_is_that_word(family):
     """Also for the pooled text, which transformers would take at the new token where the end of text is said to be 2."""
     plain = family.encode_prompt(["a c eats"])
     words = {
-        tower.name: tower.embedding.base.weight[tower.tokenizer("c", add_special_tokens=False).input_ids[0]].clone()
+        tower.name: tower.embedding.base.weight[
+            tower.tokenizer("c", add_special_tokens=False).input_ids[0]
+        ].clone()
         for tower in family.towers
     }
     family.add_token("<dog>", words)
@@ -163,7 +200,9 @@ def test_words_of_several_tokens_start_at_their_mean(family):
     ids = tower.tokenizer("french bulldog", add_special_tokens=False).input_ids
     assert len(ids) > 2
     expected = tower.embedding.base.weight.double()[ids].mean(0)
-    torch.testing.assert_close(family.rows_of("french bulldog")[tower.name].double(), expected, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        family.rows_of("french bulldog")[tower.name].double(), expected, rtol=1e-6, atol=1e-7
+    )
 
 
 def test_a_scale_of_zero_is_not_how_adapters_are_switched_off():
@@ -178,4 +217,6 @@ def test_a_scale_of_zero_is_not_how_adapters_are_switched_off():
     with torch.no_grad():
         before = unet(*arguments).sample
         unet(*arguments, cross_attention_kwargs={"scale": 0.0})
-        assert not torch.allclose(unet(*arguments).sample, before), "diffusers keeps the scales now: this trap is gone"
+        assert not torch.allclose(unet(*arguments).sample, before), (
+            "diffusers keeps the scales now: this trap is gone"
+        )

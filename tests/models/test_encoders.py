@@ -9,19 +9,22 @@ import transformers
 from PIL import Image
 
 from stickerforge.errors import InputError
-from stickerforge.models.encoders import encoder
+from stickerforge.models.encoders import load_encoder
 
 WHITE = (255, 255, 255)
 
 
 def pictures():
     rng = np.random.default_rng(0)
-    return [Image.fromarray(rng.integers(0, 256, (40, 40, 4), np.uint8)), Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))]
+    return [
+        Image.fromarray(rng.integers(0, 256, (40, 40, 4), np.uint8)),
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)),
+    ]
 
 
 def test_the_clip_score_is_that_of_transformers(clip):
     """logits_per_image of CLIPModel's own forward is scale times our cosine."""
-    ours = encoder(str(clip))
+    ours = load_encoder(str(clip))
     sentences = ["a cat", "two dogs eat"]
     cosines = ours.images(pictures(), WHITE) @ ours.texts(sentences).T
     model = transformers.CLIPModel.from_pretrained(clip).eval()
@@ -33,21 +36,25 @@ def test_the_clip_score_is_that_of_transformers(clip):
     words = transformers.AutoTokenizer.from_pretrained(clip)
     tokens = words(sentences, padding="max_length", max_length=20, return_tensors="pt")
     with torch.no_grad():
-        logits = model(pixel_values=processor(laid, return_tensors="pt")["pixel_values"], **tokens).logits_per_image
+        logits = model(
+            pixel_values=processor(laid, return_tensors="pt")["pixel_values"], **tokens
+        ).logits_per_image
         expected = (logits / model.logit_scale.exp()).numpy()
     np.testing.assert_allclose(cosines, expected, atol=1e-5)
 
 
 def test_the_ground_is_what_is_seen_through_alpha(clip):
-    ours = encoder(str(clip))
+    ours = load_encoder(str(clip))
     clear = [Image.new("RGBA", (32, 32), (9, 9, 9, 0))]
     white = ours.images(clear, WHITE)
-    np.testing.assert_allclose(white, ours.images([Image.new("RGB", (32, 32), WHITE)], (0, 0, 0)), atol=1e-6)
+    np.testing.assert_allclose(
+        white, ours.images([Image.new("RGB", (32, 32), WHITE)], (0, 0, 0)), atol=1e-6
+    )
     assert np.abs(white - ours.images(clear, (0, 0, 0))).max() > 1e-4
 
 
 def test_dinov2_reads_pictures_only(dinov2):
-    ours = encoder(str(dinov2))
+    ours = load_encoder(str(dinov2))
     vectors = ours.images(pictures(), WHITE)
     assert vectors.shape == (2, 24) and not ours.reads_text
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -57,10 +64,14 @@ def test_evaluate_takes_a_folder(cli, clip, dinov2, tmp_path):
     (tmp_path / "made").mkdir()
     for number, picture in enumerate(pictures()):
         picture.save(tmp_path / "made" / f"{number}.png")
-    (tmp_path / "prompts.jsonl").write_text('{"id": "0", "prompt": "a cat"}\n{"id": "1", "prompt": "a dog"}\n')
+    (tmp_path / "prompts.jsonl").write_text(
+        '{"id": "0", "prompt": "a cat"}\n{"id": "1", "prompt": "a dog"}\n'
+    )
     arguments = ("evaluate", "made", "--prompts", "prompts.jsonl", "--reference", "made", "--json")
     found = cli(*arguments, "--encoder", clip).json["result"]["figures"]
-    assert {"alignment@tiny-clip", "subject_best@tiny-clip"} <= set(found) and "facts@tiny-clip" not in found
+    assert {"alignment@tiny-clip", "subject_best@tiny-clip"} <= set(
+        found
+    ) and "facts@tiny-clip" not in found
     ended = cli(*arguments, "--encoder", dinov2)
     assert "alignment@tiny-dinov2" not in ended.json["result"]["figures"]
     assert any("reads no text" in line for line in ended.json["warnings"])
@@ -73,6 +84,8 @@ def test_a_broken_folder_is_one_line(clip, tmp_path, harm):
     if harm == "weights":
         (folder / "model.safetensors").write_bytes(b"nothing")
     else:
-        (folder / {"config": "config.json", "processor": "preprocessor_config.json"}[harm]).write_text("{")
+        (
+            folder / {"config": "config.json", "processor": "preprocessor_config.json"}[harm]
+        ).write_text("{")
     with pytest.raises(InputError, match="holds no encoder that can be read"):
-        encoder(str(folder))
+        load_encoder(str(folder))

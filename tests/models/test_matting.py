@@ -14,14 +14,25 @@ def write_network(path):
     # Clipped, since the resampling before it overshoots at edges.
     kernel = numpy_helper.from_array(np.full((1, 3, 1, 1), -1, np.float32), "kernel")
     graph = helper.make_graph(
-        [helper.make_node("Conv", ["input", "kernel"], ["far"]), helper.make_node("Clip", ["far", "low", "high"], ["mask"])],
+        [
+            helper.make_node("Conv", ["input", "kernel"], ["far"]),
+            helper.make_node("Clip", ["far", "low", "high"], ["mask"]),
+        ],
         "distance-from-white",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 1024, 1024])],
         [helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 1024, 1024])],
-        [kernel, *(numpy_helper.from_array(np.float32(value), name) for name, value in (("low", -1.4), ("high", 0.9)))],
+        [
+            kernel,
+            *(
+                numpy_helper.from_array(np.float32(value), name)
+                for name, value in (("low", -1.4), ("high", 0.9))
+            ),
+        ],
     )
     path.parent.mkdir(parents=True)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +62,9 @@ def test_a_dark_square_is_cut_out_of_white():
 def test_missing_weights_say_what_to_fetch():
     with pytest.raises(EnvironmentFault) as caught:
         load_cut_out(matting_model("auto"), offline=True)
-    assert all(word in str(caught.value) for word in (DEFAULT, "Apache-2.0", "179 MB", "--matting none"))
+    assert all(
+        word in str(caught.value) for word in (DEFAULT, "Apache-2.0", "179 MB", "--matting none")
+    )
 
 
 def test_damaged_weights_are_named():

@@ -10,16 +10,16 @@ from diffusers import StableDiffusionPipeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stickerforge.models.catalog import EMBEDDED, located
-from stickerforge.models.loading import load
-from stickerforge.models.weights import verify
+from stickerforge.models.checksums import verify
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import EMBEDDED, find_model
 
 FOLDER = EMBEDDED["sticker-mini"]
 
 
 @pytest.fixture(scope="module")
 def family():
-    return load(located("sticker-mini"), torch.device("cpu"), torch.float32)
+    return load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,15 @@ def test_it_stays_within_its_size():
 def test_its_shape(family):
     assert sum(p.numel() for p in family.unet.parameters()) <= 12e6
     assert max(family.latent_shape(family.pixels)[1:]) <= 16
-    assert family.unet.config.in_channels != 4, "stock img2img takes any 4-channel picture for latents"
+    assert family.unet.config.in_channels != 4, (
+        "stock img2img takes any 4-channel picture for latents"
+    )
     assert family.unet.config.cross_attention_dim % 64 == 0
     assert (family.vae.config.in_channels, family.vae.config.out_channels) == (4, 4)
     assert family.towers[0].tokenizer.model_max_length == 77
-    assert family.towers[0].encoder.config.eos_token_id == family.towers[0].tokenizer.eos_token_id != 2
+    assert (
+        family.towers[0].encoder.config.eos_token_id == family.towers[0].tokenizer.eos_token_id != 2
+    )
 
 
 def test_every_file_is_listed_and_intact():
@@ -51,7 +55,10 @@ def test_every_file_is_listed_and_intact():
     listed = json.loads((FOLDER / "stickerforge.json").read_text())["files"]
     files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file()}
     assert files - set(listed) == {"README.md", "stickerforge.json"}
-    assert all(hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
+    assert all(
+        hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest
+        for name, digest in listed.items()
+    )
 
 
 def test_saved_keys_have_the_usual_prefix():
@@ -74,16 +81,26 @@ def test_every_byte_is_in_the_vocabulary(family):
 
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     assert len(alphabet) == 256
-    assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(family.towers[0].tokenizer.get_vocab())
+    assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(
+        family.towers[0].tokenizer.get_vocab()
+    )
 
 
 def test_plain_diffusers_draws_the_same(family, pipeline):
     noise = torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(1))
-    theirs = pipeline("cat in flat style", latents=noise.clone(), num_inference_steps=4, guidance_scale=4.0, output_type="pil").images[0]
-    from stickerforge.sampling.denoising import denoise
+    theirs = pipeline(
+        "cat in flat style",
+        latents=noise.clone(),
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        output_type="pil",
+    ).images[0]
+    from stickerforge.sampling.denoise import denoise
 
     text, empty = family.encode_prompt(["cat in flat style"]), family.encode_prompt([""])
-    ours = family.decode(denoise(family.predict, family.scheduler("model", 4), noise, text, empty, guidance=4.0))[0]
+    ours = family.decode(
+        denoise(family.predict, family.scheduler("model", 4), noise, text, empty, guidance=4.0)
+    )[0]
     assert (theirs.mode, theirs.size) == ("RGBA", (128, 128))
     expected = np.asarray(theirs).astype(np.float32) / 255
     assert np.abs(ours.permute(1, 2, 0).numpy() - expected).max() < 2 / 255
@@ -91,12 +108,16 @@ def test_plain_diffusers_draws_the_same(family, pipeline):
 
 def test_the_prompt_decides_the_picture(family):
     """Not a random network: the same noise under other words is another picture, and its ground is clear."""
-    from stickerforge.sampling.denoising import denoise
+    from stickerforge.sampling.denoise import denoise
 
     prompts = ["tomato in twemoji style", "dolphin in twemoji style"]
-    noise = torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(2)).expand(2, -1, -1, -1)
+    noise = torch.randn(
+        (1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(2)
+    ).expand(2, -1, -1, -1)
     text, empty = family.encode_prompt(prompts), family.encode_prompt(["", ""])
-    red, blue = family.decode(denoise(family.predict, family.scheduler("model", 12), noise, text, empty, guidance=4.0))
+    red, blue = family.decode(
+        denoise(family.predict, family.scheduler("model", 12), noise, text, empty, guidance=4.0)
+    )
     assert (red[0] - red[2]).sum() > 0 > (blue[0] - blue[2]).sum()
     for picture in (red, blue):
         assert picture[3, :4, :4].mean() < 0.1

@@ -9,14 +9,18 @@ from safetensors.torch import save_file
 from torch import nn
 
 from stickerforge.errors import InputError
-from stickerforge.models.perceptual import loaded
+from stickerforge.models.lpips import load_lpips
 
 
 def convolutions(*rows):
     """Convolutions with ReLU, and poolings, as torchvision orders them."""
     layers = []
     for row in rows:
-        layers += [nn.MaxPool2d(*row[1:])] if row[0] == "pool" else [nn.Conv2d(*row), nn.ReLU(inplace=True)]
+        layers += (
+            [nn.MaxPool2d(*row[1:])]
+            if row[0] == "pool"
+            else [nn.Conv2d(*row), nn.ReLU(inplace=True)]
+        )
     return types.SimpleNamespace(features=nn.Sequential(*layers))
 
 
@@ -24,7 +28,15 @@ def alexnet(pretrained):
     """The published architecture with random weights, which is all that lpips takes from torchvision here."""
     assert not pretrained
     pool = ("pool", 3, 2)
-    return convolutions((3, 64, 11, 4, 2), pool, (64, 192, 5, 1, 2), pool, (192, 384, 3, 1, 1), (384, 256, 3, 1, 1), (256, 256, 3, 1, 1))
+    return convolutions(
+        (3, 64, 11, 4, 2),
+        pool,
+        (64, 192, 5, 1, 2),
+        pool,
+        (192, 384, 3, 1, 1),
+        (384, 256, 3, 1, 1),
+        (256, 256, 3, 1, 1),
+    )
 
 
 def vgg16(pretrained):
@@ -54,12 +66,17 @@ def reference(monkeypatch):
 @pytest.mark.parametrize("dropout", [True, False])
 def test_the_distance_is_that_of_the_package(reference, tmp_path, name, dropout):
     torch.manual_seed(0)
-    theirs = reference.LPIPS(pretrained=False, net=name, pnet_rand=True, use_dropout=dropout, verbose=False)
+    theirs = reference.LPIPS(
+        pretrained=False, net=name, pnet_rand=True, use_dropout=dropout, verbose=False
+    )
     for layer in theirs.lins:
         nn.init.uniform_(layer.model[-1].weight)
     weights = theirs.state_dict()  # as the README says
-    save_file({key: w.clone() for key, w in weights.items() if not key.startswith("lins.")}, tmp_path / "lpips.safetensors")
-    kind, ours = loaded(tmp_path / "lpips.safetensors")
+    save_file(
+        {key: w.clone() for key, w in weights.items() if not key.startswith("lins.")},
+        tmp_path / "lpips.safetensors",
+    )
+    kind, ours = load_lpips(tmp_path / "lpips.safetensors")
     first, second = torch.rand(2, 3, 64, 80) * 2 - 1, torch.rand(2, 3, 64, 80) * 2 - 1
     with torch.no_grad():
         expected = theirs(first, second).flatten()
@@ -73,8 +90,17 @@ def test_what_is_no_lpips_is_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
     save_file({"net.slice1.0.weight": torch.zeros(64, 3, 11, 11)}, tmp_path / "b.safetensors")
     (tmp_path / "c.safetensors").write_text("no")
-    squeeze = {"net.slice1.0.weight": torch.zeros(64, 3, 3, 3), "net.slice2.3.squeeze.weight": torch.zeros(1)}
+    squeeze = {
+        "net.slice1.0.weight": torch.zeros(64, 3, 3, 3),
+        "net.slice2.3.squeeze.weight": torch.zeros(1),
+    }
     save_file(squeeze, tmp_path / "e.safetensors")
-    for name, said in (("a", "no LPIPS"), ("e", "no LPIPS"), ("b", "no complete LPIPS"), ("c", "cannot read"), ("d", "cannot read")):
+    for name, said in (
+        ("a", "no LPIPS"),
+        ("e", "no LPIPS"),
+        ("b", "no complete LPIPS"),
+        ("c", "cannot read"),
+        ("d", "cannot read"),
+    ):
         with pytest.raises(InputError, match=said):
-            loaded(tmp_path / f"{name}.safetensors")
+            load_lpips(tmp_path / f"{name}.safetensors")

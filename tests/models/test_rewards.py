@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from stickerforge.errors import InputError
-from stickerforge.models.rewards import QUESTION, reward, yes_tokens
+from stickerforge.models.rewards import QUESTION, load_reward, yes_tokens
 from tests.tiny import tiny_vision, write_preprocessor
 
 
@@ -27,8 +27,17 @@ def aesthetic(tmp_path_factory):
     torch.manual_seed(1)
     transformers.CLIPVisionModelWithProjection(tiny_vision()).save_pretrained(folder)
     tensors = load_file(folder / "model.safetensors")
-    for number, (before, after) in {0: (24, 16), 2: (16, 8), 4: (8, 6), 6: (6, 4), 7: (4, 1)}.items():
-        tensors |= {f"layers.{number}.weight": torch.randn(after, before), f"layers.{number}.bias": torch.randn(after)}
+    for number, (before, after) in {
+        0: (24, 16),
+        2: (16, 8),
+        4: (8, 6),
+        6: (6, 4),
+        7: (4, 1),
+    }.items():
+        tensors |= {
+            f"layers.{number}.weight": torch.randn(after, before),
+            f"layers.{number}.bias": torch.randn(after),
+        }
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     write_preprocessor(folder, "CLIPImageProcessor", 32)
     return folder
@@ -36,24 +45,37 @@ def aesthetic(tmp_path_factory):
 
 def test_a_preference_is_the_logit_of_transformers(clip):
     prompts = ["a cat", "two dogs eat", "a red cat"]
-    found = reward("pickscore", str(clip))
+    found = load_reward("pickscore", str(clip))
     model = transformers.CLIPModel.from_pretrained(clip).eval()
     inputs = transformers.AutoImageProcessor.from_pretrained(clip)(pictures(), return_tensors="pt")
-    tokens = transformers.AutoTokenizer.from_pretrained(clip)(prompts, padding="max_length", max_length=20, return_tensors="pt")
+    tokens = transformers.AutoTokenizer.from_pretrained(clip)(
+        prompts, padding="max_length", max_length=20, return_tensors="pt"
+    )
     with torch.no_grad():
-        expected = model(pixel_values=inputs["pixel_values"], **tokens).logits_per_image.diagonal().double().numpy()
+        expected = (
+            model(pixel_values=inputs["pixel_values"], **tokens)
+            .logits_per_image.diagonal()
+            .double()
+            .numpy()
+        )
     np.testing.assert_allclose(found.scores(pictures(), prompts), expected, rtol=1e-5)
     assert found.name == "tiny-clip" and found.needs_text
 
 
 def test_an_aesthetic_score_is_linear_in_the_unit_features(aesthetic):
-    found = reward("aesthetic", str(aesthetic))
+    found = load_reward("aesthetic", str(aesthetic))
     tower = transformers.CLIPVisionModelWithProjection.from_pretrained(aesthetic).eval()
-    inputs = transformers.AutoImageProcessor.from_pretrained(aesthetic)(pictures(), return_tensors="pt")
+    inputs = transformers.AutoImageProcessor.from_pretrained(aesthetic)(
+        pictures(), return_tensors="pt"
+    )
     with torch.no_grad():
         features = tower(**inputs).image_embeds.double().numpy()
     x = features / np.linalg.norm(features, axis=1, keepdims=True)
-    tensors = {key: value.double().numpy() for key, value in load_file(aesthetic / "model.safetensors").items() if key[:6] == "layers"}
+    tensors = {
+        key: value.double().numpy()
+        for key, value in load_file(aesthetic / "model.safetensors").items()
+        if key[:6] == "layers"
+    }
     for number in (0, 2, 4, 6, 7):
         x = x @ tensors[f"layers.{number}.weight"].T + tensors[f"layers.{number}.bias"]
     np.testing.assert_allclose(found.scores(pictures(), ["", "", ""]), x[:, 0], rtol=1e-4)
@@ -70,7 +92,7 @@ def test_a_relative_of_the_aesthetic_predictor_is_refused(aesthetic, tmp_path):
         renamed[f"layers.{numbers[int(head)]}.{rest}" if key.startswith("layers.") else key] = value
     save_file(renamed, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match="its head has the layers"):
-        reward("aesthetic", str(folder))
+        load_reward("aesthetic", str(folder))
 
 
 def test_yes_is_found_with_and_without_a_space():
@@ -85,7 +107,7 @@ def test_yes_is_found_with_and_without_a_space():
 
 
 def test_vqascore_is_the_chance_of_yes(vlm):
-    found = reward("vqascore", str(vlm))
+    found = load_reward("vqascore", str(vlm))
     prompts = ["a red cat", "a dog", "a dog"]
     scores = found.scores(pictures(), prompts)
     model = transformers.LlavaForConditionalGeneration.from_pretrained(vlm).eval()
@@ -93,7 +115,12 @@ def test_vqascore_is_the_chance_of_yes(vlm):
     for picture, prompt, score in zip(pictures(), prompts, scores, strict=True):
         text = f"USER: <image> {QUESTION.format(prompt)} ASSISTANT:"
         with torch.no_grad():
-            logits = model(**processor(text=text, images=picture, return_tensors="pt")).logits[0, -1].double().numpy()
+            logits = (
+                model(**processor(text=text, images=picture, return_tensors="pt"))
+                .logits[0, -1]
+                .double()
+                .numpy()
+            )
         chances = np.exp(logits - logits.max())
         assert score == pytest.approx(chances[22] / chances.sum(), rel=1e-6)
     assert len(set(scores)) == 3
@@ -104,4 +131,4 @@ def test_a_folder_of_something_else_is_one_line(tmp_path, dinov2, kind):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
     for folder in (tmp_path, dinov2):
         with pytest.raises(InputError):
-            reward(kind, str(folder))
+            load_reward(kind, str(folder))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stickerforge.objectives.dco import automatic_beta, dco_loss, followed, squared_error
+from stickerforge.objectives.dco import automatic_beta, dco_loss, squared_error, update_running_mean
 
 
 def numbers(seed, *shape):
@@ -15,7 +15,12 @@ def numbers(seed, *shape):
 def test_the_error_is_the_mean_of_each_picture():
     prediction, target = numbers(1, 3, 4, 5, 6), numbers(2, 3, 4, 5, 6)
     expected = [((prediction[i] - target[i]) ** 2).sum().item() / (4 * 5 * 6) for i in range(3)]
-    torch.testing.assert_close(squared_error(prediction, target).double(), torch.tensor(expected, dtype=torch.float64), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        squared_error(prediction, target).double(),
+        torch.tensor(expected, dtype=torch.float64),
+        rtol=1e-6,
+        atol=0,
+    )
 
 
 def test_untrained_it_is_the_logarithm_of_two_with_half_of_beta_times_the_plain_gradient():
@@ -48,7 +53,9 @@ def test_a_batch_as_a_whole_is_what_the_authors_code_does():
     theirs = -torch.log(torch.sigmoid(-3.0 * (error.mean() - base.mean())))
     torch.testing.assert_close(dco_loss(error, base, 3.0, "batch"), theirs)
     assert not torch.allclose(dco_loss(error, base, 3.0, "sample"), theirs)
-    assert torch.equal(dco_loss(error[:1], base[:1], 3.0, "batch"), dco_loss(error[:1], base[:1], 3.0, "sample"))
+    assert torch.equal(
+        dco_loss(error[:1], base[:1], 3.0, "batch"), dco_loss(error[:1], base[:1], 3.0, "sample")
+    )
 
 
 def test_places_that_do_not_count_decide_nothing():
@@ -58,17 +65,25 @@ def test_places_that_do_not_count_decide_nothing():
     found = squared_error(prediction, target, weight)
     for i in range(2):
         squares = (prediction[i] - target[i]) ** 2
-        expected = sum(weight[i, y, x] * squares[:, y, x].mean() for y in range(5) for x in range(6)) / weight[i].sum()
+        expected = (
+            sum(weight[i, y, x] * squares[:, y, x].mean() for y in range(5) for x in range(6))
+            / weight[i].sum()
+        )
         torch.testing.assert_close(found[i].double(), expected, rtol=1e-5, atol=0)
     changed = prediction.clone()
     changed[:, :, :2] += 9
     torch.testing.assert_close(squared_error(changed, target, weight), found)
-    torch.testing.assert_close(squared_error(prediction, target, torch.full((2, 5, 6), 0.3)), squared_error(prediction, target))
+    torch.testing.assert_close(
+        squared_error(prediction, target, torch.full((2, 5, 6), 0.3)),
+        squared_error(prediction, target),
+    )
 
 
 def test_an_automatic_beta_makes_the_usual_gap_count_one():
     mean = 0.0
     for batch in range(1, 40):
-        mean = followed(mean, torch.tensor([0.004, -0.006]))
+        mean = update_running_mean(mean, torch.tensor([0.004, -0.006]))
         assert abs(automatic_beta(mean, batch) * 0.005 - 1) < 1e-5
-    assert automatic_beta(0.0, 0) == automatic_beta(1e-9, 5) == 5000 and automatic_beta(50.0, 5) == 1
+    assert (
+        automatic_beta(0.0, 0) == automatic_beta(1e-9, 5) == 5000 and automatic_beta(50.0, 5) == 1
+    )

@@ -5,7 +5,7 @@ import torch
 from diffusers import DDPMScheduler
 from diffusers.training_utils import compute_snr
 
-from stickerforge.objectives.weighting import along_the_line, on_the_line, snr_weights
+from stickerforge.objectives.loss_weighting import flow_velocity, interpolate, snr_weights
 
 SCHEDULE = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
 TIMESTEPS = torch.tensor([3, 120, 400, 800, 998])
@@ -32,17 +32,26 @@ def test_every_prediction_weighs_the_same_error_of_clean_latents_alike(predictio
     sigma = (1 - SCHEDULE.alphas_cumprod[TIMESTEPS].double()).sqrt()
     if prediction == "flow":
         snr, share = ((1 - sigma) / sigma).square(), sigma[:, None, None, None]
-        noisy = on_the_line(latents, noise, sigma)
-        clean = noisy - share * (along_the_line(latents, noise) + slip)
+        noisy = interpolate(latents, noise, sigma)
+        clean = noisy - share * (flow_velocity(latents, noise) + slip)
     else:
-        snr, noisy = (signal / (1 - signal)).flatten(), signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        snr, noisy = (
+            (signal / (1 - signal)).flatten(),
+            signal.sqrt() * latents + (1 - signal).sqrt() * noise,
+        )
         clean = {
             "epsilon": (noisy - (1 - signal).sqrt() * (noise + slip)) / signal.sqrt(),
-            "v_prediction": signal.sqrt() * noisy - (1 - signal).sqrt() * (signal.sqrt() * noise - (1 - signal).sqrt() * latents + slip),
+            "v_prediction": signal.sqrt() * noisy
+            - (1 - signal).sqrt() * (signal.sqrt() * noise - (1 - signal).sqrt() * latents + slip),
             "sample": latents + slip,
         }[prediction]
     wanted = snr.clamp(max=5) * (clean - latents).square().mean((1, 2, 3))
-    torch.testing.assert_close(snr_weights(snr, 5.0, prediction) * slip.square().mean((1, 2, 3)), wanted, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(
+        snr_weights(snr, 5.0, prediction) * slip.square().mean((1, 2, 3)),
+        wanted,
+        rtol=1e-6,
+        atol=1e-9,
+    )
 
 
 def test_pure_noise_weighs_something_finite():

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stickerforge.stickers.specks import components, without_specks
+from stickerforge.stickers.despeckle import components, despeckle
 
 
 def canvas(*boxes, side=128):
@@ -32,23 +32,23 @@ def test_a_spiral_is_one_component():
 def test_specks_go_and_what_is_meant_stays():
     figure, twin, speck = (40, 20, 60, 40), (40, 80, 20, 20), (5, 5, 4, 4)
     expected = canvas(figure, twin)
-    assert np.array_equal(without_specks(canvas(figure, twin, speck)), expected)
-    assert np.array_equal(without_specks(expected), expected)
+    assert np.array_equal(despeckle(canvas(figure, twin, speck)), expected)
+    assert np.array_equal(despeckle(expected), expected)
 
 
 def test_the_largest_component_stays_however_small():
     tiny = canvas((60, 60, 3, 3))
-    assert np.array_equal(without_specks(tiny), tiny)
+    assert np.array_equal(despeckle(tiny), tiny)
     nothing = canvas()
-    assert np.array_equal(without_specks(nothing), nothing)
+    assert np.array_equal(despeckle(nothing), nothing)
 
 
 def test_large_and_odd_pictures():
     picture = canvas((100, 100, 200, 200), (10, 10, 9, 9), side=501)
-    assert np.array_equal(without_specks(picture), canvas((100, 100, 200, 200), side=501))
+    assert np.array_equal(despeckle(picture), canvas((100, 100, 200, 200), side=501))
 
 
 def test_the_faint_rim_of_a_figure_stays():
     picture = canvas((40, 40, 40, 40))
     picture[38:40, 40:80] = 0.05
-    assert np.array_equal(without_specks(picture), picture)
+    assert np.array_equal(despeckle(picture), picture)

@@ -1,0 +1,1 @@
+"""What is in pictures, in words, beside them."""

@@ -1,0 +1,136 @@
+"""From a command's work to what the shell sees: results to stdout, the rest to stderr, errors to exit codes."""
+
+import json
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from stickerforge.errors import Interrupted, PartlyDone, StickerforgeError
+from stickerforge.runtime.console import Console, silence, write_line
+from stickerforge.version import __version__
+
+
+def partial_failure(failed: list[str]) -> PartlyDone | None:
+    """Exit 4 where some pictures could not be read."""
+    what = (
+        f"{len(failed)} could not be used: {'; '.join(failed[:5])}{' …' if len(failed) > 5 else ''}"
+    )
+    return PartlyDone(what, "the others were") if failed else None
+
+
+@dataclass
+class Report:
+    """What a command has to say: `result` for the JSON, `lines` for people and pipes.
+
+    Args:
+        note: for people, on stderr.
+        error: what went wrong although there is a result (exit codes 4 and 5).
+        table: what a terminal shows instead of the lines: rows of cells, the head first; the first column reads left, others right.
+    """
+
+    result: dict[str, Any]
+    lines: list[str]
+    note: str = ""
+    error: StickerforgeError | None = None
+    table: list[list[str]] | None = None
+
+
+def run_command(
+    command: str, as_json: bool, quiet: bool, work: Callable[[Console], Report]
+) -> None:
+    """Run a command's work; results to stdout, the rest to stderr, errors to an exit code."""
+    started, messages = time.monotonic(), Console(quiet=quiet)
+    try:
+        report = work(messages)
+    except Interrupted as error:
+        raise typer.Exit(
+            show_error(StickerforgeError(error.message, error.hint), as_json, error.code)
+        ) from None
+    try:
+        if as_json:
+            head = error_json(report.error) if report.error else {"ok": True}
+            seconds = round(time.monotonic() - started, 3)
+            said = {
+                "command": command,
+                "version": __version__,
+                "result": report.result,
+                "warnings": messages.warnings,
+            }
+            show_json(head | said | {"seconds": seconds})
+        else:
+            show(report)
+            if report.note:
+                messages.say(report.note)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
+        silence(sys.stdout)
+    if report.error:
+        if not as_json:
+            print_error(report.error)
+        raise typer.Exit(report.error.code)
+
+
+def show(report: Report) -> None:
+    """The table on a terminal, the lines anywhere else."""
+    if report.table and sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        head, *rows = report.table
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, name in enumerate(head):
+            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))  # names of folders are no markup
+        Console().print(table)
+        return
+    for line in report.lines:
+        typer.echo(line)
+
+
+def show_json(value: dict[str, Any]) -> None:
+    """One object on stdout, in ASCII, which every terminal and pipe can take."""
+    typer.echo(json.dumps(value))
+
+
+def error_json(error: StickerforgeError, code: int | None = None) -> dict[str, Any]:
+    """The JSON of an error."""
+    return {
+        "ok": False,
+        "error": {"code": code or error.code, "message": error.message, "hint": error.hint},
+    }
+
+
+def print_error(error: StickerforgeError) -> None:
+    """One line on stderr: what, where, what to do."""
+    line = " ".join(str(error).split())
+    write_line("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}"))
+
+
+def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
+    """Show an error as the call wants it; returns its exit code."""
+    if as_json:
+        show_json(error_json(error, code))
+    else:
+        print_error(error)
+    return code or error.code
+
+
+def bug_report() -> StickerforgeError:
+    """The traceback, saved to a file, and what to do with it."""
+    text = f"stickerforge {__version__}, Python {sys.version}\n{traceback.format_exc()}"
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="stickerforge-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    reason = traceback.format_exc().strip().splitlines()[-1][:200]
+    return StickerforgeError(
+        f"this is a bug of stickerforge: {reason}", f"please report it with {file.name}"
+    )

@@ -1,0 +1,92 @@
+"""Settings as TOML, read and written."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from stickerforge.errors import InputError
+
+MAX_BYTES = 1_000_000  # a configuration longer than this is a mistake
+
+
+def read_toml(path: Path, command: str) -> dict[str, Any]:
+    """The settings of a TOML file as {dotted name: value}.
+
+    Raises:
+        InputError: the file is missing, not TOML, too long, or was saved by another command.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} has over {MAX_BYTES} bytes", "give a configuration file")
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"no configuration file {path}", "check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "give a readable TOML file"
+        ) from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
+        raise InputError(f"{path} is not TOML: {str(error)[:120]}", "mend that line") from None
+    saved_by = tree.pop("command", command)
+    if saved_by != command:
+        raise InputError(
+            f"{path} holds settings of {saved_by!r}", f"use it with that command, not {command!r}"
+        )
+    return dict(flatten(tree))
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """{"sampling": {"steps": 20}} as ("sampling.steps", 20), one pair per leaf."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def read_assignment(text: str) -> tuple[str, Any]:
+    """`key=value` of `--set`; the value is read as TOML where it is TOML, else as text."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {text!r} is not key=value", "for example --set sampling.steps=30")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except (ValueError, RecursionError):
+        return key.strip(), value
+
+
+def to_tree(config: Any) -> dict[str, Any]:
+    """A configuration as nested plain values, what is None left out; `resolve` reads it back."""
+    tree: dict[str, Any] = {}
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if is_dataclass(value):
+            tree[item.name] = to_tree(value)
+        elif value is not None:
+            tree[item.name] = list(value) if isinstance(value, tuple) else value
+    return tree
+
+
+def to_toml(config: Any, command: str) -> str:
+    """The configuration as TOML that `--config` accepts."""
+    tree = to_tree(config)
+    lines = [f"command = {json.dumps(command)}"]
+    lines += [
+        f"{key} = {toml_value(value)}" for key, value in tree.items() if not isinstance(value, dict)
+    ]
+    for key, table in tree.items():
+        if isinstance(table, dict):
+            lines += [
+                "",
+                f"[{key}]",
+                *(f"{name} = {toml_value(value)}" for name, value in table.items()),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """JSON's texts, numbers, lists and booleans are TOML's, but for the DEL character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

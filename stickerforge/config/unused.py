@@ -1,0 +1,44 @@
+"""Settings that do nothing beside the others: they are named, so that nobody waits for what they would have done."""
+
+from collections.abc import Iterator
+
+from stickerforge.config.schema import CustomizeConfig, GenerateConfig, Training, Validation
+
+
+def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
+    """A line for each."""
+    training, plain = config.training, Training()
+    if training.text_lr is not None and not training.text_rank:
+        yield "training.text_lr does nothing without training.text_rank"
+    if training.prior_count != plain.prior_count and not training.prior_weight:
+        yield "training.prior_count does nothing without training.prior_weight"
+    if training.objective == "plain":
+        for name in ("beta", "reduction"):
+            if getattr(training, name) != getattr(plain, name):
+                yield f"training.{name} belongs to the objective dco: it does nothing here"
+    if training.token_lr is not None and config.style:
+        yield "training.token_lr is that of a subject's new word: it does nothing for a style"
+    if (
+        config.watch.encoder != Validation().encoder
+        and config.keep == "last"
+        and not config.watch.every
+    ):
+        yield "watch.encoder does nothing without --keep best or watch.every"
+    if not config.preview.count and (config.preview.prompts or config.preview.style):
+        name = "prompts" if config.preview.prompts else "style"
+        yield f"preview.{name} does nothing with preview.count=0"
+
+
+def unused_in_generate(config: GenerateConfig) -> Iterator[str]:
+    """A line for each.
+
+    Args:
+        config: with the sampling that is in force.
+    """
+    unguided = config.sampling.guidance == 1
+    if unguided and config.negative:
+        yield "--negative does nothing with sampling.guidance=1"
+    if unguided and config.sampling.guidance_rescale:
+        yield "sampling.guidance_rescale does nothing with sampling.guidance=1"
+    if config.output.columns is not None and not config.output.sheet:
+        yield "output.columns does nothing with output.sheet=false"

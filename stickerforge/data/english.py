@@ -1,0 +1,88 @@
+"""English for names of things: articles and plurals."""
+
+import re
+
+NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "2": 2, "3": 3, "4": 4, "5": 5}
+IRREGULAR = {
+    "mouse": "mice",
+    "goose": "geese",
+    "wolf": "wolves",
+    "leaf": "leaves",
+    "knife": "knives",
+    "loaf": "loaves",
+    "tooth": "teeth",
+    "foot": "feet",
+    "person": "people",
+    "man": "men",
+    "woman": "women",
+    "child": "children",
+    "tomato": "tomatoes",
+    "potato": "potatoes",
+    "mango": "mangoes",
+    "mosquito": "mosquitoes",
+    "fish": "fish",
+    "sheep": "sheep",
+    "deer": "deer",
+    "bison": "bison",
+    "shrimp": "shrimp",
+    "squid": "squid",
+    "sushi": "sushi",
+    "spaghetti": "spaghetti",
+    "rice": "rice",
+    "bread": "bread",
+}
+MASS = {
+    "sushi",
+    "spaghetti",
+    "rice",
+    "bread",
+    "broccoli",
+    "corn",
+    "garlic",
+    "ginger",
+    "honey",
+    "salt",
+    "butter",
+}  # no article
+CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo", "ukulele", "used")  # a unicorn
+LINKS = " of | with | on | in | over "  # what is counted stands before the first of them
+VOWEL_SOUND = ("hour", "honest", "heir", "x-ray", "mri", "atm")  # an hourglass
+
+
+def is_plural(name: str) -> bool:
+    """Whether a name is a plural by itself: grapes, glasses, French fries."""
+    last = name.lower().split(" ")[-1]
+    return (
+        last.endswith("s")
+        and not last.endswith(("ss", "us", "is", "ens"))
+        and last not in ("series", "canvas", "gas")
+    )
+
+
+def with_article(words: str) -> str:
+    """With "a" or "an", or without where the words are many or a mass."""
+    lower, head = words.lower(), re.split(LINKS, words, maxsplit=1)[0]
+    if is_plural(head) or head.lower().split(" ")[-1] in MASS:
+        return words
+    vowel = lower.startswith(VOWEL_SOUND) or (
+        lower[:1] in "aeiou" and not lower.startswith(CONSONANT_SOUND)
+    )
+    return f"{'an' if vowel else 'a'} {words}"
+
+
+def plural(name: str) -> str:
+    """More than one: the last word changes, of "piece of cake" the first."""
+    head, link, rest = re.fullmatch(rf"(.*?)(?:({LINKS})(.*))?", name).groups(default="")  # type: ignore[union-attr]
+    start, _, last = head.rpartition(" ")
+    low = last.lower()
+    if is_plural(head):
+        changed = last
+    elif low in IRREGULAR:
+        changed = IRREGULAR[low]
+    elif low.endswith(("s", "x", "z", "ch", "sh")):
+        changed = last + "es"
+    elif low.endswith("y") and low[-2:-1] not in "aeiou":
+        changed = last[:-1] + "ies"
+    else:
+        changed = last + "s"
+    return f"{start} {changed}".strip() + link + rest

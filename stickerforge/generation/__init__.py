@@ -1,0 +1,1 @@
+"""Prompts to image files: requests, parameters, sampling, writing."""

@@ -1,0 +1,67 @@
+"""Weights on disk: verified before anything is made of them, and a fingerprint for the recipe."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from stickerforge.errors import EnvironmentFault
+from stickerforge.models.card import CARD, read_json
+
+EDGE = (
+    1 << 20
+)  # bytes at either end of a weights file that the fingerprint of a foreign folder reads
+
+
+def verify(folder: Path) -> None:
+    """Compare every file of a model with the sums that its card lists; nothing to do without a list.
+
+    Raises:
+        EnvironmentFault: a file is missing or not the one that was published.
+    """
+    for name, expected in published_sums(folder).items():
+        path = folder / name
+        if not path.exists():
+            raise EnvironmentFault(f"{path} is missing", "install stickerforge again")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise EnvironmentFault(
+                f"{path} is damaged: its sha256 is not the published one",
+                "install stickerforge again",
+            )
+
+
+def published_sums(folder: Path) -> dict[str, str]:
+    """{file: sha256} as the model's card lists them; empty for a model without a card."""
+    if not (folder / CARD).exists():
+        return {}
+    listed = read_json(folder / CARD).get("files", {})
+    return {str(name): str(digest) for name, digest in listed.items()}
+
+
+def fingerprint(folder: Path) -> str:
+    """Sixteen hexadecimal digits that change when a model does.
+
+    Of our own models it covers the published sums of all files; of others the configuration files, and
+    the length, beginning and end of each weights file, since reading gigabytes would take longer than a picture.
+    """
+    digest = hashlib.sha256()
+    if listed := published_sums(folder):
+        digest.update(json.dumps(listed, sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+    return files_fingerprint(sorted(folder.glob("*/*")) + [folder / "model_index.json"])
+
+
+def files_fingerprint(paths: Iterable[Path]) -> str:
+    """Sixteen hexadecimal digits of configuration and weights files; others are passed over."""
+    digest = hashlib.sha256()
+    for path in paths:
+        if path.suffix in (".json", ".jinja"):
+            digest.update(path.name.encode() + path.read_bytes())
+        elif path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                length = file.seek(0, 2)
+                digest.update(f"{path.parent.name}/{path.name}|{length}".encode())
+                for start in {0, max(0, length - EDGE)}:
+                    file.seek(start)
+                    digest.update(file.read(EDGE))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,130 @@
+"""Models on the hub: their names, and fetching them."""
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.runtime.files import home
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+KNOWN_ON_HUB = {  # name: (licence, what it is)
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": (
+        "CreativeML Open RAIL-M",
+        "Stable Diffusion 1.5, 512 px",
+    ),
+    "stabilityai/stable-diffusion-xl-base-1.0": (
+        "CreativeML Open RAIL++-M",
+        "Stable Diffusion XL, 1024 px",
+    ),
+}
+JUDGES = ("judge", "second")  # encoders that ship
+ENCODERS = {
+    "clip": "openai/clip-vit-large-patch14",
+    "siglip": "google/siglip2-base-patch16-224",
+    "dinov2": "facebook/dinov2-large",
+}
+REWARDS = {  # models of what people like, and of what is true of a picture; "" where no safetensors of it are known on the hub
+    "pickscore": "yuvalkirstain/PickScore_v1",
+    "hpsv2": "",
+    "aesthetic": "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
+    "vqascore": "llava-hf/llava-interleave-qwen-0.5b-hf",
+    "lpips": "",
+}
+
+
+def download(
+    name: str, *, offline: bool, say: Callable[[str], None], wanted: Sequence[str]
+) -> Path:
+    """The folder of a hub model, from the cache or the network.
+
+    Args:
+        wanted: patterns of the files that are needed.
+
+    Raises:
+        EnvironmentFault: it is not in the cache and cannot be fetched.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    unwanted = ["*.fp16.*", "*.non_ema.*"]  # the same weights a second time
+    cache = home() / "hub"
+    fetch = partial(
+        huggingface_hub.snapshot_download,
+        name,
+        cache_dir=cache,
+        allow_patterns=list(wanted),
+        ignore_patterns=unwanted,
+    )
+    try:
+        with contextlib.suppress(LocalEntryNotFoundError):
+            return Path(fetch(local_files_only=True))
+        if offline:
+            raise EnvironmentFault(
+                f"{name} is not in the cache {cache} and nothing may be fetched",
+                "use it once without --offline and --dry-run, or give a folder",
+            )
+        say(f"fetching {name} into {cache}")
+        return Path(fetch())
+    except HFValidationError:
+        raise InputError(
+            f"{name!r} is no name of the hub", "give owner/name, or a folder that exists"
+        ) from None
+    except LocalEntryNotFoundError:
+        raise EnvironmentFault(
+            f"{name} is not in the cache {cache} and the hub cannot be reached",
+            "check the connection, or give a folder",
+        ) from None
+    except (HfHubHTTPError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise EnvironmentFault(
+            f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder"
+        ) from None
+
+
+def encoder_repository(name: str) -> str:
+    """The hub repository of an encoder for `evaluate`; "" for a judge and for a folder.
+
+    Raises:
+        InputError: nothing is called that.
+    """
+    if name in JUDGES or (name not in ENCODERS and Path(name).expanduser().is_dir()):
+        return ""
+    repository = ENCODERS.get(name, name)
+    if not HUB_NAME.fullmatch(repository) or name.startswith("."):
+        raise InputError(
+            f"unknown encoder {name!r}", f"give {', '.join([*JUDGES, *ENCODERS])}, or a folder"
+        )
+    return repository
+
+
+def reward_place(text: str) -> tuple[str, str]:
+    """(kind, folder or hub repository) of KIND or KIND=PLACE, as --reward takes it.
+
+    Raises:
+        InputError: there is no such kind, or it needs a place.
+    """
+    kind, _, place = text.partition("=")
+    if kind not in REWARDS:
+        raise InputError(
+            f"unknown reward {kind!r}",
+            f"give {', '.join(REWARDS)}, each with =FOLDER for other weights",
+        )
+    place = place or REWARDS[kind]
+    if not place:
+        what = (
+            "a safetensors file (the README says how to make one)"
+            if kind == "lpips"
+            else "a folder in the format of transformers"
+        )
+        raise InputError(f"the weights of {kind} must be given", f"--reward {kind}=PLACE, {what}")
+    if not Path(place).expanduser().exists() and (
+        kind == "lpips" or not HUB_NAME.fullmatch(place) or place.startswith(".")
+    ):
+        raise InputError(
+            f"--reward {kind}: there is no {place}",
+            "give a folder, a file for lpips, or owner/name of the hub",
+        )
+    return kind, place

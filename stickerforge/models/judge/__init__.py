@@ -1,0 +1,1 @@
+"""sticker-judge: the two judges that ship, their network and their weights."""

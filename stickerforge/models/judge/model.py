@@ -1,0 +1,168 @@
+"""The judges that ship: loaded, checked, and asked about pictures of any size.
+
+`judge` judges; wherever the tool itself learns from a score or chooses by one, it asks `second`, which has another
+size, another seed and other scenes behind it, so that the first can keep judging.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.judge.network import JudgeNet, JudgeShape, Readings, fold, pad_tokens
+
+FOLDER = Path(__file__).parent
+CARD = "card.json"
+GROUND = (255, 255, 255)
+Name = Literal["judge", "second"]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge ready to be asked.
+
+    Args:
+        labels: what it tells apart; several subjects may share one (`label_of`).
+        styles, colours: in the order of its logits.
+        label_of: CLDR name -> label.
+        sha256: of its weights.
+    """
+
+    name: str
+    network: JudgeNet
+    words: Tokenizer
+    labels: tuple[str, ...]
+    styles: tuple[str, ...]
+    colours: tuple[str, ...]
+    label_of: dict[str, str]
+    sha256: str
+
+    def pictures(
+        self, images: Sequence[Image.Image], ground: tuple[int, int, int] = GROUND
+    ) -> Tensor:
+        """Images of any size and mode as the judge takes them: laid on a ground (sRGB), and their alpha; (B, 4, P, P)."""
+        side = self.network.shape.pixels
+        return (
+            torch.stack([fit_square(image, side, ground) for image in images])
+            if images
+            else torch.zeros((0, 4, side, side))
+        )
+
+    @torch.inference_mode()
+    def read(self, pictures: Tensor) -> Readings:
+        """What it reads in pictures (B, 4, P, P)."""
+        found: Readings = self.network.read(self.network.features(pictures))
+        return found
+
+    @torch.inference_mode()
+    def examined(self, pictures: Tensor) -> tuple[Tensor, Readings]:
+        """Unit vectors and readings in one pass."""
+        features = self.network.features(pictures)
+        return torch.nn.functional.normalize(
+            self.network.joint(features.content), dim=-1
+        ), self.network.read(features)
+
+    @torch.inference_mode()
+    def encode_image(self, pictures: Tensor) -> Tensor:
+        """Unit vectors (B, D)."""
+        return self.network.encode_image(pictures)
+
+    @torch.inference_mode()
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors (B, D).
+
+        Raises:
+            InputError: a text is empty.
+        """
+        if any(not text.strip() for text in texts):
+            raise InputError("there is an empty text among those to be compared", "leave it out")
+        encodings = self.words.encode_batch(list(texts), add_special_tokens=False)
+        return self.network.encode_text(
+            *pad_tokens([encoding.ids for encoding in encodings], self.network.shape.length)
+        )
+
+    @property
+    def logit_scale(self) -> float:
+        """What a cosine is multiplied with before softmax."""
+        return float(self.network.logit_scale.detach().exp().clamp(max=100))
+
+
+def on_ground(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
+    """An image of any mode as RGB, laid on a ground."""
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, (*ground, 255)), rgba).convert("RGB")
+
+
+def fit_square(image: Image.Image, side: int, ground: tuple[int, int, int]) -> Tensor:
+    """An image fitted into a square: laid on a ground, and its alpha, (4, side, side) in [0, 1]; what is resized is premultiplied."""
+    fitted = image.convert("RGBA").convert("RGBa")
+    scale = side / max(fitted.size)
+    size = (max(1, round(fitted.width * scale)), max(1, round(fitted.height * scale)))
+    if size != fitted.size:
+        fitted = fitted.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    planes = np.zeros((side, side, 4), np.float32)
+    left, top = (side - fitted.width) // 2, (side - fitted.height) // 2
+    planes[top : top + fitted.height, left : left + fitted.width] = (
+        np.asarray(fitted, np.float32) / 255
+    )
+    planes[..., :3] += (1 - planes[..., 3:]) * np.array(ground, np.float32) / 255
+    return torch.from_numpy(planes.clip(0, 1)).permute(2, 0, 1)
+
+
+@cache
+def load_judge(name: Name = "judge", folder: Path = FOLDER) -> Judge:
+    """Load a judge, once.
+
+    Raises:
+        EnvironmentFault: a file is missing or not the one that was published.
+    """
+    card = read_card(folder)
+    entry = card["judges"][name]
+    said: dict[str, Any] = entry["shape"]
+    shape = JudgeShape(**said | {"widths": tuple(said["widths"]), "depths": tuple(said["depths"])})
+    network = fold(JudgeNet(shape))
+    network.load_state_dict(
+        {key: value.float() for key, value in load_file(folder / entry["file"]).items()}
+    )
+    return Judge(
+        name,
+        network.requires_grad_(False),
+        Tokenizer.from_file(str(folder / card["words"])),
+        tuple(card["labels"]),
+        tuple(card["styles"]),
+        tuple(card["colours"]),
+        dict(card["label_of"]),
+        card["files"][entry["file"]],
+    )
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card, after the sums of all files were compared with it.
+
+    Raises:
+        EnvironmentFault: something is missing or damaged.
+    """
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        for name, expected in card["files"].items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+                raise EnvironmentFault(
+                    f"{folder / name} is damaged: its sha256 is not the published one",
+                    "install stickerforge again",
+                )
+    except (OSError, ValueError, KeyError) as error:
+        raise EnvironmentFault(
+            f"the judges in {folder} cannot be read: {error}", "install stickerforge again"
+        ) from None
+    return card

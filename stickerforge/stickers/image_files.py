@@ -1,0 +1,100 @@
+"""Pictures as files: PNG and WebP bytes that say how they were made, and reading that back.
+
+The recipe is JSON in a PNG text chunk "stickerforge" and in XMP (both formats); XMP also carries IPTC's
+digital source type, which marks a picture as made by a trained model. Nothing else is written:
+bytes are built from pixels alone.
+"""
+
+import io
+import json
+import re
+from html import escape, unescape
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from stickerforge.stickers.alpha import Rgba
+
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+KEY = "stickerforge"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+MAX_CHARACTERS = 1_000_000  # characters; more is not ours
+XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:sf="https://stickerforge.invalid/ns/1/">
+<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
+<xmp:CreatorTool>{tool}</xmp:CreatorTool>
+<sf:recipe>{recipe}</sf:recipe>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+def encode_image(
+    rgba: Rgba, recipe: dict[str, Any], tool: str, kind: Literal["png", "webp"]
+) -> bytes:
+    """A whole file: the picture, its recipe and where it came from.
+
+    Args:
+        rgba: uint8 (H, W, 4), straight alpha; (H, W, 3) for a picture without.
+        tool: the program and its version.
+    """
+    text = json.dumps(recipe, ensure_ascii=False, sort_keys=True)
+    xmp = XMP.format(source=SOURCE_TYPE, tool=escape(tool), recipe=escape(text))
+    picture, stream = Image.fromarray(rgba), io.BytesIO()
+    if kind == "webp":
+        # exact keeps the colours laid under transparent pixels, which prevent halos when resized
+        picture.save(
+            stream, "WEBP", lossless=True, quality=60, method=4, exact=True, xmp=xmp.encode()
+        )
+    else:
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_itxt(KEY, text, zip=len(text) > 2000)
+        chunks.add_itxt("XML:com.adobe.xmp", xmp)
+        picture.save(stream, "PNG", compress_level=6, pnginfo=chunks)
+    return stream.getvalue()
+
+
+def is_truncated(path: Path) -> bool:
+    """Whether it is a PNG or WebP file that does not go on to its end, or an empty one: a full disk or a broken copy leaves such.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, io.SEEK_END)
+        if head[:4] == b"RIFF":
+            return size < int.from_bytes(head[4:8], "little") + 8
+        file.seek(max(0, size - len(PNG_END)))
+        return not head or (head[:8] == PNG_START and file.read() != PNG_END)
+
+
+def read_params(path: Path) -> dict[str, Any] | None:
+    """The recipe that a picture carries, or None where it has none that can be read.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is no picture.
+    """
+    try:
+        with Image.open(path, formats=("PNG", "WEBP")) as picture:
+            text = picture.info.get(KEY) or params_in_xmp(picture.info.get("xmp"))
+    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(text, str) or len(text) > MAX_CHARACTERS:
+        return None
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def params_in_xmp(xmp: bytes | str | None) -> str | None:
+    """The recipe inside an XMP packet; found by pattern, so that no XML of a stranger is parsed."""
+    text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp or ""
+    found = re.search(r"<sf:recipe>([^<]*)</sf:recipe>", text[: 2 * MAX_CHARACTERS])
+    return unescape(found[1]) if found else None

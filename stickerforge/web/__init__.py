@@ -1,0 +1,1 @@
+"""Pages that are one file, and a server for this machine's browser alone."""

@@ -1,0 +1,24 @@
+"""Pages that are one file: a template filled in, with the look that all of them share."""
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+
+def fill_template(package: str, name: str, parts: Mapping[str, str]) -> str:
+    """The page `name` of a package with every <!--part--> replaced by its text, which has to be safe where it stands."""
+    page = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    look = resources.files("stickerforge.web").joinpath("style.css").read_text(encoding="utf-8")
+    for part, text in {"look": look, **parts}.items():
+        page = page.replace(f"<!--{part}-->", text)
+    return page
+
+
+def script_safe(value: Any) -> str:
+    """JSON that cannot end the script element that holds it."""
+    return (
+        json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+        .replace("<", "\\u003c")
+        .replace("&", "\\u0026")
+    )
