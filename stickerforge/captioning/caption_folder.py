@@ -76,7 +76,7 @@ class CaptionPlan:
         )
 
 
-def plan_captions(config: CaptionConfig, messages: Console, *, again: bool = False) -> CaptionPlan:
+def plan_captions(config: CaptionConfig, console: Console, *, again: bool = False) -> CaptionPlan:
     """Look at the folder.
 
     Args:
@@ -89,9 +89,9 @@ def plan_captions(config: CaptionConfig, messages: Console, *, again: bool = Fal
         raise InputError(
             "no pictures given", "for example stickerforge caption ./photos --subject dog"
         )
-    if config.words and not config.subject:
+    if config.class_words and not config.subject:
         raise InputError("--class belongs to a subject", "give --subject NAME too")
-    for name, said in (("name", config.subject), ("class", config.words)):
+    for name, said in (("name", config.subject), ("class", config.class_words)):
         if said and not CLASS_WORDS.fullmatch(said):
             raise InputError(f"{said[:60]!r} is no {name}", "give letters, digits and dashes")
     path = Path(config.pictures)
@@ -100,7 +100,7 @@ def plan_captions(config: CaptionConfig, messages: Console, *, again: bool = Fal
     record = read_records(place)
     config = with_recorded_subject(config, record, found) if again else config
     slug = slug_of(config.subject)
-    words = (config.words or config.subject.replace("-", " ")).strip()
+    words = (config.class_words or config.subject.replace("-", " ")).strip()
     stems = Counter(picture.path.stem for picture in found.pictures)
     if twice := [stem for stem, count in stems.items() if count > 1]:
         raise InputError(
@@ -108,11 +108,11 @@ def plan_captions(config: CaptionConfig, messages: Console, *, again: bool = Fal
         )
     check_renamed(place, found, record)
     if gone := sorted(name for name in record if not (place / name).exists()):
-        messages.warn(
+        console.warn(
             f"{RECORD_FILE} names pictures that are gone: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}"
         )
     for line in [*describe_skipped(found), *(f"left out: {line}" for line in found.unreadable)]:
-        messages.warn(line)
+        console.warn(line)
     placeholder = f"<{slug}>" if slug else ""
     return CaptionPlan(
         config,
@@ -146,7 +146,7 @@ def with_recorded_subject(
     }
     if config.subject:
         pairs = {pair for pair in pairs if pair[0] == f"<{slug_of(config.subject)}>"}
-    if config.words or not pairs:
+    if config.class_words or not pairs:
         return config
     if len(pairs) > 1:
         told = ", ".join(" ".join(pair) for pair in sorted(pairs))
@@ -155,7 +155,7 @@ def with_recorded_subject(
             "say --subject NAME and --class WORDS",
         )
     placeholder, words = pairs.pop()
-    return replace(config, subject=config.subject or placeholder[1:-1], words=words)
+    return replace(config, subject=config.subject or placeholder[1:-1], class_words=words)
 
 
 def check_renamed(place: Path, found: PictureFolder, record: Mapping[str, CaptionRecord]) -> None:
@@ -212,7 +212,7 @@ def captions_by_people(
     return kept
 
 
-def existing_captions(whole: CaptionPlan, messages: Console) -> CaptionSet:
+def existing_captions(whole: CaptionPlan, console: Console) -> CaptionSet:
     """The captions that lie there."""
     lines = [line for picture in whole.found.pictures if (line := existing_record(whole, picture))]
     return CaptionSet(
@@ -221,7 +221,7 @@ def existing_captions(whole: CaptionPlan, messages: Console) -> CaptionSet:
         whole.words,
         lines,
         failed=list(whole.found.unreadable),
-        warnings=messages.warnings,
+        warnings=console.warnings,
     )
 
 
@@ -230,7 +230,7 @@ def write_missing(
     used: "Captioner",
     known: dict[str, CaptionRecord],
     made: CaptionSet,
-    messages: Console,
+    console: Console,
 ) -> None:
     """Caption the pictures that are not in `known`, and add them to it; captions.jsonl grows by a line before every text."""
     pictures = whole.found.pictures
@@ -238,7 +238,7 @@ def write_missing(
     record, by = whole.record | known, f"{used.name}@{used.digest}"
     write_records(whole.folder, record)
     try:
-        with stoppable() as check, messages.progress("captioning", len(which)) as advance:
+        with stoppable() as check, console.progress("captioning", len(which)) as advance:
             said = generate_captions(used, whole, which, check)
             for number, text in zip(which, said, strict=False):
                 picture = pictures[number]
@@ -247,7 +247,7 @@ def write_missing(
                 elif read_caption(picture.path) != previous_caption(
                     whole, picture
                 ):  # written by somebody while we worked
-                    messages.warn(
+                    console.warn(
                         f"{picture.path.name} was given a caption meanwhile, which is kept"
                     )
                     made.failed.append(f"{picture.path.name}: given a caption meanwhile")

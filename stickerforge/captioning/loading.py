@@ -11,7 +11,7 @@ from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 
 
-def load_captioner(name: str, *, device: str, offline: bool, messages: Console) -> Captioner:
+def load_captioner(name: str, *, device: str, offline: bool, console: Console) -> Captioner:
     """A captioner by name: "embedded", a folder, or owner/name of the hub.
 
     Raises:
@@ -28,7 +28,7 @@ def load_captioner(name: str, *, device: str, offline: bool, messages: Console) 
                 f"unknown captioner {name!r}",
                 "give embedded, a transformers folder, or owner/name of the hub",
             )
-        folder = download(name, offline=offline, say=messages.say, wanted=WANTED)
+        folder = download(name, offline=offline, say=console.say, wanted=WANTED)
     if not folder.is_dir():
         raise InputError(f"{name} is a file, not a model folder", "give a transformers folder")
     return ImageTextCaptioner(

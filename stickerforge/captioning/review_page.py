@@ -61,7 +61,7 @@ def thumbnails(made: CaptionSet) -> dict[str, str]:
     return found
 
 
-def review(made: CaptionSet, messages: Console) -> None:
+def review(made: CaptionSet, console: Console) -> None:
     """Write the page, serve it, and wait until it is done with or interrupted; what was saved stays.
 
     Raises:
@@ -73,10 +73,10 @@ def review(made: CaptionSet, messages: Console) -> None:
         images = thumbnails(made)
         write_whole(path, render_page(made, images=images).encode())
         with Server(made, images) as server, stoppable() as check:
-            messages.say(
+            console.say(
                 f'read and change the captions at {server.url} until you press "Save and close"'
             )
-            messages.say(f"or open {path} later, and give what it saves to --take")
+            console.say(f"or open {path} later, and give what it saves to --take")
             while not server.done:
                 server.handle_request()
                 check()

@@ -66,22 +66,22 @@ def caption(
     flags = {
         "pictures": pictures,
         "subject": subject,
-        "words": words,
+        "class_words": words,
         "captioner": captioner,
         "form": form,
         "device": device,
     }
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands import caption as command
         from stickerforge.config.schema import CaptionConfig
 
         prepare_libraries(offline)
         resolved = resolve_settings(CaptionConfig, "caption", {}, config, assignments, flags)
         if dry_run and take:
-            return Report(*command.dry_run_edits(resolved, Path(take), messages))
+            return Report(*command.dry_run_edits(resolved, Path(take), console))
         if dry_run:
-            return Report(*command.dry_run(resolved, messages, offline=True, only_missing=review))
+            return Report(*command.dry_run(resolved, console, offline=True, only_missing=review))
         if review and quiet:
             raise InputError(
                 "--review says where its page is, and --quiet would keep it secret",
@@ -89,7 +89,7 @@ def caption(
             )
         made = command.run(
             resolved,
-            messages,
+            console,
             offline=offline,
             take=Path(take) if take else None,
             only_missing=review,
@@ -97,7 +97,7 @@ def caption(
         if review:
             from stickerforge.captioning.review_page import review as review_captions
 
-            review_captions(made, messages)
+            review_captions(made, console)
         return Report(made.result(), made.lines(), made.note(), partial_failure(made.failed))
 
     run_command("caption", as_json, quiet, work)

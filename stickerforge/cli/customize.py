@@ -119,7 +119,7 @@ def customize(
         "pictures": pictures,
         "subject": subject,
         "style": style,
-        "words": words,
+        "class_words": words,
         "name": name,
         "training.steps": steps,
         "training.batch": batch,
@@ -135,15 +135,15 @@ def customize(
         "device": device,
     }
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands import customize as command
         from stickerforge.config.schema import CustomizeConfig
 
         prepare_libraries(offline)
         resolved = resolve_settings(CustomizeConfig, "customize", {}, config, assignments, flags)
         if dry_run:
-            return Report(*command.dry_run(resolved, messages, force=force, resume=resume))
-        made = command.run(resolved, messages, offline=offline, force=force, resume=resume)
+            return Report(*command.dry_run(resolved, console, force=force, resume=resume))
+        made = command.run(resolved, console, offline=offline, force=force, resume=resume)
         return Report(
             made.result(), [str(made.adapter.path)], made.note(), partial_failure(made.failed)
         )

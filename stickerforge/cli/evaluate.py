@@ -101,7 +101,7 @@ def evaluate(
         "device": device,
     }
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands import evaluate as command
         from stickerforge.config.schema import EvaluateConfig
         from stickerforge.evaluation.compare_reports import compare_reports
@@ -119,7 +119,7 @@ def evaluate(
         resolved = resolve_settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)
         if dry_run:
             return Report(*command.dry_run(resolved))
-        made = command.run(resolved, messages, offline=offline)
+        made = command.run(resolved, console, offline=offline)
         return Report(
             made.result(),
             text_lines(made.table),

@@ -141,7 +141,7 @@ def generate(
         "device": device,
     }
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.config.schema import GenerateConfig
         from stickerforge.generation.image_params import read_settings
         from stickerforge.generation.pipeline import plan_generation, run_generation
@@ -157,9 +157,9 @@ def generate(
             from stickerforge.commands import generate as command
 
             return Report(
-                *command.dry_run(plan_generation(resolved, messages, offline=True, force=force))
+                *command.dry_run(plan_generation(resolved, console, offline=True, force=force))
             )
-        made = run_generation(resolved, messages, offline=offline, force=force, repeated=repeated)
+        made = run_generation(resolved, console, offline=offline, force=force, repeated=repeated)
         result = {
             "outputs": made.outputs,
             "failed": made.failed,

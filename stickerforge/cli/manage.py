@@ -16,7 +16,7 @@ models_app = typer.Typer(help="The base models there are.", no_args_is_help=True
 def adapters_list(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """The adapters there are."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.adapters import list_adapters
 
         return Report(*list_adapters())
@@ -33,7 +33,7 @@ def adapters_show(
 ) -> None:
     """What is known of one adapter; its file is verified."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.adapters import show_adapter
 
         return Report(*show_adapter(name))
@@ -51,7 +51,7 @@ def adapters_remove(
 ) -> None:
     """Delete an adapter."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.adapters import remove_adapter
 
         return Report(*remove_adapter(name, dry_run=dry_run))
@@ -63,7 +63,7 @@ def adapters_remove(
 def models_list(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """The models that can be named."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.models import list_models
 
         return Report(*list_models())
@@ -80,7 +80,7 @@ def models_show(
 ) -> None:
     """What is known of one model: licence, sizes, styles, words."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.models import show_model
 
         prepare_libraries(offline)
@@ -92,7 +92,7 @@ def models_show(
 def doctor(as_json: Json = False, offline: Offline = False, quiet: Quiet = False) -> None:
     """Check this installation: versions, devices, memory, weights, what is missing."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands.doctor import examine
 
         prepare_libraries(offline=True)

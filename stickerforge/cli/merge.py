@@ -45,7 +45,7 @@ def merge(
 ) -> None:
     """Make one adapter of several, for example of a subject and a style."""
 
-    def work(messages: Console) -> Report:
+    def work(console: Console) -> Report:
         from stickerforge.commands import merge as command
         from stickerforge.config.schema import MergeConfig
 

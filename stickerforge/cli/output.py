@@ -45,9 +45,9 @@ def run_command(
     command: str, as_json: bool, quiet: bool, work: Callable[[Console], Report]
 ) -> None:
     """Run a command's work; results to stdout, the rest to stderr, errors to an exit code."""
-    started, messages = time.monotonic(), Console(quiet=quiet)
+    started, console = time.monotonic(), Console(quiet=quiet)
     try:
-        report = work(messages)
+        report = work(console)
     except Interrupted as error:
         raise typer.Exit(
             show_error(StickerforgeError(error.message, error.hint), as_json, error.code)
@@ -60,13 +60,13 @@ def run_command(
                 "command": command,
                 "version": __version__,
                 "result": report.result,
-                "warnings": messages.warnings,
+                "warnings": console.warnings,
             }
             show_json(head | said | {"seconds": seconds})
         else:
             show(report)
             if report.note:
-                messages.say(report.note)
+                console.say(report.note)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
         silence(sys.stdout)

@@ -47,7 +47,7 @@ def caption(
 
 def run(
     config: CaptionConfig,
-    messages: Console,
+    console: Console,
     *,
     offline: bool,
     take: Path | None = None,
@@ -64,22 +64,22 @@ def run(
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan_captions(config, messages, again=take is not None or only_missing)
-        made = existing_captions(whole, messages)
+        whole = plan_captions(config, console, again=take is not None or only_missing)
+        made = existing_captions(whole, console)
         if take is not None:
             apply_file(made, take)
             return made
         from stickerforge.captioning.loading import load_captioner
 
         used = load_captioner(
-            config.captioner, device=config.device, offline=offline, messages=messages
+            config.captioner, device=config.device, offline=offline, console=console
         )
         known = {
             picture.path.name: line
             for picture in whole.found.pictures
             if (line := valid_record(whole, picture, used, only_missing))
         }
-        write_missing(whole, used, known, made, messages)
+        write_missing(whole, used, known, made, console)
         made.told = [
             known[picture.path.name]
             for picture in whole.found.pictures
@@ -89,7 +89,7 @@ def run(
 
 
 def dry_run(
-    config: CaptionConfig, messages: Console, *, offline: bool, only_missing: bool = False
+    config: CaptionConfig, console: Console, *, offline: bool, only_missing: bool = False
 ) -> tuple[dict[str, Any], list[str]]:
     """What `run` would say of the first five pictures, and what it would write: (result for the JSON, lines for people).
 
@@ -99,9 +99,9 @@ def dry_run(
     from stickerforge.captioning.loading import load_captioner
 
     with interruptible():
-        whole = plan_captions(config, messages, again=only_missing)
+        whole = plan_captions(config, console, again=only_missing)
         used = load_captioner(
-            config.captioner, device=config.device, offline=offline, messages=messages
+            config.captioner, device=config.device, offline=offline, console=console
         )
         pictures = whole.found.pictures
         which = [
@@ -146,7 +146,7 @@ def dry_run(
 
 
 def dry_run_edits(
-    config: CaptionConfig, take: Path, messages: Console
+    config: CaptionConfig, take: Path, console: Console
 ) -> tuple[dict[str, Any], list[str]]:
     """What `run` would take of a saved page: (result for the JSON, lines for people).
 
@@ -154,7 +154,7 @@ def dry_run_edits(
         InputError: it is no such file, no change in it can be taken, or the folder cannot be captioned.
     """
     made, rows = (
-        existing_captions(plan_captions(config, messages, again=True), messages),
+        existing_captions(plan_captions(config, console, again=True), console),
         read_edits(take),
     )
     refused = [why for row in rows if (why := refusal(made, row))]

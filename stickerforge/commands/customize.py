@@ -42,7 +42,7 @@ def customize(
 
 
 def run(
-    config: CustomizeConfig, messages: Console, *, offline: bool, force: bool, resume: bool
+    config: CustomizeConfig, console: Console, *, offline: bool, force: bool, resume: bool
 ) -> Personalized:
     """Learn, save, show.
 
@@ -51,9 +51,9 @@ def run(
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan_training(config, messages, offline=offline, force=force, resume=resume)
+        whole = plan_training(config, console, offline=offline, force=force, resume=resume)
         folder = read_folder(Path(config.pictures))
-        report_folder(folder, whole.placeholder, messages)
+        report_folder(folder, whole.placeholder, console)
         check_masks(config.mask, folder)
         with locked(whole.folder / "lock", wait=False) as free:
             if not free:
@@ -61,24 +61,24 @@ def run(
                     f"another customize is working on {whole.name!r}",
                     "wait for it, or give another --name",
                 )
-            made = personalize(whole, folder, messages, offline=offline, force=force, resume=resume)
+            made = personalize(whole, folder, console, offline=offline, force=force, resume=resume)
         try:
             made.preview = preview(whole, offline=offline)
         except StickerforgeError as error:
-            messages.warn(f"{whole.name!r} is learned, but its preview could not be made: {error}")
-        made.failed, made.warnings = folder.unreadable, messages.warnings
+            console.warn(f"{whole.name!r} is learned, but its preview could not be made: {error}")
+        made.failed, made.warnings = folder.unreadable, console.warnings
         return made
 
 
 def dry_run(
-    config: CustomizeConfig, messages: Console, *, force: bool, resume: bool
+    config: CustomizeConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     from stickerforge.config.schema import Sampling
     from stickerforge.generation.plan import sampling_settings
     from stickerforge.models.cost import sampling_cost, training_cost
 
-    whole = plan_training(config, messages, offline=True, force=force, resume=resume)
+    whole = plan_training(config, console, offline=True, force=force, resume=resume)
     folder = read_folder(Path(config.pictures))
     check_masks(config.mask, folder)
     for picture in folder.pictures:
@@ -123,7 +123,7 @@ def dry_run(
         "drops": folder.unreadable + folder.passed_over,
         "fetches": [
             name
-            for name in [encoder_repository(whole.config.watch.encoder)]
+            for name in [encoder_repository(whole.config.validation.encoder)]
             if name and whole.watch_every
         ],
         "writes": writes,

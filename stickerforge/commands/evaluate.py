@@ -82,7 +82,7 @@ def evaluate(pictures: str | Path, *, settings: Mapping[str, Any] | None = None)
     )
 
 
-def run(config: EvaluateConfig, messages: Console, *, offline: bool) -> Result:
+def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
     """Measure, compute, write.
 
     Raises:
@@ -94,25 +94,21 @@ def run(config: EvaluateConfig, messages: Console, *, offline: bool) -> Result:
 
     whole = plan(config)
     if whole.replaced:
-        messages.warn(
-            f"the report of {whole.replaced} in {whole.out} is replaced; --out keeps both"
-        )
+        console.warn(f"the report of {whole.replaced} in {whole.out} is replaced; --out keeps both")
     for role, names in whole.passed_over.items():
-        messages.warn(
+        console.warn(
             f"passed over in {role}, since they are no pictures: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
         )
     with interruptible():
-        asked = load_encoder(
-            config.encoder, device=config.device, offline=offline, say=messages.say
-        )
-        sets, failed = compute_sets(whole.paths, asked, messages)
+        asked = load_encoder(config.encoder, device=config.device, offline=offline, say=console.say)
+        sets, failed = compute_sets(whole.paths, asked, console)
         found = {
             role: whole.prompts.matched(items)
             for role, items in sets.items()
             if role in ("pictures", "baseline")
         }
         if missing := sum(not item.text for item in found["pictures"]):
-            messages.warn(
+            console.warn(
                 f"{missing} of {len(found['pictures'])} pictures have no known prompt: they count where none is needed"
             )
         table = score_sets(sets, found, asked, whole.wanted, allow_small=config.allow_small)
@@ -121,12 +117,12 @@ def run(config: EvaluateConfig, messages: Console, *, offline: bool) -> Result:
             sets,
             found,
             reward_places(config.reward),
-            Context(config.device, offline, messages),
+            Context(config.device, offline, console),
         )
         table.sort()
         table.refused += unmeasured_metrics(config, table) if config.metrics else []
         for line in table.refused:
-            messages.warn(line)
+            console.warn(line)
         table.refused += [] if config.metrics else missing_rewards(config.reward)
         report = build_report(config, sets, found["pictures"], table, asked, failed)
         report["prompts_without_picture"] = whole.prompts.unanswered(found["pictures"])

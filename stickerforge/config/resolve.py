@@ -13,6 +13,13 @@ from stickerforge.errors import InputError, nearest
 
 Config = TypeVar("Config")
 
+ALIASES = {  # the names that settings had before
+    "words": "class_words",
+    "training.draws": "training.cached_noise",
+    "watch.every": "validation.every",
+    "watch.encoder": "validation.encoder",
+}
+
 
 def resolve(kind: type[Config], *sources: Mapping[str, Any]) -> Config:
     """A checked configuration from {dotted name: value} sources, later ones winning.
@@ -23,7 +30,8 @@ def resolve(kind: type[Config], *sources: Mapping[str, Any]) -> Config:
     known = leaves(kind)
     values: dict[str, Any] = {}
     for source in sources:
-        for name, value in source.items():
+        for given, value in source.items():
+            name = given if given in known else ALIASES.get(given, given)
             if name not in known:
                 raise InputError(f"unknown setting {name!r}", nearest(name, list(known)))
             values[name] = check_value(

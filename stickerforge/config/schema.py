@@ -105,7 +105,7 @@ class Training:
     snr_gamma: float = (
         0.0  # bound of the min-SNR weights (arXiv:2303.09556), which takes 5; 0 for none
     )
-    draws: int = 0  # noises per picture that the base is asked about, once each; 0 asks it anew in every step
+    cached_noise: int = 0  # noises per picture that the base is asked about, once each; 0 asks it anew in every step
     prior_weight: float = (
         0.0  # how much pictures of the class count beside the references; 0 for none
     )
@@ -153,7 +153,7 @@ class CustomizeConfig:
     pictures: str = ""  # a folder of references
     subject: str = ""  # what is taught: a subject ...
     style: str = ""  # ... or a style
-    words: str = ""  # the class of the subject ("dog"), where its name does not say it
+    class_words: str = ""  # the class of the subject ("dog"), where its name does not say it
     name: str = ""  # of the adapter; without: that of the subject or style
     model: str = "sticker-mini"
     mask: str = "auto"  # what of a picture counts: "auto", "none", or a folder of masks
@@ -161,7 +161,7 @@ class CustomizeConfig:
     seed: int = 0
     device: str = "auto"
     training: Training = field(default_factory=Training)
-    watch: Validation = field(default_factory=Validation)
+    validation: Validation = field(default_factory=Validation)
     preview: Preview = field(default_factory=Preview)
 
     BOUNDS: ClassVar = {
@@ -173,7 +173,7 @@ class CustomizeConfig:
         "training.token_lr": (0.0, 1.0),
         "training.beta": (1e-6, 1e6),
         "training.snr_gamma": (0.0, 1000.0),
-        "training.draws": (0, 10_000),
+        "training.cached_noise": (0, 10_000),
         "training.prior_weight": (0.0, 1000.0),
         "training.prior_count": (1, 10_000),
         "training.text_rank": (0, 1024),
@@ -184,7 +184,7 @@ class CustomizeConfig:
         "training.weight_decay": (0.0, 1.0),
         "training.clip": (1e-6, 1e6),
         "training.save_every": (1, 1_000_000),
-        "watch.every": (0, 1_000_000),
+        "validation.every": (0, 1_000_000),
         "preview.count": (0, 100),
     }
 
@@ -228,7 +228,7 @@ class CaptionConfig:
     subject: str = (
         ""  # what all of them show; captions will hold its new word. Without: what is seen is named
     )
-    words: str = ""  # the class of the subject ("dog"), where its name does not say it
+    class_words: str = ""  # the class of the subject ("dog"), where its name does not say it
     captioner: str = "embedded"  # or a transformers folder, or owner/name of the hub
     form: Literal["long", "short", "tags"] = "long"
     device: str = "auto"

@@ -19,11 +19,11 @@ def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
     if training.token_lr is not None and config.style:
         yield "training.token_lr is that of a subject's new word: it does nothing for a style"
     if (
-        config.watch.encoder != Validation().encoder
+        config.validation.encoder != Validation().encoder
         and config.keep == "last"
-        and not config.watch.every
+        and not config.validation.every
     ):
-        yield "watch.encoder does nothing without --keep best or watch.every"
+        yield "validation.encoder does nothing without --keep best or validation.every"
     if not config.preview.count and (config.preview.prompts or config.preview.style):
         name = "prompts" if config.preview.prompts else "style"
         yield f"preview.{name} does nothing with preview.count=0"

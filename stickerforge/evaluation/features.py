@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def compute_sets(
-    paths: Mapping[str, list[Path]], asked: "Encoder", messages: Console
+    paths: Mapping[str, list[Path]], asked: "Encoder", console: Console
 ) -> tuple[dict[str, list[ImageFeatures]], list[str]]:
     """Every folder measured; a set of which nothing can be read is an error.
 
@@ -40,7 +40,7 @@ def compute_sets(
         InputError: no picture of a folder can be read.
     """
     sets, failed = {}, []
-    with messages.progress("measuring", sum(map(len, paths.values()))) as advance:
+    with console.progress("measuring", sum(map(len, paths.values()))) as advance:
         for role, files in paths.items():
             found = compute_features(files, asked, advance)
             if not found.pictures:
@@ -51,7 +51,7 @@ def compute_sets(
             sets[role] = found.pictures
             failed += found.failed
             for note in found.notes[:8]:
-                messages.warn(note)
+                console.warn(note)
     return sets, failed
 
 

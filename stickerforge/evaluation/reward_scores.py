@@ -73,15 +73,15 @@ def add_rewards(
     keys = {role: [wish.key for wish in wishes] for role, wishes in asked.items()}
     for kind, place in wanted.items():
         if kind == "lpips":
-            add_lpips(table, sets, asked, Path(place).expanduser(), means.messages)
+            add_lpips(table, sets, asked, Path(place).expanduser(), means.console)
             continue
         from stickerforge.models.rewards import load_reward
 
         model = load_reward(
-            kind, place, device=means.device, offline=means.offline, say=means.messages.say
+            kind, place, device=means.device, offline=means.offline, say=means.console.say
         )
         values = {
-            role: scores(model, sets[role], wishes, means.messages)
+            role: scores(model, sets[role], wishes, means.console)
             for role, wishes in asked.items()
             if role in sets
         }
@@ -104,7 +104,7 @@ def scores(
     model: "Reward",
     pictures: Sequence[ImageFeatures],
     asked: Sequence[TargetPrompt],
-    messages: Console,
+    console: Console,
 ) -> np.ndarray:
     """What a reward gives each picture, (N,), NaN without a prompt where it needs one; what was given before is remembered.
 
@@ -124,7 +124,7 @@ def scores(
     fresh = [
         i for i, key in enumerate(keys) if key not in kept and (texts[i] or not model.needs_text)
     ]
-    with messages.progress(model.kind, len(fresh)) as advance:
+    with console.progress(model.kind, len(fresh)) as advance:
         for start in range(0, len(fresh), BATCH):
             rows = fresh[start : start + BATCH]
             found = score_pictures(
@@ -175,7 +175,7 @@ def add_lpips(
     sets: SETS,
     asked: Mapping[str, Sequence[TargetPrompt]],
     file: Path,
-    messages: Console,
+    console: Console,
 ) -> None:
     """LPIPS between the first pictures of one prompt, and between those of a prompt and the baseline's."""
     from stickerforge.models.checksums import files_fingerprint
@@ -189,7 +189,7 @@ def add_lpips(
         groups.setdefault(wish.key, []).append(number)
     apart: dict[str, float] = {}
     moved: dict[str, float] = {}
-    with messages.progress("lpips", len(pictures)) as advance:
+    with console.progress("lpips", len(pictures)) as advance:
         for key, numbers in groups.items():
             first = []  # features are large: no more of them at once than are compared
             drifts = []

@@ -83,7 +83,7 @@ def check_replaced(open_items: Sequence[ImageJob], drawn: int | None) -> None:
     )
 
 
-def check_consistency(config: GenerateConfig, asked: Sequence[Request], messages: Console) -> None:
+def check_consistency(config: GenerateConfig, asked: Sequence[Request], console: Console) -> None:
     """Make sure that there is something to be consistent with, and say what the base is told where nobody knows what a word means.
 
     Raises:
@@ -113,15 +113,13 @@ def check_consistency(config: GenerateConfig, asked: Sequence[Request], messages
                 f"{words!r} for {token}"
                 for token, words in zip(used.tokens, used.words, strict=True)
             )
-            messages.warn(
-                f"{used.source} does not say what its words mean: the base is told {told}"
-            )
+            console.warn(f"{used.source} does not say what its words mean: the base is told {told}")
 
 
-def warn_of_changes(whole: GenerationPlan, repeated: Mapping[str, Any], messages: Console) -> None:
+def warn_of_changes(whole: GenerationPlan, repeated: Mapping[str, Any], console: Console) -> None:
     """Say what is no longer as it was when the picture was made."""
     if repeated.get("fingerprint", whole.fingerprint) != whole.fingerprint:
-        messages.warn(
+        console.warn(
             f"the picture was made with other weights than this {whole.card.title}: the new one will differ"
         )
     then_flat = (
@@ -130,7 +128,7 @@ def warn_of_changes(whole: GenerationPlan, repeated: Mapping[str, Any], messages
     if then_flat and any(
         item.recipe["output"].get("flat", then_flat) != then_flat for item in whole.items
     ):
-        messages.warn(
+        console.warn(
             "flat colours were made otherwise when the picture was made: the new one will differ"
         )
     now = {
@@ -141,12 +139,12 @@ def warn_of_changes(whole: GenerationPlan, repeated: Mapping[str, Any], messages
         if isinstance(used, dict) and now.get(used.get("adapter"), used.get("sha256")) != used.get(
             "sha256"
         ):
-            messages.warn(
+            console.warn(
                 f"the picture was made before the adapter {used['adapter']!r} was made again: the new one will differ"
             )
 
 
-def warn_of_words(whole: GenerationPlan, messages: Console) -> None:
+def warn_of_words(whole: GenerationPlan, console: Console) -> None:
     """Say once which words the model never saw; adapters have taught it their own."""
     texts = []
     for item in whole.items:
@@ -156,7 +154,7 @@ def warn_of_words(whole: GenerationPlan, messages: Console) -> None:
         texts.append(text)
     unseen = unknown_words(texts, known_words(whole.card))
     if unseen:
-        messages.warn(unknown_warning(whole.card, unseen))
+        console.warn(unknown_warning(whole.card, unseen))
 
 
 def is_finished(item: ImageJob, *, prompt: bool) -> bool:

@@ -39,7 +39,7 @@ def background_writer(waiting: int = 8) -> Iterator[Any]:
 
 
 def write_contact_sheet(
-    config: GenerateConfig, messages: Console, made: list[ImageJob]
+    config: GenerateConfig, console: Console, made: list[ImageJob]
 ) -> Path | None:
     """The first hundred pictures of the call on one page, under their prompts; None where none can be read any more.
 
@@ -58,7 +58,7 @@ def write_contact_sheet(
             with Image.open(item.path) as picture:
                 small = picture.convert("RGBA")
         except (OSError, ValueError, SyntaxError) as error:
-            messages.warn(
+            console.warn(
                 f"{item.path} is damaged ({str(error)[:60]}): remove it, and the same call makes it again"
             )
             continue

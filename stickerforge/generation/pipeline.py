@@ -65,7 +65,7 @@ class GenerationResult:
 
 def run_generation(
     config: GenerateConfig,
-    messages: Console,
+    console: Console,
     *,
     offline: bool = False,
     force: bool = False,
@@ -82,25 +82,25 @@ def run_generation(
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan_generation(config, messages, offline=offline, force=force)
+        whole = plan_generation(config, console, offline=offline, force=force)
         folder = Path(whole.config.output.folder)
         make_folder(folder)
         if config.seed is None:
-            messages.say(f"seed {whole.config.seed}")
-        warn_of_changes(whole, repeated or {}, messages)
-        warn_of_words(whole, messages)
+            console.say(f"seed {whole.config.seed}")
+        warn_of_changes(whole, repeated or {}, console)
+        warn_of_words(whole, console)
         write_whole(folder / CONFIG_FILE, to_toml(saved_config(whole.config), "generate").encode())
-        made, failed = make_images(whole, messages, offline=offline) if whole.open else (set(), [])
+        made, failed = make_images(whole, console, offline=offline) if whole.open else (set(), [])
         outputs = [
             describe_output(item, whole) for item in whole.items if item.path in whole.done | made
         ]
         result = GenerationResult(
-            outputs, failed, None, folder / CONFIG_FILE, whole.config.seed, messages.warnings
+            outputs, failed, None, folder / CONFIG_FILE, whole.config.seed, console.warnings
         )
         if whole.config.output.sheet and len(outputs) > 1:
             result.sheet = write_contact_sheet(
                 whole.config,
-                messages,
+                console,
                 [item for item in whole.items if item.path in whole.done | made],
             )
         return result
@@ -120,7 +120,7 @@ def describe_output(item: ImageJob, whole: GenerationPlan) -> dict[str, Any]:
 
 
 def make_images(
-    whole: GenerationPlan, messages: Console, *, offline: bool
+    whole: GenerationPlan, console: Console, *, offline: bool
 ) -> tuple[set[Path], list[str]]:
     """Load the model, denoise in micro-batches, write behind; returns files made and items that failed."""
     from stickerforge.models.matting import load_cut_out, matting_model
@@ -136,8 +136,8 @@ def make_images(
         family = load(whole)
         for text in dict.fromkeys(item.text for item in whole.open):
             if rest := family.unread(text):
-                messages.warn(f"{whole.card.name} reads 75 tokens; not read: {rest[:80]!r}")
-        return sample_jobs(family, whole, messages, cut_out)
+                console.warn(f"{whole.card.name} reads 75 tokens; not read: {rest[:80]!r}")
+        return sample_jobs(family, whole, console, cut_out)
     except RuntimeError as error:
         raise memory_fault(error) or error from error
 
@@ -152,7 +152,7 @@ def load(whole: GenerationPlan) -> "DiffusionModel":
 
 
 def sample_jobs(
-    family: "DiffusionModel", whole: GenerationPlan, messages: Console, cut_out: "CutOut | None"
+    family: "DiffusionModel", whole: GenerationPlan, console: Console, cut_out: "CutOut | None"
 ) -> tuple[set[Path], list[str]]:
     """Every open item, micro-batch by micro-batch; returns files made and items that failed."""
     made, failed = set(), []
@@ -162,7 +162,7 @@ def sample_jobs(
         family, dict.fromkeys(used for item in whole.open for used in item.uses)
     )
     with (
-        messages.progress("denoising", steps * len(whole.open)) as advance,
+        console.progress("denoising", steps * len(whole.open)) as advance,
         background_writer() as write,
     ):
         for uses, batch in micro_batches(whole.open, sampling.batch):
@@ -181,7 +181,7 @@ def sample_jobs(
 
 
 def plan_generation(
-    config: GenerateConfig, messages: Console, *, offline: bool = False, force: bool = False
+    config: GenerateConfig, console: Console, *, offline: bool = False, force: bool = False
 ) -> GenerationPlan:
     """Check everything that can be checked, and name every file.
 
@@ -194,7 +194,7 @@ def plan_generation(
     """
     asked = build_requests(config, prompt_rows(config))
     config = replace(config, model=default_model(config, asked))
-    card = find_model(config.model, offline=offline, say=messages.say)
+    card = find_model(config.model, offline=offline, say=console.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
     seed = random_seed() if config.seed is None else config.seed
@@ -205,9 +205,9 @@ def plan_generation(
         select_matting(config, card),
     )
     check_bases(asked, card, mark)
-    check_consistency(full, asked, messages)
+    check_consistency(full, asked, console)
     for line in unused_in_generate(full):
-        messages.warn(line)
+        console.warn(line)
     made = image_jobs(full, asked, card, mark, to_tree(sampling), matting)
     done = frozenset(item.path for item in made if is_finished(item, prompt=config.output.prompt))
     if not force:

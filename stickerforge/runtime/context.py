@@ -11,4 +11,4 @@ class Context:
 
     device: str
     offline: bool
-    messages: Console
+    console: Console

@@ -27,7 +27,7 @@ def class_prompt(whole: TrainingPlan) -> str:
     return (ANY if whole.card.words_file else PHOTO).format(whole.words)
 
 
-def draw_class_images(whole: TrainingPlan, messages: Console, *, offline: bool) -> list[Path]:
+def draw_class_images(whole: TrainingPlan, console: Console, *, offline: bool) -> list[Path]:
     """Draw what is missing of them into the run's folder; none where they do not count.
 
     Raises:
@@ -52,10 +52,10 @@ def draw_class_images(whole: TrainingPlan, messages: Console, *, offline: bool) 
         "output.colours": "drawn",
         "sampling.pixels": whole.resolution,
     }
-    messages.say(f"drawing {training.prior_count} pictures of {class_prompt(whole)!r}")
+    console.say(f"drawing {training.prior_count} pictures of {class_prompt(whole)!r}")
     made = run_generation(resolve(GenerateConfig, settings), Console(quiet=True), offline=offline)
     if made.failed:
-        messages.warn(
+        console.warn(
             f"{len(made.failed)} of {training.prior_count} pictures of the class failed: {made.failed[0]}"
         )
     if not made.outputs:

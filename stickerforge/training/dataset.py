@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from stickerforge.training.batches import TrainingExample
 
 
-def report_folder(folder: PictureFolder, placeholder: str, messages: Console) -> None:
+def report_folder(folder: PictureFolder, placeholder: str, console: Console) -> None:
     """Say what is left out, and what is unusual.
 
     Raises:
         InputError: a caption cannot be used.
     """
     for line in describe_skipped(folder):
-        messages.warn(line)
+        console.warn(line)
     for picture in folder.pictures:
         if picture.note:
-            messages.warn(picture.note)
+            console.warn(picture.note)
         check_caption(
             picture.path, placeholder
         )  # a broken caption is better found now than after the model was loaded
     for line in folder.unreadable:
-        messages.warn(f"left out: {line}")
+        console.warn(f"left out: {line}")
     if len(folder.pictures) == 1:
-        messages.warn(
+        console.warn(
             "one picture only: what is beside the subject will be learned as part of it; three to ten work better"
         )
 
@@ -64,7 +64,7 @@ def build_training_set(
     whole: TrainingPlan,
     folder: PictureFolder,
     counting: LossMasks,
-    messages: Console,
+    console: Console,
 ) -> TrainingSet:
     """Encode every picture once, one at a time, so that the bytes do not depend on their company.
 
@@ -89,8 +89,8 @@ def build_training_set(
         planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
         with torch.no_grad():
             mean, deviation = family.encode(torch.from_numpy(planes)[None])
-        caption = Caption(*caption_of(whole, picture, "", messages))
-        check_length(family, whole, caption, picture, messages)
+        caption = Caption(*caption_of(whole, picture, "", console))
+        check_length(family, whole, caption, picture, console)
         weight = latent_mask(ready.mask, mean[0])
         examples.append(
             TrainingExample(
@@ -102,7 +102,7 @@ def build_training_set(
         for example in examples
     ]
     if unseen := unknown_words(said, known_words(whole.card)):
-        messages.warn(f"captions: {unknown_warning(whole.card, unseen)}")
+        console.warn(f"captions: {unknown_warning(whole.card, unseen)}")
     if whole.placeholder:
         examples = [
             add_style(whole, picture, example)
@@ -121,13 +121,13 @@ def mask_digest(weight: "Tensor | None") -> str:
 
 
 def caption_of(
-    whole: TrainingPlan, picture: Picture, style: str, messages: Console
+    whole: TrainingPlan, picture: Picture, style: str, console: Console
 ) -> tuple[str, str]:
     """(caption, the same without the new word) of one picture."""
     said = read_caption(picture.path)
     if whole.placeholder:
         if said and whole.placeholder not in said and not mentions(said, whole.words):
-            messages.warn(
+            console.warn(
                 f"the caption of {picture.path.name} names neither {whole.placeholder} nor {whole.words!r}: it is set before it"
             )
         caption = subject_caption(
@@ -149,7 +149,7 @@ def check_length(
     whole: TrainingPlan,
     caption: Caption,
     picture: Picture,
-    messages: Console,
+    console: Console,
 ) -> None:
     """Say what of a caption is not read.
 
@@ -164,7 +164,7 @@ def check_length(
             f"the caption of {picture.path.name} mentions {whole.placeholder} too late to be read",
             "shorten it",
         )
-    messages.warn(f"the caption of {picture.path.name} is too long; not read: {rest[:60]!r}")
+    console.warn(f"the caption of {picture.path.name} is too long; not read: {rest[:60]!r}")
 
 
 def add_style(

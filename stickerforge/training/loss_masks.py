@@ -38,7 +38,7 @@ def build_masks(
     folder: PictureFolder,
     *,
     learns_alpha: bool,
-    messages: Console,
+    console: Console,
     by_network: bool = True,
 ) -> LossMasks:
     """What of the references counts, as it was chosen.
@@ -57,7 +57,7 @@ def build_masks(
         files = mask_files(Path(chosen).expanduser(), folder)
         return LossMasks(lambda picture, rgba: read_mask(files[picture.path], rgba))
     cut_out = (
-        installed_matting(messages)
+        installed_matting(console)
         if by_network and any(picture.opaque for picture in folder.pictures)
         else None
     )
@@ -76,19 +76,19 @@ def build_masks(
 
 
 def installed_matting(
-    messages: Console,
+    console: Console,
 ) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None:
     """The default matting network, if it is here; photographs count as a whole without it, and nothing is fetched for them."""
     model = matting_model(DEFAULT)
     if not weights_file(model).exists():
-        messages.say(
+        console.say(
             f"photographs count with their background: {model.name}, which would cut them out, was never fetched"
         )
         return None
     try:
         return load_cut_out(model, offline=True)
     except EnvironmentFault as error:
-        messages.warn(f"photographs count with their background: {error}")
+        console.warn(f"photographs count with their background: {error}")
         return None
 
 

@@ -81,7 +81,7 @@ class Personalized:
 def personalize(
     whole: TrainingPlan,
     folder: PictureFolder,
-    messages: Console,
+    console: Console,
     *,
     offline: bool,
     force: bool,
@@ -94,25 +94,25 @@ def personalize(
 
     mark = resumable(whole.name, whole.settings_digest(), force=force, resume=resume)
     verify(whole.card.folder)
-    drawn = draw_class_images(whole, messages, offline=offline)
+    drawn = draw_class_images(whole, console, offline=offline)
     try:
         family = load(whole)
         counting = build_masks(
-            whole.config.mask, folder, learns_alpha=family.has_alpha, messages=messages
+            whole.config.mask, folder, learns_alpha=family.has_alpha, console=console
         )
-        refs = build_training_set(family, whole, folder, counting, messages)
+        refs = build_training_set(family, whole, folder, counting, console)
         if mark is not None and mark.pictures != refs.digest:
             counting, refs = masks_of_run(family, whole, folder, counting, mark.pictures)
-        watch = validation_schedule(family, whole, folder, counting, messages, offline=offline)
+        watch = validation_schedule(family, whole, folder, counting, console, offline=offline)
         if mark is None:
             drop_checkpoint(whole.folder)
             shutil.rmtree(whole.folder / VALIDATION_FOLDER, ignore_errors=True)
             write_whole(whole.folder / CONFIG_FILE, to_toml(whole.config, "customize").encode())
             write_whole(whole.folder / CAPTIONS_FILE, captions_file(refs.examples, folder))
         elif mark.step:
-            messages.say(f"going on after {mark.step} of {whole.course().steps} steps")
+            console.say(f"going on after {mark.step} of {whole.course().steps} steps")
         start = mark or Mark(0, whole.settings_digest(), refs.digest)
-        with messages.progress(f"teaching {whole.name}", whole.course().steps) as advance:
+        with console.progress(f"teaching {whole.name}", whole.course().steps) as advance:
             prior = encode_class_images(family, whole, drawn)
             content = train(
                 family,
@@ -125,7 +125,7 @@ def personalize(
                 advance,
                 watch,
             )
-            content, kept_step = select_checkpoint(whole, content, messages)
+            content, kept_step = select_checkpoint(whole, content, console)
     except RuntimeError as error:
         raise (
             memory_fault(error, "lower --batch or --resolution, or use a smaller model") or error
@@ -172,7 +172,7 @@ def masks_of_run(
             whole.config.mask,
             folder,
             learns_alpha=family.has_alpha,
-            messages=quiet,
+            console=quiet,
             by_network=False,
         )
         refs = build_training_set(family, whole, folder, counting, quiet)
@@ -189,7 +189,7 @@ def validation_schedule(
     whole: TrainingPlan,
     folder: PictureFolder,
     counting: LossMasks,
-    messages: Console,
+    console: Console,
     *,
     offline: bool,
 ) -> "ValidationSchedule | None":
@@ -207,14 +207,14 @@ def validation_schedule(
             folder,
             counting,
             whole.folder / VALIDATION_FOLDER,
-            messages,
+            console,
             offline=offline,
         ).look,
     )
 
 
 def select_checkpoint(
-    whole: TrainingPlan, last: "AdapterWeights", messages: Console
+    whole: TrainingPlan, last: "AdapterWeights", console: Console
 ) -> tuple["AdapterWeights", int]:
     """(the state that becomes the adapter, after how many steps it was): the last, or the best of those that were looked at."""
     from stickerforge.training.best_checkpoint import BestCheckpoint
@@ -228,7 +228,7 @@ def select_checkpoint(
     if whole.config.keep == "last":
         return last, steps
     best = int(watched.best["step"])
-    messages.say(
+    console.say(
         f"the best state was that after {best} of {steps} steps; see {whole.folder / VALIDATION_PLOT}"
     )
     return watched.content(), best

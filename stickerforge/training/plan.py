@@ -66,7 +66,7 @@ class TrainingPlan:
     @property
     def watch_every(self) -> int:
         """Steps between two looks at what is drawn; 0 for none."""
-        every, steps = self.config.watch.every, int(self.config.training.steps or 1)
+        every, steps = self.config.validation.every, int(self.config.training.steps or 1)
         return (max(1, steps // 6) if self.config.keep == "best" else 0) if every is None else every
 
     def course(self) -> TrainingConfig:
@@ -103,7 +103,7 @@ class TrainingPlan:
             reduction=said.reduction,
             snr_gamma=said.snr_gamma,
             prior_weight=said.prior_weight,
-            draws=said.draws,
+            draws=said.cached_noise,
             epsilon=said.epsilon,
             board=said.tensorboard,
         )
@@ -113,11 +113,12 @@ class TrainingPlan:
         training = to_tree(self.config.training)
         for name in ("save_every", "tensorboard"):
             training.pop(name)
+        training["draws"] = training.pop("cached_noise")  # its key when runs were first resumed
         decides = [
             training,
             self.config.keep,
             self.watch_every,
-            self.config.watch.encoder,
+            self.config.validation.encoder,
             self.config.seed,
             self.base.fingerprint,
             self.placeholder,
@@ -128,7 +129,7 @@ class TrainingPlan:
 
 
 def plan_training(
-    config: CustomizeConfig, messages: Console, *, offline: bool, force: bool, resume: bool
+    config: CustomizeConfig, console: Console, *, offline: bool, force: bool, resume: bool
 ) -> TrainingPlan:
     """Check names and settings, and whether the name is free.
 
@@ -149,8 +150,8 @@ def plan_training(
         raise InputError(f"{said[:60]!r} is no name", "give letters, digits and dashes")
     slug = validate_name(re.sub(r"[\s_'’]+", "-", said.strip().lower()))
     name = validate_name(config.name or slug)
-    words = (config.words or said.replace("-", " ")).strip() if config.subject else ""
-    if config.style and config.words:
+    words = (config.class_words or said.replace("-", " ")).strip() if config.subject else ""
+    if config.style and config.class_words:
         raise InputError("--class belongs to a subject", "leave it out for a style")
     if name in style_presets() and not force and not (resume and read_mark(run_folder(name))):
         raise InputError(
@@ -164,13 +165,14 @@ def plan_training(
         raise InputError("--resume goes on, --force starts over", "give one of them")
     if not Path(config.pictures).exists():
         raise InputError(f"no folder {config.pictures}", "check the path")
-    if config.keep == "best" and config.watch.every == 0:
+    if config.keep == "best" and config.validation.every == 0:
         raise InputError(
-            "--keep best needs looks on the way, and watch.every is 0", "leave watch.every out"
+            "--keep best needs looks on the way, and validation.every is 0",
+            "leave validation.every out",
         )
-    if config.training.draws and config.training.objective == "plain":
+    if config.training.cached_noise and config.training.objective == "plain":
         raise InputError(
-            "training.draws keeps the base's errors, for which plain training does not ask",
+            "training.cached_noise keeps the base's errors, for which plain training does not ask",
             "leave it out",
         )
     if config.style and config.training.prior_weight:
@@ -185,9 +187,9 @@ def plan_training(
         )
     check_preview(config)
     for line in unused_in_customize(config):
-        messages.warn(line)
+        console.warn(line)
     check_free(name, force=force, resume=resume)
-    card = find_model(config.model, offline=offline, say=messages.say)
+    card = find_model(config.model, offline=offline, say=console.say)
     training = with_defaults(config.training, card, "subject" if config.subject else "style")
     check_pixels(card, int(training.resolution or 0), "training.resolution")
     from stickerforge.runtime.device import resolve_device
@@ -200,7 +202,7 @@ def plan_training(
     )
     base = Base(name_of_base, card.version, fingerprint(card.folder))
     phrase = f"in {said.replace('-', ' ')} style" if config.style else ""
-    watched = config.watch.encoder
+    watched = config.validation.encoder
     if is_folder(watched):
         watched = str(Path(watched).expanduser().resolve())
     mask = (
@@ -216,7 +218,7 @@ def plan_training(
         model=base.name,
         mask=mask,
     )
-    full = replace(full, watch=replace(config.watch, encoder=watched))
+    full = replace(full, validation=replace(config.validation, encoder=watched))
     whole = TrainingPlan(
         full, card, base, name, f"<{slug}>" if config.subject else "", words, phrase
     )

@@ -52,7 +52,7 @@ class Validator:
         folder: PictureFolder,
         counting: LossMasks,
         sheets: Path,
-        messages: Console,
+        console: Console,
         *,
         offline: bool,
     ) -> None:
@@ -66,10 +66,10 @@ class Validator:
             self.config, sampling=replace(self.config.sampling, pixels=whole.resolution)
         )
         self.encoder = load_encoder(
-            whole.config.watch.encoder,
+            whole.config.validation.encoder,
             device=whole.config.device,
             offline=offline,
-            say=messages.say,
+            say=console.say,
         )
         # One by one: large photographs side by side would fill the memory.
         self.references = np.concatenate(

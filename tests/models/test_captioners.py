@@ -124,7 +124,7 @@ def test_colours_that_all_pictures_share_belong_to_the_subject():
 @pytest.mark.parametrize("kind", ["vlm", "blip", "florence"])
 def test_an_image_text_model_says_what_it_generates(kind, request):
     folder = request.getfixturevalue(kind)
-    used = load_captioner(str(folder), device="cpu", offline=True, messages=Console(quiet=True))
+    used = load_captioner(str(folder), device="cpu", offline=True, console=Console(quiet=True))
     assert isinstance(used, ImageTextCaptioner) and used.name == folder.name
     assert used.kind == {"vlm": "chat", "blip": "blip", "florence": "florence2"}[kind]
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8))
@@ -161,11 +161,11 @@ def test_a_template_that_takes_no_pictures_is_no_captioner(vlm, tmp_path, templa
     shutil.copytree(vlm, folder)
     (folder / "chat_template.jinja").write_text(template)
     with pytest.raises(InputError, match="talker"):
-        load_captioner(str(folder), device="cpu", offline=True, messages=Console(quiet=True))
+        load_captioner(str(folder), device="cpu", offline=True, console=Console(quiet=True))
 
 
 def test_a_picture_that_a_model_fails_on_is_told_and_the_others_go_on(blip, monkeypatch):
-    used = load_captioner(str(blip), device="cpu", offline=True, messages=Console(quiet=True))
+    used = load_captioner(str(blip), device="cpu", offline=True, console=Console(quiet=True))
     answers = iter(["a cat", ValueError("no such size"), "a dog"])
 
     def said(picture, words, form):
@@ -209,11 +209,11 @@ def test_answers_are_tidied(said, clean):
 def test_what_is_no_image_text_model(clip, tmp_path):
     quiet = Console(quiet=True)
     with pytest.raises(InputError, match="cannot be read"):
-        load_captioner(str(clip), device="cpu", offline=True, messages=quiet)
+        load_captioner(str(clip), device="cpu", offline=True, console=quiet)
     with pytest.raises(InputError, match="unknown captioner"):
-        load_captioner("nonsense", device="cpu", offline=True, messages=quiet)
+        load_captioner("nonsense", device="cpu", offline=True, console=quiet)
     with pytest.raises(EnvironmentFault, match="not in the cache"):
-        load_captioner("somebody/some-model", device="cpu", offline=True, messages=quiet)
+        load_captioner("somebody/some-model", device="cpu", offline=True, console=quiet)
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="is a file"):
-        load_captioner(str(tmp_path / "file"), device="cpu", offline=True, messages=quiet)
+        load_captioner(str(tmp_path / "file"), device="cpu", offline=True, console=quiet)
