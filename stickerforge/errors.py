@@ -12,16 +12,23 @@ Only `reporting.py` and `cli` catch them for good. Any other exception is our bu
 """
 
 import difflib
+from collections.abc import Sequence
 
 
-def nearest(name: str, names: list[str]) -> str:
-    """A hint that names what may have been meant; dotted names match by their last part too."""
-    tails = {full.split(".")[-1]: full for full in names}
-    if (tail := name.split(".")[-1]) in tails:
+def nearest(name: str, names: Sequence[str], *, otherwise: str = "") -> str:
+    """A hint that names what may have been meant; dotted names match by their last part too.
+
+    Args:
+        otherwise: the hint where nothing is near; by default it lists all names.
+    """
+    tails = {tail: full for full in names if (tail := full.rpartition(".")[2]).isidentifier()}
+    if (tail := name.rpartition(".")[2]) in tails:
         return f"did you mean {tails[tail]!r}?"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     close = close or [tails[near] for near in difflib.get_close_matches(tail, list(tails), n=1)]
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names))}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return otherwise or f"known: {', '.join(sorted(names))}"
 
 
 class StickerforgeError(Exception):

@@ -59,12 +59,7 @@ def merge(
         )
         if dry_run:
             return Report(*command.dry_run(resolved, force=force))
-        made = command.run(resolved, force=force)
-        tokens = f", {' '.join(made.tokens)}" if made.tokens else ""
-        return Report(
-            command.result(made),
-            [str(made.path)],
-            f"merged into {made.name!r}{tokens}{f', {made.phrase}' if made.phrase else ''}",
-        )
+        merged = command.run(resolved, force=force)
+        return Report(merged.result(), [str(merged.adapter.path)], merged.note())
 
     run_command("merge", as_json, quiet, work)

@@ -30,7 +30,7 @@ def dry_run(whole: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
         guidance=sampling.guidance,
         pixels=pixels,
         cuda=cuda,
-        led=sampling.consistency is not None,
+        consistency=sampling.consistency is not None,
     )
     writes = [str(item.path) for item in whole.open]
     writes += [

@@ -1,17 +1,18 @@
 """The adapters that a call uses: found by name or path, checked, attached to the model."""
 
 import contextlib
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters import lora_format, store
+from stickerforge.adapters import store
+from stickerforge.adapters.header import read_file
+from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.lora_format import token_names
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
-    from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.models.families.base import DiffusionModel
 
 
@@ -22,6 +23,7 @@ class ActiveAdapter:
     Args:
         source: its name, or the path of a LoRA file.
         base: what it was made for; None for a file, which does not say.
+        installed: its description; None for a file, whose `weights` are read at once.
         words: what each token stands for; of a file that is no installed adapter's the token's own name.
     """
 
@@ -32,31 +34,14 @@ class ActiveAdapter:
     tokens: tuple[str, ...]
     words: tuple[str, ...]
     phrase: str
+    installed: store.Adapter | None = field(default=None, compare=False, repr=False)
+    kind: AdapterKind = field(default=LORA, compare=False, repr=False)
+    weights: Any = field(default=None, compare=False, repr=False)
 
     def described(self) -> dict[str, object]:
         """What a recipe keeps of it; of a file its name, since folders tell of their owner."""
         source = Path(self.source).name if self.base is None else self.source
         return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
-
-    def content(self) -> "AdapterWeights":
-        """Its tensors.
-
-        Raises:
-            InputError: they are no longer those that were found at first.
-        """
-        path = Path(self.source) if self.base is None else store.find(self.source).path
-        try:
-            intact = hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
-        except OSError as error:
-            raise InputError(
-                f"cannot read {path}: {error.strerror}", "make or fetch the adapter again"
-            ) from None
-        if not intact:
-            raise InputError(
-                f"{path} is damaged, or changed just now: its sha256 is not the recorded one",
-                "make or fetch the adapter again",
-            )
-        return lora_format.read(path)
 
 
 def resolve_adapter(source: str, scale: float = 1.0) -> ActiveAdapter:
@@ -67,11 +52,22 @@ def resolve_adapter(source: str, scale: float = 1.0) -> ActiveAdapter:
     """
     if "/" in source or source.endswith(".safetensors"):
         path = Path(source).expanduser()
-        content = lora_format.read(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        known = tokens_by_digest(digest) if content.tokens else {}
-        words = tuple(known.get(token, token[1:-1]) for token in content.tokens)
-        return ActiveAdapter(str(path), scale, digest, None, tuple(content.tokens), words, "")
+        file = read_file(path)
+        kind = kind_of(file)
+        tokens = token_names(file.header)
+        known = tokens_by_digest(file.sha256) if tokens else {}
+        words = tuple(known.get(token, token[1:-1]) for token in tokens)
+        return ActiveAdapter(
+            str(path),
+            scale,
+            file.sha256,
+            None,
+            tokens,
+            words,
+            "",
+            kind=kind,
+            weights=kind.read(file),
+        )
     adapter = store.find(store.validate_name(source))
     return ActiveAdapter(
         adapter.name,
@@ -81,6 +77,8 @@ def resolve_adapter(source: str, scale: float = 1.0) -> ActiveAdapter:
         tuple(adapter.tokens),
         tuple(adapter.tokens.values()),
         adapter.phrase,
+        installed=adapter,
+        kind=KINDS[adapter.kind],
     )
 
 
@@ -109,18 +107,25 @@ def check_tokens(uses: Iterable[ActiveAdapter]) -> None:
             owners[token] = used.source
 
 
-def attach_adapters(family: "DiffusionModel", uses: Iterable[ActiveAdapter]) -> dict[str, str]:
-    """Put adapters and their tokens on a model; returns {source: its name within the network}.
+def attach_adapters(model: "DiffusionModel", uses: Iterable[ActiveAdapter]) -> dict[str, Attached]:
+    """Put adapters on a model, switched off; returns them by source.
 
     Raises:
-        InputError: one does not fit the model.
+        InputError: one is damaged, or does not fit the model.
     """
-    names: dict[str, str] = {}
+    attached: dict[str, Attached] = {}
     for used in uses:
-        content = used.content()
-        names[used.source] = f"adapter{len(names)}"
-        family.adapters.attach(names[used.source], content.lora, used.source)
-        for placeholder, rows in content.tokens.items():
-            family.add_token(placeholder, rows)
-    family.adapters.use({})
-    return names
+        kind, weights = used.kind, used.weights
+        if used.installed is not None:
+            weights = store.read_weights(used.installed)
+        name = f"adapter{len(attached)}"
+        attached[used.source] = kind.attach(model, name, weights, used.source)
+    return attached
+
+
+def activate(attached: Mapping[str, Attached], uses: Iterable[ActiveAdapter]) -> None:
+    """Switch on exactly these adapters, each with its scale."""
+    for adapter in attached.values():
+        adapter.deactivate()
+    for used in uses:
+        attached[used.source].activate(used.scale)

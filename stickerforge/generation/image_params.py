@@ -114,9 +114,9 @@ def image_job(
     row = request.row
     negative = row.negative or config.negative
     text, avoid = apply_preset(
-        request.text, negative, request.preset, trained_on_styles=bool(card.words_file)
+        request.text, negative, request.preset, trained_on_styles=card.knows_styles
     )
-    text = card.spoken(text)
+    text = card.reword(text)
     style = flat_style(request, text, card)
     flat = config.output.colours == "flat" or (config.output.colours == "auto" and bool(style))
     inks = (
@@ -168,7 +168,7 @@ def flat_style(request: Request, text: str, card: ModelCard) -> str:
     if any(used.source == request.style for used in request.uses):
         return ""
     if request.preset:
-        return card.flat_style(request.preset.words) if card.words_file else ""
+        return card.flat_style(request.preset.words) if card.knows_styles else ""
     return "" if request.style else card.flat_style(text)
 
 

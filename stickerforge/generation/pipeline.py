@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
-from stickerforge.generation.active_adapters import attach_adapters
+from stickerforge.generation.active_adapters import activate, attach_adapters
 from stickerforge.generation.checks import (
     check_bases,
     check_consistency,
@@ -31,9 +31,8 @@ from stickerforge.generation.plan import (
 from stickerforge.generation.postprocess import save
 from stickerforge.generation.requests import build_requests, default_model, prompt_rows
 from stickerforge.generation.sampler import micro_batches, sample_batch
-from stickerforge.models.card import check_pixels
 from stickerforge.models.checksums import fingerprint, verify
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import check_pixels, find_model, load_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.seeds import random_seed
@@ -135,8 +134,10 @@ def make_images(
     try:
         family = load(whole)
         for text in dict.fromkeys(item.text for item in whole.open):
-            if rest := family.unread(text):
-                console.warn(f"{whole.card.name} reads 75 tokens; not read: {rest[:80]!r}")
+            if rest := family.truncated_text(text):
+                console.warn(
+                    f"{whole.card.name} reads {family.spec.text_tokens} tokens; not read: {rest[:80]!r}"
+                )
         return sample_jobs(family, whole, console, cut_out)
     except RuntimeError as error:
         raise memory_fault(error) or error from error
@@ -144,7 +145,6 @@ def make_images(
 
 def load(whole: GenerationPlan) -> "DiffusionModel":
     """The model on its device."""
-    from stickerforge.models.loading import load_model
     from stickerforge.runtime.device import default_dtype, resolve_device
 
     device = resolve_device(whole.config.device)
@@ -157,8 +157,10 @@ def sample_jobs(
     """Every open item, micro-batch by micro-batch; returns files made and items that failed."""
     made, failed = set(), []
     sampling = whole.config.sampling
-    steps = len(family.scheduler(sampling.scheduler, sampling.steps or 1).timesteps)
-    names = attach_adapters(
+    shape = family.latent_shape(sampling.pixels or family.pixels)
+    scheduler = family.noise_process.scheduler(sampling.scheduler, sampling.steps or 1, shape)
+    steps = len(scheduler.timesteps)
+    attached = attach_adapters(
         family, dict.fromkeys(used for item in whole.open for used in item.uses)
     )
     with (
@@ -166,7 +168,7 @@ def sample_jobs(
         background_writer() as write,
     ):
         for uses, batch in micro_batches(whole.open, sampling.batch):
-            family.adapters.use({names[used.source]: used.scale for used in uses})
+            activate(attached, uses)
             for item, picture in sample_batch(
                 family, whole.config, batch, partial(advance, len(batch))
             ):

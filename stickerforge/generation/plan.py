@@ -6,6 +6,7 @@ from pathlib import Path
 from stickerforge.config.schema import GenerateConfig, Sampling
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.models.card import ModelCard, has_alpha
+from stickerforge.models.families.specs import family_spec
 
 CONFIG_FILE = "generate.toml"
 
@@ -28,8 +29,8 @@ class GenerationPlan:
 
 
 def sampling_settings(given: Sampling, card: ModelCard) -> Sampling:
-    """What the call says, else what the model recommends, else what suits Stable Diffusion."""
-    suits = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
+    """What the call says, else what the model recommends, else what suits its architecture."""
+    suits = vars(family_spec(card.folder).sampling) | dict(card.sampling)
     chosen = {
         name: suits[name] if getattr(given, name) is None else getattr(given, name)
         for name in ("steps", "guidance", "guidance_rescale")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters import store
-from stickerforge.adapters.merging import parse_weight
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.style_presets import StylePreset, style_presets
 from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
@@ -40,7 +39,9 @@ def build_requests(config: GenerateConfig, rows: list[PromptRow]) -> list[Reques
     """
     flagged: dict[str, ActiveAdapter] = {}
     for text in config.adapter:
-        used = resolve_adapter(*parse_weight(text) if not Path(text).exists() else (text, 1.0))
+        used = resolve_adapter(
+            *store.parse_weight(text) if not Path(text).exists() else (text, 1.0)
+        )
         if used.source in flagged:
             raise InputError(
                 f"--adapter names {used.source} twice", "give one scale, for example NAME:0.8"

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stickerforge.models.families.base import DiffusionModel
-    from stickerforge.sampling.conditioning import Conditioning
-    from stickerforge.sampling.denoise import Consistency
+    from stickerforge.sampling.guidance import Guidance
 
 
 def micro_batches(
@@ -59,16 +58,11 @@ def sample_batch(
         [torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded]
     )
     with torch.inference_mode():
-        led, empty = consistency_terms(family, sampling, padded)
         latents = denoise(
             family.predict,
-            family.scheduler(sampling.scheduler, sampling.steps),
+            family.noise_process.scheduler(sampling.scheduler, sampling.steps, shape),
             noise.to(family.device),
-            family.encode_prompt([item.text for item in padded]),
-            empty,
-            guidance=sampling.guidance,
-            guidance_rescale=sampling.guidance_rescale,
-            consistency=led,
+            encode_guidance(family, sampling, padded),
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=on_step,
         )
@@ -76,19 +70,29 @@ def sample_batch(
     return [(item, pixels[slot]) for slot, item in batch.items()]
 
 
-def consistency_terms(
+def encode_guidance(
     family: "DiffusionModel", sampling: Sampling, padded: Sequence[ImageJob]
-) -> "tuple[Consistency | None, Conditioning]":
-    """(the base's part in consistency guidance, where that is asked for; the encoded negative prompts)."""
-    from stickerforge.sampling.denoise import Consistency
+) -> "Guidance":
+    """The guidance that the settings ask for, with its encoded prompts."""
+    from stickerforge.adapters.lora_layers import AdapterSet
+    from stickerforge.sampling.guidance import Consistency, prompt_guidance
 
+    assert sampling.guidance is not None and sampling.guidance_rescale is not None
+    scale, rescale = sampling.guidance, sampling.guidance_rescale
+    text = family.encode_prompt([item.text for item in padded])
     if sampling.consistency is None or not padded[0].uses:  # all of a batch use the same adapters
-        return None, family.encode_prompt([item.negative for item in padded])
-    start, end = (
-        sampling.consistency_start or 0.0,
-        1.0 if sampling.consistency_end is None else sampling.consistency_end,
-    )
-    with family.adapters.off():
+        negative = family.encode_prompt([item.negative for item in padded])
+        return prompt_guidance(text, negative, scale, rescale)
+    base_model = AdapterSet(family).disabled
+    with base_model():
         base = family.encode_prompt([item.for_base(item.text) for item in padded])
-        empty = family.encode_prompt([item.for_base(item.negative) for item in padded])
-    return Consistency(base, family.adapters.off, sampling.consistency, start, end), empty
+        negative = family.encode_prompt([item.for_base(item.negative) for item in padded])
+    return Consistency(
+        text,
+        prompt_guidance(base, negative, scale),
+        base_model,
+        sampling.consistency,
+        rescale,
+        start=sampling.consistency_start or 0.0,
+        end=1.0 if sampling.consistency_end is None else sampling.consistency_end,
+    )

@@ -56,6 +56,7 @@ class Validator:
         *,
         offline: bool,
     ) -> None:
+        from stickerforge.adapters.lora_layers import AdapterSet
         from stickerforge.models.encoders import load_encoder
 
         self.family, self.seed, self.sheets = family, whole.config.seed, sheets
@@ -78,7 +79,7 @@ class Validator:
                 for picture in folder.pictures
             ]
         )
-        asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
+        asked = SUBJECT if whole.card.knows_styles else PHOTO_SUBJECT
         if whole.placeholder:
             self.prompts = [prompt.format(whole.placeholder) for prompt in asked]
             self.plain = [prompt.format(whole.words) for prompt in asked]
@@ -86,14 +87,14 @@ class Validator:
             self.prompts = [f"{thing}, {whole.phrase}" for thing in THINGS]
             self.plain = list(THINGS)
         self.wanted = self.encoder.texts(self.plain) if self.encoder.reads_text else None
-        with family.adapters.off():
+        with AdapterSet(family).disabled():
             self.before = self.drawn(self.plain)
 
     def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
         """One picture per prompt, premultiplied (H, W, 4) in [0, 1]."""
         found = []
         for number, prompt in enumerate(prompts):
-            text = self.family.card.spoken(prompt)
+            text = self.family.card.reword(prompt)
             item = ImageJob(prompt, text, "", self.seed + number, "", "", {}, Path())
             found += [
                 to_premultiplied(picture, None)
