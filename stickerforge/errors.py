@@ -8,7 +8,8 @@ StickerforgeError
 KeyboardInterrupt
 └── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
 
-Only `reporting.py` and `cli` catch them for good. Any other exception is our bug: exit 1, traceback to a file.
+Only `reporting.py` and `cli` catch them for good. Any other exception is our bug: exit 1, traceback
+to a file.
 """
 
 import difflib
