@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +23,14 @@ from stickerforge.generation.image_writer import background_writer, write_contac
 from stickerforge.generation.plan import (
     CONFIG_FILE,
     GenerationPlan,
+    guidance_params,
+    sampling_params,
     sampling_settings,
     saved_config,
     select_matting,
 )
 from stickerforge.generation.postprocess import save
 from stickerforge.generation.requests import build_requests, default_model, prompt_rows
-from stickerforge.generation.sampler import micro_batches, sample_batch
 from stickerforge.models.card import check_pixels
 from stickerforge.models.checksums import fingerprint, verify
 from stickerforge.models.registry import find_model
@@ -155,9 +155,13 @@ def sample_jobs(
     family: "DiffusionModel", whole: GenerationPlan, console: Console, cut_out: "CutOut | None"
 ) -> tuple[set[Path], list[str]]:
     """Every open item, micro-batch by micro-batch; returns files made and items that failed."""
+    from stickerforge.generation.sampler import sample
+
     made, failed = set(), []
-    sampling = whole.config.sampling
-    steps = len(family.scheduler(sampling.scheduler, sampling.steps or 1).timesteps)
+    settings = whole.config.sampling
+    sampling = sampling_params(settings, settings.pixels or family.pixels)
+    guidance = guidance_params(settings)
+    steps = len(family.scheduler(sampling.scheduler, sampling.steps).timesteps)
     names = attach_adapters(
         family, dict.fromkeys(used for item in whole.open for used in item.uses)
     )
@@ -165,11 +169,23 @@ def sample_jobs(
         console.progress("denoising", steps * len(whole.open)) as advance,
         background_writer() as write,
     ):
-        for uses, batch in micro_batches(whole.open, sampling.batch):
+        for uses in dict.fromkeys(item.uses for item in whole.open):
+            jobs = [item for item in whole.open if item.uses == uses]
+            consistent = bool(uses) and guidance.consistency is not None
             family.adapters.use({names[used.source]: used.scale for used in uses})
-            for item, picture in sample_batch(
-                family, whole.config, batch, partial(advance, len(batch))
-            ):
+            pictures = sample(
+                family,
+                [item.text for item in jobs],
+                [item.seed for item in jobs],
+                sampling,
+                guidance if consistent else replace(guidance, consistency=None),
+                negatives=[
+                    item.for_base(item.negative) if consistent else item.negative for item in jobs
+                ],
+                base_texts=[item.for_base(item.text) for item in jobs],
+                on_step=advance,
+            )
+            for item, picture in zip(jobs, pictures, strict=True):
                 if not bool(picture.isfinite().all()):
                     failed.append(
                         f"{item.prompt!r} seed {item.seed}: the model made no finite picture"
