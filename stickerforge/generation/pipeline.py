@@ -23,8 +23,6 @@ from stickerforge.generation.image_writer import background_writer, write_contac
 from stickerforge.generation.plan import (
     CONFIG_FILE,
     GenerationPlan,
-    guidance_params,
-    sampling_params,
     sampling_settings,
     saved_config,
     select_matting,
@@ -155,7 +153,7 @@ def sample_jobs(
     family: "DiffusionModel", whole: GenerationPlan, console: Console, cut_out: "CutOut | None"
 ) -> tuple[set[Path], list[str]]:
     """Every open item, micro-batch by micro-batch; returns files made and items that failed."""
-    from stickerforge.generation.sampler import sample
+    from stickerforge.generation.sampler import guidance_params, sample, sampling_params
 
     made, failed = set(), []
     settings = whole.config.sampling

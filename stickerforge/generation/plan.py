@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stickerforge.config.schema import GenerateConfig, Sampling
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.models.card import ModelCard, has_alpha
-
-if TYPE_CHECKING:
-    from stickerforge.generation.sampler import GuidanceParams, SamplingParams
 
 CONFIG_FILE = "generate.toml"
 
@@ -44,28 +40,6 @@ def sampling_settings(given: Sampling, card: ModelCard) -> Sampling:
         guidance=float(chosen["guidance"]),
         guidance_rescale=float(chosen["guidance_rescale"]),
     )
-
-
-def sampling_params(settings: Sampling, pixels: int) -> "SamplingParams":
-    """What `sample` needs of settings that `sampling_settings` has filled in."""
-    from stickerforge.generation.sampler import SamplingParams
-
-    assert settings.steps is not None
-    return SamplingParams(settings.steps, pixels, settings.scheduler, settings.batch)
-
-
-def guidance_params(settings: Sampling) -> "GuidanceParams":
-    """The guidance of settings that `sampling_settings` has filled in."""
-    from stickerforge.generation.sampler import ConsistencyParams, GuidanceParams
-
-    assert settings.guidance is not None and settings.guidance_rescale is not None
-    consistency = None
-    if settings.consistency is not None:
-        start, end = settings.consistency_start, settings.consistency_end
-        consistency = ConsistencyParams(
-            settings.consistency, 0.0 if start is None else start, 1.0 if end is None else end
-        )
-    return GuidanceParams(settings.guidance, settings.guidance_rescale, consistency)
 
 
 def select_matting(config: GenerateConfig, card: ModelCard) -> str:

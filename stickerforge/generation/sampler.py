@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stickerforge.config.schema import Sampling
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
@@ -57,6 +58,24 @@ class GuidanceParams:
     scale: float
     rescale: float = 0.0
     consistency: ConsistencyParams | None = None
+
+
+def sampling_params(settings: Sampling, pixels: int) -> SamplingParams:
+    """What `sample` needs of settings that `sampling_settings` has filled in."""
+    assert settings.steps is not None
+    return SamplingParams(settings.steps, pixels, settings.scheduler, settings.batch)
+
+
+def guidance_params(settings: Sampling) -> GuidanceParams:
+    """The guidance of settings that `sampling_settings` has filled in."""
+    assert settings.guidance is not None and settings.guidance_rescale is not None
+    consistency = None
+    if settings.consistency is not None:
+        start, end = settings.consistency_start, settings.consistency_end
+        consistency = ConsistencyParams(
+            settings.consistency, 0.0 if start is None else start, 1.0 if end is None else end
+        )
+    return GuidanceParams(settings.guidance, settings.guidance_rescale, consistency)
 
 
 @dataclass(frozen=True)

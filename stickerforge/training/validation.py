@@ -10,9 +10,9 @@ from PIL import Image
 
 from stickerforge.config.schema import Sampling
 from stickerforge.data.pictures import Picture, PictureFolder
-from stickerforge.generation.plan import guidance_params, sampling_params, sampling_settings
+from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
-from stickerforge.generation.sampler import sample
+from stickerforge.generation.sampler import guidance_params, sample, sampling_params
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.stickers.alpha import unpremultiply
