@@ -7,6 +7,7 @@ torch is imported when a tensor is touched, so that names and headers can be che
 import hashlib
 import json
 import math
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -107,23 +108,61 @@ def equal_weights(first: "AdapterWeights", second: "AdapterWeights") -> bool:
 def read(path: Path) -> "AdapterWeights":
     """An adapter from a file of ours, of peft or diffusers, or of kohya's trainer.
 
-    Layers of kohya's files keep its underscores; `Adapters.resolved` finds them in a network.
-
     Raises:
         InputError: no such file, or it holds no sound adapter.
+    """
+    return parse(path, read_content(path))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of an adapter's file; tensors are not read before the header is checked.
+
+    Raises:
+        InputError: no such file, or its header does not describe an adapter.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(8)
+            start += file.read(header_length(path, start, size))
+            header, _ = parse_header(path, start[8:])
+            check_shapes(path, header, sort_keys(path, header)[0])
+            return start + file.read()
+    except FileNotFoundError:
+        raise InputError(
+            f"no adapter file {path}",
+            "give its path as --adapter, or see `stickerforge adapters list`",
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "give a LoRA file"
+        ) from None
+
+
+def parse(path: Path, content: bytes) -> "AdapterWeights":
+    """An adapter from the bytes of its file.
+
+    Layers of kohya's files keep its underscores; `AdapterSet.resolved` finds them in a network.
+
+    Args:
+        path: how to call the file in an error.
+
+    Raises:
+        InputError: it is no sound adapter.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 
-    header, metadata = read_header(path)
+    length = header_length(path, content[:8], len(content))
+    header, metadata = parse_header(path, content[8 : 8 + length])
     roles, tokens = sort_keys(path, header)
     check_shapes(path, header, roles)
     alphas = Alphas(path, metadata)
     try:
-        tensors = load(path.read_bytes())
-    except (SafetensorError, OSError) as error:
+        tensors = load(content)
+    except SafetensorError as error:
         raise InputError(f"{path} is broken: {str(error)[:100]}", AGAIN) from None
     for key, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
@@ -176,33 +215,31 @@ def layer_name(stem: str) -> str:
     return stem if stem.startswith(PARTS) else f"unet.{stem}"
 
 
-def read_header(path: Path) -> tuple[Header, dict[str, Any]]:
-    """(keys with format and shape, metadata) of a safetensors file, without reading a tensor.
+def header_length(path: Path, start: bytes, size: int) -> int:
+    """Length in bytes of the header, which the first eight bytes of a file of this size give.
 
     Raises:
-        InputError: it is missing, not safetensors, or its header promises what no adapter needs.
+        InputError: the file is not safetensors, or larger than any adapter.
+    """
+    length = int.from_bytes(start, "little")
+    if size < 10 or length > size:
+        raise InputError(f"{path} is no safetensors file", NOT_OURS)
+    if length > MAX_HEADER_BYTES or size > MAX_BYTES:
+        raise InputError(
+            f"{path} is too large for an adapter (header of {length / 1e6:.0f} MB)",
+            "give a LoRA file",
+        )
+    return length
+
+
+def parse_header(path: Path, content: bytes) -> tuple[Header, dict[str, Any]]:
+    """(keys with format and shape, metadata) of a safetensors header.
+
+    Raises:
+        InputError: it is none, or promises what no adapter needs.
     """
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size < 10 or length > size:
-                raise InputError(f"{path} is no safetensors file", NOT_OURS)
-            if length > MAX_HEADER_BYTES or size > MAX_BYTES:
-                raise InputError(
-                    f"{path} is too large for an adapter (header of {length / 1e6:.0f} MB)",
-                    "give a LoRA file",
-                )
-            said = json.loads(file.read(length))
-    except FileNotFoundError:
-        raise InputError(
-            f"no adapter file {path}",
-            "give its path as --adapter, or see `stickerforge adapters list`",
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "give a LoRA file"
-        ) from None
+        said = json.loads(content)
     except (ValueError, RecursionError):
         raise InputError(f"{path} is no safetensors file", NOT_OURS) from None
     if not isinstance(said, dict) or not all(isinstance(entry, dict) for entry in said.values()):

@@ -17,7 +17,7 @@ from stickerforge.cli.options import (
     resolve_settings,
 )
 from stickerforge.cli.output import Report, run_command
-from stickerforge.errors import InputError, PartlyDone
+from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
 
 
@@ -142,9 +142,9 @@ def generate(
     }
 
     def work(console: Console) -> Report:
+        from stickerforge.commands import generate as command
         from stickerforge.config.schema import GenerateConfig
-        from stickerforge.generation.image_params import read_settings
-        from stickerforge.generation.pipeline import plan_generation, run_generation
+        from stickerforge.generation.image_settings import read_settings
 
         prepare_libraries(offline)
         remembered, repeated = read_settings(Path(from_)) if from_ else ({}, {})
@@ -154,32 +154,10 @@ def generate(
         if from_ and not resolved.model:
             raise InputError(f"{from_} was made with a model folder", "give it as --model FOLDER")
         if dry_run:
-            from stickerforge.commands import generate as command
-
-            return Report(
-                *command.dry_run(plan_generation(resolved, console, offline=True, force=force))
-            )
-        made = run_generation(resolved, console, offline=offline, force=force, repeated=repeated)
-        result = {
-            "outputs": made.outputs,
-            "failed": made.failed,
-            "seed": made.seed,
-            "config": str(made.config),
-        }
-        result["sheet"] = str(made.sheet) if made.sheet else None
-        skipped = sum(output["skipped"] for output in made.outputs)
-        note = f"{len(made.outputs) - skipped} made, {skipped} already there" + (
-            f"; see {made.sheet}" if made.sheet else ""
-        )
-        lost = (
-            PartlyDone(
-                f"{len(made.failed)} picture{'s' if len(made.failed) != 1 else ''} failed: {'; '.join(made.failed[:5])}",
-                "the others are there",
-            )
-            if made.failed
-            else None
-        )
-        return Report(result, [output["path"] for output in made.outputs], note, lost)
+            plan = command.plan(resolved, console, offline=True, force=force)
+            return Report(*command.dry_run(plan))
+        made = command.run(resolved, console, offline=offline, force=force, repeated=repeated)
+        return Report(made.result(), made.lines(), made.note(), made.error())
 
     run_command("generate", as_json, quiet, work)
 

@@ -1,4 +1,4 @@
-"""From texts and seeds to pixels, in micro-batches: an image's bytes depend on nothing beside it."""
+"""From texts and seeds to pixels: an image's bytes do not depend on those beside it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,9 @@ def sample(
     base_texts: Sequence[str] = (),
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Iterator[Tensor]:
-    """Yield the pixels of one image per text, in order: float32 (3 or 4, H, W) in [0, 1] on the CPU.
+    """Yield the pixels of one image per text, in order.
+
+    They are float32 (3 or 4, H, W) in [0, 1] on the CPU; four channels have premultiplied alpha.
 
     The model samples with the adapters that are active while the iterator is consumed. The same
     text, seed and settings give the same bytes in any company and order.
