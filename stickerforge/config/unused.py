@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 
-from stickerforge.config.schema import CustomizeConfig, GenerateConfig, Training, Validation
+from stickerforge.config.schema import (
+    CustomizeConfig,
+    GenerateConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
 
 
 def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
     """A line for each."""
-    training, plain = config.training, Training()
+    training, plain = config.training, TrainingConfig()
     if training.text_lr is not None and not training.text_rank:
         yield "training.text_lr does nothing without training.text_rank"
     if training.prior_count != plain.prior_count and not training.prior_weight:
@@ -19,7 +24,7 @@ def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
     if training.token_lr is not None and config.style:
         yield "training.token_lr is that of a subject's new word: it does nothing for a style"
     if (
-        config.validation.encoder != Validation().encoder
+        config.validation.encoder != ValidationConfig().encoder
         and config.keep == "last"
         and not config.validation.every
     ):
