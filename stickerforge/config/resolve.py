@@ -20,7 +20,7 @@ TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "tr
 
 def warn_caller(message: str) -> None:
     """Warn whoever calls from Python."""
-    warnings.warn(message, FutureWarning, stacklevel=4)
+    warnings.warn(message, FutureWarning, stacklevel=5)
 
 
 def resolve(
@@ -58,7 +58,7 @@ def current_names(
     for given, value in source.items():
         name = renamed.get(given, given)
         if name not in settings:
-            raise InputError(f"unknown setting {given!r}", nearest(given, list(settings)))
+            raise InputError(f"unknown setting {given!r}", nearest(given, settings))
         if given != name:
             if name in source:
                 raise InputError(

@@ -6,7 +6,7 @@ is a table of it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Config = TypeVar("Config")
 
@@ -61,6 +61,17 @@ class Setting:
             raise TypeError("give both bounds, or none")
         if isinstance(self.default, int | float) and not self.allows(self.default):
             raise TypeError(f"the default {self.default} is out of bounds")
+
+    @property
+    def default_in_words(self) -> str:
+        """The default for people; "" where nothing is the default."""
+        if self.default_text:
+            return self.default_text
+        if self.default is None:
+            return "" if type(None) in get_args(self.annotation) else "the model's"
+        if isinstance(self.default, bool):
+            return str(self.default).lower()
+        return "" if self.default in ("", ()) else str(self.default)
 
     def allows(self, value: float) -> bool:
         """Whether a number is within the bounds; NaN is not."""
