@@ -1,35 +1,15 @@
-import dataclasses
-import tomllib
+"""Settings from several sources become a checked configuration."""
 
 import pytest
 
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.style_presets import style_presets
-from stickerforge.config.toml import flatten, read_assignment, read_toml, to_toml
+from stickerforge.config.schema import CustomizeConfig, EvaluateConfig, GenerateConfig
 from stickerforge.errors import InputError
 
 
 def test_later_sources_win():
     config = resolve(GenerateConfig, {"count": 2, "sampling.steps": 5}, {"count": 3})
     assert (config.count, config.sampling.steps, config.output.size) == (3, 5, 512)
-
-
-def test_a_saved_configuration_is_read_back_the_same(tmp_path):
-    odd = 'tab\t"quotes" \\ back\nline \x7f ünï <dog>'
-    config = resolve(
-        GenerateConfig,
-        {"prompt": [odd, "b"], "seed": 7, "sampling.guidance": 3, "output.prompt": False},
-    )
-    path = tmp_path / "generate.toml"
-    path.write_text(to_toml(config, "generate"), encoding="utf-8")
-    assert resolve(GenerateConfig, read_toml(path, "generate")) == config
-
-
-def test_every_default_survives_the_round_trip():
-    tree = tomllib.loads(to_toml(GenerateConfig(), "generate"))
-    assert tree.pop("command") == "generate"
-    assert resolve(GenerateConfig, dict(flatten(tree))) == GenerateConfig()
 
 
 @pytest.mark.parametrize(
@@ -54,41 +34,43 @@ def test_wrong_settings_are_named(source, said):
 
 
 @pytest.mark.parametrize(
-    ("text", "pair"),
+    ("kind", "source", "path", "value"),
     [
-        ("a.b=3", ("a.b", 3)),
-        ("a=x y", ("a", "x y")),
-        ("a=false", ("a", False)),
-        ('a="3"', ("a", "3")),
+        (GenerateConfig, {"sampling.guidance": 3}, "sampling.guidance", 3.0),
+        (GenerateConfig, {"prompt": "cat"}, "prompt", ("cat",)),
+        (GenerateConfig, {"prompt": ["cat", "dog"]}, "prompt", ("cat", "dog")),
+        (GenerateConfig, {"seed": None}, "seed", None),
+        (GenerateConfig, {"sampling.steps": None}, "sampling.steps", None),
+        (CustomizeConfig, {"training.beta": "auto"}, "training.beta", "auto"),
+        (CustomizeConfig, {"training.beta": 8}, "training.beta", 8.0),
+        (CustomizeConfig, {"training.layers": "all"}, "training.layers", "all"),
+        (EvaluateConfig, {"allow_small": True}, "allow_small", True),
     ],
 )
-def test_assignments_are_read_as_toml_where_they_are(text, pair):
-    assert read_assignment(text) == pair
+def test_values_take_the_type_of_their_setting(kind, source, path, value):
+    config = resolve(kind, source)
+    for name in path.split("."):
+        config = getattr(config, name)
+    assert (config, type(config)) == (value, type(value))
 
 
-@pytest.mark.parametrize("text", ["steps", "=3", ""])
-def test_an_assignment_needs_a_key_and_a_value(text):
-    with pytest.raises(InputError, match="key=value"):
-        read_assignment(text)
-
-
-@pytest.mark.parametrize("content", [b"count = ", b"\xff\xfe", b"count = 1\ncount = 2"])
-def test_a_broken_file_is_one_error(tmp_path, content):
-    path = tmp_path / "c.toml"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"c\.toml"):
-        read_toml(path, "generate")
-
-
-def test_settings_of_another_command_are_refused(tmp_path):
-    path = tmp_path / "c.toml"
-    path.write_text('command = "merge"\n')
-    with pytest.raises(InputError, match="merge"):
-        read_toml(path, "generate")
-
-
-def test_styles_are_complete():
-    for name, preset in style_presets().items():
-        assert preset.words.startswith("in ")
-        assert "{prompt}" in preset.template
-        assert all(dataclasses.astuple(preset)), name
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"training.beta": "much"}, "give a number, or auto"),
+        ({"training.beta": True}, "not a number"),
+        ({"training.beta": 0}, "give 1e-06 to 1000000.0"),
+        ({"training.layers": "some"}, "choose one of attention, all"),
+        ({"training.layers": 3}, "choose one of attention, all"),
+        ({"training.lr": 10**400}, "out of range"),
+        ({"seed": 10**50}, "a huge number is out of range"),
+        ({"training.snr_gama": 1.0}, "did you mean 'training.snr_gamma'"),
+        ({"mask": "\udcff"}, "bytes that are no text"),
+        ({"words": 3}, "class_words = 3 is not a text"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the setting words")
+def test_wrong_settings_of_training_are_named(source, message):
+    with pytest.raises(InputError) as caught:
+        resolve(CustomizeConfig, source)
+    assert message in str(caught.value)

@@ -94,7 +94,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Whole:
+class Example:
     """A configuration."""
 
     name: str = setting("", "Name.")
@@ -102,7 +102,7 @@ class Whole:
 
 
 def test_settings_are_named_through_their_sections():
-    settings = settings_of(Whole)
+    settings = settings_of(Example)
     assert list(settings) == ["name", "part.steps", "part.rate", "part.kind"]
     steps = settings["part.steps"]
     assert (steps.name, steps.annotation, steps.low, steps.high) == ("part.steps", int, 1, 9)
@@ -126,8 +126,8 @@ def test_defaults_in_words(declaration, words):
 
 
 def test_what_is_unset_may_stay_so_and_is_filled_in_later():
-    config = resolve(Whole, {"part.steps": None, "part.rate": None})
-    assert config == Whole()
+    config = resolve(Example, {"part.steps": None, "part.rate": None})
+    assert config == Example()
     part = fill_unset(config.part, {"steps": 3, "kind": "other", "unknown": 1})
     assert part == Part(steps=3)
     assert fill_unset(Part(steps=2), {"steps": 3}) == Part(steps=2)
@@ -135,14 +135,14 @@ def test_what_is_unset_may_stay_so_and_is_filled_in_later():
 
 def test_none_is_no_value_of_what_has_a_default():
     with pytest.raises(InputError, match="not a text"):
-        resolve(Whole, {"part.kind": None})
+        resolve(Example, {"part.kind": None})
 
 
 def test_from_python_an_earlier_name_is_a_warning():
     with pytest.warns(FutureWarning, match=r"the setting old\.steps is now called part\.steps"):
-        assert resolve(Whole, {"old.steps": 4}).part.steps == 4
+        assert resolve(Example, {"old.steps": 4}).part.steps == 4
 
 
 def test_both_names_of_a_setting_are_an_error():
     with pytest.raises(InputError, match=r"part\.steps is given twice, as old\.steps too"):
-        resolve(Whole, {"old.steps": 4, "part.steps": 4})
+        resolve(Example, {"old.steps": 4, "part.steps": 4})
