@@ -14,6 +14,7 @@ from stickerforge.models.cost import sampling_cost
 from stickerforge.models.matting import MODELS, weights_file
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
+from stickerforge.runtime.text import plural
 from stickerforge.stickers.sheet import SHEET_FILE
 
 plan = plan_generation
@@ -63,7 +64,7 @@ class Result:
         """Exit code 4 where an image failed."""
         if not self.failed:
             return None
-        number = f"{len(self.failed)} picture{'s' if len(self.failed) != 1 else ''}"
+        number = plural(len(self.failed), "picture")
         return PartlyDone(f"{number} failed: {'; '.join(self.failed[:5])}", "the others are there")
 
 
@@ -138,7 +139,6 @@ def dry_run(plan: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
         (result for the JSON, lines for people).
     """
     jobs, sampling = plan.open_jobs, plan.sampling
-    assert sampling.steps is not None and sampling.guidance is not None
     cost = sampling_cost(
         plan.card,
         pictures=len(jobs),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.config.schema import Sampling
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
@@ -85,7 +85,7 @@ def check_replaced(jobs: Sequence[ImageJob], drawn_seed: int | None) -> None:
 
 
 def check_consistency(
-    sampling: Sampling, adapters: Sequence[ActiveAdapter], console: Console
+    sampling: SamplingConfig, adapters: Sequence[ActiveAdapter], console: Console
 ) -> None:
     """Make sure that consistency guidance has an adapter and a step to work on.
 
@@ -111,8 +111,8 @@ def check_consistency(
             "name one, or leave it out",
         )
     first, last = 0.0 if start is None else start, 1.0 if end is None else end
-    steps = sampling.steps or 1
-    if not any(first <= step / steps < last for step in range(steps)):
+    shares = [step / sampling.steps for step in range(sampling.steps)]
+    if not any(first <= share < last for share in shares):
         raise InputError(
             f"no step lies between sampling.consistency_start = {first} and _end = {last}",
             "give shares of the steps, for example 0 and 0.8",

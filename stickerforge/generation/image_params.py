@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import Format, Output
+from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
@@ -81,7 +81,7 @@ class CallParams:
     card: ModelCard
     fingerprint: str
     sampling: Mapping[str, Any]
-    output: Output
+    output: OutputConfig
     matting: str = "auto"
     matting_model: str = "none"
     subjects: tuple[str, ...] = ()
@@ -204,7 +204,7 @@ def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str,
 
 
 def flat_palette(
-    request: Request, text: str, card: ModelCard, output: Output
+    request: Request, text: str, card: ModelCard, output: OutputConfig
 ) -> tuple[str, ...] | None:
     """The inks of a flat image, empty where none are known; None where it is not to be flat."""
     style = flat_style(request, text, card)

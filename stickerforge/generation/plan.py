@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.config.schema import GenerateConfig, Output, Sampling
+from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
+from stickerforge.config.setting import fill_unset
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
 from stickerforge.generation.checks import (
@@ -51,8 +52,8 @@ class GenerationPlan:
     done: frozenset[Path]
     card: ModelCard
     fingerprint: str
-    sampling: Sampling
-    output: Output
+    sampling: SamplingConfig
+    output: OutputConfig
     matting: str
     device: str
     seed: int
@@ -137,18 +138,16 @@ def plan_generation(
     )
 
 
-def sampling_settings(given: Sampling, card: ModelCard) -> Sampling:
+def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
     """What the call says, else what the model recommends, else what suits Stable Diffusion."""
     recommended = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
-    chosen = {
-        name: recommended[name] if getattr(given, name) is None else getattr(given, name)
-        for name in ("steps", "guidance", "guidance_rescale")
-    }
-    return replace(
+    return fill_unset(
         given,
-        steps=int(chosen["steps"]),
-        guidance=float(chosen["guidance"]),
-        guidance_rescale=float(chosen["guidance_rescale"]),
+        {
+            "steps": int(recommended["steps"]),
+            "guidance": float(recommended["guidance"]),
+            "guidance_rescale": float(recommended["guidance_rescale"]),
+        },
     )
 
 

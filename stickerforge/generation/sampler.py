@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stickerforge.config.schema import Sampling
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
@@ -60,15 +60,13 @@ class GuidanceParams:
     consistency: ConsistencyParams | None = None
 
 
-def sampling_params(settings: Sampling, pixels: int) -> SamplingParams:
+def sampling_params(settings: SamplingConfig, pixels: int) -> SamplingParams:
     """What `sample` needs of settings that `sampling_settings` has filled in."""
-    assert settings.steps is not None
     return SamplingParams(settings.steps, pixels, settings.scheduler, settings.batch)
 
 
-def guidance_params(settings: Sampling) -> GuidanceParams:
+def guidance_params(settings: SamplingConfig) -> GuidanceParams:
     """The guidance of settings that `sampling_settings` has filled in."""
-    assert settings.guidance is not None and settings.guidance_rescale is not None
     consistency = None
     if settings.consistency is not None:
         start, end = settings.consistency_start, settings.consistency_end

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.config.schema import Sampling
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.data.pictures import Picture, PictureFolder
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
@@ -57,7 +57,7 @@ class Validator:
         from stickerforge.models.encoders import load_encoder
 
         self.family, self.seed, self.sheets = family, whole.config.seed, sheets
-        settings = sampling_settings(Sampling(), whole.card)
+        settings = sampling_settings(SamplingConfig(), whole.card)
         self.sampling = sampling_params(settings, whole.resolution)
         self.guidance = guidance_params(settings)
         self.encoder = load_encoder(

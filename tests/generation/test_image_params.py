@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stickerforge.adapters import store
-from stickerforge.config.schema import Output
+from stickerforge.config.schema import OutputConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.data.prompts import PromptRow
 from stickerforge.errors import InputError
@@ -86,7 +86,7 @@ def test_which_style_decides_whether_colours_are_flat(style, text, expected):
 def call(**changes):
     card = find_model("sticker-mini")
     sampling = {"steps": 2, "guidance": 4.0, "consistency": 2.0, "consistency_start": 0.1}
-    known = {"fingerprint": "0" * 16, "sampling": sampling, "output": Output()}
+    known = {"fingerprint": "0" * 16, "sampling": sampling, "output": OutputConfig()}
     return CallParams(card, **known | changes)
 
 
@@ -107,7 +107,7 @@ def test_an_id_names_the_file_and_must_be_free():
     assert [job.path for job in jobs] == [Path("stickers", f"{n}.png") for n in ("a", "b-2", "b-3")]
     for rows in ([request(id="contact-sheet")], [request(id="a", seed=1), request(id="a", seed=2)]):
         with pytest.raises(InputError, match="which is taken"):
-            image_jobs(rows, call(output=Output(format="webp")), seed=1, count=1)
+            image_jobs(rows, call(output=OutputConfig(format="webp")), seed=1, count=1)
 
 
 def test_what_does_not_change_pixels_does_not_change_the_name():
@@ -115,8 +115,8 @@ def test_what_does_not_change_pixels_does_not_change_the_name():
         return image_jobs([request()], call(**changes), seed=1, count=1)[0].digest
 
     assert digest() == digest(adapters=("x/dog.safetensors",), subjects=("dog",))
-    assert digest() == digest(output=Output(folder="elsewhere", sheet=False, columns=3))
-    changes = [{"matting": "none"}, {"fingerprint": "1" * 16}, {"output": Output(size=0)}]
+    assert digest() == digest(output=OutputConfig(folder="elsewhere", sheet=False, columns=3))
+    changes = [{"matting": "none"}, {"fingerprint": "1" * 16}, {"output": OutputConfig(size=0)}]
     assert len({digest(), *(digest(**change) for change in changes)}) == 4
 
 
@@ -147,7 +147,7 @@ def test_consistency_counts_where_an_adapter_is_in_use():
 )
 def test_flat_colours_take_the_inks_of_their_style(text, colours, inks):
     card = find_model("sticker-mini")
-    palette = flat_palette(request(text), text, card, Output(colours=colours))
+    palette = flat_palette(request(text), text, card, OutputConfig(colours=colours))
     assert palette == {True: card.inks["flat"], False: (), None: None}[inks]
 
 
