@@ -1,13 +1,13 @@
-"""The adapters that a call uses: found by name or path, checked, attached to the model."""
+"""The adapters of a call: looked up by name or path, checked, attached to the model."""
 
-import contextlib
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.header import read_file
+from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import token_names
 from stickerforge.errors import InputError
@@ -22,110 +22,169 @@ class ActiveAdapter:
 
     Args:
         source: its name, or the path of a LoRA file.
-        base: what it was made for; None for a file, which does not say.
-        installed: its description; None for a file, whose `weights` are read at once.
-        words: what each token stands for; of a file that is no installed adapter's the token's own name.
+        scale: of its change to the model; 1 applies it as it was trained.
+        path: the file with its tensors.
+        sha256: of that file, in hexadecimal.
+        base: the model that it was made for; None for a file, which does not say.
+        tokens: its placeholders, such as "<dog>".
+        class_words: what each token stands for; the token's own name where nobody says.
+        phrase: what asks for its style; "" where it is none.
+        describes_tokens: whether `class_words` are known and not guessed from the tokens.
+        kind: how its file is read and put on a model.
+        weights: the tensors in the form of its kind, where the file has been read already.
     """
 
     source: str
     scale: float
+    path: Path
     sha256: str
-    base: store.Base | None
-    tokens: tuple[str, ...]
-    words: tuple[str, ...]
-    phrase: str
-    installed: store.Adapter | None = field(default=None, compare=False, repr=False)
+    base: store.Base | None = None
+    tokens: tuple[str, ...] = ()
+    class_words: tuple[str, ...] = ()
+    phrase: str = ""
+    describes_tokens: bool = True
     kind: AdapterKind = field(default=LORA, compare=False, repr=False)
     weights: Any = field(default=None, compare=False, repr=False)
 
-    def described(self) -> dict[str, object]:
-        """What a recipe keeps of it; of a file its name, since folders tell of their owner."""
+    def params(self) -> dict[str, Any]:
+        """What an image keeps of it; of a file the name, since folders tell of their owner."""
         source = Path(self.source).name if self.base is None else self.source
         return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
 
+    def read_weights(self) -> Any:
+        """The tensors in the form of its kind.
 
-def resolve_adapter(source: str, scale: float = 1.0) -> ActiveAdapter:
-    """An adapter by its name, or a LoRA file by its path.
+        Raises:
+            InputError: the file cannot be read, or is not the one that the store describes.
+        """
+        if self.weights is not None:
+            return self.weights
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"cannot read {self.path}: {error.strerror}", "make or fetch the adapter again"
+            ) from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputError(
+                f"{self.path} is damaged, or changed just now: its sha256 is not the recorded one",
+                "make or fetch the adapter again",
+            )
+        return self.kind.read(parse_file(self.path, content))
 
-    Raises:
-        InputError: there is neither, or it cannot be read.
-    """
-    if "/" in source or source.endswith(".safetensors"):
+
+class AdapterLookup:
+    """The adapters of one call: each description and each LoRA file is read once."""
+
+    def __init__(self) -> None:
+        self.descriptions: dict[str, store.Adapter] = {}
+        self.active: dict[tuple[str, float], ActiveAdapter] = {}
+
+    def find(self, source: str, scale: float = 1.0) -> ActiveAdapter:
+        """An adapter by its name, or a LoRA file by its path.
+
+        Raises:
+            InputError: there is neither, or it cannot be read.
+        """
+        key = source, scale
+        if key not in self.active:
+            is_file = "/" in source or source.endswith(".safetensors")
+            find = self.read_file if is_file else self.find_installed
+            self.active[key] = find(source, scale)
+        return self.active[key]
+
+    def read_file(self, source: str, scale: float) -> ActiveAdapter:
+        """A LoRA file."""
         path = Path(source).expanduser()
         file = read_file(path)
         kind = kind_of(file)
         tokens = token_names(file.header)
-        known = tokens_by_digest(file.sha256) if tokens else {}
-        words = tuple(known.get(token, token[1:-1]) for token in tokens)
+        words = self.class_words_of_file(file.sha256) if tokens else {}
         return ActiveAdapter(
             str(path),
             scale,
+            path,
             file.sha256,
-            None,
-            tokens,
-            words,
-            "",
+            tokens=tokens,
+            class_words=tuple(words.get(token, token[1:-1]) for token in tokens),
+            describes_tokens=bool(words) or not tokens,
             kind=kind,
             weights=kind.read(file),
         )
-    adapter = store.find(store.validate_name(source))
-    return ActiveAdapter(
-        adapter.name,
-        scale,
-        adapter.sha256,
-        adapter.base,
-        tuple(adapter.tokens),
-        tuple(adapter.tokens.values()),
-        adapter.phrase,
-        installed=adapter,
-        kind=KINDS[adapter.kind],
-    )
+
+    def find_installed(self, name: str, scale: float) -> ActiveAdapter:
+        """An adapter of the store, whose tensors are read later."""
+        adapter = self.description(store.validate_name(name))
+        return ActiveAdapter(
+            adapter.name,
+            scale,
+            adapter.path,
+            adapter.sha256,
+            adapter.base,
+            tuple(adapter.tokens),
+            tuple(adapter.tokens.values()),
+            adapter.phrase,
+            kind=KINDS[adapter.kind],
+        )
+
+    def description(self, name: str) -> store.Adapter:
+        """What the store says of an adapter.
+
+        Raises:
+            InputError: there is none of this name, or its description is broken.
+        """
+        if name not in self.descriptions:
+            self.descriptions[name] = store.find(name)
+        return self.descriptions[name]
+
+    def installed(self) -> Iterator[store.Adapter]:
+        """Every adapter of the store; one with a broken description is left out."""
+        for name in store.names():
+            try:
+                adapter = self.description(name)
+            except InputError:  # it explains and owns nothing, and nobody asked for it
+                continue
+            yield adapter
+
+    def class_words_of_file(self, digest: str) -> dict[str, str]:
+        """{placeholder: class words} of the installed adapter that has this very file, if any."""
+        return next((a.tokens for a in self.installed() if a.sha256 == digest), {})
 
 
-def tokens_by_digest(digest: str) -> dict[str, str]:
-    """{placeholder: class words} of the installed adapter that has this very file; empty where none has."""
-    for name in store.names():
-        with contextlib.suppress(InputError):  # a broken adapter explains nothing
-            if (adapter := store.find(name)).sha256 == digest:
-                return adapter.tokens
-    return {}
-
-
-def check_tokens(uses: Iterable[ActiveAdapter]) -> None:
+def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
     """Make sure that no token means two things.
 
     Raises:
         InputError: two adapters hold it.
     """
     owners: dict[str, str] = {}
-    for used in uses:
-        for token in used.tokens:
+    for adapter in adapters:
+        for token in adapter.tokens:
             if token in owners:
                 raise InputError(
-                    f"{owners[token]} and {used.source} both hold {token}", "use one of them"
+                    f"{owners[token]} and {adapter.source} both hold {token}", "use one of them"
                 )
-            owners[token] = used.source
+            owners[token] = adapter.source
 
 
-def attach_adapters(model: "DiffusionModel", uses: Iterable[ActiveAdapter]) -> dict[str, Attached]:
+def attach_adapters(
+    model: "DiffusionModel", adapters: Iterable[ActiveAdapter]
+) -> dict[str, Attached]:
     """Put adapters on a model, switched off; returns them by source.
 
     Raises:
-        InputError: one is damaged, or does not fit the model.
+        InputError: one cannot be read, or does not fit the model.
     """
     attached: dict[str, Attached] = {}
-    for used in uses:
-        kind, weights = used.kind, used.weights
-        if used.installed is not None:
-            weights = store.read_weights(used.installed)
-        name = f"adapter{len(attached)}"
-        attached[used.source] = kind.attach(model, name, weights, used.source)
+    for adapter in adapters:
+        name, weights = f"adapter{len(attached)}", adapter.read_weights()
+        attached[adapter.source] = adapter.kind.attach(model, name, weights, adapter.source)
     return attached
 
 
-def activate(attached: Mapping[str, Attached], uses: Iterable[ActiveAdapter]) -> None:
+def activate(attached: Mapping[str, Attached], adapters: Iterable[ActiveAdapter]) -> None:
     """Switch on exactly these adapters, each with its scale."""
-    for adapter in attached.values():
-        adapter.deactivate()
-    for used in uses:
-        attached[used.source].activate(used.scale)
+    for other in attached.values():
+        other.deactivate()
+    for adapter in adapters:
+        attached[adapter.source].activate(adapter.scale)

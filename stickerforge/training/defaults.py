@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from stickerforge.config.schema import Training
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 
 
-def with_defaults(training: Training, card: ModelCard, kind: str) -> Training:
+def with_defaults(training: TrainingConfig, card: ModelCard, kind: str) -> TrainingConfig:
     """The settings with what is not said filled in: from the model's card, else from the paper."""
     spec = family_spec(card.folder)
     suits: dict[str, Any] = vars(spec.training[kind]) | {
