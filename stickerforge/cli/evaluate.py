@@ -105,7 +105,6 @@ def evaluate(
         from stickerforge.commands import evaluate as command
         from stickerforge.config.schema import EvaluateConfig
         from stickerforge.evaluation.compare_reports import compare_reports
-        from stickerforge.evaluation.report import table_rows, text_lines
 
         prepare_libraries(offline)
         if compare:
@@ -119,13 +118,7 @@ def evaluate(
         resolved = resolve_settings(EvaluateConfig, "evaluate", {}, config, assignments, flags)
         if dry_run:
             return Report(*command.dry_run(resolved))
-        made = command.run(resolved, console, offline=offline)
-        return Report(
-            made.result(),
-            text_lines(made.table),
-            f"see {made.page}",
-            made.error(),
-            table_rows(made.table),
-        )
+        ended = command.run(resolved, console, offline=offline)
+        return Report(ended.result(), ended.lines, f"see {ended.page}", ended.error(), ended.table)
 
     run_command("evaluate", as_json, quiet, work)

@@ -50,8 +50,17 @@ class Encoder(Protocol):
     digest: str
     reads_text: bool
 
+    @property
+    def judge(self) -> Judge | None:
+        """The judge behind it, which also reads things, styles, colours and counts."""
+
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
         """Pictures of any size laid on a ground, (N, D)."""
+
+    def examine(
+        self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
+    ) -> tuple[Vectors, Vectors]:
+        """As `images`, and the judge's readings, (N, all of them); (N, 0) without a judge."""
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
         """(N, D)."""
@@ -70,10 +79,10 @@ class JudgeEncoder:
         found: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
         return found
 
-    def examined(
+    def examine(
         self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
     ) -> tuple[Vectors, Vectors]:
-        """As `images`, and the chances of labels, styles, colours and counts, one after another, (N, all of them)."""
+        """See Encoder: the chances of labels, styles, colours and counts, one after another."""
         vectors, read = self.judge.examined(self.judge.pictures(pictures, ground))
         chances = [
             read.presence.sigmoid(),
@@ -91,6 +100,8 @@ class JudgeEncoder:
 
 class HubEncoder:
     """A model of transformers that has towers or a pooled output; no code of its folder is ever run."""
+
+    judge = None
 
     def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
@@ -127,6 +138,12 @@ class HubEncoder:
             if hasattr(self.model, "get_image_features")
             else self.model(**inputs)
         )
+
+    def examine(
+        self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
+    ) -> tuple[Vectors, Vectors]:
+        """See Encoder."""
+        return self.images(pictures, ground), np.zeros((len(pictures), 0), np.float32)
 
     @torch.inference_mode()
     def texts(self, sentences: Sequence[str]) -> Vectors:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
+SHEET_FILE = "contact-sheet.png"  # beside the pictures; no sticker itself
 LIGHT, DARK, INK = (250, 250, 250), (226, 228, 232), (40, 42, 48)
 CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
 
