@@ -24,11 +24,12 @@ from stickerforge.evaluation.image_set import (
 )
 from stickerforge.evaluation.metrics.cutout import MEASURES, measure_cutout
 from stickerforge.runtime.console import Console
-from stickerforge.stickers.alpha import GREY, WHITE
+from stickerforge.stickers.color import WHITE
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
+GREY = (128, 128, 128)  # ground of foregrounds: neither light nor dark ones vanish on it
 NOTES = 8  # on how pictures of a folder were read, at most
 
 

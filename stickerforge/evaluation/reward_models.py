@@ -15,7 +15,7 @@ from stickerforge.models.judge.model import on_ground
 from stickerforge.models.lpips import load_lpips
 from stickerforge.models.rewards import Reward, load_reward, score_pictures
 from stickerforge.runtime.context import Context
-from stickerforge.stickers.alpha import WHITE
+from stickerforge.stickers.color import WHITE
 
 LPIPS_SIDE = 256  # pixels at which pictures are compared
 

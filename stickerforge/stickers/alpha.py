@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 Rgba = NDArray[np.uint8]
 Premultiplied = NDArray[np.float32]
-WHITE, GREY = (255, 255, 255), (128, 128, 128)  # grounds that stickers are laid on, sRGB
 OPAQUE, CLEAR = 0.96, 0.04  # alpha beyond these is what a network means by 1 and by 0
 
 

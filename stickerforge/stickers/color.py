@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+WHITE = (255, 255, 255)
 
 
 def lab(rgb: NDArray[np.number]) -> Floats:

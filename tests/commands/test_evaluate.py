@@ -808,7 +808,7 @@ def test_a_new_metric_is_one_function(cli, stickers, tmp_path, redness):
     assert all(row["values"]["redness"] > 0 for row in report["pictures"])
     page = (tmp_path / "evaluation" / "report.html").read_text()
     assert '<th scope="row">redness<small>mean red</small></th>' in page
-    assert '"axes": ["bytes", "redness"]' in page and '"redness": "lower"' in page
+    assert '"axes":["bytes","redness"]' in page and '"redness":"lower"' in page
     assert "redness  " in cli("evaluate", stickers, *options).out
     made = stickerforge.evaluate(stickers, settings={"metrics": ["colour"]})
     assert [row[0] for row in made.table] == ["figure", "redness"]
