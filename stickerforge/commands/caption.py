@@ -132,7 +132,7 @@ def dry_run(
         "writes": writes,
         "keeps": keeps,
         "failed": failed,
-        "drops": whole.found.unreadable + whole.found.passed_over,
+        "drops": whole.found.unreadable + whole.found.other_files,
         "fetches": [],
     }
     lines = [f"{name}\t{pair.text}" for name, pair in pairs.items()]
