@@ -78,10 +78,11 @@ def caption(
 
         prepare_libraries(offline)
         resolved = resolve_settings(CaptionConfig, "caption", {}, config, assignments, flags)
-        if dry_run and take:
-            return Report(*command.dry_run_edits(resolved, Path(take), console))
+        edits = Path(take) if take else None
         if dry_run:
-            return Report(*command.dry_run(resolved, console, offline=True, only_missing=review))
+            return Report(
+                *command.dry_run(resolved, console, offline=True, take=edits, only_missing=review)
+            )
         if review and quiet:
             raise InputError(
                 "--review says where its page is, and --quiet would keep it secret",
@@ -91,7 +92,7 @@ def caption(
             resolved,
             console,
             offline=offline,
-            take=Path(take) if take else None,
+            take=edits,
             only_missing=review,
         )
         if review:
