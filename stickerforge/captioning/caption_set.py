@@ -6,6 +6,7 @@ from typing import Any
 
 from stickerforge.data.caption_files import PERSON, RECORD_FILE, CaptionRecord
 from stickerforge.data.captions import Caption, caption_pair
+from stickerforge.runtime.text import plural
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ class CaptionSet:
         by_people = sum(
             record.source == PERSON and record.picture not in self.edits for record in self.records
         )
-        plural = "s" if self.num_new != 1 else ""
-        parts = [f"{self.num_new} caption{plural} written beside the pictures"]
+        parts = [f"{plural(self.num_new, 'caption')} written beside the pictures"]
         if self.edits:
             parts.append(f"{len(self.edits)} changed by you")
         if by_people:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stickerforge.captioning import review_page
 from stickerforge.captioning.caption_folder import (
     captions_of,
     existing_captions,
@@ -27,6 +28,7 @@ SAMPLE = 5  # captions that a dry run makes
 
 Result = CaptionSet
 plan = plan_captions
+review = review_page.review
 
 
 def caption(

@@ -74,7 +74,7 @@ def dry_run(
     config: CustomizeConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    from stickerforge.config.schema import Sampling
+    from stickerforge.config.schema import SamplingConfig
     from stickerforge.generation.plan import sampling_settings
     from stickerforge.models.cost import sampling_cost, training_cost
 
@@ -95,7 +95,7 @@ def dry_run(
         dco=dco,
         cuda=cuda,
     )
-    chosen = sampling_settings(Sampling(), whole.card)
+    chosen = sampling_settings(SamplingConfig(), whole.card)
     looks = 8 * (course.steps // whole.watch_every + 2) if whole.watch_every else 0
     drawn = looks + (whole.config.training.prior_count if course.prior_weight else 0)
     steps, guidance = chosen.steps or 1, chosen.guidance or 1.0

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import MAX_COUNT, MAX_SEED
 from stickerforge.errors import InputError, nearest
 
 COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
-BOUNDS = {name: GenerateConfig.BOUNDS[name] for name in ("seed", "count")}
+BOUNDS = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT)}
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 MAX_CHARACTERS = 4000
 MAX_BYTES = 200_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stickerforge.captioning import review_page
+from stickerforge import commands
 from stickerforge.captioning.review_page import render_page, thumbnails
 from stickerforge.commands.caption import caption
 from tests.captioning.toys import edit, record, texts, write_toys
@@ -199,7 +199,7 @@ def test_changes_saved_from_the_page_are_taken_and_nothing_else_is_done(cli, toy
 def test_a_review_leaves_other_captioners_captions_alone(cli, toys, blip, monkeypatch):
     cli("caption", toys, "--subject", "duck", "--captioner", blip, "--quiet")
     before = texts(toys)
-    monkeypatch.setattr(review_page, "review", lambda captions, console: None)
+    monkeypatch.setattr(commands.caption, "review", lambda captions, console: None)
     assert cli("caption", toys, "--subject", "duck", "--review").code == 0 and texts(toys) == before
     assert "leave --quiet out" in one_line(
         cli("caption", toys, "--subject", "duck", "--review", "--quiet")
@@ -252,7 +252,7 @@ def test_a_line_that_was_changed_by_hand_is_not_lost(cli, toys):
 
 
 def test_what_is_not_said_again_is_taken_from_the_record(cli, toys, tmp_path, monkeypatch):
-    monkeypatch.setattr(review_page, "review", lambda captions, console: None)
+    monkeypatch.setattr(commands.caption, "review", lambda captions, console: None)
     cli("caption", toys, "--subject", "rex", "--class", "duck", "--quiet")
     before, saved = texts(toys), tmp_path / "saved.jsonl"
     saved.write_text(json.dumps(edit("one.png", "my <rex> swims", before["one"])) + "\n")
@@ -265,7 +265,7 @@ def test_what_is_not_said_again_is_taken_from_the_record(cli, toys, tmp_path, mo
 
 
 def test_a_review_puts_the_subject_into_captions_that_were_made_without(cli, toys, monkeypatch):
-    monkeypatch.setattr(review_page, "review", lambda captions, console: None)
+    monkeypatch.setattr(commands.caption, "review", lambda captions, console: None)
     cli("caption", toys, "--quiet")
     assert cli("caption", toys, "--subject", "duck", "--review").code == 0
     assert all(text.count("<duck>") == 1 for text in texts(toys).values())
@@ -324,7 +324,7 @@ def test_texts_whose_picture_has_another_name(cli, toys):
 
 
 def test_a_review_does_not_guess_between_subjects(cli, toys, monkeypatch):
-    monkeypatch.setattr(review_page, "review", lambda captions, console: None)
+    monkeypatch.setattr(commands.caption, "review", lambda captions, console: None)
     cli("caption", toys, "--subject", "rex", "--quiet")
     (toys / "one.png").rename(toys.parent / "one.png")
     (toys / "one.txt").unlink()
