@@ -80,14 +80,14 @@ def valid_records(
         record = existing_record(plan, picture)
         if record and (
             record.source == PERSON
-            or (only_missing and about(record.asked) == about(plan.key))
+            or (only_missing and subject_part(record.asked) == subject_part(plan.key))
             or (not only_missing and is_current(record, picture.sha256, captioner, plan.key))
         ):
             records[picture.path.name] = record
     return records
 
 
-def about(key: str) -> str:
+def subject_part(key: str) -> str:
     """Placeholder and class words of a `CaptionPlan.key`."""
     return key.rpartition("|")[0]
 

@@ -17,10 +17,10 @@ from stickerforge.data.pictures import (
     PictureFolder,
     describe_skipped,
     read_folder,
-    shorten_list,
 )
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.text import shorten_list
 
 
 @dataclass(frozen=True)

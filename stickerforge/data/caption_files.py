@@ -63,9 +63,13 @@ def new_record(
     pair: Caption,
     source: Literal["model", "person"],
     model: str,
-    asked: str,
+    key: str,
 ) -> CaptionRecord:
-    """The record of a caption that is written now."""
+    """The record of a caption that is written now.
+
+    Args:
+        key: what decides a caption besides picture and model: `CaptionRecord.asked`.
+    """
     return CaptionRecord(
         picture,
         sha256,
@@ -73,7 +77,7 @@ def new_record(
         pair.base,
         source,
         model,
-        asked,
+        key,
         datetime.now(UTC).isoformat(timespec="seconds"),
         caption_digest(pair),
     )

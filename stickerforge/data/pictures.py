@@ -8,7 +8,6 @@ import io
 import struct
 import subprocess
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.text import shorten_list
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 500_000_000
@@ -156,11 +156,6 @@ def describe_skipped(folder: PictureFolder, limit: int = 8) -> list[str]:
         for reason, names in reasons.items()
         if names
     ]
-
-
-def shorten_list(names: Sequence[str], limit: int) -> str:
-    """The first names, with an ellipsis where there are more."""
-    return ", ".join(names[:limit]) + (" …" if len(names) > limit else "")
 
 
 def list_entries(folder: Path) -> list[Path]:
