@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from stickerforge.stickers.color import WHITE
 
-SHEET_FILE = "contact-sheet.png"
+SHEET_FILE = "contact-sheet.png"  # name of the sheet that lies beside generated images
 LIGHT, DARK, INK = (250, 250, 250), (226, 228, 232), (40, 42, 48)
 CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
 
