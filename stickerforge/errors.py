@@ -8,27 +8,36 @@ StickerforgeError
 KeyboardInterrupt
 └── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
 
-Only `reporting.py` and `cli` catch them for good. Any other exception is our bug: exit 1, traceback to a file.
+Only `cli` catches them for good. Any other exception is our bug: exit 1, traceback to a file.
 """
 
 import difflib
+from collections.abc import Iterable
 
 
-def nearest(name: str, names: list[str]) -> str:
-    """A hint that names what may have been meant; dotted names match by their last part too."""
-    tails = {full.split(".")[-1]: full for full in names}
-    if (tail := name.split(".")[-1]) in tails:
-        return f"did you mean {tails[tail]!r}?"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    close = close or [tails[near] for near in difflib.get_close_matches(tail, list(tails), n=1)]
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names))}"
+def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
+    """A hint that names what may have been meant; dotted names match by their last part too.
+
+    Args:
+        otherwise: the hint where nothing is near; "" for one that lists all names.
+    """
+    names = list(names)
+    last_parts = {full.split(".")[-1]: full for full in names}
+    last_part = name.split(".")[-1]
+    if last_part in last_parts:
+        return f"did you mean {last_parts[last_part]!r}?"
+    if matches := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
+        return f"did you mean {matches[0]!r}?"
+    if matches := difflib.get_close_matches(last_part, list(last_parts), n=1):
+        return f"did you mean {last_parts[matches[0]]!r}?"
+    return otherwise or f"known: {', '.join(sorted(names))}"
 
 
 class StickerforgeError(Exception):
     """What, where, and what to do about it.
 
     Args:
-        message: what was found, and where, without a final full stop.
+        message: what is wrong, and where, without a final full stop.
         hint: what to do; empty where the message says it all.
     """
 

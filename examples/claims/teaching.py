@@ -28,7 +28,7 @@ from art import Subject
 from scenes import HUES, short_name
 from settings import STYLES
 from stickerforge.adapters.lora_weights import AdapterWeights
-from stickerforge.config.schema import Sampling
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
 from stickerforge.data.english import plural, with_article
@@ -169,7 +169,7 @@ def sampled(
     Args:
         weight: of consistency guidance; None lets the adapter lead itself.
     """
-    chosen = sampling_settings(Sampling(), family.card)
+    chosen = sampling_settings(SamplingConfig(), family.card)
     assert chosen.steps is not None and chosen.guidance is not None
     found = []
     for start in range(0, len(items), TOGETHER):

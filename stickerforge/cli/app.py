@@ -1,4 +1,4 @@
-"""The command line: every option there is. Commands are imported when they run; errors become exit codes."""
+"""The command line's application: its commands, and errors as exit codes."""
 
 import os
 import sys
@@ -46,35 +46,28 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
+    # A stream that the shell closed (>&-) is None.
     sys.stdout, sys.stderr = (
         stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr)
-    )  # closed by >&-
+    )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=arguments, prog_name="stickerforge", standalone_mode=False)
     except typer.TyperException as error:
-        # an empty message: no command was given, and the help has been shown
-        code = (
-            show_error(InputError(error.format_message().rstrip("."), "see --help"), as_json)
-            if error.format_message()
-            else 2
-        )
+        message = error.format_message().rstrip(".")
+        # Without a message no command was given, and the help has been shown.
+        code = show_error(InputError(message, "see --help"), as_json) if message else 2
     except StickerforgeError as error:
         code = show_error(error, as_json)
     except MemoryError:
-        code = show_error(
-            EnvironmentFault(
-                "out of memory", "close other programs, or use fewer or smaller pictures"
-            ),
-            as_json,
-        )
+        hint = "close other programs, or use fewer or smaller pictures"
+        code = show_error(EnvironmentFault("out of memory", hint), as_json)
     except OSError as error:
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        code = show_error(
-            EnvironmentFault(what, "check the path, its permissions and the disk"), as_json
-        )
-    except Exception:  # noqa: BLE001 - the one place where our bugs end: a file instead of a wall of text
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        hint = "check the path, its permissions and the disk"
+        code = show_error(EnvironmentFault(message, hint), as_json)
+    except Exception:  # noqa: BLE001 - the one place where our bugs end: in a file
         code = show_error(bug_report(), as_json)
     sys.exit(code if isinstance(code, int) else 0)

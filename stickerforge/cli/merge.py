@@ -1,70 +1,25 @@
-"""`stickerforge merge`: its options."""
+"""`stickerforge merge`."""
 
 from typing import Annotated
 
 import typer
 
-from stickerforge.cli.options import (
-    Assignments,
-    ConfigFile,
-    DryRun,
-    Json,
-    Offline,
-    Quiet,
-    resolve_settings,
-)
-from stickerforge.cli.output import Report, run_command
-from stickerforge.runtime.console import Console
+from stickerforge import commands
+from stickerforge.cli.command import Call, command
+from stickerforge.cli.output import Report
+from stickerforge.config.schema import MergeConfig
+
+Force = Annotated[bool, typer.Option("--force", help="Replace an adapter of this name.")]
 
 
-def merge(
-    parents: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="NAME[:WEIGHT]...", help="The adapters, for example dog crayon:0.8."
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the merged adapter.")] = None,
-    rename: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--rename",
-            metavar="PARENT:OLD=NEW",
-            help="Another placeholder, where two parents share one.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace an adapter of this name.")
-    ] = False,
-    as_json: Json = False,
-    config: ConfigFile = "",
-    assignments: Assignments = [],  # noqa: B006 - typer reads it, nothing writes it
-    dry_run: DryRun = False,
-    offline: Offline = False,
-    quiet: Quiet = False,
-) -> None:
+@command(MergeConfig)
+def merge(call: Call[MergeConfig], *, force: Force = False) -> Report:
     """Make one adapter of several, for example of a subject and a style."""
-
-    def work(console: Console) -> Report:
-        from stickerforge.commands import merge as command
-        from stickerforge.config.schema import MergeConfig
-
-        resolved = resolve_settings(
-            MergeConfig,
-            "merge",
-            {},
-            config,
-            assignments,
-            {"parents": parents, "name": name, "rename": rename},
-        )
-        if dry_run:
-            return Report(*command.dry_run(resolved, force=force))
-        made = command.run(resolved, force=force)
-        tokens = f", {' '.join(made.tokens)}" if made.tokens else ""
-        return Report(
-            command.result(made),
-            [str(made.path)],
-            f"merged into {made.name!r}{tokens}{f', {made.phrase}' if made.phrase else ''}",
-        )
-
-    run_command("merge", as_json, quiet, work)
+    config = call.resolve()
+    if call.dry_run:
+        return Report(*commands.merge.dry_run(config, force=force))
+    adapter = commands.merge.run(config, force=force)
+    note = f"merged into {adapter.name!r}"
+    note += f", {' '.join(adapter.tokens)}" if adapter.tokens else ""
+    note += f", {adapter.phrase}" if adapter.phrase else ""
+    return Report(commands.merge.result(adapter), [str(adapter.path)], note)

@@ -1,4 +1,4 @@
-"""From a command's work to what the shell sees: results to stdout, the rest to stderr, errors to exit codes."""
+"""What the shell sees of a command: results on stdout, all else on stderr, an exit code."""
 
 import json
 import sys
@@ -12,26 +12,32 @@ from typing import Any
 import typer
 
 from stickerforge.errors import Interrupted, PartlyDone, StickerforgeError
-from stickerforge.runtime.console import Console, silence, write_line
+from stickerforge.runtime.console import Console, discard_output, write_line
+from stickerforge.runtime.text import printable
 from stickerforge.version import __version__
 
 
 def partial_failure(failed: list[str]) -> PartlyDone | None:
-    """Exit 4 where some pictures could not be read."""
-    what = (
-        f"{len(failed)} could not be used: {'; '.join(failed[:5])}{' …' if len(failed) > 5 else ''}"
+    """The error of exit code 4 where some pictures could not be used, a line for each; or None."""
+    if not failed:
+        return None
+    more = " …" if len(failed) > 5 else ""
+    return PartlyDone(
+        f"{len(failed)} could not be used: {'; '.join(failed[:5])}{more}", "the others were"
     )
-    return PartlyDone(what, "the others were") if failed else None
 
 
 @dataclass
 class Report:
-    """What a command has to say: `result` for the JSON, `lines` for people and pipes.
+    """What a command reports.
 
     Args:
+        result: for the JSON.
+        lines: for people and pipes, on stdout.
         note: for people, on stderr.
         error: what went wrong although there is a result (exit codes 4 and 5).
-        table: what a terminal shows instead of the lines: rows of cells, the head first; the first column reads left, others right.
+        table: rows of cells that a terminal shows instead of the lines, the head first; the first
+            column is aligned left, the others right.
     """
 
     result: dict[str, Any]
@@ -56,20 +62,20 @@ def run_command(
         if as_json:
             head = error_json(report.error) if report.error else {"ok": True}
             seconds = round(time.monotonic() - started, 3)
-            said = {
+            body = {
                 "command": command,
                 "version": __version__,
                 "result": report.result,
                 "warnings": console.warnings,
             }
-            show_json(head | said | {"seconds": seconds})
+            show_json(head | body | {"seconds": seconds})
         else:
             show(report)
             if report.note:
                 console.say(report.note)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
-        silence(sys.stdout)
+        discard_output(sys.stdout)
     if report.error:
         if not as_json:
             print_error(report.error)
@@ -111,11 +117,11 @@ def error_json(error: StickerforgeError, code: int | None = None) -> dict[str, A
 def print_error(error: StickerforgeError) -> None:
     """One line on stderr: what, where, what to do."""
     line = " ".join(str(error).split())
-    write_line("".join(c if c.isprintable() else "�" for c in f"stickerforge: {line}"))
+    write_line(printable(f"stickerforge: {line}"))
 
 
 def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
-    """Show an error as the call wants it; returns its exit code."""
+    """Print an error, as JSON or a line; returns its exit code."""
     if as_json:
         show_json(error_json(error, code))
     else:

@@ -74,7 +74,7 @@ def dry_run(
     config: CustomizeConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    from stickerforge.config.schema import Sampling
+    from stickerforge.config.schema import SamplingConfig
     from stickerforge.generation.plan import sampling_settings
     from stickerforge.models.cost import sampling_cost, training_cost
 
@@ -95,7 +95,7 @@ def dry_run(
         dco=dco,
         cuda=cuda,
     )
-    chosen = sampling_settings(Sampling(), whole.card)
+    chosen = sampling_settings(SamplingConfig(), whole.card)
     looks = 8 * (course.steps // whole.watch_every + 2) if whole.watch_every else 0
     drawn = looks + (whole.config.training.prior_count if course.prior_weight else 0)
     steps, guidance = chosen.steps or 1, chosen.guidance or 1.0
@@ -120,7 +120,7 @@ def dry_run(
         "phrase": whole.phrase,
         "model": whole.card.title,
         "reads": [str(picture.path) for picture in folder.pictures],
-        "drops": folder.unreadable + folder.passed_over,
+        "drops": folder.unreadable + folder.other_files,
         "fetches": [
             name
             for name in [encoder_repository(whole.config.validation.encoder)]
@@ -136,7 +136,7 @@ def dry_run(
         + (f", placeholder {whole.placeholder}" if whole.placeholder else "")
     ]
     lines += [f"read    {picture.path}" for picture in folder.pictures]
-    lines += [f"drop    {line}" for line in folder.unreadable + folder.passed_over]
+    lines += [f"drop    {line}" for line in folder.unreadable + folder.other_files]
     lines += [f"write   {path}{os.sep}" for path in writes]
     what = f"rank {course.rank} on {course.layers} layers"
     lines += [

@@ -1,83 +1,111 @@
-"""From a TOML file, `--set` and flags to a checked configuration; and back to TOML.
+"""From a file, `--set` and flags to a checked configuration.
 
-Later sources win: defaults < file < `--set` < flags. An unknown key is an error that names the nearest one.
+Later sources win: defaults < file < `--set` < flags. A setting may be given by its earlier name.
 """
 
 import math
 import types
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from stickerforge.config.setting import Setting, settings_of
 from stickerforge.errors import InputError, nearest
 
 Config = TypeVar("Config")
 
-ALIASES = {  # the names that settings had before
-    "words": "class_words",
-    "training.draws": "training.cached_noise",
-    "watch.every": "validation.every",
-    "watch.encoder": "validation.encoder",
-}
+TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def resolve(kind: type[Config], *sources: Mapping[str, Any]) -> Config:
+def warn_caller(message: str) -> None:
+    """Warn whoever calls from Python."""
+    warnings.warn(message, FutureWarning, stacklevel=5)
+
+
+def resolve(
+    kind: type[Config],
+    *sources: Mapping[str, Any],
+    warn: Callable[[str], None] = warn_caller,
+) -> Config:
     """A checked configuration from {dotted name: value} sources, later ones winning.
 
+    Args:
+        warn: gets a line for each setting that is given by an earlier name.
+
     Raises:
-        InputError: an unknown key, a value of the wrong type, or one out of bounds.
+        InputError: an unknown name, a setting given twice by one source under both of its names,
+            a value of the wrong type, or one out of bounds.
     """
-    known = leaves(kind)
+    settings = settings_of(kind)
     values: dict[str, Any] = {}
     for source in sources:
-        for given, value in source.items():
-            name = given if given in known else ALIASES.get(given, given)
-            if name not in known:
-                raise InputError(f"unknown setting {name!r}", nearest(name, list(known)))
-            values[name] = check_value(
-                name, value, known[name], getattr(kind, "BOUNDS", {}).get(name)
-            )
+        for name, value in current_names(source, settings, warn).items():
+            values[name] = check_value(settings[name], value)
     return build(kind, values)
 
 
-def leaves(kind: type, prefix: str = "") -> dict[str, Any]:
-    """{dotted name: annotation} of every setting."""
-    found: dict[str, Any] = {}
-    hints = get_type_hints(kind)
-    for item in fields(kind):
-        annotation = hints[item.name]
-        if is_dataclass(annotation):
-            found |= leaves(annotation, f"{prefix}{item.name}.")  # type: ignore[arg-type]
-        else:
-            found[prefix + item.name] = annotation
-    return found
+def current_names(
+    source: Mapping[str, Any], settings: Mapping[str, Setting], warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """The values of one source by the names that their settings have now.
+
+    Raises:
+        InputError: an unknown name, or one setting under both of its names.
+    """
+    renamed = {setting.alias: name for name, setting in settings.items() if setting.alias}
+    values: dict[str, Any] = {}
+    for given, value in source.items():
+        name = renamed.get(given, given)
+        if name not in settings:
+            raise InputError(f"unknown setting {given!r}", nearest(given, settings))
+        if given != name:
+            if name in source:
+                raise InputError(
+                    f"{name} is given twice, as {given} too", f"leave {given} out, its earlier name"
+                )
+            warn(f"the setting {given} is now called {name}")
+        values[name] = value
+    return values
 
 
 def build(kind: type[Config], values: Mapping[str, Any], prefix: str = "") -> Config:
-    """The dataclass with these values; what is not named keeps its default."""
-    hints, given = get_type_hints(kind), {}
+    """The dataclass with these values by dotted name; what is not named keeps its default."""
+    annotations, arguments = get_type_hints(kind), {}
     for item in fields(kind):  # type: ignore[arg-type]
-        if is_dataclass(hints[item.name]):
-            given[item.name] = build(hints[item.name], values, f"{prefix}{item.name}.")
-        elif prefix + item.name in values:
-            given[item.name] = values[prefix + item.name]
-    return kind(**given)
+        name, annotation = prefix + item.name, annotations[item.name]
+        if is_dataclass(annotation):
+            arguments[item.name] = build(annotation, values, f"{name}.")  # type: ignore[arg-type]
+        elif name in values:
+            arguments[item.name] = values[name]
+    return kind(**arguments)
 
 
-def check_value(name: str, value: Any, annotation: Any, bounds: tuple[float, float] | None) -> Any:
-    """The value in the type of its setting, within its bounds."""
+def check_value(setting: Setting, value: Any) -> Any:
+    """The value in the type of its setting, within its bounds.
+
+    Raises:
+        InputError: it is of another type, out of bounds, or none of the setting's choices.
+    """
+    if value is None and setting.default is None:
+        return None
+    value = convert(setting.name, value, setting.annotation)
+    if setting.low is not None and isinstance(value, int | float) and not setting.allows(value):
+        text = "a huge number" if isinstance(value, int) and abs(value) > 10**40 else value
+        raise InputError(
+            f"{setting.name} = {text} is out of range", f"give {setting.low} to {setting.high}"
+        )
+    return value
+
+
+def convert(name: str, value: Any, annotation: Any) -> Any:
+    """The value as the annotation has it: whole numbers as float, lists as tuples.
+
+    Raises:
+        InputError: it is of another type.
+    """
     if get_origin(annotation) in (Union, types.UnionType):
-        if value is None:
-            return None
-        kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
-        said = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
-        if len(kinds) > 1 and isinstance(value, str):  # a number, or one of a few words
-            if value in said:
-                return value
-            raise InputError(
-                f"{name} = {value!r} is not possible", f"give a number, or {' or '.join(said)}"
-            )
-        annotation = kinds[0]
+        return convert_union(name, value, get_args(annotation))
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(map(str, get_args(annotation)))
@@ -89,7 +117,7 @@ def check_value(name: str, value: Any, annotation: Any, bounds: tuple[float, flo
             raise InputError(
                 f"{name} = {value!r} is not a list of texts", f'for example {name} = ["cat"]'
             )
-        return tuple(check_value(name, item, str, None) for item in items)
+        return tuple(convert(name, item, str) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if isinstance(value, str) and not is_encodable(value):
@@ -97,12 +125,30 @@ def check_value(name: str, value: Any, annotation: Any, bounds: tuple[float, flo
             f"{name} = {value!r} holds bytes that are no text", "rename it with letters that are"
         )
     if type(value) is not annotation:
-        wanted = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-        raise InputError(f"{name} = {value!r} is not {wanted[annotation]}", "change its value")
-    if bounds and not bounds[0] <= value <= bounds[1]:  # not a number is outside, too
-        much = "a huge number" if isinstance(value, int) and abs(value) > 10**40 else value
-        raise InputError(f"{name} = {much} is out of range", f"give {bounds[0]} to {bounds[1]}")
+        raise InputError(f"{name} = {value!r} is not {TYPE_NAMES[annotation]}", "change its value")
     return value
+
+
+def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
+    """The value of a setting that is optional, or takes a number or one of a few words."""
+    choices = [
+        word
+        for annotation in annotations
+        if get_origin(annotation) is Literal
+        for word in get_args(annotation)
+    ]
+    if choices and isinstance(value, str):
+        if value in choices:
+            return value
+        raise InputError(
+            f"{name} = {value!r} is not possible", f"give a number, or {' or '.join(choices)}"
+        )
+    plain = [
+        annotation
+        for annotation in annotations
+        if annotation is not types.NoneType and get_origin(annotation) is not Literal
+    ]
+    return convert(name, value, plain[0])
 
 
 def is_encodable(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Style presets, read from styles.toml beside this file."""
+"""Style presets, read from style_presets.toml beside this file."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class StylePreset:
-    """How one look is asked for.
+    """How a style is described to a model.
 
     Args:
-        words: what a model trained on our captions knows it by; appended to the prompt.
-        template: what any other model is told; holds "{prompt}".
-        negative: what such a model is told to avoid.
+        about: what it looks like, for people.
+        words: its name in our captions, appended to the prompt of a model trained on them.
+        template: the prompt for any other model, with "{prompt}" for the user's.
+        negative: the negative prompt for any other model.
     """
 
     name: str

@@ -1,25 +1,30 @@
-"""Settings that do nothing beside the others: they are named, so that nobody waits for what they would have done."""
+"""Settings that have no effect beside the others: they are named in warnings."""
 
 from collections.abc import Iterator
 
-from stickerforge.config.schema import CustomizeConfig, GenerateConfig, Training, Validation
+from stickerforge.config.schema import (
+    CustomizeConfig,
+    GenerateConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
 
 
 def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
-    """A line for each."""
-    training, plain = config.training, Training()
+    """A line for each setting of `customize` without effect."""
+    training, default = config.training, TrainingConfig()
     if training.text_lr is not None and not training.text_rank:
         yield "training.text_lr does nothing without training.text_rank"
-    if training.prior_count != plain.prior_count and not training.prior_weight:
+    if training.prior_count != default.prior_count and not training.prior_weight:
         yield "training.prior_count does nothing without training.prior_weight"
     if training.objective == "plain":
         for name in ("beta", "reduction"):
-            if getattr(training, name) != getattr(plain, name):
+            if getattr(training, name) != getattr(default, name):
                 yield f"training.{name} belongs to the objective dco: it does nothing here"
     if training.token_lr is not None and config.style:
         yield "training.token_lr is that of a subject's new word: it does nothing for a style"
     if (
-        config.validation.encoder != Validation().encoder
+        config.validation.encoder != ValidationConfig().encoder
         and config.keep == "last"
         and not config.validation.every
     ):
@@ -30,10 +35,10 @@ def unused_in_customize(config: CustomizeConfig) -> Iterator[str]:
 
 
 def unused_in_generate(config: GenerateConfig) -> Iterator[str]:
-    """A line for each.
+    """A line for each setting of `generate` without effect.
 
     Args:
-        config: with the sampling that is in force.
+        config: with the model's recommendations filled in.
     """
     unguided = config.sampling.guidance == 1
     if unguided and config.negative:

@@ -15,6 +15,7 @@ from PIL import Image
 from stickerforge.data.pictures import is_ignorable, list_entries, load_picture, may_be_picture
 from stickerforge.data.prompts import MAX_CHARACTERS
 from stickerforge.errors import InputError
+from stickerforge.runtime.text import shorten_list
 from stickerforge.stickers.image_files import read_params
 from stickerforge.stickers.sheet import SHEET_FILE
 
@@ -65,8 +66,7 @@ def list_images(folder: Path) -> tuple[list[Path], list[str]]:
 
 def skipped_note(folder: str, names: Sequence[str]) -> str:
     """A warning that names the files of a folder that are no pictures."""
-    listed = f"{', '.join(names[:LISTED])}{' …' if len(names) > LISTED else ''}"
-    return f"passed over in {folder}, since they are no pictures: {listed}"
+    return f"passed over in {folder}, since they are no pictures: {shorten_list(names, LISTED)}"
 
 
 def load_batches(paths: Sequence[Path]) -> Iterator[list[LoadedImage | str]]:

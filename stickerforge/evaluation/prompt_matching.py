@@ -42,7 +42,7 @@ class PromptFile:
             InputError: it cannot be read.
         """
         self.file = file
-        rows = read_prompts(Path(file), foreign=True) if file else []
+        rows = read_prompts(Path(file), styles=None) if file else []
         self.by_id = {row.id: row_text(row) for row in rows if row.id}
         self.rows = rows
         self.texts = list(dict.fromkeys(row_text(row) for row in rows))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.config.schema import GenerateConfig, Sampling
+from stickerforge.config.schema import GenerateConfig, SamplingConfig
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.models.card import ModelCard, has_alpha
 
@@ -27,7 +27,7 @@ class GenerationPlan:
         return [item for item in self.items if item.path not in self.done]
 
 
-def sampling_settings(given: Sampling, card: ModelCard) -> Sampling:
+def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
     """What the call says, else what the model recommends, else what suits Stable Diffusion."""
     suits = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
     chosen = {

@@ -179,7 +179,8 @@ def prompt_rows(config: GenerateConfig) -> list[PromptRow]:
     check_characters(config.negative, "the negative prompt")
     rows = [PromptRow(prompt) for prompt in config.prompt]
     if config.prompts:
-        rows += read_prompts(Path(config.prompts))
+        styles = [*style_presets(), *store.names()]
+        rows += read_prompts(Path(config.prompts), styles=styles)
     if not rows:
         raise InputError(
             "no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"'

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.config.schema import GenerateConfig, Sampling
+from stickerforge.config.schema import GenerateConfig, SamplingConfig
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.runtime.seeds import generator
@@ -77,7 +77,7 @@ def sample_batch(
 
 
 def consistency_terms(
-    family: "DiffusionModel", sampling: Sampling, padded: Sequence[ImageJob]
+    family: "DiffusionModel", sampling: SamplingConfig, padded: Sequence[ImageJob]
 ) -> "tuple[Consistency | None, Conditioning]":
     """(the base's part in consistency guidance, where that is asked for; the encoded negative prompts)."""
     from stickerforge.sampling.denoise import Consistency

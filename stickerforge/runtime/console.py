@@ -1,4 +1,4 @@
-"""What is said while working: warnings and progress, on stderr, never mixed with results."""
+"""Warnings and progress of a call, on stderr, never mixed with results."""
 
 import os
 import sys
@@ -8,27 +8,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from stickerforge.runtime.text import printable
 
-def silence(stream: TextIO) -> None:
-    """Let a stream whose reader has gone swallow what is still written to it."""
+
+def discard_output(stream: TextIO) -> None:
+    """Discard what is still written to a stream whose reader has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_line(line: str) -> None:
-    """A line on stderr; that nobody listens any more is no reason to stop working, or to end otherwise."""
+    """Write a line to stderr; a reader that has gone neither stops the work nor fails it."""
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
     except BrokenPipeError:
-        silence(sys.stderr)
+        discard_output(sys.stderr)
 
 
 @dataclass
 class Console:
-    """Collects warnings and shows them; shows progress where somebody looks.
+    """Shows warnings and progress, and collects the warnings.
 
     Args:
-        quiet: say nothing; warnings are still collected for the JSON.
+        quiet: show nothing; warnings are still collected for the JSON.
         every_s: seconds between lines of progress where stderr is no terminal.
     """
 
@@ -37,20 +39,19 @@ class Console:
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
-        """One line; the same line only once."""
+        """Show a warning, the same one only once."""
         if text not in self.warnings:
             self.warnings.append(text)
             self.say(f"warning: {text}")
 
     def say(self, text: str) -> None:
-        """One line on stderr, without control characters from file names or prompts."""
+        """Show a line, without the control characters of file names or prompts."""
         if not self.quiet:
-            clean = "".join(character if character.isprintable() else "�" for character in text)
-            write_line(clean)
+            write_line(printable(text))
 
     @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Yields `advance(amount)`: a bar on a terminal, a line now and then elsewhere."""
+    def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Yields `advance(amount)`, which moves a bar on a terminal, or prints a line at times."""
         if self.quiet:
             yield lambda amount: None
         elif sys.stderr.isatty():
@@ -58,12 +59,12 @@ class Console:
             from rich.progress import Progress
 
             with Progress(console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task(what, total=total)
+                task = bar.add_task(title, total=total)
                 yield lambda amount: bar.advance(task, amount)
         else:
-            yield self._lines(what, total)
+            yield self._lines(title, total)
 
-    def _lines(self, what: str, total: int) -> Callable[[int], None]:
+    def _lines(self, title: str, total: int) -> Callable[[int], None]:
         done, shown = 0, time.monotonic()
 
         def advance(amount: int) -> None:
@@ -71,6 +72,6 @@ class Console:
             done += amount
             if time.monotonic() - shown >= self.every_s:
                 shown = time.monotonic()
-                self.say(f"{what}: {100 * done // max(total, 1)} %")
+                self.say(f"{title}: {100 * done // max(total, 1)} %")
 
         return advance

@@ -1,4 +1,4 @@
-"""Device and number format, chosen once."""
+"""Devices, their number formats, and how it shows that memory ran out."""
 
 import re
 
@@ -8,31 +8,23 @@ from stickerforge.errors import EnvironmentFault, InputError
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of this name; "auto" takes CUDA, then Apple's MPS, then the CPU.
+    """The device of this name; "auto" is CUDA, else Apple's MPS, else the CPU.
 
     Raises:
         InputError: there is no such kind of device.
         EnvironmentFault: there is, but not on this machine.
     """
-    if name == "auto":
-        name = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
-    kind, _, index = name.partition(":")
-    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
-        raise InputError(f"unknown device {name!r}", "give auto, cpu, cuda, cuda:1 or mps")
     available = {
-        "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
+        "cpu": True,
     }
-    if not available[kind] or (
-        kind == "cuda" and index and int(index) >= torch.cuda.device_count()
-    ):
+    if name == "auto":
+        name = next(kind for kind in available if available[kind])
+    if not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", name):
+        raise InputError(f"unknown device {name!r}", "give auto, cpu, cuda, cuda:1 or mps")
+    kind, _, index = name.partition(":")
+    if not available[kind] or (index and int(index) >= torch.cuda.device_count()):
         raise EnvironmentFault(
             f"there is no device {name} on this machine",
             "use --device cpu, or see `stickerforge doctor`",
@@ -49,7 +41,10 @@ def memory_fault(
     error: BaseException,
     hint: str = "lower sampling.batch or sampling.pixels, or use a smaller model",
 ) -> EnvironmentFault | None:
-    """What to say, if this is how torch says that memory ran out; CPU and GPU say it differently."""
+    """The error to raise if this one means that memory ran out, else None.
+
+    PyTorch reports it in different ways on the CPU and the GPU.
+    """
     text = str(error)
     if (
         isinstance(error, MemoryError | torch.OutOfMemoryError)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and where this program keeps its own."""
+"""Atomic writes, locks, and where this program keeps its own files."""
 
 import contextlib
 import errno
@@ -15,14 +15,13 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def home() -> Path:
     """STICKERFORGE_HOME, or the platform's folder for application data."""
-    if given := os.environ.get("STICKERFORGE_HOME"):
-        return Path(given).expanduser()
+    if folder := os.environ.get("STICKERFORGE_HOME"):
+        return Path(folder).expanduser()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "stickerforge"
     if sys.platform == "win32":
-        return (
-            Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "stickerforge"
-        )
+        local = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+        return Path(local) / "stickerforge"
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "stickerforge"
 
 
@@ -48,10 +47,10 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file so that it is there complete, or not at all: temporary name, fsync, rename, fsync.
+    """Write a file atomically: temporary name, fsync, rename, fsync of the folder.
 
     Args:
-        durable: whether it is to survive a power cut; what can be made again need not.
+        durable: whether it must survive a power cut; what can be computed again need not.
 
     Raises:
         EnvironmentFault: the disk is full, read-only or broken; nothing is left behind.
@@ -76,12 +75,12 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Within, no other process holds this lock file; yields whether it could be had.
+    """Hold a lock file against other processes; yields whether it could be acquired.
 
-    A process that ends in any way gives its lock back. On systems without such locks it is always had.
+    The lock ends with the process. Systems without such locks always acquire it.
 
     Args:
-        wait: until it can be had.
+        wait: whether to wait until it can be acquired.
 
     Raises:
         EnvironmentFault: the file cannot be written.
@@ -105,7 +104,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut; a no-op where folders cannot be opened."""
+    """Make a rename in this folder survive a power cut, where folders can be opened."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -116,7 +115,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def disk_fault(error: OSError, path: Path) -> EnvironmentFault:
-    """What the disk refused, in the user's words."""
+    """The error of a write that failed, in the user's words."""
     if error.errno in FULL:
         return EnvironmentFault(
             f"the disk is full, {path} was not written", "free some space and run it again"

@@ -1,4 +1,4 @@
-"""How a package that is missing is had."""
+"""How to install a missing package."""
 
 import os
 import shlex
@@ -7,9 +7,10 @@ import sys
 
 
 def install_command(requirement: str) -> str:
-    """The command that installs a requirement where this program runs: "/usr/bin/python -m pip install rembg".
+    """The command that installs a requirement into the environment of this program.
 
-    A bare `pip` is often that of another environment.
+    For example "/usr/bin/python -m pip install rembg": a bare `pip` is often that of another
+    environment.
     """
     words = [sys.executable or "python", "-m", "pip", "install", requirement]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -1,4 +1,4 @@
-"""Randomness as a function of (seed, purpose, step, item): the same after a resume, in any order."""
+"""Randomness as a function of (seed, purpose, step, item): the same in any order of work."""
 
 import hashlib
 import secrets
@@ -15,12 +15,12 @@ def derive_seed(seed: int, purpose: str, step: int = 0, item: int = 0) -> int:
 
 
 def generator(seed: int, purpose: str, step: int = 0, item: int = 0) -> "torch.Generator":
-    """A CPU generator: draws are the same whatever device they are then moved to."""
+    """A generator on the CPU, so that numbers do not depend on the device they are moved to."""
     import torch
 
     return torch.Generator().manual_seed(derive_seed(seed, purpose, step, item))
 
 
 def random_seed() -> int:
-    """A seed for a call without one, short enough to be typed again."""
+    """A seed below a million for a call without one: short enough to type."""
     return secrets.randbelow(10**6)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one exception, raised between two steps of the work."""
+"""Ctrl-C and SIGTERM as one exception."""
 
 import signal
 import threading
@@ -20,30 +20,29 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """Yields `check`, which raises `Interrupted` once a signal has come: work is left between two steps only.
+    """Yields `check`, which raises `Interrupted` after a signal: work ends between two steps only.
 
     A second signal acts as it would have outside.
     """
-    came: list[int] = []
+    signals: list[int] = []
 
     def check() -> None:
-        if came:
-            raise_interrupt(came[0])
+        if signals:
+            raise_interrupt(signals[0])
 
-    with on_signal(came.append):
+    with on_signal(signals.append):
         yield check
 
 
 def raise_interrupt(number: int) -> None:
-    """The exception of a signal."""
-    raise Interrupted(
-        "interrupted" if number == signal.SIGINT else "terminated", CODES[signal.Signals(number)]
-    )
+    """Raise the exception of a signal."""
+    message = "interrupted" if number == signal.SIGINT else "terminated"
+    raise Interrupted(message, CODES[signal.Signals(number)])
 
 
 @contextmanager
-def on_signal(act: Callable[[int], None]) -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM is handed to `act`.
+def on_signal(handle: Callable[[int], None]) -> Iterator[None]:
+    """Within, the first SIGINT or SIGTERM is handed to `handle`.
 
     In a thread other than the main one signals cannot be handled, and nothing changes.
     """
@@ -55,7 +54,7 @@ def on_signal(act: Callable[[int], None]) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each, handler in before.items():
             signal.signal(each, handler)
-        act(number)
+        handle(number)
 
     for number in CODES:
         signal.signal(number, stop)

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from stickerforge.stickers.color import WHITE
 
-SHEET_FILE = "contact-sheet.png"
+SHEET_FILE = "contact-sheet.png"  # name of the sheet that lies beside generated images
 LIGHT, DARK, INK = (250, 250, 250), (226, 228, 232), (40, 42, 48)
 CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
 
@@ -59,7 +59,7 @@ def checkerboard(side_px: int, square_px: int = 16) -> Image.Image:
 
 
 def truncate_text(pen: ImageDraw.ImageDraw, text: str, width_px: int) -> str:
-    """The text, cut with an ellipsis where it is too wide."""
+    """The text, cut and ended by an ellipsis where it is too wide."""
     if pen.textlength(text, font_size=13) <= width_px:
         return text
     while text and pen.textlength(text + "…", font_size=13) > width_px:

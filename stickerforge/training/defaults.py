@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from stickerforge.config.schema import Training
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.models.card import ModelCard
 
 # What the paper of DCO used for Stable Diffusion (section 5; 5e-4 for embeddings in its appendix).
@@ -16,7 +16,7 @@ PAPER_DEFAULTS = {
 }
 
 
-def with_defaults(training: Training, card: ModelCard, kind: str) -> Training:
+def with_defaults(training: TrainingConfig, card: ModelCard, kind: str) -> TrainingConfig:
     """The settings with what is not said filled in: from the model's card, else from the paper."""
     suits: dict[str, Any] = PAPER_DEFAULTS[kind] | {
         "resolution": int(card.sampling.get("pixels", native_pixels(card)))

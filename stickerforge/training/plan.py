@@ -88,7 +88,7 @@ class TrainingPlan:
             steps=int(said.steps or 0),
             batch=int(said.batch or 0),
             rank=int(said.rank or 0),
-            layers=said.layers or "attention",
+            layers=said.layers,
             rate=rate,
             token_rate=float(said.token_lr or 0),
             beta=0.0 if said.beta == "auto" else float(said.beta or 0),

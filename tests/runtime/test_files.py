@@ -38,3 +38,11 @@ def test_a_file_is_no_folder(tmp_path):
 def test_home_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path))
     assert files.home() == tmp_path
+
+
+def test_a_lock_is_held_once(tmp_path):
+    path = tmp_path / "folder" / "lock"
+    with files.locked(path, wait=False) as first, files.locked(path, wait=False) as second:
+        assert (first, second) == (True, False)
+    with files.locked(path, wait=False) as again:
+        assert again

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, nearest
 from stickerforge.evaluation.features import ImageFeatures
 from stickerforge.evaluation.prompt_matching import TargetPrompt
 from stickerforge.runtime.console import Console
@@ -216,8 +215,7 @@ def select_metrics(selection: Sequence[str]) -> set[str]:
     selected: set[str] = set()
     for name in (part.strip() for text in selection for part in text.split(",") if part.strip()):
         if name not in METRICS and name not in groups():
-            close = get_close_matches(name, [*groups(), *METRICS], 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"groups are {', '.join(groups())}"
+            hint = nearest(name, [*groups(), *METRICS], f"groups are {', '.join(groups())}")
             raise InputError(f"unknown metric {name!r}", hint)
         members = {item.name for item in METRICS.values() if item.group == name}
         selected |= {name} if name in METRICS else members

@@ -27,8 +27,8 @@ from stickerforge.config.unused import unused_in_customize, unused_in_generate
             {"style": "", "subject": "dog"},
             "training.token_lr",
         ),
-        ({"watch.encoder": "clip"}, {"keep": "best"}, "watch.encoder"),
-        ({"watch.encoder": "clip"}, {"watch.every": 10}, "watch.encoder"),
+        ({"validation.encoder": "clip"}, {"keep": "best"}, "validation.encoder"),
+        ({"validation.encoder": "clip"}, {"validation.every": 10}, "validation.encoder"),
         ({"preview.style": "flat", "preview.count": 0}, {"preview.count": 1}, "preview.style"),
     ],
 )

@@ -1,0 +1,48 @@
+"""Every setting: a frozen dataclass per command, and the only place that holds defaults.
+
+Fields stand in the order in which configuration files are written.
+"""
+
+from stickerforge.config.schema.caption import CaptionConfig
+from stickerforge.config.schema.common import MAX_SEED
+from stickerforge.config.schema.customize import (
+    CustomizeConfig,
+    Layers,
+    Objective,
+    PreviewConfig,
+    Reduction,
+    TrainingConfig,
+    ValidationConfig,
+)
+from stickerforge.config.schema.evaluate import EvaluateConfig
+from stickerforge.config.schema.generate import (
+    MAX_COUNT,
+    ColorMode,
+    Format,
+    GenerateConfig,
+    OutputConfig,
+    SamplingConfig,
+    Scheduler,
+)
+from stickerforge.config.schema.merge import MergeConfig
+
+__all__ = [
+    "CaptionConfig",
+    "ColorMode",
+    "CustomizeConfig",
+    "EvaluateConfig",
+    "Format",
+    "GenerateConfig",
+    "Layers",
+    "MAX_COUNT",
+    "MAX_SEED",
+    "MergeConfig",
+    "Objective",
+    "OutputConfig",
+    "PreviewConfig",
+    "Reduction",
+    "SamplingConfig",
+    "Scheduler",
+    "TrainingConfig",
+    "ValidationConfig",
+]
