@@ -120,7 +120,7 @@ def dry_run(
         "phrase": whole.phrase,
         "model": whole.card.title,
         "reads": [str(picture.path) for picture in folder.pictures],
-        "drops": folder.unreadable + folder.passed_over,
+        "drops": folder.unreadable + folder.other_files,
         "fetches": [
             name
             for name in [encoder_repository(whole.config.validation.encoder)]
@@ -136,7 +136,7 @@ def dry_run(
         + (f", placeholder {whole.placeholder}" if whole.placeholder else "")
     ]
     lines += [f"read    {picture.path}" for picture in folder.pictures]
-    lines += [f"drop    {line}" for line in folder.unreadable + folder.passed_over]
+    lines += [f"drop    {line}" for line in folder.unreadable + folder.other_files]
     lines += [f"write   {path}{os.sep}" for path in writes]
     what = f"rank {course.rank} on {course.layers} layers"
     lines += [
