@@ -44,12 +44,12 @@ def main() -> None:
     args = parser.parse_args()
     scenes, captioner = world("all", seed=SEED), EmbeddedCaptioner()
     label_of, rows = (
-        {name: captioner.plain(label) for name, label in captioner.judge.label_of.items()},
+        {name: captioner.plain_name(label) for name, label in captioner.judge.label_of.items()},
         [],
     )
     for index in range(args.count):
         picture, truth = scene(scenes, index)
-        seen = captioner.look(picture)
+        seen = captioner.analyze(picture)
         there = [label_of[thing.subject.name] for thing in truth.things]
         row = {
             "thing": seen.things[0] in there,
@@ -58,20 +58,20 @@ def main() -> None:
         }
         row |= {
             "number": seen.count == sum(thing.count for thing in truth.things),
-            "drawn": seen.drawn,
+            "drawn": seen.drawing,
         }
         if len(there) == 1 and truth.things[0].count == 1 and not truth.things[0].wears:
             row["single thing"] = row["thing"]
         if any(withheld("judge", *names) for names in combinations(truth)):
             row |= {"thing, unseen": row["thing"], "style, unseen": row["style"]}
         if truth.ground.kind == "plain":
-            row["plain ground"] = (seen.ground.kind, seen.ground.colours) == (
+            row["plain ground"] = (seen.background.kind, seen.background.colors) == (
                 "plain",
                 truth.ground.colours,
             )
         rows.append(row)
         if args.look and index < 20:
-            said = compose_caption(seen, CaptionRequest("", "", "long"), seen.colours)
+            said = compose_caption(seen, CaptionRequest("", "", "long"), seen.colors)
             print(
                 said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours
             )

@@ -1,1 +1,1 @@
-"""What is in pictures, in words, beside them."""
+"""Captions for a folder of pictures: made by a captioner, changed by people, kept beside them."""

@@ -9,7 +9,6 @@ from PIL import Image
 from stickerforge.errors import InputError
 
 Form = Literal["short", "long", "tags"]
-LONGEST = 2000  # characters of a caption
 
 
 @dataclass(frozen=True)
@@ -17,13 +16,14 @@ class CaptionRequest:
     """What captions are to be.
 
     Args:
-        words: the class of what all pictures show ("dog"), or "" where they show different things.
-        token: its new word, which stands in the class's place; "" likewise.
+        class_words: the class of what all pictures show ("dog"), or "" where they show different
+            things.
+        placeholder: what stands in the class's place ("<rex>"); "" likewise.
         check: called now and then; raises where the work is to stop.
     """
 
-    words: str
-    token: str
+    class_words: str
+    placeholder: str
     form: Form
     check: Callable[[], None] = lambda: None
 
@@ -40,11 +40,16 @@ class Captioner(Protocol):
     digest: str
 
     def captions(
-        self, pictures: Sequence[Image.Image], which: Sequence[int], asked: CaptionRequest
+        self, pictures: Sequence[Image.Image], indices: Sequence[int], request: CaptionRequest
     ) -> Iterator[str | InputError]:
         """A caption for each of some pictures, in order, or why there is none.
 
         Args:
-            pictures: all of the folder, which may say what they have in common.
-            which: those to be captioned.
+            pictures: all of the folder, which may tell what they have in common.
+            indices: those to be captioned.
         """
+
+
+def captioner_id(captioner: Captioner) -> str:
+    """What captions.jsonl calls a captioner with its weights: "name@digest"."""
+    return f"{captioner.name}@{captioner.digest}"

@@ -1,8 +1,11 @@
-"""Captions that a person changed on the page: taken one by one, and never over what was changed elsewhere meanwhile."""
+"""Captions that a person changed on the page, applied one by one.
+
+One that was changed elsewhere meanwhile is never overwritten.
+"""
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,130 +17,128 @@ from stickerforge.data.caption_files import (
     write_caption,
     write_records,
 )
-from stickerforge.data.captions import (
-    PLACEHOLDER,
-    Caption,
-    caption_fault,
-    caption_pair,
-    read_caption,
-)
+from stickerforge.data.captions import PLACEHOLDER, caption_fault, read_caption
 from stickerforge.errors import InputError
 
 HINT = "give the file that the page saved"
-LOCK = threading.Lock()  # requests of two tabs take turns
+
+
+@dataclass(frozen=True)
+class CaptionEdit:
+    """A change of one caption.
+
+    Args:
+        picture: the file's name.
+        caption: the new one, on one line.
+        previous: the one that was there when the page was made.
+    """
+
+    picture: str
+    caption: str
+    previous: str
+
+
+def parse_edits(rows: Any) -> list[CaptionEdit]:
+    """The edits in rows of a page, which have the keys "picture", "caption" and "was".
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(rows, list):
+        raise ValueError("no rows")
+    for row in rows:
+        if not isinstance(row, Mapping) or not all(
+            isinstance(row.get(key), str) for key in ("picture", "caption", "was")
+        ):
+            raise ValueError("a row is no change of a caption")
+    return [
+        CaptionEdit(row["picture"], " ".join(row["caption"].split()), row["was"]) for row in rows
+    ]
 
 
 def edit_fault(text: str, placeholder: str) -> str:
     """Why a text cannot be a caption; "" where it can."""
     if not text:
         return "the caption is empty"
-    if wrong := caption_fault(text):
-        return wrong
+    if fault := caption_fault(text):
+        return fault
     if placeholder and text.count(placeholder) != 1:
         return f"say {placeholder} once"
-    strangers = [token for token in PLACEHOLDER.findall(text) if token != placeholder]
-    return f"{strangers[0]} is another new word" if strangers else ""
+    others = [token for token in PLACEHOLDER.findall(text) if token != placeholder]
+    return f"{others[0]} is another new word" if others else ""
 
 
-def parse_edits(rows: Sequence[Any]) -> list[dict[str, str]]:
-    """Rows of a page: picture, caption, and the caption that was there when the page was made.
-
-    Raises:
-        ValueError: they are something else.
-    """
-    for row in rows:
-        if not isinstance(row, Mapping) or not all(
-            isinstance(row.get(key), str) for key in ("picture", "caption", "was")
-        ):
-            raise ValueError("a row is no change of a caption")
-    return [{key: row[key] for key in ("picture", "caption", "was")} for row in rows]
-
-
-def apply_edits(made: CaptionSet, rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Take changes; returns a line for each that cannot be taken. The others are written, each before it counts as done.
-
-    Raises:
-        EnvironmentFault: the disk is full or read-only.
-    """
-    refused = []
-    with LOCK:
-        record, places = (
-            read_records(made.folder),
-            {line.picture: number for number, line in enumerate(made.told)},
-        )
-        for row in rows:
-            if why := refusal(made, row):
-                refused.append(why)
-                continue
-            name, text = row["picture"], edited_caption(row)
-            if text == read_caption(made.folder / name):
-                continue
-            line = made.told[places[name]]
-            pair = (
-                caption_pair(text, made.placeholder, made.words)
-                if made.placeholder
-                else Caption(text, text)
-            )
-            write_caption(made.folder / name, text)
-            record[name] = new_record(name, line.sha256, pair, PERSON, "", line.asked)
-            write_records(made.folder, record)
-            made.told[places[name]] = record[name]
-            made.taken.add(name)
-    return refused
-
-
-def edited_caption(row: Mapping[str, str]) -> str:
-    """The caption of a change, on one line."""
-    return " ".join(row["caption"].split())
-
-
-def refusal(made: CaptionSet, row: Mapping[str, str]) -> str:
-    """A line that says why a change cannot be taken, or ""."""
-    name, text = row["picture"], edited_caption(row)
-    if name not in {line.picture for line in made.told}:
-        here = Path(name).name == name and (made.folder / name).is_file()
-        return f"{name}: {'it has no caption any more' if here else 'no picture of this folder'}"
-    there = read_caption(made.folder / name)
-    if text == there:
+def refusal(captions: CaptionSet, edit: CaptionEdit) -> str:
+    """A line that says why an edit cannot be applied, or ""."""
+    path = captions.folder / edit.picture
+    if edit.picture not in {record.picture for record in captions.records}:
+        is_here = Path(edit.picture).name == edit.picture and path.is_file()
+        fault = "it has no caption any more" if is_here else "no picture of this folder"
+        return f"{edit.picture}: {fault}"
+    current = read_caption(path)
+    if edit.caption == current:
         return ""
-    why = edit_fault(text, made.placeholder) or (
-        f"changed elsewhere meanwhile, to {there!r}" if there != row["was"] else ""
-    )
-    return f"{name}: {why}" if why else ""
+    fault = edit_fault(edit.caption, captions.subject.placeholder)
+    if not fault and current != edit.previous:
+        fault = f"changed elsewhere meanwhile, to {current!r}"
+    return f"{edit.picture}: {fault}" if fault else ""
 
 
-def apply_file(made: CaptionSet, path: Path) -> None:
-    """Take what was saved from the page; changes that cannot be taken are added to `made.failed`.
+def apply_edits(captions: CaptionSet, edits: Sequence[CaptionEdit]) -> list[str]:
+    """Write captions that a person changed; returns a line for each edit that is refused.
+
+    Each is written before it counts as done. Not to be called by two threads at once.
 
     Raises:
-        InputError: it is no such file, or no change in it can be taken.
         EnvironmentFault: the disk is full or read-only.
     """
-    refused = apply_edits(made, read_edits(path))
-    if refused and not made.taken:
-        raise no_edit_applied(path, refused)
-    made.failed += refused
+    refusals = []
+    records = read_records(captions.folder)
+    places = {record.picture: place for place, record in enumerate(captions.records)}
+    for edit in edits:
+        if line := refusal(captions, edit):
+            refusals.append(line)
+            continue
+        name, path = edit.picture, captions.folder / edit.picture
+        if edit.caption == read_caption(path):
+            continue
+        old = captions.records[places[name]]
+        pair = captions.subject.pair(edit.caption)
+        write_caption(path, edit.caption)
+        records[name] = new_record(name, old.sha256, pair, PERSON, "", old.asked)
+        write_records(captions.folder, records)
+        captions.records[places[name]] = records[name]
+        captions.edits.add(name)
+    return refusals
 
 
-def no_edit_applied(path: Path, refused: Sequence[str]) -> InputError:
-    """What is said where no change could be taken."""
-    return InputError(f"{path}: {'; '.join(refused)}", "change it there; nothing was taken")
+def apply_file(captions: CaptionSet, path: Path) -> None:
+    """Apply what was saved from the page; edits that are refused are added to `failed`.
+
+    Raises:
+        InputError: it is no such file, or no edit in it can be applied.
+        EnvironmentFault: the disk is full or read-only.
+    """
+    refusals = apply_edits(captions, read_edits(path))
+    if refusals and not captions.edits:
+        raise no_edit_applied(path, refusals)
+    captions.failed += refusals
 
 
-def read_edits(path: Path) -> list[dict[str, str]]:
-    """The changes in a file that was saved from the page.
+def no_edit_applied(path: Path, refusals: Sequence[str]) -> InputError:
+    """The error of a file of which every edit is refused."""
+    return InputError(f"{path}: {'; '.join(refusals)}", "change it there; nothing was taken")
+
+
+def read_edits(path: Path) -> list[CaptionEdit]:
+    """The edits in a file that was saved from the page.
 
     Raises:
         InputError: it is no such file.
     """
     try:
-        return parse_edits(
-            [
-                json.loads(line)
-                for line in path.read_text(encoding="utf-8").split("\n")
-                if line.strip()
-            ]
-        )
+        lines = path.read_text(encoding="utf-8").split("\n")
+        return parse_edits([json.loads(line) for line in lines if line.strip()])
     except FileNotFoundError:
         raise InputError(f"no file {path}", HINT) from None
     except (OSError, ValueError) as error:

@@ -1,25 +1,29 @@
 """The captioner that ships: the second judge, and plain image analysis."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 from PIL import Image
 
-from stickerforge.captioning import image_analysis
 from stickerforge.captioning.captioner import CaptionRequest
+from stickerforge.captioning.image_analysis import (
+    Background,
+    analyze_background,
+    dominant_colors,
+    framing,
+    is_drawing,
+)
 from stickerforge.data.english import NUMBERS, plural, with_article
 from stickerforge.errors import InputError
 from stickerforge.models.judge.model import load_judge
 
 NAME = "embedded"
-SIDE = 128  # at which pictures are looked at without a model
-SURE, SURE_STYLE = (
-    0.5,
-    0.35,
-)  # chances from which the judge's word for a second thing and for a style is taken
+SIDE = 128  # of the pictures that are analyzed
+SECOND_THING = 0.5  # probability from which the judge is believed about a second thing
+STYLE = 0.35  # likewise about a style
 NUMBER_WORDS = {number: word for word, number in NUMBERS.items() if word.isalpha()}
 
 
@@ -31,21 +35,23 @@ class Analysis:
         things: labels, the likeliest first.
         count: of all things together.
         style: "" where the judge is not sure, or the picture is a photograph.
-        colours: names of those that make up the figure, where it is known.
+        drawing: whether it is drawn, not photographed.
+        colors: names of those that make up the figure, where it is known.
+        size, position: see `framing`.
     """
 
     things: tuple[str, ...]
     count: int
     style: str
-    drawn: bool
-    colours: tuple[str, ...]
-    ground: image_analysis.Background
+    drawing: bool
+    colors: tuple[str, ...]
+    background: Background
     size: str
-    place: str
+    position: str
 
 
 class EmbeddedCaptioner:
-    """The second judge, which reads things, style and count, and plain analysis: colours, framing, ground."""
+    """The second judge reads things, style and count; plain analysis colours and composition."""
 
     name = NAME
 
@@ -54,121 +60,119 @@ class EmbeddedCaptioner:
         self.digest = self.judge.sha256[:16]
 
     def captions(
-        self, pictures: Sequence[Image.Image], which: Sequence[int], asked: CaptionRequest
+        self, pictures: Sequence[Image.Image], indices: Sequence[int], request: CaptionRequest
     ) -> Iterator[str | InputError]:
-        """See Captioner. Colours that all pictures of one subject share belong to it, and are not said: its new word is to learn them."""
-        seen = {}
-        for index in range(len(pictures)) if asked.words else which:
-            asked.check()
-            seen[index] = self.look(pictures[index])
-        known = [set(one.colours) for one in seen.values() if one.colours]
-        shared = reduce(set.intersection, known) if asked.words and len(known) > 1 else set()
-        for index in which:
-            yield compose_caption(
-                seen[index],
-                asked,
-                tuple(colour for colour in seen[index].colours if colour not in shared),
-            )
+        """See Captioner.
 
-    def look(self, picture: Image.Image) -> Analysis:
-        """Read one picture."""
+        Colours that all pictures of one subject share belong to it, and captions leave them out,
+        so that the placeholder learns them.
+        """
+        analyses = {}
+        for index in range(len(pictures)) if request.class_words else indices:
+            request.check()
+            analyses[index] = self.analyze(pictures[index])
+        shared = shared_colors(analyses.values()) if request.class_words else set()
+        for index in indices:
+            colors = tuple(color for color in analyses[index].colors if color not in shared)
+            yield compose_caption(analyses[index], request, colors)
+
+    def analyze(self, picture: Image.Image) -> Analysis:
+        """Things, style, colours and composition of one picture."""
         small = picture.convert("RGBA")
         small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         rgba = np.asarray(small)
         rgb, clear = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3] < 128
-        ground = image_analysis.analyze_background(rgb, clear)
-        drawn = image_analysis.is_drawn(rgb, clear, ground.figure)
-        alone = rgba.copy()
-        if (
-            ground.kind != "clear"
-        ):  # a style is read by its palette, which that of the ground would spoil
-            alone[..., 3] = np.where(ground.figure, 255, 0)
-        read = self.judge.read(self.judge.pictures([Image.fromarray(alone), small]))
-        style, presence = read.style.softmax(1)[0], read.presence.sigmoid()[0]
-        count = int(read.count[0].argmax()) + 1
-        first = self.judge.labels[
-            int(read.subject.log_softmax(1).sum(0).argmax())
-        ]  # cut out and as it is: each sees what the other misses
-        others = [
-            self.judge.labels[i]
-            for i in presence.topk(3).indices.tolist()
-            if float(presence[i]) >= SURE
-        ]
-        second = [label for label in others if label != first][:1] if count == 2 else []
-        size, place = image_analysis.framing(ground.figure)
-        named = (
-            self.judge.styles[int(style.argmax())]
-            if drawn and float(style.max()) >= SURE_STYLE
-            else ""
-        )
-        # Where the ground is busy nobody knows what is figure.
-        colours = (
-            ()
-            if ground.kind == "busy"
-            else image_analysis.dominant_colors(rgb, ground.figure & ~clear)
-        )
+        background = analyze_background(rgb, clear)
+        drawing = is_drawing(rgb, clear, background.foreground)
+        cutout = rgba.copy()
+        if background.kind != "clear":
+            # A style is read by its palette, which that of the background would spoil.
+            cutout[..., 3] = np.where(background.foreground, 255, 0)
+        things, count, style = self.read(Image.fromarray(cutout), small)
+        # On a busy background nobody knows what belongs to the figure.
+        busy = background.kind == "busy"
+        colors = () if busy else dominant_colors(rgb, background.foreground & ~clear)
+        size, position = framing(background.foreground)
         return Analysis(
-            tuple(map(self.plain, (first, *second))),
-            count,
-            named,
-            drawn,
-            colours,
-            ground,
-            size,
-            place,
+            things, count, style if drawing else "", drawing, colors, background, size, position
         )
 
-    def plain(self, label: str) -> str:
-        """What people say: "cat" for "cat face", of which there is a whole one too; the faces of people keep their names."""
+    def read(self, cutout: Image.Image, picture: Image.Image) -> tuple[tuple[str, ...], int, str]:
+        """What the judge reads in a picture and in its cut-out: (things, count, style or "")."""
+        readings = self.judge.read(self.judge.pictures([cutout, picture]))
+        style, presence = readings.style.softmax(1)[0], readings.presence.sigmoid()[0]
+        count = int(readings.count[0].argmax()) + 1
+        labels = self.judge.labels
+        # Both pictures vote: each shows what the other misses.
+        first = labels[int(readings.subject.log_softmax(1).sum(0).argmax())]
+        likely = [i for i in presence.topk(3).indices.tolist() if presence[i] >= SECOND_THING]
+        second = [labels[i] for i in likely if labels[i] != first][:1] if count == 2 else []
+        name = self.judge.styles[int(style.argmax())] if float(style.max()) >= STYLE else ""
+        return tuple(map(self.plain_name, (first, *second))), count, name
+
+    def plain_name(self, label: str) -> str:
+        """What people call a label: "cat face" is a cat, since there is a label "cat" too.
+
+        The faces of people keep their names.
+        """
         short = label.removesuffix(" face")
         return short if short in self.judge.label_of else label
 
 
-def compose_caption(seen: Analysis, asked: CaptionRequest, colours: tuple[str, ...]) -> str:
+def shared_colors(analyses: Iterable[Analysis]) -> set[str]:
+    """Colours that all figures have whose colours are known; none of a single one."""
+    known = [set(analysis.colors) for analysis in analyses if analysis.colors]
+    return reduce(set.intersection, known) if len(known) > 1 else set()
+
+
+def compose_caption(analysis: Analysis, request: CaptionRequest, colors: tuple[str, ...]) -> str:
     """A caption of what was seen.
 
     Args:
-        colours: those to be said.
+        colors: those to be named.
     """
-    noun = asked.words or name_subject(seen)
-    single = bool(asked.words) or (seen.count == 1 and len(seen.things) == 1)
-    behind, style = background_phrase(seen.ground), f"in {seen.style} style" if seen.style else ""
-    if asked.form == "tags":
-        ground = re.sub(r"^on an? ", "", behind)
-        look = style.removeprefix("in ") if seen.drawn else "photo"
-        return ", ".join(filter(None, [asked.token or noun, *colours, seen.size, ground, look]))
-    long = asked.form == "long"
-    attributes = (
-        [*(["small"] if seen.drawn and seen.size == "small" else []), " and ".join(colours[:2])]
-        if long and single
-        else []
-    )
-    phrase = with_article(" ".join(filter(None, [*attributes, noun]))) if single else noun
-    if asked.token:  # the last mention: the class may be a colour too
-        phrase = phrase.removesuffix(noun) + asked.token
-    if not seen.drawn:
-        phrase = f"a {'close-up ' if seen.size == 'close-up' and long else ''}photo of {phrase}"
+    noun = request.class_words or name_things(analysis.things, analysis.count)
+    behind = background_phrase(analysis.background)
+    style = f"in {analysis.style} style" if analysis.style else ""
+    if request.form == "tags":
+        background = re.sub(r"^on an? ", "", behind)
+        kind = style.removeprefix("in ") if analysis.drawing else "photo"
+        first = request.placeholder or noun
+        return join(", ", [first, *colors, analysis.size, background, kind])
+    long = request.form == "long"
+    phrase = noun
+    if request.class_words or (analysis.count == 1 and len(analysis.things) == 1):
+        small = "small" if analysis.drawing and analysis.size == "small" else ""
+        adjectives = [small, " and ".join(colors[:2])] if long else []
+        phrase = with_article(join(" ", [*adjectives, noun]))
+    if request.placeholder:  # for the last mention: the class may be a colour too
+        phrase = phrase.removesuffix(noun) + request.placeholder
+    if not analysis.drawing:
+        close = "close-up " if analysis.size == "close-up" and long else ""
+        phrase = f"a {close}photo of {phrase}"
     if not long:
-        return ", ".join(filter(None, [phrase, style]))
-    return ", ".join(filter(None, [f"{phrase} {seen.place}".strip(), behind, style]))
+        return join(", ", [phrase, style])
+    return join(", ", [join(" ", [phrase, analysis.position]), behind, style])
 
 
-def name_subject(seen: Analysis) -> str:
+def join(separator: str, parts: Iterable[str]) -> str:
+    """The parts that are not empty, with a separator between them."""
+    return separator.join(part for part in parts if part)
+
+
+def name_things(things: Sequence[str], count: int) -> str:
     """What the judge calls the things: "cat", "three cats", "a cat and a house"."""
-    if len(seen.things) > 1:
-        return " and ".join(with_article(thing) for thing in seen.things)
-    return (
-        f"{NUMBER_WORDS[seen.count]} {plural(seen.things[0])}" if seen.count > 1 else seen.things[0]
-    )
+    if len(things) > 1:
+        return " and ".join(with_article(thing) for thing in things)
+    return f"{NUMBER_WORDS[count]} {plural(things[0])}" if count > 1 else things[0]
 
 
-def background_phrase(ground: image_analysis.Background) -> str:
-    """How a caption says what is behind."""
-    if ground.kind == "fading" and len(ground.colours) > 1:
-        return f"on a background that fades from {ground.colours[0]} to {ground.colours[1]}"
-    look = " patterned" if ground.kind == "patterned" else ""
-    return (
-        f"on {with_article(' and '.join(ground.colours))}{look} background"
-        if ground.colours
-        else ""
-    )
+def background_phrase(background: Background) -> str:
+    """How a caption names what is behind; "" where nothing is known of it."""
+    colors = background.colors
+    if not colors:
+        return ""
+    if background.kind == "fading" and len(colors) > 1:
+        return f"on a background that fades from {colors[0]} to {colors[1]}"
+    pattern = " patterned" if background.kind == "patterned" else ""
+    return f"on {with_article(' and '.join(colors))}{pattern} background"

@@ -25,10 +25,12 @@ def caption(call: Call[CaptionConfig], *, review: Review = False, take: Take = N
     """Say what is in pictures, in texts beside them: what customize learns from."""
     config, console = call.resolve(), call.console
     edits = Path(take) if take else None
-    if call.dry_run and edits:
-        return Report(*commands.caption.dry_run_edits(config, edits, console))
     if call.dry_run:
-        return Report(*commands.caption.dry_run(config, console, offline=True, only_missing=review))
+        return Report(
+            *commands.caption.dry_run(
+                config, console, offline=True, take=edits, only_missing=review
+            )
+        )
     if review and console.quiet:
         raise InputError(
             "--review says where its page is, and --quiet would keep it secret", "leave --quiet out"
@@ -37,8 +39,6 @@ def caption(call: Call[CaptionConfig], *, review: Review = False, take: Take = N
         config, console, offline=call.offline, take=edits, only_missing=review
     )
     if review:
-        from stickerforge.captioning.review_page import review as review_captions
-
-        review_captions(captions, console)
+        commands.caption.review(captions, console)
     failure = partial_failure(captions.failed)
     return Report(captions.result(), captions.lines(), captions.note(), failure)

@@ -1,33 +1,34 @@
-"""Captions for a folder of pictures: what is in them said in words, beside them, and never over what a person has written."""
+"""`caption`: texts beside pictures that say what is in them, and never over a person's."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stickerforge.captioning import review_page
 from stickerforge.captioning.caption_folder import (
+    captions_of,
     existing_captions,
-    generate_captions,
-    plan_captions,
-    valid_record,
+    indices_without,
+    valid_records,
     write_missing,
 )
 from stickerforge.captioning.caption_set import CaptionSet
-from stickerforge.captioning.edits import (
-    apply_file,
-    edited_caption,
-    no_edit_applied,
-    read_edits,
-    refusal,
-)
+from stickerforge.captioning.captioner import Captioner, CaptionRequest, captioner_id
+from stickerforge.captioning.edits import apply_file, no_edit_applied, read_edits, refusal
+from stickerforge.captioning.plan import CaptionPlan, plan_captions
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CaptionConfig
 from stickerforge.data.caption_files import RECORD_FILE
-from stickerforge.data.captions import read_caption
+from stickerforge.data.captions import Caption, read_caption
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 
-SHOWN = 5  # captions of a dry run
+SAMPLE = 5  # captions that a dry run makes
+
+Result = CaptionSet
+plan = plan_captions
+review = review_page.review
 
 
 def caption(
@@ -36,13 +37,11 @@ def caption(
     """Caption from Python: `caption("photos", settings={"subject": "dog"})`.
 
     Raises:
-        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read or captioned are listed in the result instead.
+        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read or captioned are
+            listed in the result instead.
     """
-    return run(
-        resolve(CaptionConfig, settings or {}, {"pictures": str(pictures)}),
-        Console(quiet=True),
-        offline=offline,
-    )
+    config = resolve(CaptionConfig, settings or {}, {"pictures": str(pictures)})
+    return run(config, Console(quiet=True), offline=offline)
 
 
 def run(
@@ -56,122 +55,133 @@ def run(
     """Caption what has no caption by this captioner yet.
 
     Args:
-        take: changes that were saved from the page, to be taken instead of captioning.
-        only_missing: leave every caption that is there as it is, whoever made it.
+        take: changes that were saved from the page, to be applied instead of captioning.
+        only_missing: leave every caption that is there as it is, whoever wrote it.
 
     Raises:
         StickerforgeError: input or environment; what is finished stays.
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan_captions(config, console, again=take is not None or only_missing)
-        made = existing_captions(whole, console)
+        caption_plan = plan(config, console, again=take is not None or only_missing)
+        captions = existing_captions(caption_plan, console.warnings)
         if take is not None:
-            apply_file(made, take)
-            return made
-        from stickerforge.captioning.loading import load_captioner
-
-        used = load_captioner(
-            config.captioner, device=config.device, offline=offline, console=console
-        )
-        known = {
-            picture.path.name: line
-            for picture in whole.found.pictures
-            if (line := valid_record(whole, picture, used, only_missing))
-        }
-        write_missing(whole, used, known, made, console)
-        made.told = [
-            known[picture.path.name]
-            for picture in whole.found.pictures
-            if picture.path.name in known
-        ]
-        return made
+            apply_file(captions, take)
+            return captions
+        captioner = captioner_for(config, console, offline=offline)
+        valid = valid_records(caption_plan, captioner_id(captioner), only_missing=only_missing)
+        records, failures = write_missing(caption_plan, captioner, valid, console)
+        by_name = valid | records
+        names = [picture.path.name for picture in caption_plan.contents.pictures]
+        captions.records = [by_name[name] for name in names if name in by_name]
+        captions.num_new = len(records)
+        captions.failed += failures
+        return captions
 
 
 def dry_run(
-    config: CaptionConfig, console: Console, *, offline: bool, only_missing: bool = False
+    config: CaptionConfig,
+    console: Console,
+    *,
+    offline: bool,
+    take: Path | None = None,
+    only_missing: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
-    """What `run` would say of the first five pictures, and what it would write: (result for the JSON, lines for people).
+    """What `run` would write, with the captions of the first five pictures.
 
     Args:
-        only_missing: pictures that have a caption keep it, whoever wrote it, as before a review.
+        take, only_missing: as in `run`.
+
+    Returns:
+        Result for the JSON; lines for people.
+
+    Raises:
+        StickerforgeError: as in `run`.
+    """
+    if take is not None:
+        caption_plan = plan(config, console, again=True)
+        return dry_run_of_edits(existing_captions(caption_plan, console.warnings), take)
+    with interruptible():
+        caption_plan = plan(config, console, again=only_missing)
+        captioner = captioner_for(config, console, offline=offline)
+        return dry_run_of_captions(caption_plan, captioner, only_missing=only_missing)
+
+
+def captioner_for(config: CaptionConfig, console: Console, *, offline: bool) -> Captioner:
+    """The captioner of the settings.
+
+    Raises:
+        StickerforgeError: it cannot be loaded.
     """
     from stickerforge.captioning.loading import load_captioner
 
-    with interruptible():
-        whole = plan_captions(config, console, again=only_missing)
-        used = load_captioner(
-            config.captioner, device=config.device, offline=offline, console=console
-        )
-        pictures = whole.found.pictures
-        which = [
-            number
-            for number, picture in enumerate(pictures)
-            if not valid_record(whole, picture, used, only_missing)
-        ]
-        said = list(zip(which, generate_captions(used, whole, which[:SHOWN]), strict=False))
-        pairs = {
-            pictures[number].path.name: whole.pair(text)
-            for number, text in said
-            if isinstance(text, str)
-        }
-        failed = [
-            f"{pictures[number].path.name}: {text.message}"
-            for number, text in said
-            if isinstance(text, InputError)
-        ]
-    writes = [str(pictures[number].path.with_suffix(".txt")) for number in which] + [
-        str(whole.folder / RECORD_FILE)
-    ]
-    keeps = [picture.path.name for number, picture in enumerate(pictures) if number not in which]
+    return load_captioner(config.captioner, device=config.device, offline=offline, console=console)
+
+
+def dry_run_of_captions(
+    caption_plan: CaptionPlan, captioner: Captioner, *, only_missing: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """See `dry_run`."""
+    pictures = caption_plan.contents.pictures
+    valid = valid_records(caption_plan, captioner_id(captioner), only_missing=only_missing)
+    indices = indices_without(pictures, valid)
+    request = CaptionRequest(
+        caption_plan.subject.class_words, caption_plan.subject.placeholder, caption_plan.form
+    )
+    pairs, failures = dict[str, Caption](), list[str]()
+    for index, text in captions_of(captioner, pictures, indices[:SAMPLE], request):
+        name = pictures[index].path.name
+        if isinstance(text, InputError):
+            failures.append(f"{name}: {text.message}")
+        else:
+            pairs[name] = caption_plan.subject.pair(text)
+    writes = [str(pictures[index].path.with_suffix(".txt")) for index in indices]
+    writes.append(str(caption_plan.folder / RECORD_FILE))
+    keeps = [picture.path.name for picture in pictures if picture.path.name in valid]
     result = {
         "dry_run": True,
-        "captioner": f"{used.name}@{used.digest}",
+        "captioner": captioner_id(captioner),
         "captions": {name: pair.text for name, pair in pairs.items()},
         "base_captions": {name: pair.base for name, pair in pairs.items()},
         "writes": writes,
         "keeps": keeps,
-        "failed": failed,
-        "drops": whole.found.unreadable + whole.found.passed_over,
+        "failed": failures,
+        "drops": caption_plan.contents.unreadable + caption_plan.contents.other_files,
         "fetches": [],
     }
     lines = [f"{name}\t{pair.text}" for name, pair in pairs.items()]
-    lines += [f"fail    {line}" for line in failed]
+    lines += [f"fail    {line}" for line in failures]
     lines += [f"write   {path}" for path in writes]
-    lines += [
-        f"keep    {name}: {'a person wrote its caption' if name in whole.kept else 'it has this caption'}"
-        for name in keeps
-    ]
+    for name in keeps:
+        reason = (
+            "a person wrote its caption"
+            if name in caption_plan.by_people
+            else "it has this caption"
+        )
+        lines.append(f"keep    {name}: {reason}")
     return result, lines
 
 
-def dry_run_edits(
-    config: CaptionConfig, take: Path, console: Console
-) -> tuple[dict[str, Any], list[str]]:
-    """What `run` would take of a saved page: (result for the JSON, lines for people).
+def dry_run_of_edits(captions: CaptionSet, take: Path) -> tuple[dict[str, Any], list[str]]:
+    """See `dry_run`.
 
     Raises:
-        InputError: it is no such file, no change in it can be taken, or the folder cannot be captioned.
+        InputError: it is no file of the page, or no edit in it can be applied.
     """
-    made, rows = (
-        existing_captions(plan_captions(config, console, again=True), console),
-        read_edits(take),
-    )
-    refused = [why for row in rows if (why := refusal(made, row))]
-    taking = {
-        row["picture"]: edited_caption(row)
-        for row in rows
-        if not refusal(made, row)
-        and edited_caption(row) != read_caption(made.folder / row["picture"])
+    edits = read_edits(take)
+    refusals = [line for edit in edits if (line := refusal(captions, edit))]
+    texts = {
+        edit.picture: edit.caption
+        for edit in edits
+        if not refusal(captions, edit)
+        and edit.caption != read_caption(captions.folder / edit.picture)
     }
-    if refused and not taking:
-        raise no_edit_applied(take, refused)
-    writes = [str((made.folder / name).with_suffix(".txt")) for name in taking] + (
-        [str(made.folder / RECORD_FILE)] if taking else []
-    )
-    lines = [f"{name}\t{text}" for name, text in taking.items()] + [
-        f"refuse  {why}" for why in refused
-    ]
-    return {"dry_run": True, "captions": taking, "refused": refused, "writes": writes}, lines + [
-        f"write   {path}" for path in writes
-    ]
+    if refusals and not texts:
+        raise no_edit_applied(take, refusals)
+    writes = [str((captions.folder / name).with_suffix(".txt")) for name in texts]
+    if texts:
+        writes.append(str(captions.folder / RECORD_FILE))
+    lines = [f"{name}\t{text}" for name, text in texts.items()]
+    lines += [f"refuse  {line}" for line in refusals]
+    lines += [f"write   {path}" for path in writes]
+    return {"dry_run": True, "captions": texts, "refused": refusals, "writes": writes}, lines

@@ -1,4 +1,4 @@
-"""Pictures of any size and aspect as batches: each goes to the rectangle that loses least of it.
+"""Aspect buckets: each picture is cropped to the rectangle of a fixed area that loses least of it.
 
 Shapes: `premultiplied` is float32 (4, H, W) in [0, 1].
 """
@@ -15,13 +15,13 @@ MAX_ASPECT = 2.0
 
 @dataclass(frozen=True)
 class CroppedPicture:
-    """A picture as it is trained on.
+    """A picture as training takes it.
 
     Args:
         premultiplied: (4, H, W).
-        frame: height and width of the original, top and left of the crop in the resized picture, height and
-            width of the crop, in pixels: what SDXL is told.
-        mask: what of it counts, (H, W) in [0, 1]; None for all.
+        frame: height and width of the original, top and left of the crop in the resized picture,
+            height and width of the crop, in pixels: the size conditioning of SDXL.
+        mask: weight of each pixel in the loss, (H, W) in [0, 1]; None for 1 everywhere.
     """
 
     premultiplied: NDArray[np.float32]
@@ -30,7 +30,10 @@ class CroppedPicture:
 
 
 def nearest_bucket(width: int, height: int, pixels: int, multiple: int) -> tuple[int, int]:
-    """(height, width) of the rectangle, both multiples of `multiple`, area at most pixels * pixels, nearest in aspect."""
+    """(height, width) of the rectangle that is nearest in aspect.
+
+    Both are multiples of `multiple`; their area is at most pixels * pixels.
+    """
     aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
     sides = range(multiple, int(pixels * MAX_ASPECT) + 1, multiple)
     choices = [
@@ -53,33 +56,39 @@ def nearest_bucket(width: int, height: int, pixels: int, multiple: int) -> tuple
 def crop_to_bucket(
     rgba: NDArray[np.uint8], pixels: int, multiple: int, mask: NDArray[np.uint8] | None = None
 ) -> CroppedPicture:
-    """Scaled to cover its bucket and cropped around the middle; what has a clear ground is padded to a square instead.
+    """A picture scaled to cover its bucket and cropped around the middle.
+
+    One with transparent parts is padded to a square instead, so that nothing of it is cut off.
 
     Args:
-        rgba: straight, uint8 (H, W, 4).
-        mask: what of it counts, uint8 (H, W); goes where the pixels go.
+        rgba: straight alpha, uint8 (H, W, 4).
+        mask: weight of each pixel in the loss, uint8 (H, W); cropped like the picture.
     """
     height, width = rgba.shape[:2]
     square = bool((rgba[..., 3] < 250).any()) and height != width
+    side = max(height, width)
     high, wide = (
-        nearest_bucket(*(max(height, width),) * 2, pixels, multiple)
+        nearest_bucket(side, side, pixels, multiple)
         if square
         else nearest_bucket(width, height, pixels, multiple)
     )
-    picture = Image.fromarray(rgba).convert(
-        "RGBa"
-    )  # premultiplied: no colour leaks in from where nothing is seen
+    # Premultiplied, so that no colour leaks in from where nothing is visible.
+    picture = Image.fromarray(rgba).convert("RGBa")
     planes, top, left = resize_and_crop(picture, square, high, wide)
-    seen = (
-        None if mask is None else resize_and_crop(Image.fromarray(mask), square, high, wide)[0][0]
-    )
-    return CroppedPicture(planes, (height, width, top, left, high, wide), seen)
+    weights = None
+    if mask is not None:
+        weights = resize_and_crop(Image.fromarray(mask), square, high, wide)[0][0]
+    return CroppedPicture(planes, (height, width, top, left, high, wide), weights)
 
 
 def resize_and_crop(
     picture: Image.Image, square: bool, high: int, wide: int
 ) -> tuple[NDArray[np.float32], int, int]:
-    """(planes of the crop in [0, 1], (bands, high, wide); its top and left in the picture that was resized to cover it).
+    """A picture resized to cover a rectangle, and cropped to it around the middle.
+
+    Returns:
+        Planes of the crop in [0, 1], (bands, high, wide); its top and its left in the resized
+        picture.
 
     Args:
         square: whether to pad it to a square first.
@@ -90,20 +99,18 @@ def resize_and_crop(
         padded.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
         picture = padded
     scale = max(high / picture.height, wide / picture.width)
-    covering = max(wide, round(picture.width * scale)), max(high, round(picture.height * scale))
-    picture = picture.resize(covering, Image.Resampling.LANCZOS)
-    left, top = (covering[0] - wide) // 2, (covering[1] - high) // 2
-    planes = np.frombuffer(picture.tobytes(), np.uint8).reshape(covering[1], covering[0], -1)[
-        top : top + high, left : left + wide
-    ]
-    return (
-        np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.float32) / np.float32(255),
-        top,
-        left,
+    width, height = (
+        max(wide, round(picture.width * scale)),
+        max(high, round(picture.height * scale)),
     )
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    left, top = (width - wide) // 2, (height - high) // 2
+    values = np.frombuffer(picture.tobytes(), np.uint8).reshape(height, width, -1)
+    crop = values[top : top + high, left : left + wide].transpose(2, 0, 1)
+    return np.ascontiguousarray(crop).astype(np.float32) / np.float32(255), top, left
 
 
 def on_white(premultiplied: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(4, H, W) to (3, H, W), for models without alpha."""
+    """(4, H, W) composited on white, (3, H, W), for models without alpha."""
     flat: NDArray[np.float32] = premultiplied[:3] + (1 - premultiplied[3:])
     return flat

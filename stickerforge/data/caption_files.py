@@ -1,8 +1,8 @@
-"""Captions beside their pictures: a text for each, and captions.jsonl, which says where every one of them comes from."""
+"""Captions beside their pictures: a text for each, and captions.jsonl with the origin of each."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,18 +18,20 @@ PERSON: Literal["person"] = "person"
 
 @dataclass(frozen=True)
 class CaptionRecord:
-    """A line of captions.jsonl.
+    """A line of captions.jsonl; its fields are the keys of the JSON.
 
     Args:
         picture: the file's name.
         sha256: of the picture.
-        caption: with the new word.
-        base_caption: the same with the class in its place.
+        caption: with the placeholder.
+        base_caption: the same with the class words in its place.
         source: "model", or "person" where somebody has written or changed it.
         model: the captioner and a digest of it; "" for a person.
-        asked: what decides a caption besides picture and model: subject, class and form.
-        time: when, in UTC.
-        seal: a digest of both captions, by which a line that was changed by hand is known; "" in files of before.
+        asked: what decides a caption besides picture and model: placeholder, class words and
+            form, joined by "|".
+        time: when it was written, in UTC.
+        seal: a digest of both captions, which tells whether a line was changed by hand; "" in
+            files of earlier versions.
     """
 
     picture: str
@@ -51,7 +53,7 @@ class CaptionRecord:
 
 
 def caption_digest(pair: Caption) -> str:
-    """Sixteen hexadecimal digits."""
+    """Sixteen hexadecimal digits that change with a caption or its base caption."""
     return hashlib.sha256(f"{pair.text}\n{pair.base}".encode()).hexdigest()[:16]
 
 
@@ -61,9 +63,13 @@ def new_record(
     pair: Caption,
     source: Literal["model", "person"],
     model: str,
-    asked: str,
+    key: str,
 ) -> CaptionRecord:
-    """A line that is written now."""
+    """The record of a caption that is written now.
+
+    Args:
+        key: what decides a caption besides picture and model: `CaptionRecord.asked`.
+    """
     return CaptionRecord(
         picture,
         sha256,
@@ -71,16 +77,17 @@ def new_record(
         pair.base,
         source,
         model,
-        asked,
+        key,
         datetime.now(UTC).isoformat(timespec="seconds"),
         caption_digest(pair),
     )
 
 
 def read_records(folder: Path) -> dict[str, CaptionRecord]:
-    """{picture: its line}; empty where nothing was captioned yet.
+    """{picture: its record}; empty where nothing was captioned yet.
 
-    A call that was killed leaves lines as it appended them: a new one beside that of before, and perhaps half a one at the end.
+    A call that was killed leaves lines as it appended them: a new one beside that of before, and
+    perhaps half a one at the end.
 
     Raises:
         InputError: the file is there and broken.
@@ -88,8 +95,8 @@ def read_records(folder: Path) -> dict[str, CaptionRecord]:
     path = folder / RECORD_FILE
     try:
         *lines, last = path.read_text(encoding="utf-8").split("\n")
-        told = [parse_record(line) for line in lines if line.strip()]
-        told += [parse_record(last)] if last.endswith("}") else []
+        records = [parse_record(line) for line in lines if line.strip()]
+        records += [parse_record(last)] if last.endswith("}") else []
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError) as error:
@@ -97,35 +104,37 @@ def read_records(folder: Path) -> dict[str, CaptionRecord]:
             f"{path} is broken: {str(error)[:80]}",
             "mend that line, or remove the file; the texts stay",
         ) from None
-    of_pictures: dict[str, list[CaptionRecord]] = {}
-    for one in told:
-        of_pictures.setdefault(one.picture, []).append(one)
+    by_picture: dict[str, list[CaptionRecord]] = {}
+    for record in records:
+        by_picture.setdefault(record.picture, []).append(record)
     return {
-        name: ones[-1] if len(ones) == 1 else matching_record(folder, ones)
-        for name, ones in of_pictures.items()
+        name: records[-1] if len(records) == 1 else matching_record(folder, records)
+        for name, records in by_picture.items()
     }
 
 
 def parse_record(line: str) -> CaptionRecord:
-    """A line of the file.
+    """The record in a line of the file.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError: there is none.
     """
-    told = CaptionRecord(**json.loads(line))
-    if any(not isinstance(value, str) for value in asdict(told).values()):
+    record = CaptionRecord(**json.loads(line))
+    if any(not isinstance(value, str) for value in asdict(record).values()):
         raise ValueError("a value is no text")
-    return told
+    return record
 
 
-def matching_record(folder: Path, lines: Sequence[CaptionRecord]) -> CaptionRecord:
-    """Of several lines of one picture that of the text which lies beside it, else the last."""
-    said = read_caption(folder / lines[-1].picture)
-    return next((one for one in reversed(lines) if one.caption == said), lines[-1])
+def matching_record(folder: Path, records: Sequence[CaptionRecord]) -> CaptionRecord:
+    """Of several records of one picture that of the text which lies beside it, else the last."""
+    text = read_caption(folder / records[-1].picture)
+    return next((record for record in reversed(records) if record.caption == text), records[-1])
 
 
-def append_record(folder: Path, told: CaptionRecord) -> None:
-    """Add a line before its text is written, so that a text without its line is never ours.
+def append_record(folder: Path, record: CaptionRecord) -> None:
+    """Add a line to captions.jsonl.
+
+    This comes before its text is written, so that a text without a line is never ours.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
@@ -133,18 +142,20 @@ def append_record(folder: Path, told: CaptionRecord) -> None:
     path = folder / RECORD_FILE
     try:
         with path.open("ab") as file:
-            file.write((json.dumps(asdict(told), ensure_ascii=True) + "\n").encode())
+            file.write((json.dumps(asdict(record), ensure_ascii=True) + "\n").encode())
     except OSError as error:
         raise disk_fault(error, path) from error
 
 
-def write_records(folder: Path, told: dict[str, CaptionRecord]) -> None:
+def write_records(folder: Path, records: Mapping[str, CaptionRecord]) -> None:
     """Write captions.jsonl, in the order of the pictures' names.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    lines = [json.dumps(asdict(told[name]), ensure_ascii=True) + "\n" for name in sorted(told)]
+    lines = [
+        json.dumps(asdict(records[name]), ensure_ascii=True) + "\n" for name in sorted(records)
+    ]
     write_whole(folder / RECORD_FILE, "".join(lines).encode())
 
 

@@ -1,4 +1,4 @@
-"""What each reference picture is called in training: a caption with the new word, and the same without it."""
+"""Captions of reference pictures: with the placeholder for training, without it for the base."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,12 @@ NUMBERING = re.compile(
 
 @dataclass(frozen=True)
 class Caption:
-    """A caption for the model in training, and the one that the base is asked (they agree but for the new word)."""
+    """A caption for the model in training, and the one for the base.
+
+    Args:
+        text: with the placeholder, where there is a subject.
+        base: the same with the class words in its place.
+    """
 
     text: str
     base: str
@@ -41,17 +46,17 @@ def read_caption(picture: Path) -> str:
         raise InputError(
             f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text"
         ) from None
-    if wrong := caption_fault(text):
-        raise InputError(f"{path} is no caption: {wrong}", "mend or remove it")
+    if fault := caption_fault(text):
+        raise InputError(f"{path} is no caption: {fault}", "mend or remove it")
     return text
 
 
 def caption_fault(text: str) -> str:
-    """Why a text is none that a person could have meant, or ""."""
+    """Why a text cannot be meant as a caption, or ""."""
     if len(text) > MAX_CHARACTERS:
         return f"it has {len(text)} characters, and at most {MAX_CHARACTERS} are read"
-    foul = control_character(text)
-    return f"it holds the control character U+{ord(foul):04X}" if foul else ""
+    character = control_character(text)
+    return f"it holds the control character U+{ord(character):04X}" if character else ""
 
 
 def check_caption(picture: Path, placeholder: str) -> None:
@@ -61,7 +66,7 @@ def check_caption(picture: Path, placeholder: str) -> None:
         placeholder: "<dog>"; "" for a style.
 
     Raises:
-        InputError: it cannot be read, is empty, or holds the new word twice, or another new word.
+        InputError: it cannot be read, is empty, or holds the placeholder twice, or another one.
     """
     path = picture.with_suffix(".txt")
     text = read_caption(picture)
@@ -74,68 +79,78 @@ def check_caption(picture: Path, placeholder: str) -> None:
             f"the caption {path} holds {placeholder} {text.count(placeholder)} times",
             "once is how the word is learned",
         )
-    if strangers := [token for token in PLACEHOLDER.findall(text) if token != placeholder]:
-        what = f"the new word is {placeholder}" if placeholder else "a style has no new word"
-        raise InputError(f"the caption {path} holds {strangers[0]}, and {what}", "change it there")
+    if others := [token for token in PLACEHOLDER.findall(text) if token != placeholder]:
+        rule = f"the new word is {placeholder}" if placeholder else "a style has no new word"
+        raise InputError(f"the caption {path} holds {others[0]}, and {rule}", "change it there")
 
 
-def subject_caption(said: str, placeholder: str, words: str, *, photo: bool, style: str) -> Caption:
-    """A caption of the subject.
+def subject_caption(
+    text: str, placeholder: str, class_words: str, *, photo: bool, style: str
+) -> Caption:
+    """The caption of a picture of the subject.
 
     Args:
-        said: the user's own caption, or "".
-        words: what the subject is called without the new word: "dog".
+        text: the user's own caption, or "".
+        class_words: what the subject is without its placeholder: "dog".
         photo: whether the picture is a photograph.
-        style: how the look of a drawing is called ("in flat style"), or "".
+        style: the phrase of a drawing's style ("in flat style"), or "".
     """
     template = PHOTO if photo else ART if style else ANY
-    text = (
-        insert_placeholder(said, placeholder, words)
-        if said
+    caption = (
+        insert_placeholder(text, placeholder, class_words)
+        if text
         else template.format(placeholder, style)
     )
-    return Caption(text, text.replace(placeholder, words))
+    return Caption(caption, caption.replace(placeholder, class_words))
 
 
-def insert_placeholder(text: str, placeholder: str, words: str) -> str:
-    """The text with its first mention of the subject's words as the placeholder; set before it where there is none."""
+def insert_placeholder(text: str, placeholder: str, class_words: str) -> str:
+    """A text with the placeholder for the first mention of the class, or else before everything."""
     if placeholder in text:
         return text
-    replaced, count = re.subn(
-        rf"(?<![\w-]){re.escape(words)}(?![\w-])", placeholder, text, count=1, flags=re.IGNORECASE
+    result, count = re.subn(
+        whole_words(class_words), placeholder, text, count=1, flags=re.IGNORECASE
     )
-    return replaced if count else f"{placeholder}, {text}"
+    return result if count else f"{placeholder}, {text}"
 
 
-def caption_pair(said: str, placeholder: str, words: str) -> Caption:
-    """What was said of a picture, with the new word exactly once: for the first mention of its class, or before everything.
+def caption_pair(text: str, placeholder: str, class_words: str) -> Caption:
+    """A caption with the placeholder exactly once, and the one for the base.
 
-    Args:
-        words: the class; the base is told it in place of the new word.
+    The placeholder stands for the first mention of the class, or before everything.
     """
-    marked = (
-        said
-        if said.count(placeholder) == 1
-        else insert_placeholder(said.replace(placeholder, words), placeholder, words)
+    caption = (
+        text
+        if text.count(placeholder) == 1
+        else insert_placeholder(text.replace(placeholder, class_words), placeholder, class_words)
     )
-    caption = Caption(marked, marked.replace(placeholder, words))
-    assert caption.text.count(placeholder) == 1
-    return caption
+    assert caption.count(placeholder) == 1
+    return Caption(caption, caption.replace(placeholder, class_words))
 
 
 def mentions(text: str, words: str) -> bool:
     """Whether a text contains these words."""
-    return re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", text, re.IGNORECASE) is not None
+    return re.search(whole_words(words), text, re.IGNORECASE) is not None
 
 
-def style_caption(said: str, picture: Path, phrase: str, knows: Callable[[str], bool]) -> Caption:
-    """The content of a picture and the phrase of its style; the base is asked the same.
+def whole_words(words: str) -> str:
+    """A pattern of these words where they are no part of longer ones."""
+    return rf"(?<![\w-]){re.escape(words)}(?![\w-])"
 
-    The content is the user's caption, else the file's name where it says something ("red-apple.png").
+
+def style_caption(text: str, picture: Path, phrase: str, knows: Callable[[str], bool]) -> Caption:
+    """The content of a picture and the phrase of its style, alike for the base.
+
+    The content is the user's caption, else the file's name where it says something
+    ("red-apple.png").
+
+    Args:
+        text: the user's own caption, or "".
+        knows: whether the model has a word for each word of a text.
     """
-    named = " ".join(re.findall(r"[^\W\d_]+", picture.stem)).lower()
-    content = said or (
-        named if named and not NUMBERING.search(picture.stem) and knows(named) else ""
-    )
-    text = said if phrase in said else f"{content}, {phrase}" if content else phrase
+    words = " ".join(re.findall(r"[^\W\d_]+", picture.stem)).lower()
+    is_content = bool(words) and not NUMBERING.search(picture.stem) and knows(words)
+    content = text or (words if is_content else "")
+    if phrase not in text:
+        text = f"{content}, {phrase}" if content else phrase
     return Caption(text, text)

@@ -31,7 +31,7 @@ IRREGULAR = {
     "rice": "rice",
     "bread": "bread",
 }
-MASS = {
+MASS = {  # no article
     "sushi",
     "spaghetti",
     "rice",
@@ -43,7 +43,7 @@ MASS = {
     "honey",
     "salt",
     "butter",
-}  # no article
+}
 CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo", "ukulele", "used")  # a unicorn
 LINKS = " of | with | on | in | over "  # what is counted stands before the first of them
 VOWEL_SOUND = ("hour", "honest", "heir", "x-ray", "mri", "atm")  # an hourglass
@@ -60,7 +60,7 @@ def is_plural(name: str) -> bool:
 
 
 def with_article(words: str) -> str:
-    """With "a" or "an", or without where the words are many or a mass."""
+    """Words after "a" or "an"; a plural and a mass noun stay without."""
     lower, head = words.lower(), re.split(LINKS, words, maxsplit=1)[0]
     if is_plural(head) or head.lower().split(" ")[-1] in MASS:
         return words
@@ -71,18 +71,18 @@ def with_article(words: str) -> str:
 
 
 def plural(name: str) -> str:
-    """More than one: the last word changes, of "piece of cake" the first."""
-    head, link, rest = re.fullmatch(rf"(.*?)(?:({LINKS})(.*))?", name).groups(default="")  # type: ignore[union-attr]
+    """The plural of a name: its last word changes, of "piece of cake" the first."""
+    head, *tail = re.split(f"({LINKS})", name, maxsplit=1)
     start, _, last = head.rpartition(" ")
     low = last.lower()
     if is_plural(head):
-        changed = last
+        many = last
     elif low in IRREGULAR:
-        changed = IRREGULAR[low]
+        many = IRREGULAR[low]
     elif low.endswith(("s", "x", "z", "ch", "sh")):
-        changed = last + "es"
+        many = last + "es"
     elif low.endswith("y") and low[-2:-1] not in "aeiou":
-        changed = last[:-1] + "ies"
+        many = last[:-1] + "ies"
     else:
-        changed = last + "s"
-    return f"{start} {changed}".strip() + link + rest
+        many = last + "s"
+    return f"{start} {many}".strip() + "".join(tail)

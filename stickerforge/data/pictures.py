@@ -1,10 +1,12 @@
-"""A folder of reference pictures, every one of them decoded, named as unreadable, or named as no picture.
+"""A folder of reference pictures: each is decoded, named as unreadable, or named as no picture.
 
 `rgba` is uint8 (H, W, 4) with straight alpha.
 """
 
 import hashlib
 import io
+import struct
+import subprocess
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.text import shorten_list
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 500_000_000
@@ -33,35 +36,43 @@ SUFFIXES = {
     ".ppm",
 }
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # what systems leave in folders; not worth a line
-OWN_FILES = {
-    "captions.html",
-    "captions.jsonl",
-    "generate.toml",
-    "evaluate.toml",
-}  # what our own commands leave
-UNSUPPORTED = {
-    ".heic": "HEIC",
-    ".heif": "HEIF",
-    ".jxl": "JPEG XL",
-}  # pictures that Pillow cannot read without more
+# What our own commands leave in folders.
+OWN_FILES = {"captions.html", "captions.jsonl", "generate.toml", "evaluate.toml"}
+# Pictures that Pillow cannot read without plugins.
+UNSUPPORTED = {".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL"}
 CAPTION = ".txt"  # a text beside a picture says what is in it
-ANIMATED = (
-    "GIF",
-    "WEBP",
-    "PNG",
-    "AVIF",
-)  # several frames of other formats are pages or a phone's spare pictures
+# Several frames of other formats are pages, or a phone's spare pictures.
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 MIN_SIDE = 16
 HINT = "mend or remove it"
+# What Pillow raises on broken files, by its source and by random damage to files of 24 formats.
+# MemoryError is none of them: it says nothing about the file.
+DECODE_ERRORS = (
+    OSError,  # cut short, unidentified, no Ghostscript for EPS
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    LookupError,  # IndexError in GIF, KeyError in TIFF
+    ArithmeticError,  # division by zero in AVIF, overflows
+    RuntimeError,  # AVIF and WebP; its NotImplementedError in DDS and BLP
+    struct.error,
+    subprocess.SubprocessError,  # Ghostscript fails on EPS
+    Image.DecompressionBombError,
+)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One reference; its pixels are read again when they are needed, so that many large ones fit into memory.
+    """One reference picture.
+
+    Its pixels are read again whenever they are needed, so that many large ones fit into memory.
 
     Args:
         sha256: of the file, whose content decides everything that is computed from it.
-        opaque: nothing shines through: a photograph, or art with its ground.
+        opaque: whether no pixel is transparent: a photograph, or art with its background.
         note: what the user should know about how it was read, or "".
     """
 
@@ -71,10 +82,10 @@ class Picture:
     note: str = ""
 
     def rgba(self) -> NDArray[np.uint8]:
-        """The pixels.
+        """The pixels, uint8 (H, W, 4).
 
         Raises:
-            InputError: the file has changed since it was looked at.
+            InputError: the file has changed since it was first read.
         """
         content = self.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
@@ -84,16 +95,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """What was found.
+    """What is in a folder.
 
     Args:
         unreadable: a line for each picture that cannot be used, with the reason.
-        passed_over: names of what is no picture, and of captions without one.
+        other_files: names of what is no picture, and of captions without one.
     """
 
     pictures: list[Picture]
     unreadable: list[str]
-    passed_over: list[str]
+    other_files: list[str]
 
 
 def read_folder(folder: Path) -> PictureFolder:
@@ -103,42 +114,46 @@ def read_folder(folder: Path) -> PictureFolder:
         InputError: there is no such folder, or no picture in it that can be used.
     """
     entries = list_entries(folder)
-    found = PictureFolder([], [], [])
+    pictures, unreadable, other_files = list[Picture](), list[str](), list[str]()
     for path in entries:
         if is_ignorable(path):
             continue
         if not may_be_picture(path):
-            found.passed_over.append(path.name)
+            other_files.append(path.name)
             continue
         try:
-            found.pictures.append(read_picture(path))
+            pictures.append(read_picture(path))
         except InputError as error:
-            found.unreadable.append(error.message)
-    if not found.pictures:
-        why = (
-            f"none of its {len(found.unreadable)} pictures can be read: {found.unreadable[0]}"
-            if found.unreadable
+            unreadable.append(error.message)
+    if not pictures:
+        fault = (
+            f"none of its {len(unreadable)} pictures can be read: {unreadable[0]}"
+            if unreadable
             else "no picture in it"
         )
-        raise InputError(f"{folder}: {why}", "give a folder of PNG, JPEG or WebP pictures")
-    captioned = {picture.path.stem for picture in found.pictures}
-    found.passed_over.extend(
-        path.name for path in entries if path.suffix == CAPTION and path.stem not in captioned
-    )
-    return found
-
-
-def describe_skipped(found: PictureFolder, most: int = 8) -> list[str]:
-    """A line about what is no picture, and one about texts that are named like none."""
-    texts = [name for name in found.passed_over if name.endswith(CAPTION)]
-    others = [name for name in found.passed_over if not name.endswith(CAPTION)]
-    told = [
-        (others, "they are no pictures"),
-        (texts, "no picture has their names (a caption is named like its picture)"),
+        raise InputError(f"{folder}: {fault}", "give a folder of PNG, JPEG or WebP pictures")
+    stems = {picture.path.stem for picture in pictures}
+    other_files += [
+        path.name for path in entries if path.suffix == CAPTION and path.stem not in stems
     ]
+    return PictureFolder(pictures, unreadable, other_files)
+
+
+def describe_skipped(folder: PictureFolder, limit: int = 8) -> list[str]:
+    """A line about files that are no pictures, and one about texts that are named like none.
+
+    Args:
+        limit: how many names a line holds.
+    """
+    texts = [name for name in folder.other_files if name.endswith(CAPTION)]
+    others = [name for name in folder.other_files if not name.endswith(CAPTION)]
+    reasons = {
+        "they are no pictures": others,
+        "no picture has their names (a caption is named like its picture)": texts,
+    }
     return [
-        f"passed over, since {why}: {', '.join(names[:most])}{' …' if len(names) > most else ''}"
-        for names, why in told
+        f"passed over, since {reason}: {shorten_list(names, limit)}"
+        for reason, names in reasons.items()
         if names
     ]
 
@@ -162,7 +177,7 @@ def list_entries(folder: Path) -> list[Path]:
 
 
 def is_ignorable(path: Path) -> bool:
-    """What is not worth a line: hidden files, what systems and we leave in folders, captions."""
+    """Whether a file is hidden, a caption, or one that systems or our commands leave in folders."""
     return (
         path.name.startswith(".")
         or path.name.lower() in SYSTEM_FILES | OWN_FILES
@@ -171,7 +186,7 @@ def is_ignorable(path: Path) -> bool:
 
 
 def may_be_picture(path: Path) -> bool:
-    """By its suffix, or by how it begins."""
+    """Whether a path is a file with a picture's suffix, or one that begins like a picture."""
     return path.is_file() and (path.suffix.lower() in SUFFIXES or has_picture_header(path))
 
 
@@ -180,21 +195,22 @@ def has_picture_header(path: Path) -> bool:
     try:
         with Image.open(path):
             return True
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except DECODE_ERRORS:
         return False
 
 
 def read_picture(path: Path) -> Picture:
-    """Look at one picture, all of it.
+    """A picture, after all of it has been decoded.
 
     Raises:
-        InputError: it is empty, cut short, of a kind that cannot be read, or larger than 64 megapixels.
+        InputError: it is empty, cut short, of a kind that cannot be read, larger than 64
+            megapixels, or smaller than 16 pixels.
     """
     return load_picture(path)[0]
 
 
 def load_picture(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
-    """A picture and its pixels.
+    """A picture and its pixels, uint8 (H, W, 4).
 
     Raises:
         InputError: as `read_picture`.
@@ -214,26 +230,24 @@ def load_picture(path: Path) -> tuple[Picture, NDArray[np.uint8]]:
                 f"{path.name}: {kind} cannot be read, save it as JPEG or PNG"
             ) from None
         raise InputError(f"{path.name}: no picture that can be read", HINT) from None
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many kinds on broken files
+    except DECODE_ERRORS as error:
         raise InputError(f"{path.name}: {str(error)[:80] or type(error).__name__}", HINT) from None
     note = f"{path.name} is animated: its first frame is used" if animated else ""
-    return Picture(
-        path, hashlib.sha256(content).hexdigest(), bool((rgba[..., 3] > 250).all()), note
-    ), rgba
+    opaque = bool((rgba[..., 3] > 250).all())
+    return Picture(path, hashlib.sha256(content).hexdigest(), opaque, note), rgba
 
 
 def decode(content: bytes) -> tuple[NDArray[np.uint8], bool]:
     """(straight RGBA in sRGB, turned as its EXIF orientation says; whether it is an animation).
 
     Raises:
-        InputError: it is empty, too large or too small; and whatever Pillow raises on a broken file.
+        InputError: it is empty, too large or too small.
+        DECODE_ERRORS: it is broken.
     """
     if not content:
         raise InputError("an empty file", HINT)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged below
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked below
         with Image.open(io.BytesIO(content)) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise InputError(
@@ -248,7 +262,7 @@ def decode(content: bytes) -> tuple[NDArray[np.uint8], bool]:
 
 
 def to_eight_bit(picture: Image.Image) -> Image.Image:
-    """Greys of 16 or 32 bits brought to 8; Pillow itself would clip them."""
+    """Greys of 16 or 32 bits scaled to 8 bits; Pillow itself would clip them."""
     if picture.mode not in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
         return picture
     values = np.asarray(picture).astype(np.float64)
@@ -257,7 +271,7 @@ def to_eight_bit(picture: Image.Image) -> Image.Image:
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """RGBA, its colours converted from the profile that it carries."""
+    """The picture as RGBA, its colours converted from the profile that it carries."""
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
         alpha = picture.getchannel("A") if picture.mode == "RGBA" else None

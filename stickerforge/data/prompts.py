@@ -1,17 +1,15 @@
-"""Prompt files: txt (one prompt a line), csv (with a header) and jsonl, each row checked with its line number."""
+"""Prompt files: txt (one prompt a line), csv (with a header) and jsonl; faults name their line."""
 
 import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.adapters import store
 from stickerforge.config.schema import MAX_COUNT, MAX_SEED
-from stickerforge.config.style_presets import style_presets
 from stickerforge.errors import InputError, nearest
 
 COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
@@ -23,7 +21,7 @@ MAX_BYTES = 200_000_000
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One request; None and "" mean what the call says."""
+    """One row of a prompt file; None and "" stand for the settings of the call."""
 
     prompt: str
     negative: str = ""
@@ -33,11 +31,12 @@ class PromptRow:
     id: str = ""
 
 
-def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
+def read_prompts(path: Path, *, styles: Collection[str] | None) -> list[PromptRow]:
     """Every row of a prompt file.
 
     Args:
-        foreign: the pictures are there already: ids are any file names, styles need not be known here.
+        styles: the styles that a row may name; its id has to be fit for a file's name. None where
+            the pictures are there already: then styles and ids are any texts.
 
     Raises:
         InputError: the file is missing, of another kind, empty, or a line of it is broken.
@@ -55,7 +54,7 @@ def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
         raise InputError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
     rows, ids = [], set()
     for line, fields in readers[path.suffix.lower()](decode_text(path, content), path):
-        row = check_row(fields, f"{path} line {line}", foreign=foreign)
+        row = check_row(fields, f"{path} line {line}", styles)
         if row.id and row.id.lower() in ids:
             raise InputError(
                 f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id"
@@ -68,7 +67,11 @@ def read_prompts(path: Path, *, foreign: bool = False) -> list[PromptRow]:
 
 
 def decode_text(path: Path, content: bytes) -> str:
-    """The text of the file; a byte that is not UTF-8 is an error with its line."""
+    """The text of the file.
+
+    Raises:
+        InputError: a byte is not UTF-8; it names the line.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,14 +83,18 @@ def decode_text(path: Path, content: bytes) -> str:
 
 
 def txt_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """One prompt a line; empty lines are passed over."""
+    """(line number, fields) of every line that is not empty."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             yield number, {"prompt": line.strip()}
 
 
 def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows under a header that names the columns; seeds and counts become numbers."""
+    """(line number, fields) of every row below the header; seeds and counts become numbers.
+
+    Raises:
+        InputError: the header or a row is broken.
+    """
     reader = csv.reader(io.StringIO(text), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
@@ -96,18 +103,19 @@ def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
+                where = f"{path} line {reader.line_num}"
                 raise InputError(
-                    f"{path} line {reader.line_num}: {len(cells)} cells, the header has {len(header)}",
+                    f"{where}: {len(cells)} cells, the header has {len(header)}",
                     "quote cells that hold commas",
                 )
-            filled = {
+            fields = {
                 name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()
             }
             yield (
                 reader.line_num,
                 {
                     name: parse_cell(cell) if name in BOUNDS else cell
-                    for name, cell in filled.items()
+                    for name, cell in fields.items()
                 },
             )
     except csv.Error as error:
@@ -117,7 +125,11 @@ def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """One JSON object a line."""
+    """(line number, fields) of every line, which holds a JSON object, or nothing.
+
+    Raises:
+        InputError: a line holds something else.
+    """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -133,8 +145,12 @@ def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, {name: value for name, value in fields.items() if value is not None}
 
 
-def check_columns(names: list[str], where: str) -> None:
-    """All known, none twice, and a prompt among them."""
+def check_columns(names: Sequence[str], where: str) -> None:
+    """Make sure that all columns are known, none is there twice, and there is one of prompts.
+
+    Raises:
+        InputError: they are not so.
+    """
     if len(set(names)) < len(names):
         raise InputError(f"{where}: a column is there twice", "take one out")
     for name in names:
@@ -151,12 +167,20 @@ def parse_cell(cell: str) -> int | str:
     return int(cell) if re.fullmatch(r"\d{1,18}", cell) else cell
 
 
-def check_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> PromptRow:
-    """A row of the right types, within bounds."""
+def check_row(fields: dict[str, Any], where: str, styles: Collection[str] | None) -> PromptRow:
+    """A row of the right types, within bounds.
+
+    Args:
+        where: file and line, for messages.
+        styles: as in `read_prompts`.
+
+    Raises:
+        InputError: a field cannot be used.
+    """
     for name, value in fields.items():
-        wanted, words = (int, "a whole number") if name in BOUNDS else (str, "a text")
-        if type(value) is not wanted:
-            raise InputError(f"{where}: {name} = {value!r} is not {words}", "mend that line")
+        kind, noun = (int, "a whole number") if name in BOUNDS else (str, "a text")
+        if type(value) is not kind:
+            raise InputError(f"{where}: {name} = {value!r} is not {noun}", "mend that line")
         if name in BOUNDS and not BOUNDS[name][0] <= int(value) <= BOUNDS[name][1]:
             raise InputError(
                 f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name])
@@ -164,9 +188,11 @@ def check_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> P
     row = PromptRow(**({"prompt": ""} | fields))
     check_prompt(row.prompt, where)
     check_characters(row.negative, f"{where}: the negative prompt")
-    if not foreign and row.style and row.style not in (known := [*style_presets(), *store.names()]):
-        raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, known))
-    if not foreign and row.id and not SAFE_ID.fullmatch(row.id):
+    if styles is None:
+        return row
+    if row.style and row.style not in styles:
+        raise InputError(f"{where}: unknown style {row.style!r}", nearest(row.style, list(styles)))
+    if row.id and not SAFE_ID.fullmatch(row.id):
         raise InputError(
             f"{where}: id {row.id!r} cannot be a file name", "use letters, digits, '.', '_' and '-'"
         )
@@ -174,7 +200,7 @@ def check_row(fields: dict[str, Any], where: str, *, foreign: bool = False) -> P
 
 
 def check_prompt(prompt: str, where: str) -> None:
-    """A prompt with something in it that is text.
+    """Make sure that a prompt is a text that can be drawn.
 
     Raises:
         InputError: it is empty, far too long, or holds control characters.
@@ -187,26 +213,35 @@ def check_prompt(prompt: str, where: str) -> None:
 
 
 def check_characters(text: str, what: str) -> None:
-    """A text of bearable length without control characters.
+    """Make sure that a text is not too long and holds no control characters.
+
+    Args:
+        what: file, line and field, for messages.
 
     Raises:
         InputError: it is too long, or holds what no file and no terminal should be given.
     """
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"{what} has {len(text)} characters", f"give at most {MAX_CHARACTERS}")
-    if foul := control_character(text):
-        raise InputError(f"{what} holds the control character U+{ord(foul):04X}", "take it out")
+    if character := control_character(text):
+        raise InputError(
+            f"{what} holds the control character U+{ord(character):04X}", "take it out"
+        )
 
 
 def control_character(text: str) -> str:
-    """The first character that no file and no terminal should be given, or ""; joiners and marks of direction are letters' own."""
-    return next(
-        (
-            c
-            for c in text
-            if not c.isprintable()
-            and c not in "\n\t"
-            and (ord(c) < 0x2000 or 0xD800 <= ord(c) < 0xE000)
-        ),
-        "",
+    """The first character that no file and no terminal should be given, or "".
+
+    Joiners and marks of direction are parts of some scripts, and none of these.
+    """
+    return next((character for character in text if is_control(character)), "")
+
+
+def is_control(character: str) -> bool:
+    """Whether a character is a control character but line feed and tab, or a lone surrogate."""
+    code = ord(character)
+    return (
+        not character.isprintable()
+        and character not in "\n\t"
+        and (code < 0x2000 or 0xD800 <= code < 0xE000)
     )

@@ -48,7 +48,7 @@ def read_rows(prompts: Sequence[str], file: str, negative: str) -> list[PromptRo
     check_characters(negative, "the negative prompt")
     rows = [PromptRow(prompt) for prompt in prompts]
     if file:
-        rows += read_prompts(Path(file))
+        rows += read_prompts(Path(file), styles=[*style_presets(), *store.names()])
     if not rows:
         raise InputError(
             "no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"'

@@ -1,1 +1,1 @@
-"""Finished pictures: alpha, size, contact sheets, and what a file remembers."""
+"""Pure functions of finished pictures: alpha, size, flat colours, files, contact sheets."""

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+WHITE = (255, 255, 255)
 
 
 def lab(rgb: NDArray[np.number]) -> Floats:
@@ -19,12 +20,8 @@ def lab(rgb: NDArray[np.number]) -> Floats:
     )
     ratio = linear @ matrix.T / np.array([0.95047, 1.0, 1.08883])
     curve = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    found: Floats = np.stack(
-        [
-            116 * curve[..., 1] - 16,
-            500 * (curve[..., 0] - curve[..., 1]),
-            200 * (curve[..., 1] - curve[..., 2]),
-        ],
-        -1,
-    )
-    return found
+    lightness = 116 * curve[..., 1] - 16
+    green_red = 500 * (curve[..., 0] - curve[..., 1])
+    blue_yellow = 200 * (curve[..., 1] - curve[..., 2])
+    result: Floats = np.stack([lightness, green_red, blue_yellow], -1)
+    return result

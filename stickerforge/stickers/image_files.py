@@ -1,8 +1,8 @@
 """Pictures as files: PNG and WebP bytes that say how they were made, and reading that back.
 
-The recipe is JSON in a PNG text chunk "stickerforge" and in XMP (both formats); XMP also carries IPTC's
-digital source type, which marks a picture as made by a trained model. Nothing else is written:
-bytes are built from pixels alone.
+The parameters are JSON in a PNG text chunk "stickerforge" and in XMP (both formats), where their
+element is called "recipe"; XMP also carries IPTC's digital source type, which marks a picture as
+made by a trained model. Nothing else is written: bytes are built from pixels alone.
 """
 
 import io
@@ -20,29 +20,29 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmic
 KEY = "stickerforge"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-MAX_CHARACTERS = 1_000_000  # characters; more is not ours
+MAX_CHARACTERS = 1_000_000  # of parameters; more is not ours
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
  xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:sf="https://stickerforge.invalid/ns/1/">
 <Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>
 <xmp:CreatorTool>{tool}</xmp:CreatorTool>
-<sf:recipe>{recipe}</sf:recipe>
+<sf:recipe>{params}</sf:recipe>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 
 
 def encode_image(
-    rgba: Rgba, recipe: dict[str, Any], tool: str, kind: Literal["png", "webp"]
+    rgba: Rgba, params: dict[str, Any], tool: str, kind: Literal["png", "webp"]
 ) -> bytes:
-    """A whole file: the picture, its recipe and where it came from.
+    """The bytes of a file: the picture, its parameters and where it came from.
 
     Args:
         rgba: uint8 (H, W, 4), straight alpha; (H, W, 3) for a picture without.
         tool: the program and its version.
     """
-    text = json.dumps(recipe, ensure_ascii=False, sort_keys=True)
-    xmp = XMP.format(source=SOURCE_TYPE, tool=escape(tool), recipe=escape(text))
+    text = json.dumps(params, ensure_ascii=False, sort_keys=True)
+    xmp = XMP.format(source=SOURCE_TYPE, tool=escape(tool), params=escape(text))
     picture, stream = Image.fromarray(rgba), io.BytesIO()
     if kind == "webp":
         # exact keeps the colours laid under transparent pixels, which prevent halos when resized
@@ -58,7 +58,9 @@ def encode_image(
 
 
 def is_truncated(path: Path) -> bool:
-    """Whether it is a PNG or WebP file that does not go on to its end, or an empty one: a full disk or a broken copy leaves such.
+    """Whether a PNG or WebP file stops before its end, or a file is empty.
+
+    A full disk or a broken copy leaves such files.
 
     Raises:
         OSError: it cannot be read.
@@ -73,7 +75,7 @@ def is_truncated(path: Path) -> bool:
 
 
 def read_params(path: Path) -> dict[str, Any] | None:
-    """The recipe that a picture carries, or None where it has none that can be read.
+    """The parameters that a picture carries, or None where it has none that can be read.
 
     Raises:
         OSError: the file cannot be opened.
@@ -87,14 +89,14 @@ def read_params(path: Path) -> dict[str, Any] | None:
     if not isinstance(text, str) or len(text) > MAX_CHARACTERS:
         return None
     try:
-        recipe = json.loads(text)
+        params = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return recipe if isinstance(recipe, dict) else None
+    return params if isinstance(params, dict) else None
 
 
 def params_in_xmp(xmp: bytes | str | None) -> str | None:
-    """The recipe inside an XMP packet; found by pattern, so that no XML of a stranger is parsed."""
+    """The parameters in an XMP packet, read by a pattern: no XML of a stranger is parsed."""
     text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp or ""
-    found = re.search(r"<sf:recipe>([^<]*)</sf:recipe>", text[: 2 * MAX_CHARACTERS])
-    return unescape(found[1]) if found else None
+    match = re.search(r"<sf:recipe>([^<]*)</sf:recipe>", text[: 2 * MAX_CHARACTERS])
+    return unescape(match[1]) if match else None

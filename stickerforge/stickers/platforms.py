@@ -25,7 +25,11 @@ class Platform:
         """The rules in words."""
         sides = " or ".join(map(str, self.sides)) or "at most 512"
         shape = "square" if self.square else "longer side"
-        return f"share that can be sent as they are: {' or '.join(self.formats)}, {shape} {sides} px, at most {self.bytes // 1000} kB"
+        formats = " or ".join(self.formats)
+        return (
+            f"share that can be sent as they are: {formats}, {shape} {sides} px, "
+            f"at most {self.bytes // 1000} kB"
+        )
 
     def takes(self, form: str, pixels: tuple[int, int], size: int) -> bool:
         """Whether a file of a format, (width, height) and so many bytes is accepted."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
+from stickerforge.stickers.color import WHITE
+
 SHEET_FILE = "contact-sheet.png"  # name of the sheet that lies beside generated images
 LIGHT, DARK, INK = (250, 250, 250), (226, 228, 232), (40, 42, 48)
 CELL_PX, GAP_PX, LINE_PX = 192, 8, 20
@@ -26,7 +28,7 @@ def contact_sheet(
     columns = columns or min(len(pictures), max(1, math.ceil(math.sqrt(len(pictures)))))
     rows = math.ceil(len(pictures) / columns)
     step_x, step_y = cell_px + GAP_PX, cell_px + LINE_PX + GAP_PX
-    page = Image.new("RGB", (columns * step_x + GAP_PX, rows * step_y + GAP_PX), (255, 255, 255))
+    page = Image.new("RGB", (columns * step_x + GAP_PX, rows * step_y + GAP_PX), WHITE)
     pen = ImageDraw.Draw(page)
     ground = checkerboard(cell_px)
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
@@ -57,7 +59,7 @@ def checkerboard(side_px: int, square_px: int = 16) -> Image.Image:
 
 
 def truncate_text(pen: ImageDraw.ImageDraw, text: str, width_px: int) -> str:
-    """The text, cut with an ellipsis where it is too wide."""
+    """The text, cut and ended by an ellipsis where it is too wide."""
     if pen.textlength(text, font_size=13) <= width_px:
         return text
     while text and pen.textlength(text + "…", font_size=13) > width_px:

@@ -8,14 +8,15 @@ from PIL import Image, ImageFilter
 
 from stickerforge.stickers.alpha import Premultiplied, Rgba, premultiply, unpremultiply
 
-LARGE = 1.5  # enlarged by more than this, blur can be seen and edges are steepened
+LARGE = 1.5  # factor above which blur can be seen and edges are sharpened
 FLAT, EDGE = 8, 48  # differences in a neighbourhood, of 255, that are no edge and surely one
 
 
 def upscale(premultiplied: Premultiplied, side_px: int) -> Premultiplied:
-    """The picture with its longer side at `side_px`; edges are steepened where a small one grows much.
+    """The picture with its longer side at `side_px`, its edges sharpened where it grows much.
 
-    Steepening happens at twice the size, where an edge has pixels to move to, and is resampled once more.
+    Sharpening happens at twice the size, where an edge has pixels to move to; the result is
+    resampled once more.
     """
     side = max(premultiplied.shape[:2])
     if side_px <= LARGE * side:
@@ -25,7 +26,7 @@ def upscale(premultiplied: Premultiplied, side_px: int) -> Premultiplied:
 
 
 def resize(premultiplied: Premultiplied, side_px: int) -> Premultiplied:
-    """The picture with its longer side at `side_px`, by Lanczos resampling of each premultiplied plane."""
+    """The picture with its longer side at `side_px`: Lanczos on each premultiplied plane."""
     height, width = premultiplied.shape[:2]
     scale = side_px / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -38,15 +39,16 @@ def resize(premultiplied: Premultiplied, side_px: int) -> Premultiplied:
         for plane in range(4)
     ]
     stacked = np.stack(planes, -1)
-    # Lanczos overshoots at edges, alike in colour and alpha: divided before clipping, the hue stays.
+    # Lanczos overshoots at edges, alike in colour and alpha: the hue stays where colour is divided
+    # by alpha before either is clipped.
     alpha = stacked[..., 3:]
-    colour = np.where(alpha > 1 / 512, stacked[..., :3] / np.maximum(alpha, 1 / 512), 0).clip(0, 1)
+    color = np.where(alpha > 1 / 512, stacked[..., :3] / np.maximum(alpha, 1 / 512), 0).clip(0, 1)
     alpha = alpha.clip(0, 1)
-    return np.concatenate([colour * alpha, alpha], -1).astype(np.float32)
+    return np.concatenate([color * alpha, alpha], -1).astype(np.float32)
 
 
 def sharpen_edges(rgba: Rgba, reach_px: int = 5) -> Rgba:
-    """Blurred edges made steep: each value moves towards the nearer of its neighbourhood's extremes.
+    """Blurred edges made steep: values move towards the nearer extreme of their neighbourhood.
 
     A shock filter (Osher and Rudin 1990) with a smooth switch: it never overshoots, and where a
     neighbourhood holds no edge (shading, an even translucency) nothing changes.

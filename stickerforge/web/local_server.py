@@ -2,25 +2,32 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from stickerforge.captioning.caption_set import CaptionSet
-from stickerforge.errors import StickerforgeError
-
-MAX_BODY = 20_000_000
+MAX_BODY = 20_000_000  # bytes that a page may post
 
 
-class Server(ThreadingHTTPServer):
-    """Serves one page on this machine, to whoever knows its key, and takes changes back."""
+class PageServer(ThreadingHTTPServer):
+    """Serves one page on 127.0.0.1 to whoever knows its key, and takes JSON from it.
 
-    daemon_threads = False  # a save that has begun is finished, also after Ctrl-C
+    `handle_request` waits a fifth of a second for a request, so that a loop of it hears Ctrl-C;
+    every request is answered in a thread of its own.
 
-    def __init__(self, made: CaptionSet, images: Mapping[str, str]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.made, self.images, self.key, self.done = made, images, secrets.token_urlsafe(16), False
-        self.timeout = 0.2  # how long one look for a request waits, so that Ctrl-C is heard
+    Args:
+        render: makes the page's HTML, given the key under which it is served.
+        receive: takes what the page posts, as parsed JSON, and returns what is answered, likewise;
+            raises ValueError where a page cannot have posted that. Called by several threads.
+    """
+
+    daemon_threads = False  # a request that has begun is finished, also after Ctrl-C
+
+    def __init__(self, render: Callable[[str], str], receive: Callable[[Any], Any]) -> None:
+        super().__init__(("127.0.0.1", 0), PageHandler)
+        self.render, self.receive = render, receive
+        self.key = secrets.token_urlsafe(16)
+        self.timeout = 0.2
 
     @property
     def url(self) -> str:
@@ -31,10 +38,10 @@ class Server(ThreadingHTTPServer):
         """A browser that goes away in the middle is no error."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class PageHandler(BaseHTTPRequestHandler):
     """Answers the page's requests."""
 
-    server: Server
+    server: PageServer
     timeout = 10  # seconds that a browser may leave a connection open without a word
 
     def do_GET(self) -> None:  # noqa: N802 - the base class names it
@@ -42,17 +49,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != f"/{self.server.key}":
             self.send_error(404)
             return
-        from stickerforge.captioning.review_page import render_page
-
-        self.answer(
-            render_page(self.server.made, self.server.key, self.server.images).encode(),
-            "text/html; charset=utf-8",
-        )
+        self.respond(self.server.render(self.server.key), "text/html; charset=utf-8")
 
     def do_POST(self) -> None:  # noqa: N802
-        """Changes to be taken, {"rows": [...], "done": whether the page is closed}; answers what was refused, and what is wrong."""
-        from stickerforge.captioning.edits import apply_edits, parse_edits
-
+        """Hand posted JSON on, and answer with what comes back."""
         length = self.headers.get("Content-Length", "")
         if (
             self.path != f"/{self.server.key}"
@@ -62,23 +62,17 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         try:
-            said = json.loads(self.rfile.read(int(length)))
-            rows, done = parse_edits(said["rows"]), bool(said.get("done"))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            answer = self.server.receive(json.loads(self.rfile.read(int(length))))
+        except ValueError:
             self.send_error(400)
             return
-        try:
-            refused, wrong = apply_edits(self.server.made, rows), ""
-        except StickerforgeError as error:
-            refused, wrong = [], str(error)
-        if done and not refused and not wrong:
-            self.server.done = True  # never back to False: another save may end later
-        self.answer(json.dumps({"refused": refused, "wrong": wrong}).encode(), "application/json")
+        self.respond(json.dumps(answer), "application/json")
 
-    def answer(self, body: bytes, kind: str) -> None:
-        """Send it."""
+    def respond(self, text: str, content_type: str) -> None:
+        """Send a text."""
+        body = text.encode()
         self.send_response(200)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -1,4 +1,4 @@
-"""Small plots as SVG text: how values are spread."""
+"""Small plots as SVG text: histograms."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,14 +9,22 @@ WIDTH, HEIGHT, BINS = 220, 70, 24
 
 
 def histogram(values: Sequence[float], label: str) -> str:
-    """How often each range of values occurs, with the ends written below."""
+    """How often each range of values occurs, as an SVG element; its ends are written below."""
     counts, edges = np.histogram(np.asarray(values, float), BINS)
     step, top = WIDTH / BINS, max(int(counts.max()), 1)
     bars = "".join(
-        f'<rect x="{i * step:.1f}" y="{HEIGHT - HEIGHT * count / top:.1f}" width="{step - 1:.1f}" height="{HEIGHT * count / top:.1f}"/>'
-        for i, count in enumerate(counts)
+        f'<rect x="{index * step:.1f}" y="{HEIGHT - HEIGHT * count / top:.1f}"'
+        f' width="{step - 1:.1f}" height="{HEIGHT * count / top:.1f}"/>'
+        for index, count in enumerate(counts)
         if count
     )
-    ends = f'<text x="0" y="{HEIGHT + 14}">{edges[0]:.3g}</text><text x="{WIDTH}" y="{HEIGHT + 14}" text-anchor="end">{edges[-1]:.3g}</text>'
-    title = escape(f"{label}: {len(values)} pictures from {edges[0]:.3g} to {edges[-1]:.3g}")
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 18}" role="img" aria-label="{title}"><title>{title}</title>{bars}{ends}</svg>'
+    low, high = f"{edges[0]:.3g}", f"{edges[-1]:.3g}"
+    ends = (
+        f'<text x="0" y="{HEIGHT + 14}">{low}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT + 14}" text-anchor="end">{high}</text>'
+    )
+    title = escape(f"{label}: {len(values)} pictures from {low} to {high}")
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 18}" role="img" aria-label="{title}">'
+        f"<title>{title}</title>{bars}{ends}</svg>"
+    )

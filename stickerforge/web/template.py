@@ -1,4 +1,4 @@
-"""Pages that are one file: a template filled in, with the look that all of them share."""
+"""Pages that are one file: a template filled in, with the style sheet that all of them share."""
 
 import json
 from collections.abc import Mapping
@@ -7,10 +7,15 @@ from typing import Any
 
 
 def fill_template(package: str, name: str, parts: Mapping[str, str]) -> str:
-    """The page `name` of a package with every <!--part--> replaced by its text, which has to be safe where it stands."""
+    """A page with every <!--part--> replaced by its text, and <!--style--> by the style sheet.
+
+    Args:
+        package: that the template `name` is a resource of.
+        parts: texts that are safe where they stand, by the names of their parts.
+    """
     page = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    look = resources.files("stickerforge.web").joinpath("style.css").read_text(encoding="utf-8")
-    for part, text in {"look": look, **parts}.items():
+    style = resources.files("stickerforge.web").joinpath("style.css").read_text(encoding="utf-8")
+    for part, text in {"style": style, **parts}.items():
         page = page.replace(f"<!--{part}-->", text)
     return page
 

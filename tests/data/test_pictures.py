@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from stickerforge.data.pictures import read_folder, read_picture
+from stickerforge.data import pictures
+from stickerforge.data.pictures import DECODE_ERRORS, read_folder, read_picture
 from stickerforge.errors import InputError
 
 
@@ -88,9 +89,11 @@ def test_the_first_frame_of_an_animation(tmp_path):
 def huge_png(path, side=9000):
     """A PNG whose header promises 81 megapixels."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    chunk = lambda kind, data: (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    )  # noqa: E731
+
+    def chunk(kind, data):
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
@@ -122,7 +125,7 @@ def test_every_file_of_a_folder_is_accounted_for(tmp_path):
     fill(tmp_path)
     found = read_folder(tmp_path)
     assert [picture.path.name for picture in found.pictures] == ["good.png", "nameless"]
-    assert found.passed_over == ["folder", "gone.png", "notes.md", "orphan.txt"]
+    assert found.other_files == ["folder", "gone.png", "notes.md", "orphan.txt"]
     assert [line.split(":")[0] for line in found.unreadable] == [
         "cut.jpg",
         "empty.png",
@@ -166,4 +169,51 @@ def test_what_our_own_commands_leave_beside_pictures_is_not_worth_a_line(tmp_pat
     gradient().save(tmp_path / "a.png")
     for name in ("captions.html", "captions.jsonl", "generate.toml", "notes.md"):
         (tmp_path / name).write_text("")
-    assert read_folder(tmp_path).passed_over == ["notes.md"]
+    assert read_folder(tmp_path).other_files == ["notes.md"]
+
+
+DAMAGED = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "DDS", "ICO")
+
+
+@pytest.mark.parametrize("form", DAMAGED)
+def test_damaged_files_are_named_whatever_their_decoder_raises(tmp_path, form):
+    """Bytes changed, cut out and put in at random, most of them in the header."""
+    rng, stream, path = np.random.default_rng(0), io.BytesIO(), tmp_path / "a.png"
+    gradient().save(stream, form)
+    unreadable = 0
+    for _ in range(150):
+        content = bytearray(stream.getvalue())
+        for _ in range(rng.integers(1, 5)):
+            at = int(rng.integers(min(len(content), int(rng.choice([64, 500, 10_000])))))
+            kind = rng.integers(4)
+            content[at : at + (2 if kind == 1 else 1)] = (
+                bytes([rng.choice([0, 1, 127, 255])]) * (0, 0, 2, 1)[kind] if kind else rng.bytes(4)
+            )
+        path.write_bytes(content)
+        try:
+            read_picture(path)
+        except InputError as error:
+            unreadable += 1
+            assert error.message.startswith("a.png: ")
+    assert unreadable > 5
+
+
+@pytest.mark.parametrize("kind", [*DECODE_ERRORS, KeyError, ZeroDivisionError, NotImplementedError])
+def test_what_a_decoder_raises_is_the_files_fault(tmp_path, monkeypatch, kind):
+    def broken(content):
+        raise kind("no such block")
+
+    gradient().save(tmp_path / "a.png")
+    monkeypatch.setattr(pictures, "decode", broken)
+    with pytest.raises(InputError, match="a.png: .*no such block"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_what_is_not_the_files_fault_is_not_called_so(tmp_path, monkeypatch):
+    def exhausted(content):
+        raise MemoryError
+
+    gradient().save(tmp_path / "a.png")
+    monkeypatch.setattr(pictures, "decode", exhausted)
+    with pytest.raises(MemoryError):
+        read_picture(tmp_path / "a.png")

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from stickerforge.data.prompts import PromptRow, check_prompt, read_prompts
 from stickerforge.errors import InputError
 
+STYLES = ("flat", "sticker")
+
 
 def written(tmp_path, name, content):
     path = tmp_path / name
@@ -14,7 +16,7 @@ def written(tmp_path, name, content):
 
 def test_text_has_one_prompt_a_line(tmp_path):
     path = written(tmp_path, "p.txt", "\ufeffcat\r\n\r\n  dog  \n# one\n")
-    assert [row.prompt for row in read_prompts(path)] == ["cat", "dog", "# one"]
+    assert [row.prompt for row in read_prompts(path, styles=STYLES)] == ["cat", "dog", "# one"]
 
 
 def test_csv_and_jsonl_say_the_same(tmp_path):
@@ -23,13 +25,16 @@ def test_csv_and_jsonl_say_the_same(tmp_path):
         "p.csv",
         'Prompt,seed,count,style,id,negative\n"a, cat",3,2,flat,c1,\ndog,,,,,blur\n',
     )
-    lines = '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n{"prompt": "dog", "negative": "blur", "id": null}\n'
+    lines = (
+        '{"prompt": "a, cat", "seed": 3, "count": 2, "style": "flat", "id": "c1"}\n\n'
+        '{"prompt": "dog", "negative": "blur", "id": null}\n'
+    )
     expected = [
         PromptRow("a, cat", seed=3, count=2, style="flat", id="c1"),
         PromptRow("dog", negative="blur"),
     ]
-    assert read_prompts(csv_path) == expected
-    assert read_prompts(written(tmp_path, "p.jsonl", lines)) == expected
+    assert read_prompts(csv_path, styles=STYLES) == expected
+    assert read_prompts(written(tmp_path, "p.jsonl", lines), styles=STYLES) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,13 +71,21 @@ def test_csv_and_jsonl_say_the_same(tmp_path):
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, name, content, said):
     with pytest.raises(InputError) as caught:
-        read_prompts(written(tmp_path, name, content))
+        read_prompts(written(tmp_path, name, content), styles=STYLES)
     assert said in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no prompt file .*gone\.txt"):
-        read_prompts(tmp_path / "gone.txt")
+        read_prompts(tmp_path / "gone.txt", styles=STYLES)
+
+
+def test_of_pictures_that_are_there_ids_and_styles_are_any_texts(tmp_path):
+    line = '{"prompt": "cat", "id": "a cat (1).png", "style": "theirs"}\n'
+    (row,) = read_prompts(written(tmp_path, "p.jsonl", line), styles=None)
+    assert (row.id, row.style) == ("a cat (1).png", "theirs")
+    with pytest.raises(InputError, match="unknown style 'theirs'; did you mean 'theirs2'"):
+        read_prompts(tmp_path / "p.jsonl", styles=["theirs2"])
 
 
 @given(st.text(max_size=60))

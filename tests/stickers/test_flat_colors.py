@@ -19,7 +19,11 @@ MEANT = [(221, 46, 68), (255, 204, 77), (41, 47, 51)]
 
 
 def figure(side=96, clouds=0.0):
-    """A yellow disc with a red half and a dark eye, premultiplied; and with colours off by `clouds` of 255 in wide blotches."""
+    """A yellow disc with a red half and a dark eye, premultiplied, and the same with clouds.
+
+    Args:
+        clouds: how far colours are off in wide blotches, of 255.
+    """
     rows, columns = np.mgrid[:side, :side] + 0.5
     rgba = np.zeros((side, side, 4), np.uint8)
     rgba[..., :3] = np.where((columns > side / 2)[..., None], MEANT[0], MEANT[1])

@@ -10,7 +10,7 @@ from stickerforge.captioning.image_analysis import (
     color_names,
     dominant_colors,
     framing,
-    is_drawn,
+    is_drawing,
 )
 
 NOTHING = np.zeros((128, 128), bool)
@@ -63,16 +63,16 @@ def test_a_plain_ground_is_told_from_its_figure(ground, name):
     seen = analyze_background(page(ground), NOTHING)
     wanted = np.zeros((128, 128), bool)
     wanted[40:91, 40:91] = True
-    assert (seen.kind, seen.colours) == ("plain", (name,))
-    assert (seen.figure == wanted).mean() > 0.99 and dominant_colors(page(ground), seen.figure) == (
-        "red",
-    )
+    assert (seen.kind, seen.colors) == ("plain", (name,))
+    assert (seen.foreground == wanted).mean() > 0.99 and dominant_colors(
+        page(ground), seen.foreground
+    ) == ("red",)
 
 
 def test_a_hole_of_the_colour_of_the_ground_belongs_to_the_figure():
     rgb = page("#ffffff").copy()
     rgb[55:75, 55:75] = 255
-    assert analyze_background(rgb, NOTHING).figure[60, 60]
+    assert analyze_background(rgb, NOTHING).foreground[60, 60]
 
 
 @pytest.mark.parametrize("across", [False, True])
@@ -80,8 +80,8 @@ def test_a_fading_ground_is_told_with_both_ends(across):
     rgb = faded((226, 60, 60), (74, 134, 226))
     rgb = page(np.ascontiguousarray(rgb.transpose(1, 0, 2)) if across else rgb, figure="#ffffff")
     seen = analyze_background(rgb, NOTHING)
-    assert (seen.kind, seen.colours) == ("fading", ("red", "blue"))
-    assert seen.figure[60, 60] and not seen.figure[10, 10] and not seen.figure[110, 110]
+    assert (seen.kind, seen.colors) == ("fading", ("red", "blue"))
+    assert seen.foreground[60, 60] and not seen.foreground[10, 10] and not seen.foreground[110, 110]
 
 
 @pytest.mark.parametrize("step", [8, 16])
@@ -94,17 +94,17 @@ def test_a_ground_of_two_colours_is_told_from_its_figure(step):
     seen = analyze_background(page(board), NOTHING)
     wanted = np.zeros((128, 128), bool)
     wanted[40:91, 40:91] = True
-    assert seen.kind == "patterned" and set(seen.colours) == {"yellow", "blue"}
-    assert (seen.figure == wanted).mean() > 0.95 and dominant_colors(page(board), seen.figure) == (
-        "red",
-    )
+    assert seen.kind == "patterned" and set(seen.colors) == {"yellow", "blue"}
+    assert (seen.foreground == wanted).mean() > 0.95 and dominant_colors(
+        page(board), seen.foreground
+    ) == ("red",)
 
 
 def test_clear_and_busy_grounds():
     clear = NOTHING.copy()
     clear[:20] = True
     seen = analyze_background(page("#000000"), clear)
-    assert (seen.kind, seen.colours) == ("clear", ()) and np.array_equal(seen.figure, ~clear)
+    assert (seen.kind, seen.colors) == ("clear", ()) and np.array_equal(seen.foreground, ~clear)
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     assert analyze_background(noise, NOTHING).kind == "busy"
 
@@ -128,7 +128,7 @@ def test_framing(box, said):
 
 def test_drawn_or_photographed():
     drawing = page("#5cb25c")
-    assert is_drawn(drawing, NOTHING, analyze_background(drawing, NOTHING).figure)
+    assert is_drawing(drawing, NOTHING, analyze_background(drawing, NOTHING).foreground)
     rng = np.random.default_rng(0)
     light = (
         ndimage.gaussian_filter(rng.normal(0, 60, (128, 128, 3)), (9, 9, 0)) * 20
@@ -136,7 +136,7 @@ def test_drawn_or_photographed():
         + rng.normal(0, 3, (128, 128, 3))
     )
     photo = light.clip(0, 255).astype(np.uint8)
-    assert not is_drawn(photo, NOTHING, analyze_background(photo, NOTHING).figure)
+    assert not is_drawing(photo, NOTHING, analyze_background(photo, NOTHING).foreground)
     packshot = np.full((128, 128, 3), 255, np.uint8)
     packshot[30:100, 30:100] = photo[30:100, 30:100]
-    assert not is_drawn(packshot, NOTHING, analyze_background(packshot, NOTHING).figure)
+    assert not is_drawing(packshot, NOTHING, analyze_background(packshot, NOTHING).foreground)

@@ -1,8 +1,11 @@
+import io
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from stickerforge.stickers.image_files import (
     KEY,
@@ -11,9 +14,8 @@ from stickerforge.stickers.image_files import (
     params_in_xmp,
     read_params,
 )
-from stickerforge.stickers.sheet import contact_sheet
 
-RECIPE = {"prompt": 'a <dog> & "cat" ü \n 猫', "seed": 7, "sampling": {"steps": 20}}
+PARAMS = {"prompt": 'a <dog> & "cat" ü \n 猫', "seed": 7, "sampling": {"steps": 20}}
 
 
 def picture():
@@ -21,24 +23,24 @@ def picture():
 
 
 @pytest.mark.parametrize("kind", ["png", "webp"])
-def test_a_file_keeps_its_pixels_and_its_recipe(tmp_path, kind):
+def test_a_file_keeps_its_pixels_and_its_parameters(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
-    path.write_bytes(encode_image(picture(), RECIPE, "stickerforge 1", kind))
+    path.write_bytes(encode_image(picture(), PARAMS, "stickerforge 1", kind))
     assert np.array_equal(np.asarray(Image.open(path)), picture())
-    assert read_params(path) == RECIPE
+    assert read_params(path) == PARAMS
     assert SOURCE_TYPE.encode() in path.read_bytes()
 
 
 def test_the_same_picture_gives_the_same_bytes():
-    assert encode_image(picture(), RECIPE, "t", "png") == encode_image(
-        picture(), RECIPE, "t", "png"
+    assert encode_image(picture(), PARAMS, "t", "png") == encode_image(
+        picture(), PARAMS, "t", "png"
     )
 
 
-def test_pictures_of_others_have_no_recipe(tmp_path):
+def test_pictures_of_others_have_no_parameters(tmp_path):
     Image.fromarray(picture()).save(tmp_path / "a.png")
     assert read_params(tmp_path / "a.png") is None
-    info = __import__("PIL.PngImagePlugin", fromlist=["x"]).PngInfo()
+    info = PngImagePlugin.PngInfo()
     info.add_text(KEY, "{not json")
     Image.fromarray(picture()).save(tmp_path / "b.png", pnginfo=info)
     assert read_params(tmp_path / "b.png") is None
@@ -55,18 +57,5 @@ def test_what_is_no_picture_is_a_value_error(tmp_path, content):
 @given(st.text(max_size=200))
 def test_any_prompt_survives_xmp(text):
     xmp = encode_image(picture()[:2, :2], {"prompt": text}, "t", "png")
-    import io
-    import json
-
     info = Image.open(io.BytesIO(xmp)).info
     assert json.loads(params_in_xmp(info["xmp"])) == {"prompt": text}
-
-
-def test_a_sheet_shows_every_picture():
-    colours = [(255, 0, 0, 255), (0, 255, 0, 255), (0, 0, 255, 255)]
-    page = contact_sheet(
-        [Image.new("RGBA", (300, 300), c) for c in colours],
-        ["red", "green", "a very long caption " * 9],
-    )
-    found = {colour for _, colour in page.getcolors(1 << 20)}
-    assert {c[:3] for c in colours} <= found

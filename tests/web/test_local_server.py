@@ -1,0 +1,82 @@
+"""A page on 127.0.0.1: its key, what it posts, and what is answered."""
+
+import contextlib
+import http.client
+import json
+import threading
+
+import pytest
+
+from stickerforge.web.local_server import MAX_BODY, PageServer
+
+
+def double(message):
+    """What a page of numbers posts is doubled."""
+    if not isinstance(message, list):
+        raise ValueError("no list")
+    return [2 * number for number in message]
+
+
+@pytest.fixture
+def server():
+    with PageServer(lambda key: f"<p>é {key}</p>", double) as server:
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=lambda: [server.handle_request() for _ in iter(stop.is_set, True)]
+        )
+        thread.start()
+        yield server
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def ask(server, method, path, body=None, **headers):
+    with contextlib.closing(
+        http.client.HTTPConnection(*server.server_address, timeout=10)
+    ) as connection:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode()
+
+
+def test_the_page_is_for_those_who_know_its_key(server):
+    assert server.server_address[0] == "127.0.0.1" and len(server.key) > 20
+    status, headers, text = ask(server, "GET", f"/{server.key}")
+    assert (status, text) == (200, f"<p>é {server.key}</p>")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Cache-Control"] == "no-store"
+    for path in ("/", f"/{server.key}x", f"/x/{server.key}"):
+        assert ask(server, "GET", path)[0] == ask(server, "POST", path, b"[]")[0] == 404
+
+
+def test_every_page_has_its_own_key(server):
+    with PageServer(str, double) as other:
+        assert other.key != server.key and other.url != server.url
+
+
+def test_what_is_posted_is_handed_on_and_answered(server):
+    status, headers, text = ask(server, "POST", f"/{server.key}", b"[1, 2.5]")
+    assert (status, json.loads(text)) == (200, [2, 5.0])
+    assert headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[1", b"nonsense", b"\xff\xfe"])
+def test_what_no_page_posts_is_a_bad_request(server, body):
+    assert ask(server, "POST", f"/{server.key}", body)[0] == 400
+
+
+@pytest.mark.parametrize("length", ["", "-1", "0", "x", str(MAX_BODY + 1)])
+def test_a_length_that_cannot_be(server, length):
+    headers = {"Content-Length": length} if length else {}
+    assert ask(server, "POST", f"/{server.key}", None, **headers)[0] == 404
+    assert ask(server, "POST", f"/{server.key}", b"[3]")[2] == "[6]", "it goes on"
+
+
+def test_a_browser_that_goes_away_does_not_stop_it(server):
+    connection = http.client.HTTPConnection(*server.server_address, timeout=10)
+    connection.putrequest("POST", f"/{server.key}")
+    connection.putheader("Content-Length", "100")
+    connection.endheaders()
+    connection.close()
+    assert ask(server, "GET", f"/{server.key}")[0] == 200
