@@ -13,6 +13,7 @@ from stickerforge.data.pictures import PictureFolder, read_folder
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
+from stickerforge.runtime.text import plural
 from stickerforge.training.checks import check_pictures
 from stickerforge.training.defaults import text_learning_rate
 from stickerforge.training.loss_masks import check_masks
@@ -76,11 +77,10 @@ class Result:
         use = f'generate "a {token}"' if token else f'generate "cat" --style {name}'
         if token not in ("", f"<{name}>"):
             use += f" --adapter {name}"
-        pictures = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
         preview = f"; see {self.preview}" if self.preview else ""
         return (
-            f"learned {name!r} from {pictures} in {self.steps} steps{preview}; "
-            f"use it: stickerforge {use}"
+            f"learned {name!r} from {plural(self.pictures, 'picture')} in {self.steps} steps"
+            f"{preview}; use it: stickerforge {use}"
         )
 
 
@@ -166,7 +166,7 @@ def dry_run(
     name, concept, card = training_plan.name, training_plan.concept, training_plan.card
     encoder = encoder_repository(training_plan.config.validation.encoder) if validates else ""
     writes = [str(store.folder(name)), str(training_plan.run.path)]
-    dropped = folder.unreadable + folder.passed_over
+    dropped = folder.unreadable + folder.other_files
     result: dict[str, Any] = {
         "dry_run": True,
         "adapter": name,

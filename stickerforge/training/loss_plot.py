@@ -7,8 +7,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from stickerforge.stickers.color import WHITE
+
 Color = tuple[int, int, int]
-WHITE, INK, GRID = (255, 255, 255), (40, 42, 48), (228, 230, 234)
+INK, GRID = (40, 42, 48), (228, 230, 234)
 BLUE, ORANGE, GREEN = (44, 110, 203), (214, 120, 38), (96, 140, 60)
 
 

@@ -16,12 +16,11 @@ from stickerforge.models.encoders import Encoder
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.stickers.alpha import unpremultiply
+from stickerforge.stickers.color import WHITE
 from stickerforge.stickers.image_files import encode_image
 from stickerforge.stickers.sheet import contact_sheet
 from stickerforge.training.loss_masks import LossMasks
 from stickerforge.version import __version__
-
-WHITE = (255, 255, 255)
 
 
 class Validator:
