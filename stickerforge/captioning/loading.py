@@ -28,7 +28,7 @@ def load_captioner(name: str, *, device: str, offline: bool, console: Console) -
                 f"unknown captioner {name!r}",
                 "give embedded, a transformers folder, or owner/name of the hub",
             )
-        folder = download(name, offline=offline, say=console.say, wanted=WANTED)
+        folder = download(name, offline=offline, say=console.say, patterns=WANTED)
     if not folder.is_dir():
         raise InputError(f"{name} is a file, not a model folder", "give a transformers folder")
     return ImageTextCaptioner(

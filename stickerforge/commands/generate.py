@@ -146,7 +146,7 @@ def dry_run(plan: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
         guidance=sampling.guidance,
         pixels=sampling.pixels or plan.card.sampling.get("pixels", 512),
         cuda=plan.device.startswith("cuda"),
-        led=sampling.consistency is not None,
+        consistency=sampling.consistency is not None,
     )
     with_sheet = plan.output.sheet and len(plan.jobs) > 1
     names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]

@@ -1,16 +1,18 @@
 """The adapters of a call: looked up by name or path, checked, attached to the model."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters import lora_format, store
+from stickerforge.adapters import store
+from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.lora_format import token_names
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
-    from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.models.families.base import DiffusionModel
 
 
@@ -28,7 +30,8 @@ class ActiveAdapter:
         class_words: what each token stands for; the token's own name where nobody says.
         phrase: what asks for its style; "" where it is none.
         describes_tokens: whether `class_words` are known and not guessed from the tokens.
-        weights: the tensors, where the file has been read already.
+        kind: how its file is read and attached.
+        weights: in the form of its kind, where the file has been read already.
     """
 
     source: str
@@ -40,15 +43,16 @@ class ActiveAdapter:
     class_words: tuple[str, ...] = ()
     phrase: str = ""
     describes_tokens: bool = True
-    weights: "AdapterWeights | None" = field(default=None, compare=False, repr=False)
+    kind: AdapterKind = field(default=LORA, compare=False, repr=False)
+    weights: Any = field(default=None, compare=False, repr=False)
 
     def params(self) -> dict[str, Any]:
         """What an image keeps of it; of a file the name, since folders tell of their owner."""
         source = Path(self.source).name if self.base is None else self.source
         return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
 
-    def read_weights(self) -> "AdapterWeights":
-        """The tensors.
+    def read_weights(self) -> Any:
+        """The tensors, in the form of the adapter's kind.
 
         Raises:
             InputError: the file cannot be read, or is not the one that the store describes.
@@ -66,14 +70,13 @@ class ActiveAdapter:
                 f"{self.path} is damaged, or changed just now: its sha256 is not the recorded one",
                 "make or fetch the adapter again",
             )
-        return lora_format.parse(self.path, content)
+        return self.kind.read(parse_file(self.path, content))
 
 
 class AdapterLookup:
-    """The adapters of one call: each description and each LoRA file is read once."""
+    """The adapters of one call, each of which is looked up and read once."""
 
     def __init__(self) -> None:
-        self.descriptions: dict[str, store.Adapter] = {}
         self.active: dict[tuple[str, float], ActiveAdapter] = {}
 
     def find(self, source: str, scale: float = 1.0) -> ActiveAdapter:
@@ -92,24 +95,24 @@ class AdapterLookup:
     def read_file(self, source: str, scale: float) -> ActiveAdapter:
         """A LoRA file."""
         path = Path(source).expanduser()
-        content = lora_format.read_content(path)
-        weights = lora_format.parse(path, content)
-        digest = hashlib.sha256(content).hexdigest()
-        words = self.class_words_of_file(digest) if weights.tokens else {}
+        file = read_file(path)
+        kind, tokens = kind_of(file), token_names(file.header)
+        words = class_words_of_file(file.sha256) if tokens else {}
         return ActiveAdapter(
             str(path),
             scale,
             path,
-            digest,
-            tokens=tuple(weights.tokens),
-            class_words=tuple(words.get(token, token[1:-1]) for token in weights.tokens),
-            describes_tokens=bool(words) or not weights.tokens,
-            weights=weights,
+            file.sha256,
+            tokens=tokens,
+            class_words=tuple(words.get(token, token[1:-1]) for token in tokens),
+            describes_tokens=bool(words) or not tokens,
+            kind=kind,
+            weights=kind.read(file),
         )
 
     def find_installed(self, name: str, scale: float) -> ActiveAdapter:
         """An adapter of the store, whose tensors are read later."""
-        adapter = self.description(store.validate_name(name))
+        adapter = store.find(store.validate_name(name))
         return ActiveAdapter(
             adapter.name,
             scale,
@@ -119,30 +122,23 @@ class AdapterLookup:
             tuple(adapter.tokens),
             tuple(adapter.tokens.values()),
             adapter.phrase,
+            kind=KINDS[adapter.kind],
         )
 
-    def description(self, name: str) -> store.Adapter:
-        """What the store says of an adapter.
 
-        Raises:
-            InputError: there is none of this name, or its description is broken.
-        """
-        if name not in self.descriptions:
-            self.descriptions[name] = store.find(name)
-        return self.descriptions[name]
+def installed_adapters() -> Iterator[store.Adapter]:
+    """Every adapter of the store; one with a broken description is left out."""
+    for name in store.names():
+        try:
+            adapter = store.find(name)
+        except InputError:  # it explains and owns nothing, and nobody asked for it
+            continue
+        yield adapter
 
-    def installed(self) -> Iterator[store.Adapter]:
-        """Every adapter of the store; one with a broken description is left out."""
-        for name in store.names():
-            try:
-                adapter = self.description(name)
-            except InputError:  # it explains and owns nothing, and nobody asked for it
-                continue
-            yield adapter
 
-    def class_words_of_file(self, digest: str) -> dict[str, str]:
-        """{placeholder: class words} of the installed adapter that has this very file, if any."""
-        return next((a.tokens for a in self.installed() if a.sha256 == digest), {})
+def class_words_of_file(digest: str) -> dict[str, str]:
+    """{placeholder: class words} of the installed adapter that has this very file, if any."""
+    return next((a.tokens for a in installed_adapters() if a.sha256 == digest), {})
 
 
 def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
@@ -161,21 +157,24 @@ def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
             owners[token] = adapter.source
 
 
-def attach_adapters(model: "DiffusionModel", adapters: Iterable[ActiveAdapter]) -> dict[str, str]:
-    """Put adapters and their tokens on a model, switched off.
-
-    Returns:
-        {source: its name within the network}.
+def attach_adapters(
+    model: "DiffusionModel", adapters: Iterable[ActiveAdapter]
+) -> dict[str, Attached]:
+    """Put adapters and their tokens on a model, switched off; returns them by source.
 
     Raises:
         InputError: one cannot be read, or does not fit the model.
     """
-    names: dict[str, str] = {}
+    attached: dict[str, Attached] = {}
     for adapter in adapters:
-        weights = adapter.read_weights()
-        names[adapter.source] = f"adapter{len(names)}"
-        model.adapters.attach(names[adapter.source], weights.lora, adapter.source)
-        for placeholder, rows in weights.tokens.items():
-            model.add_token(placeholder, rows)
-    model.adapters.use({})
-    return names
+        weights, name = adapter.read_weights(), f"adapter{len(attached)}"
+        attached[adapter.source] = adapter.kind.attach(model, name, weights, adapter.source)
+    return attached
+
+
+def activate(attached: Mapping[str, Attached], adapters: Iterable[ActiveAdapter]) -> None:
+    """Switch on exactly these of the attached adapters, each with its scale."""
+    for adapter in attached.values():
+        adapter.deactivate()
+    for active in adapters:
+        attached[active.source].activate(active.scale)

@@ -127,9 +127,9 @@ def image_job(request: Request, call: CallParams, seed: int, count: int) -> Imag
     """
     row, card, output = request.row, call.card, call.output
     text, negative = apply_preset(
-        request.text, request.negative, request.preset, knows_styles=knows_styles(card)
+        request.text, request.negative, request.preset, knows_styles=card.knows_styles
     )
-    text = card.spoken(text)
+    text = card.reword(text)
     palette = flat_palette(request, text, card, output)
     params = image_params(request, call, text=text, negative=negative, seed=seed, palette=palette)
     if row.id:
@@ -223,13 +223,8 @@ def flat_style(request: Request, text: str, card: ModelCard) -> str:
     if any(adapter.source == request.style for adapter in request.adapters):
         return ""
     if request.preset:
-        return card.flat_style(request.preset.words) if knows_styles(card) else ""
+        return card.flat_style(request.preset.words) if card.knows_styles else ""
     return "" if request.style else card.flat_style(text)
-
-
-def knows_styles(card: ModelCard) -> bool:
-    """Whether the model was trained on the words of presets."""
-    return bool(card.words_file)
 
 
 def flat_digest(palette: tuple[str, ...]) -> str:

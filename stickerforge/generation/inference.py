@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stickerforge.generation.active_adapters import attach_adapters
+from stickerforge.generation.active_adapters import activate, attach_adapters
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
 from stickerforge.generation.plan import GenerationPlan
@@ -17,12 +17,13 @@ from stickerforge.generation.sampler import (
     guidance_params,
     sample,
     sampling_params,
+    scheduler,
 )
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.base import DiffusionModel
-from stickerforge.models.loading import load_model
 from stickerforge.models.matting import CutOut, load_cut_out, matting_model
+from stickerforge.models.registry import load_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import default_dtype, memory_fault
 
@@ -68,8 +69,9 @@ def load(card: ModelCard, device: str) -> DiffusionModel:
 def warn_of_length(model: DiffusionModel, texts: Sequence[str], console: Console) -> None:
     """Warn of texts that the model does not read to their end."""
     for text in dict.fromkeys(texts):
-        if rest := model.unread(text):
-            console.warn(f"{model.card.name} reads 75 tokens; not read: {rest[:80]!r}")
+        if rest := model.truncated_text(text):
+            tokens = model.spec.text_tokens
+            console.warn(f"{model.card.name} reads {tokens} tokens; not read: {rest[:80]!r}")
 
 
 def write_images(
@@ -88,7 +90,7 @@ def write_images(
         (the files that were written, a line for each image that is not finite).
     """
     written, failed = set(), []
-    steps = len(model.scheduler(sampling.scheduler, sampling.steps).timesteps)
+    steps = len(scheduler(model, sampling).timesteps)
     with (
         console.progress("denoising", steps * len(jobs)) as advance,
         background_writer() as write,
@@ -110,14 +112,14 @@ def sample_jobs(
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Iterator[tuple[ImageJob, Tensor]]:
     """Yield every job with its pixels (3 or 4, H, W); jobs with the same adapters come together."""
-    names = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
+    attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
     for adapters in dict.fromkeys(job.adapters for job in jobs):
         group = [job for job in jobs if job.adapters == adapters]
         own = guidance if adapters else replace(guidance, consistency=None)
         negatives = [job.negative for job in group]
         if own.consistency:
             negatives = [job.in_base_words(job.negative) for job in group]
-        model.adapters.use({names[adapter.source]: adapter.scale for adapter in adapters})
+        activate(attached, adapters)
         images = sample(
             model,
             [job.text for job in group],

@@ -21,10 +21,11 @@ from stickerforge.generation.requests import (
     default_model,
     read_rows,
 )
-from stickerforge.models.card import ModelCard, check_pixels, has_alpha
+from stickerforge.models.card import ModelCard, has_alpha
 from stickerforge.models.checksums import fingerprint
+from stickerforge.models.families.specs import family_spec
 from stickerforge.models.matting import matting_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.seeds import random_seed
 
@@ -139,8 +140,8 @@ def plan_generation(
 
 
 def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
-    """What the call says, else what the model recommends, else what suits Stable Diffusion."""
-    recommended = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
+    """What the call says, else what the model recommends, else what suits its architecture."""
+    recommended = vars(family_spec(card.folder).sampling) | dict(card.sampling)
     return fill_unset(
         given,
         {

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.seeds import generator
-from stickerforge.sampling.conditioning import Conditioning
-from stickerforge.sampling.denoise import Consistency, denoise
+from stickerforge.sampling.denoise import Scheduler, denoise
+from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 
 
 @dataclass(frozen=True)
@@ -166,16 +167,11 @@ def sample_batch(
         [torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded]
     )
     with torch.inference_mode():
-        consistency, negative = encode_guidance(model, padded, guidance.consistency)
         latents = denoise(
             model.predict,
-            model.scheduler(sampling.scheduler, sampling.steps),
+            scheduler(model, sampling),
             noise.to(model.device),
-            model.encode_prompt([item.text for item in padded]),
-            negative,
-            guidance=guidance.scale,
-            guidance_rescale=guidance.rescale,
-            consistency=consistency,
+            encode_guidance(model, padded, guidance),
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=lambda: on_step(len(batch)),
         )
@@ -183,17 +179,32 @@ def sample_batch(
     return [pixels[slot] for slot in batch]
 
 
+def scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler:
+    """The scheduler of diffusers for the model, with its timesteps set."""
+    shape = model.latent_shape(sampling.pixels)
+    return model.noise_process.scheduler(sampling.scheduler, sampling.steps, shape)
+
+
 def encode_guidance(
-    model: DiffusionModel, padded: Sequence[Sample], consistency: ConsistencyParams | None
-) -> tuple[Consistency | None, Conditioning]:
-    """(the base model's part in consistency guidance, the encoded negative texts)."""
+    model: DiffusionModel, padded: Sequence[Sample], guidance: GuidanceParams
+) -> Guidance:
+    """The guidance with its encoded texts; with consistency the base model encodes its own."""
+    text = model.encode_prompt([item.text for item in padded])
     negatives = [item.negative for item in padded]
+    consistency = guidance.consistency
     if consistency is None:
-        return None, model.encode_prompt(negatives)
-    with model.adapters.off():
+        negative = model.encode_prompt(negatives)
+        return prompt_guidance(text, negative, guidance.scale, guidance.rescale)
+    base_model = AdapterSet(model).disabled
+    with base_model():
         base = model.encode_prompt([item.base_text for item in padded])
         negative = model.encode_prompt(negatives)
-    terms = Consistency(
-        base, model.adapters.off, consistency.weight, consistency.start, consistency.end
+    return Consistency(
+        text,
+        prompt_guidance(base, negative, guidance.scale),
+        base_model,
+        consistency.weight,
+        guidance.rescale,
+        start=consistency.start,
+        end=consistency.end,
     )
-    return terms, negative

@@ -230,6 +230,6 @@ def load_encoder(
             repository,
             offline=offline,
             say=say,
-            wanted=("*.json", "*.txt", "*.model", "model*.safetensors"),
+            patterns=("*.json", "*.txt", "*.model", "model*.safetensors"),
         )
     return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

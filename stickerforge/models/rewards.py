@@ -251,7 +251,7 @@ def load_reward(
     """
     folder = Path(place).expanduser()
     if not folder.exists():
-        folder = download(place, offline=offline, say=say, wanted=WANTED)
+        folder = download(place, offline=offline, say=say, patterns=WANTED)
     return REWARD_MODELS[kind](
         place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
     )

@@ -8,7 +8,7 @@ from PIL import Image
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.data.captions import ANY, PHOTO, Caption
+from stickerforge.data.captions import Caption
 from stickerforge.errors import InputError
 from stickerforge.generation.pipeline import run_plan
 from stickerforge.generation.plan import plan_generation
@@ -25,7 +25,7 @@ FOLDER = "prior"
 
 def class_prompt(whole: TrainingPlan) -> str:
     """What the base is asked for."""
-    return (ANY if whole.card.words_file else PHOTO).format(whole.words)
+    return whole.card.class_prompt.format(whole.words)
 
 
 def draw_class_images(whole: TrainingPlan, console: Console, *, offline: bool) -> list[Path]:

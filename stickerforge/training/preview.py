@@ -31,7 +31,7 @@ def preview_prompts(whole: TrainingPlan) -> tuple[str, ...]:
         )
     if not whole.placeholder:
         return STYLE_PROMPTS
-    own = SUBJECT_PROMPTS if whole.card.words_file else PLAIN_SUBJECT_PROMPTS
+    own = SUBJECT_PROMPTS if whole.card.knows_styles else PLAIN_SUBJECT_PROMPTS
     return tuple(prompt.format(whole.placeholder) for prompt in own)
 
 

@@ -54,6 +54,7 @@ class Validator:
         *,
         offline: bool,
     ) -> None:
+        from stickerforge.adapters.lora_layers import AdapterSet
         from stickerforge.models.encoders import load_encoder
 
         self.family, self.seed, self.sheets = family, whole.config.seed, sheets
@@ -73,7 +74,7 @@ class Validator:
                 for picture in folder.pictures
             ]
         )
-        asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
+        asked = SUBJECT if whole.card.knows_styles else PHOTO_SUBJECT
         if whole.placeholder:
             self.prompts = [prompt.format(whole.placeholder) for prompt in asked]
             self.plain = [prompt.format(whole.words) for prompt in asked]
@@ -81,12 +82,12 @@ class Validator:
             self.prompts = [f"{thing}, {whole.phrase}" for thing in THINGS]
             self.plain = list(THINGS)
         self.wanted = self.encoder.texts(self.plain) if self.encoder.reads_text else None
-        with family.adapters.off():
+        with AdapterSet(family).disabled():
             self.before = self.drawn(self.plain)
 
     def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
         """One picture per prompt, premultiplied (H, W, 4) in [0, 1]."""
-        texts = [self.family.card.spoken(prompt) for prompt in prompts]
+        texts = [self.family.card.reword(prompt) for prompt in prompts]
         seeds = range(self.seed, self.seed + len(texts))
         pictures = sample(self.family, texts, seeds, self.sampling, self.guidance)
         return [to_premultiplied(picture, None) for picture in pictures]

@@ -8,8 +8,7 @@ import torch
 from PIL import Image
 
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.stickers.alpha import snap_alpha, unpremultiply
 from stickerforge.stickers.despeckle import despeckle
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stickerforge.models.checksums import verify
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import EMBEDDED, find_model
+from stickerforge.models.registry import EMBEDDED, find_model, load_model
+from stickerforge.sampling.denoise import denoise
+from stickerforge.sampling.guidance import ClassifierFree
 
 FOLDER = EMBEDDED["sticker-mini"]
 
@@ -37,16 +38,18 @@ def test_it_stays_within_its_size():
 
 
 def test_its_shape(family):
-    assert sum(p.numel() for p in family.unet.parameters()) <= 12e6
+    assert sum(p.numel() for p in family.denoiser.parameters()) <= 12e6
     assert max(family.latent_shape(family.pixels)[1:]) <= 16
-    assert family.unet.config.in_channels != 4, (
+    assert family.denoiser.config.in_channels != 4, (
         "stock img2img takes any 4-channel picture for latents"
     )
-    assert family.unet.config.cross_attention_dim % 64 == 0
+    assert family.denoiser.config.cross_attention_dim % 64 == 0
     assert (family.vae.config.in_channels, family.vae.config.out_channels) == (4, 4)
-    assert family.towers[0].tokenizer.model_max_length == 77
+    assert family.text_encoders[0].tokenizer.model_max_length == 77
     assert (
-        family.towers[0].encoder.config.eos_token_id == family.towers[0].tokenizer.eos_token_id != 2
+        family.text_encoders[0].encoder.config.eos_token_id
+        == family.text_encoders[0].tokenizer.eos_token_id
+        != 2
     )
 
 
@@ -71,9 +74,9 @@ def test_saved_keys_have_the_usual_prefix():
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_yields_the_unknown_token(family, text):
-    ids = family.towers[0].tokenizer(text, add_special_tokens=False).input_ids
+    ids = family.text_encoders[0].tokenizer(text, add_special_tokens=False).input_ids
     if "<|" not in text:
-        assert family.towers[0].tokenizer.unk_token_id not in ids
+        assert family.text_encoders[0].tokenizer.unk_token_id not in ids
 
 
 def test_every_byte_is_in_the_vocabulary(family):
@@ -82,7 +85,7 @@ def test_every_byte_is_in_the_vocabulary(family):
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     assert len(alphabet) == 256
     assert {c for c in alphabet} | {c + "</w>" for c in alphabet} <= set(
-        family.towers[0].tokenizer.get_vocab()
+        family.text_encoders[0].tokenizer.get_vocab()
     )
 
 
@@ -95,11 +98,14 @@ def test_plain_diffusers_draws_the_same(family, pipeline):
         guidance_scale=4.0,
         output_type="pil",
     ).images[0]
-    from stickerforge.sampling.denoise import denoise
-
     text, empty = family.encode_prompt(["cat in flat style"]), family.encode_prompt([""])
     ours = family.decode(
-        denoise(family.predict, family.scheduler("model", 4), noise, text, empty, guidance=4.0)
+        denoise(
+            family.predict,
+            family.noise_process.scheduler("model", 4, family.latent_shape(family.pixels)),
+            noise,
+            ClassifierFree(text, empty, 4.0),
+        )
     )[0]
     assert (theirs.mode, theirs.size) == ("RGBA", (128, 128))
     expected = np.asarray(theirs).astype(np.float32) / 255
@@ -108,15 +114,18 @@ def test_plain_diffusers_draws_the_same(family, pipeline):
 
 def test_the_prompt_decides_the_picture(family):
     """Not a random network: the same noise under other words is another picture, and its ground is clear."""
-    from stickerforge.sampling.denoise import denoise
-
     prompts = ["tomato in twemoji style", "dolphin in twemoji style"]
     noise = torch.randn(
         (1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(2)
     ).expand(2, -1, -1, -1)
     text, empty = family.encode_prompt(prompts), family.encode_prompt(["", ""])
     red, blue = family.decode(
-        denoise(family.predict, family.scheduler("model", 12), noise, text, empty, guidance=4.0)
+        denoise(
+            family.predict,
+            family.noise_process.scheduler("model", 12, family.latent_shape(family.pixels)),
+            noise,
+            ClassifierFree(text, empty, 4.0),
+        )
     )
     assert (red[0] - red[2]).sum() > 0 > (blue[0] - blue[2]).sum()
     for picture in (red, blue):

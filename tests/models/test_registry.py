@@ -6,8 +6,7 @@ import torch
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.cost import sampling_cost
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from tests.tiny import edit_json
 
 
@@ -43,8 +42,8 @@ def test_unknown_models(name, said):
     ],
 )
 def test_a_model_is_told_in_the_words_of_its_captions(tiny_sd, prompt, spoken):
-    assert find_model("sticker-mini").spoken(prompt) == spoken
-    assert find_model(str(tiny_sd)).spoken(prompt) == prompt
+    assert find_model("sticker-mini").reword(prompt) == spoken
+    assert find_model(str(tiny_sd)).reword(prompt) == prompt
 
 
 @pytest.mark.parametrize(
@@ -93,9 +92,9 @@ def test_broken_inks(copied, content):
 
 def test_other_words_for_the_same_thing_change_no_picture_of_sticker_mini():
     family = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
-    both = family.encode_prompt(
-        ["a guitar, on a red background", "a guitar, on a red ground"]
-    ).hidden
+    both = family.encode_prompt(["a guitar, on a red background", "a guitar, on a red ground"])[
+        "hidden"
+    ]
     assert torch.equal(both[0], both[1])
 
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
-from stickerforge.sampling.denoise import Consistency, denoise
+from stickerforge.adapters.lora_layers import AdapterSet
+from stickerforge.models.registry import find_model, load_model
+from stickerforge.sampling.denoise import denoise
+from stickerforge.sampling.guidance import Consistency, NoGuidance, prompt_guidance
 
 PROMPTS = ["a cat astronaut", "two dogs"]
 
@@ -26,12 +27,9 @@ def ours(family, noise, prompts, *, guidance, kind="model", rescale=0.0):
     text, empty = family.encode_prompt(prompts), family.encode_prompt(["blurry"] * len(prompts))
     return denoise(
         family.predict,
-        family.scheduler(kind, 6),
+        family.noise_process.scheduler(kind, 6, family.latent_shape(family.pixels)),
         noise,
-        text,
-        empty,
-        guidance=guidance,
-        guidance_rescale=rescale,
+        prompt_guidance(text, empty, guidance, rescale),
     )
 
 
@@ -77,7 +75,10 @@ def test_the_same_latents_as_the_sdxl_pipeline(tiny_sdxl, negative):
     ).images
     text, empty = family.encode_prompt(PROMPTS), family.encode_prompt([negative] * 2)
     latents = denoise(
-        family.predict, family.scheduler("model", 6), noise, text, empty, guidance=5.0
+        family.predict,
+        family.noise_process.scheduler("model", 6, family.latent_shape(family.pixels)),
+        noise,
+        prompt_guidance(text, empty, 5.0),
     )
     torch.testing.assert_close(latents, theirs, rtol=1e-4, atol=1e-4)
 
@@ -88,24 +89,30 @@ def adapted(request):
     family = load_model(
         find_model(str(request.getfixturevalue(request.param))), torch.device("cpu"), torch.float32
     )
-    factors = family.adapters.fresh("taught", 2, "attention", 0)
-    family.adapters.use({"taught": 1.0})
+    factors = AdapterSet(family).add_trainable("taught", 2, "attention", 0)
+    AdapterSet(family).activate({"taught": 1.0})
 
     def made(weight, *, guidance=5.0, rescale=0.0, start=0.0, end=1.0):
-        with family.adapters.off():
+        with AdapterSet(family).disabled():
             base, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
-        led = Consistency(base, family.adapters.off, weight, start, end)
-        text, scheduler = family.encode_prompt(["two dogs"] * 2), family.scheduler("ddim", 4)
+        text, scheduler = (
+            family.encode_prompt(["two dogs"] * 2),
+            family.noise_process.scheduler("ddim", 4, family.latent_shape(family.pixels)),
+        )
         with torch.no_grad():
             return denoise(
                 family.predict,
                 scheduler,
                 noise_for(family),
-                text,
-                empty,
-                guidance=guidance,
-                guidance_rescale=rescale,
-                consistency=led,
+                Consistency(
+                    text,
+                    prompt_guidance(base, empty, guidance),
+                    AdapterSet(family).disabled,
+                    weight,
+                    rescale,
+                    start,
+                    end,
+                ),
             )
 
     def learn():
@@ -121,17 +128,14 @@ def adapted(request):
 
 def alone(family, guidance, rescale=0.0):
     """The base model under classifier-free guidance, for the prompt without the new word."""
-    with torch.no_grad(), family.adapters.off():
+    with torch.no_grad(), AdapterSet(family).disabled():
         text, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
-        scheduler = family.scheduler("ddim", 4)
+        scheduler = family.noise_process.scheduler("ddim", 4, family.latent_shape(family.pixels))
         return denoise(
             family.predict,
             scheduler,
             noise_for(family),
-            text,
-            empty,
-            guidance=guidance,
-            guidance_rescale=rescale,
+            prompt_guidance(text, empty, guidance, rescale),
         )
 
 
@@ -151,14 +155,14 @@ def test_consistency_step_by_step(adapted):
     """Against a loop written out in float64 around the scheduler's formula, with the weight on in the first half alone."""
     family, made, learn = adapted
     learn()
-    scheduler = family.scheduler("ddim", 4)
+    scheduler = family.noise_process.scheduler("ddim", 4, family.latent_shape(family.pixels))
     latents = noise_for(family).double()
-    alphas = family.schedule.alphas_cumprod.double()
+    alphas = family.noise_process.schedule.alphas_cumprod.double()
     with torch.no_grad():
         for step, t in enumerate(scheduler.timesteps):
             noisy = latents.float()
             personal = family.predict(noisy, t, family.encode_prompt(["two dogs"] * 2)).double()
-            with family.adapters.off():
+            with AdapterSet(family).disabled():
                 base, empty = (
                     family.predict(noisy, t, family.encode_prompt([said] * 2)).double()
                     for said in ("a cat", "blurry")
@@ -179,15 +183,12 @@ def test_an_adapter_that_learned_nothing_leads_nowhere(adapted):
     family, _, _ = adapted
     with torch.no_grad():
         text, empty = family.encode_prompt(["a cat"] * 2), family.encode_prompt(["blurry"] * 2)
-        led = Consistency(text, family.adapters.off, 4.0)
+        guidance = prompt_guidance(text, empty, 5.0)
         made = denoise(
             family.predict,
-            family.scheduler("ddim", 4),
+            family.noise_process.scheduler("ddim", 4, family.latent_shape(family.pixels)),
             noise_for(family),
-            text,
-            empty,
-            guidance=5.0,
-            consistency=led,
+            Consistency(text, guidance, AdapterSet(family).disabled, 4.0),
         )
     torch.testing.assert_close(made, alone(family, 5.0), rtol=1e-3, atol=1e-3)
 
@@ -203,7 +204,7 @@ def test_company_changes_nothing(family, kind):
 
 
 def test_a_scheduler_that_adds_noise_takes_it_from_the_seed(family):
-    family.scheduler_config["_class_name"] = "EulerAncestralDiscreteScheduler"
+    family.noise_process.config["_class_name"] = "EulerAncestralDiscreteScheduler"
     try:
         noise, text = noise_for(family, 1), family.encode_prompt(["cat"])
         runs = []
@@ -212,16 +213,14 @@ def test_a_scheduler_that_adds_noise_takes_it_from_the_seed(family):
             runs.append(
                 denoise(
                     family.predict,
-                    family.scheduler("model", 4),
+                    family.noise_process.scheduler("model", 4, family.latent_shape(family.pixels)),
                     noise,
-                    text,
-                    text,
-                    guidance=1.0,
+                    NoGuidance(text),
                     generators=generators,
                 )
             )
     finally:
-        family.scheduler_config["_class_name"] = "DDIMScheduler"
+        family.noise_process.config["_class_name"] = "DDIMScheduler"
     assert torch.equal(runs[0], runs[1])
     assert not torch.allclose(runs[0], runs[2])
 
