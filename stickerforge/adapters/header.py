@@ -1,7 +1,7 @@
 """The bytes of an adapter's file and its safetensors header, read once and with distrust.
 
-Only the header is looked at until it is known to describe something sensible; a file is data, never code.
-Imports no torch, so that headers can be checked at once.
+Only the header is looked at until it is known to describe something sensible; a file is data, never
+code. Imports no torch, so that headers can be checked at once.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The kinds of adapters: how each is read and put on a model.
 
-To add a kind, write its class, with `AdapterKind`'s methods, and list it in KINDS. Imports no torch, so that
-a description can be checked at once.
+To add a kind, write its class, with `AdapterKind`'s methods, and list it in KINDS. Imports no
+torch, so that a description can be checked at once.
 """
 
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +20,8 @@ class Attached(Protocol):
     def activate(self, scale: float) -> None:
         """Switch it on with this strength, or change its strength.
 
-        May be called at any time outside of a pass: before a micro-batch, or by a `Guidance` for its step.
+        May be called at any time outside of a pass: before a micro-batch, or by a `Guidance` for
+        its step.
         """
 
     def deactivate(self) -> None:
@@ -28,7 +29,7 @@ class Attached(Protocol):
 
 
 class AdapterKind(Protocol):
-    """One way of changing a model. What `read` returns is the kind's own, and what its `attach` takes."""
+    """One way of changing a model; what `read` returns is the kind's own."""
 
     names: tuple[str, ...]  # values of "kind" in adapter.json
 
@@ -81,5 +82,5 @@ KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA,) for name in kind
 
 
 def kind_of(file: AdapterFile) -> AdapterKind:
-    """The kind of a file without a description; LoRA, which says what is wrong, where none knows it."""
+    """The kind of a file without a description; LoRA, which says what is wrong, for all others."""
     return next((kind for kind in KINDS.values() if kind.recognises(file.header)), LORA)

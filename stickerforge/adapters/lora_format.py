@@ -60,7 +60,8 @@ def write(path: Path, weights: "AdapterWeights", content: bytes) -> None:
         content: `encode` of the weights.
 
     Raises:
-        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left behind.
+        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
+            behind.
         InputError: the adapter holds what no adapter may.
     """
     write_whole(path, content)

@@ -1,8 +1,8 @@
 """Low-rank adapters on a model's networks, through peft.
 
-Adapters are switched off by peft's own switch and never by a scale of 0, which diffusers would put back
-to 1 after the pass. With the switch off a network computes what it did before anything was attached, to
-the bit.
+Adapters are switched off by peft's own switch and never by a scale of 0, which diffusers would put
+back to 1 after the pass. With the switch off a network computes what it did before anything was
+attached, to the bit.
 """
 
 import re
@@ -26,8 +26,8 @@ GIVE_ITS_MODEL = "give the model that it was made for: --model NAME"
 class AdapterSet:
     """The low-rank adapters on a model.
 
-    It keeps nothing itself: what is attached is in the model's networks, so any number of sets show the
-    same adapters.
+    It keeps nothing itself: what is attached is in the model's networks, so any number of sets show
+    the same adapters.
     """
 
     def __init__(self, model: DiffusionModel) -> None:
@@ -43,8 +43,8 @@ class AdapterSet:
     def add_trainable(self, name: str, rank: int, layers: Layers, seed: int) -> list[nn.Parameter]:
         """Attach an adapter that changes nothing yet to the denoiser; returns its parameters.
 
-        The down factors are Gaussian with standard deviation 1 / rank, the up factors 0, alpha is the
-        rank.
+        The down factors are Gaussian with standard deviation 1 / rank, the up factors 0, alpha is
+        the rank.
         """
         targets = self.spec.lora_targets[layers]
         return self.add_to(self.spec.denoiser, name, rank, targets, derive_seed(seed, "lora"))

@@ -99,8 +99,9 @@ def check_parents(parents: Sequence[Parent]) -> None:
             )
         for token in map(parent.placeholder, adapter.tokens):
             if token in owners:
+                word = token[1:-1]
                 raise InputError(
                     f"{owners[token]} and {adapter.name} both hold {token}",
-                    f"rename one, for example --rename {adapter.name}:{token[1:-1]}={token[1:-1]}-2",
+                    f"rename one, for example --rename {adapter.name}:{word}={word}-2",
                 )
             owners[token] = adapter.name

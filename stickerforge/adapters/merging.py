@@ -10,8 +10,8 @@ from stickerforge.adapters.lora_weights import LoraWeights
 def concatenate(parents: list[tuple[Mapping[str, LoraWeights], float]]) -> dict[str, LoraWeights]:
     """One adapter whose change is the weighted sum of its parents' changes, exactly.
 
-    Ranks add up: [B1 B2] [A1; A2] = B1 A1 + B2 A2. Averaging the factors instead would leave cross terms
-    (peft's "linear" merge does). Scales go into the up factors, so alpha equals the rank.
+    Ranks add up: [B1 B2] [A1; A2] = B1 A1 + B2 A2. Averaging the factors instead would leave cross
+    terms (peft's "linear" merge does). Scales go into the up factors, so alpha equals the rank.
     """
     merged = {}
     for layer in sorted({layer for lora, _ in parents for layer in lora}):

@@ -3,8 +3,9 @@
 An adapter is there when its adapter.json is; that names the tensors' file by hash, so replacing one
 adapter with another is one rename.
 
-A newer version that adds a kind of adapter, or a field that may be ignored, keeps FORMAT: this one refuses
-the kind by name and ignores the field. One that changes what known fields mean raises it, and is refused.
+A newer version that adds a kind of adapter, or a field that may be ignored, keeps FORMAT: this one
+refuses the kind by name and ignores the field. One that changes what known fields mean raises it,
+and is refused.
 """
 
 import contextlib
@@ -123,8 +124,8 @@ def find(name: str) -> Adapter:
     """The adapter of this name; its description is read again only where it has changed.
 
     Raises:
-        InputError: there is none, the nearest is named; or its description is broken, or for a newer
-            stickerforge.
+        InputError: there is none, the nearest is named; or its description is broken, or for a
+            newer stickerforge.
     """
     path = folder(name) / CARD
     try:

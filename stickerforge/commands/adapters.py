@@ -39,7 +39,7 @@ def list_adapters() -> tuple[dict[str, Any], list[str]]:
 
 
 def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people): everything known of one adapter, its file verified."""
+    """(result for the JSON, lines for people): one adapter, its file verified."""
     adapter = store.find(store.validate_name(name))
     weights = store.read_weights(adapter)
     result = asdict(adapter) | {

@@ -27,8 +27,8 @@ class ModelCard:
         version: of the weights, such as "2.1"; "" where a model has none.
         alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
         words_file: the words the model was trained on, one a line; "" where unknown.
-        knows_styles: whether it was trained on captions that end in ", in … style", so that a preset
-            is a few words and not a template.
+        knows_styles: whether it was trained on captions that end in ", in … style", so that a
+            preset is a few words and not a template.
         class_prompt: a prompt for one thing of a class, {} for its words.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         training: recommended settings of training, by "subject" and "style".
@@ -89,8 +89,9 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
     ):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
     words_file = str(card.get("words", ""))
-    # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not change:
-    # a model that lists its words was trained on captions with style words, and on no photographs.
+    # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not
+    # change: a model that lists its words was trained on captions with style words, and on no
+    # photographs.
     knows_styles = bool(card.get("knows_styles", words_file))
     class_prompt = str(card.get("class_prompt", "a {}" if words_file else "a photo of a {}"))
     return ModelCard(

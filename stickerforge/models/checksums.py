@@ -1,4 +1,4 @@
-"""Weights on disk: verified before they are used, and a fingerprint for the parameters of an image."""
+"""Weights on disk: verified before they are used, and fingerprints that images remember."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ EDGE = (
 
 
 def verify(folder: Path) -> None:
-    """Compare every file of a model with the sums that its card lists; nothing to do without a list.
+    """Compare every file of a model with the sums that its card lists, if it lists any.
 
     Raises:
         EnvironmentFault: a file is missing or not the one that was published.
@@ -41,9 +41,9 @@ def published_sums(folder: Path) -> dict[str, str]:
 def fingerprint(folder: Path) -> str:
     """Sixteen hexadecimal digits that change when a model does.
 
-    Of our own models it covers the published sums of all files; of others the configuration files, and
-    the length, beginning and end of each weights file, since reading gigabytes would take longer than
-    sampling an image.
+    Of our own models it covers the published sums of all files; of others the configuration files,
+    and the length, beginning and end of each weights file, since reading gigabytes would take
+    longer than sampling an image.
     """
     digest = hashlib.sha256()
     if sums := published_sums(folder):

@@ -39,7 +39,7 @@ class TextStates:
     Args:
         last: after the final norm, (B, L, D).
         penultimate: of the layer before the last, without the norm, (B, L, D).
-        pooled: at the first end-of-text token, projected where the encoder has a projection, (B, P).
+        pooled: at the first end-of-text token, projected where there is a projection, (B, P).
     """
 
     last: Tensor
@@ -78,8 +78,9 @@ class ClipTextEncoder:
     def encode(self, texts: Sequence[str]) -> TextStates:
         """Every text through the encoder.
 
-        The pooled vector is taken at the true end of the text. Left to itself transformers takes it at
-        the largest id where the configuration says 2 for the end, and a new token has the largest id.
+        The pooled vector is taken at the true end of the text. Left to itself transformers takes it
+        at the largest id where the configuration says 2 for the end, and a new token has the
+        largest id.
         """
         ids = self.ids(texts)
         output = self.core(input_ids=ids, output_hidden_states=True)

@@ -26,7 +26,8 @@ ENCODERS = {
     "siglip": "google/siglip2-base-patch16-224",
     "dinov2": "facebook/dinov2-large",
 }
-# Models of what people like, and of what is true of an image; "" where the hub has no safetensors of it.
+# Models of what people like, and of what is true of an image; "" where the hub has no safetensors
+# of it.
 REWARDS = {
     "pickscore": "yuvalkirstain/PickScore_v1",
     "hpsv2": "",

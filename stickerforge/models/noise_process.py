@@ -32,7 +32,7 @@ LatentShape = Sequence[int]  # (C, H, W)
 
 
 class NoiseProcess(Protocol):
-    """The noise process that a model was trained with; timesteps are whole numbers, large for noise."""
+    """The noise process that a model was trained with; its timesteps are whole numbers."""
 
     prediction: PredictionType  # what the network predicts
     timesteps: int  # how many there are
@@ -78,7 +78,7 @@ class UniformTimesteps:
 
 
 class Ddpm(UniformTimesteps):
-    """Variance-preserving noise: sqrt(alpha_bar) latents + sqrt(1 - alpha_bar) noise (arXiv:2006.11239)."""
+    """The variance-preserving process of DDPM (arXiv:2006.11239)."""
 
     def __init__(self, config: Mapping[str, Any], device: torch.device) -> None:
         """Args:
@@ -151,7 +151,7 @@ class RectifiedFlow(UniformTimesteps):
         return ((1 - sigma) / sigma).square()
 
     def scheduler(self, kind: str, steps: int, latent_shape: LatentShape) -> Scheduler:
-        """The model's own; its shift follows the size of the latents where its configuration says so."""
+        """The model's own; its shift follows the size of the latents where it is configured so."""
         if kind != "model":
             raise InputError(
                 f"{self.title} follows a flow, and {kind} is for noise",
@@ -166,7 +166,10 @@ class RectifiedFlow(UniformTimesteps):
         return flow
 
     def log_shift(self, latent_shape: LatentShape) -> float:
-        """Logarithm of the shift towards noise, linear in the number of tokens (arXiv:2403.03206, Section 5.3.2)."""
+        """Logarithm of the shift towards noise (arXiv:2403.03206, Section 5.3.2).
+
+        It is linear in the number of tokens, as in the pipelines of diffusers.
+        """
         config = self.scheduler_of_model().config
         tokens = (latent_shape[1] // PATCH) * (latent_shape[2] // PATCH)
         share = (tokens - config.base_image_seq_len) / (

@@ -15,8 +15,8 @@ class Conditioning:
     """Named tensors with one row per image; which ones there are is up to the architecture.
 
     Names in use: "hidden", one vector per token, (B, L, D); "pooled", one vector per text, (B, P);
-    "frames", height and width of the original, top and left of the crop, height and width of the crop
-    in pixels, (B, 6).
+    "frames", height and width of the original, top and left of the crop, height and width of the
+    crop in pixels, (B, 6).
     """
 
     tensors: Mapping[str, Tensor]

@@ -1,7 +1,7 @@
-"""What an architecture is: its constants (`FamilySpec`), and what a loaded model offers (`DiffusionModel`).
+"""The constants of an architecture (`FamilySpec`), and what a loaded model offers.
 
-To add an architecture, write its class in a module of this folder and its spec in `specs.py`. This module
-imports neither torch nor diffusers.
+To add an architecture, write its class in a module of this folder and its spec in `specs.py`. This
+module imports neither torch nor diffusers.
 
 Shapes: B images; C, H, W latent channels, rows, columns; D width of a text encoder.
 """
@@ -57,17 +57,20 @@ class FamilySpec:
         about: what a folder without a card is, in a few words.
         model: "module.Class" below this package; made from (spec, card, device, dtype).
         parts: the folders that a model consists of.
-        denoiser: the network that denoises; also the name of its folder and of its part in LoRA files.
+        denoiser: the network that denoises; also the name of its folder and of its part in LoRA
+            files.
         text_encoders: likewise the networks that read the prompt.
         weight_parts: the folders whose weights are loaded.
         text_tokens: tokens of a prompt that are read.
         lora_targets: ends of names of the denoiser's layers, by the set that is to get an adapter.
         text_lora_targets: the same for the layers of text encoders.
         key_prefixes: {beginning of a key in other trainers' LoRA files: network}.
-        unsupported_layers: a regular expression for layers of LoRA files whose names nothing can map.
+        unsupported_layers: a regular expression for layers of LoRA files whose names nothing can
+            map.
         native_pixels: from a model's folder to the side of the images that it was trained on.
         multiple: from a model's folder to the pixels that a side must be a multiple of.
-        positions: from the side of an image to how often an average weight of the denoiser is used in a pass.
+        positions: from the side of an image to how often an average weight of the denoiser is used
+            in a pass.
         sampling: recommended settings.
         training: likewise by what is learned, "subject" or "style".
     """
@@ -104,10 +107,10 @@ class FamilySpec:
         return cast("DiffusionModel", constructor(self, card, device, dtype))
 
     def layer_name(self, key: str) -> str:
-        """The layer of the model that a key of a LoRA file names, with its network: "unet.mid_block.…".
+        """The layer that a key of a LoRA file names, with its network: "unet.mid_block.…".
 
-        Keys without a network belong to the denoiser. kohya's keep their underscores, which `flat_name`
-        compares.
+        Keys without a network belong to the denoiser. kohya's keep their underscores, which
+        `flat_name` compares.
         """
         for prefix, network in self.key_prefixes.items():
             if key.startswith(prefix):
@@ -116,7 +119,7 @@ class FamilySpec:
         return key if key.partition(".")[0] in networks else f"{self.denoiser}.{key}"
 
     def flat_name(self, layer: str) -> str:
-        """A layer's name with underscores for dots, and without the inner `text_model` of a text encoder."""
+        """A layer's name with underscores for dots, without `text_model` inside a text encoder."""
         return re.sub(r"^(text_encoder(_\d)?)_text_model_", r"\1_", layer.replace(".", "_"))
 
 

@@ -1,4 +1,4 @@
-"""What latent diffusion models with CLIP text encoders share: the autoencoder, tokens, how parts are loaded.
+"""What latent diffusion models with CLIP text encoders share: autoencoder, tokens, loading.
 
 Shapes: B images; C, H, W latent channels, rows, columns; D width of a text encoder.
 """
@@ -21,7 +21,8 @@ from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.noise_process import load_noise_process
 from stickerforge.runtime.device import memory_fault
 
-# What the libraries raise for files that are missing, cut short, or of other shapes than the configuration.
+# What the libraries raise for files that are missing, cut short, or of other shapes than the
+# configuration.
 BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
 
@@ -43,7 +44,8 @@ class LatentDiffusion:
         self.spec, self.card, self.device = spec, card, device
         self.denoiser = denoiser.to(device).eval().requires_grad_(False)
         self.text_encoders = list(text_encoders.values())
-        # In float32 always: it runs once per image, and the latents that training keeps inherit its errors.
+        # In float32 always: it runs once per image, and the latents that training keeps inherit
+        # its errors.
         self.vae = load_part(
             AutoencoderKL, card.folder / "vae", torch_dtype=torch.float32, use_safetensors=True
         )

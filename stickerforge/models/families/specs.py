@@ -14,7 +14,7 @@ def unet_native_pixels(folder: Path) -> int:
 
 
 def unet_multiple(folder: Path) -> int:
-    """What a side in pixels must be a multiple of to survive every halving of autoencoder and UNet."""
+    """What a side must be a multiple of to survive every halving by autoencoder and UNet."""
     return 1 << (halvings(folder / "vae") + halvings(folder / "unet"))
 
 
@@ -24,14 +24,14 @@ def halvings(part: Path) -> int:
 
 
 def unet_positions(pixels: int) -> float:
-    """Positions of the latents (an eighth of the side) that an average weight of a UNet works on."""
+    """Positions of the latents that an average weight of a UNet works on."""
     return (pixels / 8) ** 2 * 0.55
 
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # as in the paper of DCO
 UNET_LORA_TARGETS: dict[Layers, tuple[str, ...]] = {
     "attention": ATTENTION,
-    # what shapes an image is in the convolutions of small denoisers, and in how time and text steer them
+    # what shapes an image is in the convolutions of small denoisers, and in how time steers them
     "all": (*ATTENTION, "conv1", "conv2", "time_emb_proj"),
 }
 CLIP_LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
@@ -45,7 +45,8 @@ KOHYA_PREFIXES = {
 KOHYA_SDXL = r"unet\.(input_blocks|middle_block|output_blocks)_"
 CLIP_TOKENS = 75  # between the start and the end of the text
 
-# Direct Consistency Optimization (arXiv:2402.12004), Section 5; 5e-4 for embeddings in its appendix.
+# Direct Consistency Optimization (arXiv:2402.12004), Section 5; 5e-4 for embeddings in its
+# appendix.
 DCO_DEFAULTS = {
     "subject": TrainingDefaults(
         steps=1000,
@@ -128,7 +129,7 @@ def family_spec(folder: Path) -> FamilySpec:
 
 
 def pipeline_files() -> tuple[str, ...]:
-    """Patterns of the files that any of the architectures needs: safetensors of the known parts only."""
+    """Patterns of the files that any architecture needs: safetensors of the known parts only."""
     parts = dict.fromkeys(part for spec in FAMILIES.values() for part in spec.parts)
     return (
         MODEL_INDEX,
