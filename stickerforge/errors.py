@@ -22,7 +22,7 @@ def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
         otherwise: the hint where nothing is near; "" for one that lists all names.
     """
     names = list(names)
-    last_parts = {part: full for full in names if (part := full.split(".")[-1]).isidentifier()}
+    last_parts = {full.split(".")[-1]: full for full in names}
     last_part = name.split(".")[-1]
     if last_part in last_parts:
         return f"did you mean {last_parts[last_part]!r}?"

@@ -14,7 +14,6 @@ import json
 import re
 import shutil
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +120,7 @@ def parse_weight(text: str) -> tuple[str, float]:
 
 
 def find(name: str) -> Adapter:
-    """The adapter of this name; its description is read again only where it has changed.
+    """The adapter of this name; reads its description.
 
     Raises:
         InputError: there is none, the nearest is named; or its description is broken, or for a
@@ -129,8 +128,8 @@ def find(name: str) -> Adapter:
     """
     path = folder(name) / CARD
     try:
-        state = path.stat()
-        return read_description(path, name, (state.st_ino, state.st_mtime_ns, state.st_size))
+        text = path.read_text(encoding="utf-8")
+        return parse_description(path, name, json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         others = names()
         raise InputError(
@@ -141,21 +140,6 @@ def find(name: str) -> Adapter:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
         ) from None
-
-
-@lru_cache(maxsize=1000)
-def read_description(path: Path, name: str, state: tuple[int, ...]) -> Adapter:
-    """The adapter that an adapter.json describes.
-
-    Args:
-        state: changes whenever the file does.
-
-    Raises:
-        OSError: the file cannot be read.
-        InputError: it is broken, or for a newer stickerforge.
-    """
-    try:
-        return parse_description(path, name, json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path} is broken ({type(error).__name__})",

@@ -30,8 +30,8 @@ class ActiveAdapter:
         class_words: what each token stands for; the token's own name where nobody says.
         phrase: what asks for its style; "" where it is none.
         describes_tokens: whether `class_words` are known and not guessed from the tokens.
-        kind: how its file is read and attached.
-        weights: in the form of its kind, where the file has been read already.
+        kind: how its file is read and put on a model.
+        weights: the tensors in the form of its kind, where the file has been read already.
     """
 
     source: str
@@ -52,7 +52,7 @@ class ActiveAdapter:
         return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
 
     def read_weights(self) -> Any:
-        """The tensors, in the form of the adapter's kind.
+        """The tensors in the form of its kind.
 
         Raises:
             InputError: the file cannot be read, or is not the one that the store describes.
@@ -74,9 +74,10 @@ class ActiveAdapter:
 
 
 class AdapterLookup:
-    """The adapters of one call, each of which is looked up and read once."""
+    """The adapters of one call: each description and each LoRA file is read once."""
 
     def __init__(self) -> None:
+        self.descriptions: dict[str, store.Adapter] = {}
         self.active: dict[tuple[str, float], ActiveAdapter] = {}
 
     def find(self, source: str, scale: float = 1.0) -> ActiveAdapter:
@@ -96,8 +97,9 @@ class AdapterLookup:
         """A LoRA file."""
         path = Path(source).expanduser()
         file = read_file(path)
-        kind, tokens = kind_of(file), token_names(file.header)
-        words = class_words_of_file(file.sha256) if tokens else {}
+        kind = kind_of(file)
+        tokens = token_names(file.header)
+        words = self.class_words_of_file(file.sha256) if tokens else {}
         return ActiveAdapter(
             str(path),
             scale,
@@ -112,7 +114,7 @@ class AdapterLookup:
 
     def find_installed(self, name: str, scale: float) -> ActiveAdapter:
         """An adapter of the store, whose tensors are read later."""
-        adapter = store.find(store.validate_name(name))
+        adapter = self.description(store.validate_name(name))
         return ActiveAdapter(
             adapter.name,
             scale,
@@ -125,20 +127,28 @@ class AdapterLookup:
             kind=KINDS[adapter.kind],
         )
 
+    def description(self, name: str) -> store.Adapter:
+        """What the store says of an adapter.
 
-def installed_adapters() -> Iterator[store.Adapter]:
-    """Every adapter of the store; one with a broken description is left out."""
-    for name in store.names():
-        try:
-            adapter = store.find(name)
-        except InputError:  # it explains and owns nothing, and nobody asked for it
-            continue
-        yield adapter
+        Raises:
+            InputError: there is none of this name, or its description is broken.
+        """
+        if name not in self.descriptions:
+            self.descriptions[name] = store.find(name)
+        return self.descriptions[name]
 
+    def installed(self) -> Iterator[store.Adapter]:
+        """Every adapter of the store; one with a broken description is left out."""
+        for name in store.names():
+            try:
+                adapter = self.description(name)
+            except InputError:  # it explains and owns nothing, and nobody asked for it
+                continue
+            yield adapter
 
-def class_words_of_file(digest: str) -> dict[str, str]:
-    """{placeholder: class words} of the installed adapter that has this very file, if any."""
-    return next((a.tokens for a in installed_adapters() if a.sha256 == digest), {})
+    def class_words_of_file(self, digest: str) -> dict[str, str]:
+        """{placeholder: class words} of the installed adapter that has this very file, if any."""
+        return next((a.tokens for a in self.installed() if a.sha256 == digest), {})
 
 
 def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
@@ -160,21 +170,21 @@ def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
 def attach_adapters(
     model: "DiffusionModel", adapters: Iterable[ActiveAdapter]
 ) -> dict[str, Attached]:
-    """Put adapters and their tokens on a model, switched off; returns them by source.
+    """Put adapters on a model, switched off; returns them by source.
 
     Raises:
         InputError: one cannot be read, or does not fit the model.
     """
     attached: dict[str, Attached] = {}
     for adapter in adapters:
-        weights, name = adapter.read_weights(), f"adapter{len(attached)}"
+        name, weights = f"adapter{len(attached)}", adapter.read_weights()
         attached[adapter.source] = adapter.kind.attach(model, name, weights, adapter.source)
     return attached
 
 
 def activate(attached: Mapping[str, Attached], adapters: Iterable[ActiveAdapter]) -> None:
-    """Switch on exactly these of the attached adapters, each with its scale."""
-    for adapter in attached.values():
-        adapter.deactivate()
-    for active in adapters:
-        attached[active.source].activate(active.scale)
+    """Switch on exactly these adapters, each with its scale."""
+    for other in attached.values():
+        other.deactivate()
+    for adapter in adapters:
+        attached[adapter.source].activate(adapter.scale)

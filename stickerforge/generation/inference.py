@@ -15,9 +15,9 @@ from stickerforge.generation.sampler import (
     GuidanceParams,
     SamplingParams,
     guidance_params,
+    make_scheduler,
     sample,
     sampling_params,
-    scheduler,
 )
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify
@@ -90,7 +90,7 @@ def write_images(
         (the files that were written, a line for each image that is not finite).
     """
     written, failed = set(), []
-    steps = len(scheduler(model, sampling).timesteps)
+    steps = len(make_scheduler(model, sampling).timesteps)
     with (
         console.progress("denoising", steps * len(jobs)) as advance,
         background_writer() as write,

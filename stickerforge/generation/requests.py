@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters import store
+from stickerforge.adapters.store import parse_weight
 from stickerforge.config.style_presets import StylePreset, style_presets
 from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError, nearest
-from stickerforge.generation.active_adapters import (
-    ActiveAdapter,
-    AdapterLookup,
-    check_tokens,
-    installed_adapters,
-)
+from stickerforge.generation.active_adapters import ActiveAdapter, AdapterLookup, check_tokens
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def find_common(
     """
     common: dict[str, ActiveAdapter] = {}
     for text in adapters:
-        source, scale = (text, 1.0) if Path(text).exists() else store.parse_weight(text)
+        source, scale = (text, 1.0) if Path(text).exists() else parse_weight(text)
         adapter = lookup.find(source, scale)
         if adapter.source in common:
             raise InputError(
@@ -200,9 +196,13 @@ def placeholder_owner(token: str, lookup: AdapterLookup) -> ActiveAdapter:
         InputError: there is none; adapters that hold the token, or have a similar name, are named.
     """
     name = token[1:-1]
-    if store.NAME.fullmatch(name) and store.exists(name) and token in store.find(name).tokens:
+    if (
+        store.NAME.fullmatch(name)
+        and store.exists(name)
+        and token in lookup.description(name).tokens
+    ):
         return lookup.find(name)
-    tokens = {adapter.name: adapter.tokens for adapter in installed_adapters()}
+    tokens = {adapter.name: adapter.tokens for adapter in lookup.installed()}
     holders = [other for other in tokens if token in tokens[other]]
     names = [known[1:-1] for held in tokens.values() for known in held]
     if holders:

@@ -169,7 +169,7 @@ def sample_batch(
     with torch.inference_mode():
         latents = denoise(
             model.predict,
-            scheduler(model, sampling),
+            make_scheduler(model, sampling),
             noise.to(model.device),
             encode_guidance(model, padded, guidance),
             generators=[generator(item.seed, "steps") for item in padded],
@@ -179,32 +179,32 @@ def sample_batch(
     return [pixels[slot] for slot in batch]
 
 
-def scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler:
-    """The scheduler of diffusers for the model, with its timesteps set."""
+def make_scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler:
+    """The scheduler of a run, with its timesteps."""
     shape = model.latent_shape(sampling.pixels)
     return model.noise_process.scheduler(sampling.scheduler, sampling.steps, shape)
 
 
 def encode_guidance(
-    model: DiffusionModel, padded: Sequence[Sample], guidance: GuidanceParams
+    model: DiffusionModel, padded: Sequence[Sample], params: GuidanceParams
 ) -> Guidance:
-    """The guidance with its encoded texts; with consistency the base model encodes its own."""
+    """The guidance of a micro-batch, with its encoded texts."""
     text = model.encode_prompt([item.text for item in padded])
     negatives = [item.negative for item in padded]
-    consistency = guidance.consistency
+    consistency = params.consistency
     if consistency is None:
         negative = model.encode_prompt(negatives)
-        return prompt_guidance(text, negative, guidance.scale, guidance.rescale)
+        return prompt_guidance(text, negative, params.scale, params.rescale)
     base_model = AdapterSet(model).disabled
     with base_model():
-        base = model.encode_prompt([item.base_text for item in padded])
+        base_text = model.encode_prompt([item.base_text for item in padded])
         negative = model.encode_prompt(negatives)
     return Consistency(
         text,
-        prompt_guidance(base, negative, guidance.scale),
+        prompt_guidance(base_text, negative, params.scale),
         base_model,
         consistency.weight,
-        guidance.rescale,
-        start=consistency.start,
-        end=consistency.end,
+        params.rescale,
+        consistency.start,
+        consistency.end,
     )

@@ -46,22 +46,13 @@ def test_what_is_saved_is_found():
     assert set(weights.lora) == {LAYER} and set(weights.tokens) == {"<dog>"}
 
 
-def test_a_description_and_its_file_are_read_once(monkeypatch):
+def test_weights_are_read_once(monkeypatch):
     adapter, reads = save(), []
-    for reader in ("read_text", "read_bytes"):
-        original = getattr(pathlib.Path, reader)
-        monkeypatch.setattr(
-            pathlib.Path,
-            reader,
-            lambda self, *args, original=original, **options: (
-                reads.append(self.name) or original(self, *args, **options)
-            ),
-        )
-    for _ in range(3):
-        store.find("dog")
-    assert reads == [store.CARD]
+    read_bytes = pathlib.Path.read_bytes
+    spy = lambda path: reads.append(path) or read_bytes(path)  # noqa: E731
+    monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
     store.read_weights(adapter)
-    assert reads == [store.CARD, adapter.file]
+    assert reads == [adapter.path]
 
 
 def test_a_description_that_changed_is_read_again():
@@ -213,14 +204,10 @@ def test_a_registered_kind_is_found_read_and_attached(gain):
 
 
 def test_generation_attaches_any_registered_kind(gain):
-    from stickerforge.generation.active_adapters import (
-        activate,
-        attach_adapters,
-        resolve_adapter,
-    )
+    from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 
-    path = save_gain("louder", 1.5)
-    uses = [resolve_adapter("louder", 0.7), resolve_adapter(str(path), 0.2)]
+    path, lookup = save_gain("louder", 1.5), AdapterLookup()
+    uses = [lookup.find("louder", 0.7), lookup.find(str(path), 0.2)]
     attached = attach_adapters("the model", uses)
     activate(attached, uses[:1])
     assert [one.gain for one in attached.values()] == [1.5, 1.5]
