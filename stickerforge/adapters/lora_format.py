@@ -1,27 +1,24 @@
-"""LoRA files: ours and the common ones of others, read with distrust.
+"""LoRA files with new tokens: ours and the common ones of others.
 
-Only the header is looked at until it is known to describe something sensible; a file is data, never code.
-torch is imported when a tensor is touched, so that names and headers can be checked at once.
+torch is imported when a tensor is touched, so that headers can be checked at once.
 """
 
-import hashlib
 import json
 import math
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stickerforge.adapters.header import AGAIN, AdapterFile, Header, read_file
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.files import write_whole
 
 if TYPE_CHECKING:
     from stickerforge.adapters.lora_weights import AdapterWeights
 
-MAX_HEADER_BYTES = 8_000_000  # an adapter of every layer of the largest models has under one
-MAX_BYTES = 4_000_000_000
 MAX_RANK = 1024
-FLOATS = ("F16", "BF16", "F32", "F64")
 DOWN, UP, ALPHA = "down", "up", "alpha"
 # The end of a key -> what it is. The rest of the key names the layer.
 ENDINGS = {
@@ -35,58 +32,51 @@ ENDINGS = {
     ".lora_up.weight": UP,
     ".alpha": ALPHA,
 }
-PARTS = ("unet.", "text_encoder.", "text_encoder_2.")
-KOHYA = {
-    "lora_unet_": "unet.",
-    "lora_te_": "text_encoder.",
-    "lora_te1_": "text_encoder.",
-    "lora_te2_": "text_encoder_2.",
-}
 TOKEN = re.compile(r"token\.(<[^<>]+>)\.(\w+)")
-NOT_OURS = "only safetensors are read, never pickled weights"
-AGAIN = "fetch or train it again"
-Header = dict[str, tuple[str, list[int]]]  # key -> number format and shape
+PEFT_PREFIX = "base_model.model."
+METADATA = "lora_adapter_metadata"  # where diffusers writes peft's configurations, as JSON
 
 
-def encode(taught: "AdapterWeights") -> bytes:
+def encode(weights: "AdapterWeights") -> bytes:
     """The file of an adapter: peft's key names, alpha beside them, float32."""
     import torch
     from safetensors.torch import save
 
     tensors = {}
-    for layer, factors in taught.lora.items():
+    for layer, factors in weights.lora.items():
         tensors[f"{layer}.lora_A.weight"] = factors.down.float().contiguous()
         tensors[f"{layer}.lora_B.weight"] = factors.up.float().contiguous()
         tensors[f"{layer}.alpha"] = torch.tensor(factors.alpha, dtype=torch.float32)
-    for placeholder, rows in taught.tokens.items():
-        tensors |= {
-            f"token.{placeholder}.{tower}": row.float().contiguous() for tower, row in rows.items()
-        }
+    for placeholder, embeddings in weights.tokens.items():
+        for encoder, embedding in embeddings.items():
+            tensors[f"token.{placeholder}.{encoder}"] = embedding.float().contiguous()
     return save(tensors, {"format": "pt"})
 
 
-def write(path: Path, taught: "AdapterWeights") -> str:
-    """Write an adapter's file, read it back, compare everything; returns its sha256.
+def write(path: Path, weights: "AdapterWeights", content: bytes) -> None:
+    """Write an adapter's file, read it back, compare everything.
+
+    Args:
+        content: `encode` of the weights.
 
     Raises:
-        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left behind.
+        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
+            behind.
         InputError: the adapter holds what no adapter may.
     """
-    content = encode(taught)
     write_whole(path, content)
     intact = False
     try:
-        intact = equal_weights(taught, read(path))
+        intact = equal_weights(weights, read(path))
     finally:
         if not intact:
             path.unlink(missing_ok=True)
     if not intact:
         raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
-    return hashlib.sha256(content).hexdigest()
 
 
 def equal_weights(first: "AdapterWeights", second: "AdapterWeights") -> bool:
-    """Whether two adapters are the same to the last bit."""
+    """Whether an adapter in any precision and one in float32 are the same to the last bit."""
     import torch
 
     if first.lora.keys() != second.lora.keys() or first.tokens.keys() != second.tokens.keys():
@@ -97,149 +87,112 @@ def equal_weights(first: "AdapterWeights", second: "AdapterWeights") -> bool:
             torch.equal(ours.down.float(), theirs.down) and torch.equal(ours.up.float(), theirs.up)
         ):
             return False
-    return all(
-        rows.keys() == second.tokens[name].keys()
-        and all(torch.equal(row.float(), second.tokens[name][tower]) for tower, row in rows.items())
-        for name, rows in first.tokens.items()
-    )
+    for placeholder, embeddings in first.tokens.items():
+        others = second.tokens[placeholder]
+        if embeddings.keys() != others.keys():
+            return False
+        if not all(torch.equal(e.float(), others[encoder]) for encoder, e in embeddings.items()):
+            return False
+    return True
 
 
 def read(path: Path) -> "AdapterWeights":
     """An adapter from a file of ours, of peft or diffusers, or of kohya's trainer.
 
-    Layers of kohya's files keep its underscores; `Adapters.resolved` finds them in a network.
-
     Raises:
         InputError: no such file, or it holds no sound adapter.
+    """
+    return parse(read_file(path))
+
+
+def parse(file: AdapterFile) -> "AdapterWeights":
+    """The adapter in a file; layers are named as the file names them.
+
+    `FamilySpec.layer_name` finds them in a model.
+
+    Raises:
+        InputError: it holds no sound adapter.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 
-    header, metadata = read_header(path)
-    roles, tokens = sort_keys(path, header)
-    check_shapes(path, header, roles)
-    alphas = Alphas(path, metadata)
+    path = file.path
+    layers, tokens = sort_keys(path, file.header)
+    check_shapes(path, file.header, layers)
+    alphas = MetadataAlphas(path, file.metadata)
     try:
-        tensors = load(path.read_bytes())
-    except (SafetensorError, OSError) as error:
+        tensors = load(file.content)
+    except SafetensorError as error:
         raise InputError(f"{path} is broken: {str(error)[:100]}", AGAIN) from None
     for key, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
             raise InputError(f"{path} holds numbers that are not finite in {key[:80]}", AGAIN)
     lora: dict[str, LoraWeights] = {}
-    for layer, keys in roles.items():
+    for layer, keys in layers.items():
         down, up = tensors[keys[DOWN]].float(), tensors[keys[UP]].float()
-        alpha = float(tensors[keys[ALPHA]]) if ALPHA in keys else alphas.of(layer, len(down))
+        alpha = float(tensors[keys[ALPHA]]) if ALPHA in keys else alphas.alpha(layer, len(down))
         lora[layer] = LoraWeights(down, up, alpha)
-    return AdapterWeights(
-        lora,
-        {
-            name: {tower: tensors[key].float() for tower, key in rows.items()}
-            for name, rows in tokens.items()
-        },
+    embeddings = {
+        placeholder: {encoder: tensors[key].float() for encoder, key in keys.items()}
+        for placeholder, keys in tokens.items()
+    }
+    return AdapterWeights(lora, embeddings)
+
+
+def token_names(header: Header) -> tuple[str, ...]:
+    """The placeholders whose embeddings a file holds."""
+    matches = (TOKEN.fullmatch(key) for key in header)
+    return tuple(dict.fromkeys(match[1] for match in matches if match))
+
+
+def is_lora(header: Header) -> bool:
+    """Whether every tensor of a file is a low-rank factor, its alpha, or a token's embedding."""
+    return bool(header) and all(
+        TOKEN.fullmatch(key) or key.endswith(tuple(ENDINGS)) for key in header
     )
 
 
 def sort_keys(
     path: Path, header: Header
 ) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """({layer: {role: key}}, {placeholder: {tower: key}}).
+    """({layer: {role: key}}, {placeholder: {text encoder: key}}).
 
     Raises:
         InputError: a key is neither a low-rank factor nor a token.
     """
-    roles: dict[str, dict[str, str]] = defaultdict(dict)
+    layers: dict[str, dict[str, str]] = defaultdict(dict)
     tokens: dict[str, dict[str, str]] = defaultdict(dict)
     for key in header:
         if match := TOKEN.fullmatch(key):
             tokens[match[1]][match[2]] = key
         elif ending := next((ending for ending in ENDINGS if key.endswith(ending)), None):
-            roles[layer_name(key.removesuffix(ending))][ENDINGS[ending]] = key
+            layer = key.removesuffix(ending).removeprefix(PEFT_PREFIX)
+            layers[layer][ENDINGS[ending]] = key
         else:
             raise InputError(
                 f"{path} holds {key[:80]!r}, which is no part of a LoRA",
                 "LoHa, LoKr and DoRA files cannot be used",
             )
-    if not roles and not tokens:
+    if not layers and not tokens:
         raise InputError(f"{path} holds no LoRA", "give a LoRA file in safetensors format")
-    return roles, tokens
+    return layers, tokens
 
 
-def layer_name(stem: str) -> str:
-    """The layer with its part of the model: "unet.…", "text_encoder.…"; plain names are the denoiser's."""
-    for prefix, part in KOHYA.items():
-        if stem.startswith(prefix):
-            return part + stem.removeprefix(prefix)
-    stem = stem.removeprefix("base_model.model.")
-    return stem if stem.startswith(PARTS) else f"unet.{stem}"
-
-
-def read_header(path: Path) -> tuple[Header, dict[str, Any]]:
-    """(keys with format and shape, metadata) of a safetensors file, without reading a tensor.
-
-    Raises:
-        InputError: it is missing, not safetensors, or its header promises what no adapter needs.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if size < 10 or length > size:
-                raise InputError(f"{path} is no safetensors file", NOT_OURS)
-            if length > MAX_HEADER_BYTES or size > MAX_BYTES:
-                raise InputError(
-                    f"{path} is too large for an adapter (header of {length / 1e6:.0f} MB)",
-                    "give a LoRA file",
-                )
-            said = json.loads(file.read(length))
-    except FileNotFoundError:
-        raise InputError(
-            f"no adapter file {path}",
-            "give its path as --adapter, or see `stickerforge adapters list`",
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "give a LoRA file"
-        ) from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is no safetensors file", NOT_OURS) from None
-    if not isinstance(said, dict) or not all(isinstance(entry, dict) for entry in said.values()):
-        raise InputError(f"{path} is no safetensors file", NOT_OURS)
-    metadata, header = said.pop("__metadata__", {}), {}
-    for key, entry in said.items():
-        kind, shape = entry.get("dtype"), entry.get("shape")
-        if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-            raise InputError(f"{path} is no safetensors file", NOT_OURS)
-        if kind not in FLOATS:
-            raise InputError(
-                f"{path} holds {kind} numbers in {key[:80]}",
-                "only floating point adapters can be used",
-            )
-        if 0 in shape:
-            raise InputError(f"{path} holds an empty tensor {key[:80]}", AGAIN)
-        header[key] = (str(kind), shape)
-    return header, metadata
-
-
-def check_shapes(path: Path, header: Header, roles: dict[str, dict[str, str]]) -> None:
+def check_shapes(path: Path, header: Header, layers: Mapping[str, Mapping[str, str]]) -> None:
     """Make sure that every layer has both factors, of one sensible rank.
 
     Raises:
         InputError: one has not.
     """
-    for layer, keys in roles.items():
+    for layer, keys in layers.items():
         if DOWN not in keys or UP not in keys:
             missing = DOWN if DOWN not in keys else UP
             raise InputError(f"{path} has no {missing} factor for {layer[:80]}", AGAIN)
         down, up = header[keys[DOWN]][1], header[keys[UP]][1]
-        if (
-            len(down) not in (2, 4)
-            or len(up) != len(down)
-            or up[1] != down[0]
-            or up[2:] not in ([], [1, 1])
-        ):
+        matrices = len(down) in (2, 4) and len(up) == len(down)
+        if not matrices or up[1] != down[0] or up[2:] not in ([], [1, 1]):
             raise InputError(f"{path}: factors of {layer[:80]} do not fit: {down} and {up}", AGAIN)
         if ALPHA in keys and math.prod(header[keys[ALPHA]][1]) != 1:
             raise InputError(f"{path}: alpha of {layer[:80]} is no single number", AGAIN)
@@ -250,42 +203,51 @@ def check_shapes(path: Path, header: Header, roles: dict[str, dict[str, str]]) -
             )
 
 
-class Alphas:
-    """Alpha where diffusers wrote it into the file's metadata; without, a scale of 1 is meant."""
+class MetadataAlphas:
+    """Alpha where diffusers wrote it into the file's metadata; without, a scale of 1 is meant.
+
+    The metadata has peft's configuration of every network under its name: "unet.lora_alpha".
+    """
 
     def __init__(self, path: Path, metadata: dict[str, Any]) -> None:
         """Raises:
         InputError: the metadata is broken.
         """
         try:
-            self.said = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-            if not isinstance(self.said, dict):
-                raise ValueError(self.said)
-            self.patterns = {
-                part: dict(self.said.get(f"{part}alpha_pattern") or {}) for part in PARTS
-            }
-            self.plain = {part: self.said.get(f"{part}lora_alpha") for part in PARTS}
-            for value in [
-                *self.plain.values(),
-                *(alpha for named in self.patterns.values() for alpha in named.values()),
+            self.config = json.loads(metadata.get(METADATA, "{}"))
+            if not isinstance(self.config, dict):
+                raise ValueError(self.config)
+            plain = [value for key, value in self.config.items() if key.endswith("lora_alpha")]
+            patterns = [
+                value for key, value in self.config.items() if key.endswith("alpha_pattern")
+            ]
+            for alpha in plain + [
+                alpha for pattern in patterns for alpha in (pattern or {}).values()
             ]:
-                float(value or 0)
-        except (ValueError, TypeError, RecursionError):
+                float(alpha or 0)
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise InputError(f"{path}: its metadata about alpha is broken", AGAIN) from None
 
-    def of(self, layer: str, rank: int) -> float:
-        """Alpha of a layer. Patterns are matched as names or their ends, never run as expressions of a stranger."""
-        part = next(part for part in PARTS if layer.startswith(part))
-        module = layer.removeprefix(part)
-        named = next(
+    def alpha(self, layer: str, rank: int) -> float:
+        """Alpha of a layer.
+
+        Patterns are matched as names or their ends, never run as expressions of a stranger.
+        """
+        network, _, module = layer.partition(".")
+        prefix = f"{network}."
+        if f"{prefix}lora_alpha" not in self.config and f"{prefix}alpha_pattern" not in self.config:
+            prefix, module = "", layer
+        patterns = self.config.get(f"{prefix}alpha_pattern") or {}
+        alpha = next(
             (
                 alpha
-                for name, alpha in self.patterns[part].items()
+                for name, alpha in patterns.items()
                 if module == name or module.endswith(f".{name}")
             ),
             None,
         )
-        alpha = self.plain[part] if named is None else named
+        if alpha is None:
+            alpha = self.config.get(f"{prefix}lora_alpha")
         if alpha is None:
             return float(rank)
-        return float(alpha) * (math.sqrt(rank) if self.said.get(f"{part}use_rslora") else 1.0)
+        return float(alpha) * (math.sqrt(rank) if self.config.get(f"{prefix}use_rslora") else 1.0)

@@ -1,92 +1,84 @@
 """Low-rank adapters on a model's networks, through peft.
 
-Adapters are switched off by peft's own switch and never by a scale of 0, which diffusers would put back
-to 1 after the pass. With the switch off a network computes what it did before anything was attached, to the bit.
+Adapters are switched off by peft's own switch and never by a scale of 0, which diffusers would put
+back to 1 after the pass. With the switch off a network computes what it did before anything was
+attached, to the bit.
 """
 
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from stickerforge.adapters.lora_weights import LoraWeights
+from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.errors import InputError
+from stickerforge.models.families.base import DiffusionModel, Layers
 from stickerforge.runtime.seeds import derive_seed
 
-SGM = re.compile(
-    r"unet\.(input_blocks|middle_block|output_blocks)_"
-)  # how the original code of SDXL names its layers
-Layers = Literal["attention", "all"]
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # as in the paper of DCO
-TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
-TARGETS: dict[Layers, tuple[str, ...]] = {
-    "attention": ATTENTION,
-    # what shapes a picture is in the convolutions of small denoisers, and in how time and text steer them
-    "all": (*ATTENTION, "conv1", "conv2", "time_emb_proj"),
-}
+GIVE_ITS_MODEL = "give the model that it was made for: --model NAME"
 
 
 class AdapterSet:
-    """The adapters on the parts of a model: {"unet": ..., "text_encoder": ...}."""
+    """The low-rank adapters on a model.
 
-    def __init__(self, parts: Mapping[str, nn.Module]) -> None:
-        self.parts = parts
+    It keeps nothing itself: what is attached is in the model's networks, so any number of sets show
+    the same adapters.
+    """
+
+    def __init__(self, model: DiffusionModel) -> None:
+        self.networks, self.spec = model.networks, model.spec
 
     def layers(self) -> Iterator[tuple[str, LoraLayer]]:
-        """Every layer that carries adapters, by its full name."""
-        for part, network in self.parts.items():
+        """Every layer that carries adapters, by its full name: "unet.mid_block.….to_q"."""
+        for network_name, network in self.networks.items():
             for name, module in network.named_modules():
                 if isinstance(module, LoraLayer):
-                    yield f"{part}.{name}", module
+                    yield f"{network_name}.{name}", module
 
-    def fresh(self, name: str, rank: int, layers: Layers, seed: int) -> list[nn.Parameter]:
-        """Attach an adapter that changes nothing yet, on layers of the denoiser; returns what can be trained.
+    def add_trainable(self, name: str, rank: int, layers: Layers, seed: int) -> list[nn.Parameter]:
+        """Attach an adapter that changes nothing yet to the denoiser; returns its parameters.
 
-        The down factors are Gaussian with deviation 1 / rank, the up factors 0, alpha is the rank.
+        The down factors are Gaussian with standard deviation 1 / rank, the up factors 0, alpha is
+        the rank.
         """
-        return self.fresh_on("unet", name, rank, TARGETS[layers], derive_seed(seed, "lora"))
+        targets = self.spec.lora_targets[layers]
+        return self.add_to(self.spec.denoiser, name, rank, targets, derive_seed(seed, "lora"))
 
-    def fresh_on_text(self, name: str, rank: int, seed: int) -> list[nn.Parameter]:
-        """The same on the attention of every text encoder."""
-        towers = [part for part in self.parts if part != "unet"]
-        return [
-            p
-            for part in towers
-            for p in self.fresh_on(part, name, rank, TEXT, derive_seed(seed, f"lora on {part}"))
-        ]
+    def add_trainable_text(self, name: str, rank: int, seed: int) -> list[nn.Parameter]:
+        """The same on every text encoder."""
+        parameters = []
+        for network in self.networks:
+            if network != self.spec.denoiser:
+                own_seed = derive_seed(seed, f"lora on {network}")
+                targets = self.spec.text_lora_targets
+                parameters += self.add_to(network, name, rank, targets, own_seed)
+        return parameters
 
-    def fresh_on(
-        self, part: str, name: str, rank: int, targets: Iterable[str], seed: int
+    def add_to(
+        self, network: str, name: str, rank: int, targets: Iterable[str], seed: int
     ) -> list[nn.Parameter]:
-        """Factors on the layers of one part whose names end so."""
+        """Attach fresh factors to the layers of one network whose names end so."""
         config = LoraConfig(
             r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets)
         )
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft remarks that there is an adapter already
             torch.manual_seed(seed)
-            inject_adapter_in_model(config, self.parts[part], name)
+            inject_adapter_in_model(config, self.networks[network], name)
         parameters = [
-            p
+            parameter
             for layer, module in self.layers()
-            if layer.startswith(f"{part}.")
-            for p in self.own(module, name)
+            if layer.startswith(f"{network}.")
+            for parameter in factors_of(module, name)
         ]
         for parameter in parameters:
             parameter.data = parameter.data.float()  # small steps would be lost in 16 bits
         return parameters
-
-    def own(self, layer: LoraLayer, name: str) -> list[nn.Parameter]:
-        """The two factors of an adapter in a layer, none where it has none."""
-        return (
-            [layer.lora_A[name].weight, layer.lora_B[name].weight] if name in layer.lora_A else []
-        )
 
     def attach(
         self, name: str, lora: Mapping[str, LoraWeights], source: str = "the adapter"
@@ -94,59 +86,67 @@ class AdapterSet:
         """Attach an adapter that was made before.
 
         Args:
+            lora: by layer, as `FamilySpec.layer_name` understands it.
             source: what to call it in an error.
 
         Raises:
             InputError: it has layers that the model has not, or of other shapes.
         """
-        resolved = self.resolved(lora, source)
-        for part, network in self.parts.items():
+        resolved = self.resolve(lora, source)
+        for network_name, network in self.networks.items():
+            prefix = f"{network_name}."
             own = {
-                layer.removeprefix(f"{part}."): factors
+                layer.removeprefix(prefix): factors
                 for layer, factors in resolved.items()
-                if layer.startswith(f"{part}.")
+                if layer.startswith(prefix)
             }
             if own:
                 inject(network, name, own)
         layers = dict(self.layers())
         with torch.no_grad():
             for layer, factors in resolved.items():
-                down, up = self.own(layers[layer], name)
+                down, up = factors_of(layers[layer], name)
                 down.copy_(factors.down)
                 up.copy_(factors.up)
 
-    def resolved(self, lora: Mapping[str, LoraWeights], source: str) -> dict[str, LoraWeights]:
-        """The factors by the names of this model's layers; kohya writes underscores for their dots."""
-        shapes = {}
-        for part, network in self.parts.items():
-            for name, module in network.named_modules():
-                if (
-                    isinstance(module, nn.Linear | nn.Conv2d | LoraLayer)
-                    and ".lora_" not in name
-                    and not name.endswith("base_layer")
-                ):
-                    base = module.get_base_layer() if isinstance(module, LoraLayer) else module
-                    shapes[f"{part}.{name}"] = tuple(base.weight.shape)
-        flat = {name.replace(".", "_"): name for name in shapes}
-        found = {}
-        for layer, factors in lora.items():
-            name = layer if layer in shapes else flat.get(flatten_name(layer), "")
-            if not name:
-                hint = (
-                    "kohya's files for SDXL cannot be read as yet"
-                    if SGM.match(layer)
-                    else "give the model that it was made for: --model NAME"
-                )
-                raise InputError(f"{source} changes {layer[:90]}, which this model has not", hint)
-            if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
-                raise InputError(
-                    f"{source} does not fit {name} of this model",
-                    "give the model that it was made for: --model NAME",
-                )
-            found[name] = factors
-        return found
+    def resolve(self, lora: Mapping[str, LoraWeights], source: str) -> dict[str, LoraWeights]:
+        """The factors by the names of this model's layers; kohya writes underscores for their dots.
 
-    def use(self, scales: Mapping[str, float]) -> None:
+        Raises:
+            InputError: the model has no such layer, or one of another shape.
+        """
+        shapes = self.layer_shapes()
+        by_flat_name = {name.replace(".", "_"): name for name in shapes}
+        resolved = {}
+        for key, factors in lora.items():
+            layer = self.spec.layer_name(key)
+            name = layer if layer in shapes else by_flat_name.get(self.spec.flat_name(layer), "")
+            if not name:
+                unsupported = re.match(self.spec.unsupported_layers, layer)
+                raise InputError(
+                    f"{source} changes {layer[:90]}, which this model has not",
+                    "kohya's files for SDXL cannot be read as yet"
+                    if unsupported
+                    else GIVE_ITS_MODEL,
+                )
+            if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
+                raise InputError(f"{source} does not fit {name} of this model", GIVE_ITS_MODEL)
+            resolved[name] = factors
+        return resolved
+
+    def layer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """{full name of a layer that can carry an adapter: shape of its weight}."""
+        shapes = {}
+        for network_name, network in self.networks.items():
+            for name, module in network.named_modules():
+                if ".lora_" in name or name.endswith("base_layer"):
+                    continue
+                if isinstance(module, nn.Linear | nn.Conv2d | LoraLayer):
+                    base = module.get_base_layer() if isinstance(module, LoraLayer) else module
+                    shapes[f"{network_name}.{name}"] = tuple(base.weight.shape)
+        return shapes
+
+    def activate(self, scales: Mapping[str, float]) -> None:
         """Switch on exactly these adapters, each with its scale."""
         for _, layer in self.layers():
             layer.set_adapter([name for name in scales if name in layer.lora_A])
@@ -154,8 +154,8 @@ class AdapterSet:
                 layer.set_scale(name, scale)
 
     @contextmanager
-    def off(self) -> Iterator[None]:
-        """Within, the model is the base; may be nested."""
+    def disabled(self) -> Iterator[None]:
+        """Within this context the model is the base; may be nested."""
         layers = [layer for _, layer in self.layers() if not layer.disable_adapters]
         for layer in layers:
             layer.enable_adapters(False)
@@ -165,27 +165,77 @@ class AdapterSet:
             for layer in layers:
                 layer.enable_adapters(True)
 
-    def factors(self, name: str) -> dict[str, LoraWeights]:
-        """A copy of an adapter's factors as they are now."""
-        found = {}
+    def weights(self, name: str) -> dict[str, LoraWeights]:
+        """A copy of an adapter's factors as they are now, by layer."""
+        weights = {}
         for path, layer in self.layers():
-            if own := self.own(layer, name):
+            if own := factors_of(layer, name):
                 down, up = (parameter.detach().cpu().clone() for parameter in own)
-                found[path] = LoraWeights(down, up, float(layer.lora_alpha[name]))
-        return found
+                weights[path] = LoraWeights(down, up, float(layer.lora_alpha[name]))
+        return weights
 
     def load(self, name: str, lora: Mapping[str, LoraWeights]) -> None:
         """Overwrite the factors of an attached adapter, in place."""
         with torch.no_grad():
             for path, layer in self.layers():
-                for parameter, value in zip(
-                    self.own(layer, name), (lora[path].down, lora[path].up), strict=True
-                ):
-                    parameter.copy_(value)
+                if own := factors_of(layer, name):
+                    own[0].copy_(lora[path].down)
+                    own[1].copy_(lora[path].up)
+
+
+class AttachedLora:
+    """A low-rank adapter on a model, switched on and off by itself."""
+
+    def __init__(self, model: DiffusionModel, name: str) -> None:
+        self.adapters, self.name = AdapterSet(model), name
+
+    def activate(self, scale: float) -> None:
+        """Switch it on, or change its scale where it is on."""
+        for layer in self.own_layers():
+            if self.name not in layer.active_adapters:
+                layer.set_adapter([*layer.active_adapters, self.name])
+            layer.set_scale(self.name, scale)
+
+    def deactivate(self) -> None:
+        """Switch it off; others stay as they are."""
+        for layer in self.own_layers():
+            layer.set_adapter([name for name in layer.active_adapters if name != self.name])
+
+    def own_layers(self) -> Iterator[LoraLayer]:
+        """The layers that it is attached to."""
+        return (layer for _, layer in self.adapters.layers() if self.name in layer.lora_A)
+
+
+def attach_lora(
+    model: DiffusionModel, name: str, weights: AdapterWeights, source: str
+) -> AttachedLora:
+    """Put an adapter and its tokens on a model, switched off.
+
+    Args:
+        name: of the adapter within the networks.
+        source: what to call it in an error.
+
+    Raises:
+        InputError: it does not fit the model.
+    """
+    AdapterSet(model).attach(name, weights.lora, source)
+    for placeholder, embeddings in weights.tokens.items():
+        model.add_token(placeholder, embeddings)
+    attached = AttachedLora(model, name)
+    attached.deactivate()
+    return attached
+
+
+def factors_of(layer: LoraLayer, name: str) -> list[nn.Parameter]:
+    """The down and up factor of an adapter in a layer; none where it has none."""
+    return [layer.lora_A[name].weight, layer.lora_B[name].weight] if name in layer.lora_A else []
 
 
 def inject(network: nn.Module, name: str, own: Mapping[str, LoraWeights]) -> None:
-    """Make room for the factors of these layers. Ranks are listed one by one only where they differ: peft searches long lists slowly."""
+    """Make room for the factors of these layers.
+
+    Ranks are listed one by one only where they differ: peft searches long lists slowly.
+    """
     ranks = {layer: factors.rank for layer, factors in own.items()}
     alphas = {layer: factors.alpha for layer, factors in own.items()}
     uniform = len({*zip(ranks.values(), alphas.values(), strict=True)}) == 1
@@ -202,14 +252,9 @@ def inject(network: nn.Module, name: str, own: Mapping[str, LoraWeights]) -> Non
         inject_adapter_in_model(config, network, name)
 
 
-def flatten_name(layer: str) -> str:
-    """A layer's name with underscores only; the inner `text_model` of a text encoder counts as not there."""
-    return re.sub("^(text_encoder(_2)?)_text_model_", r"\1_", layer.replace(".", "_"))
-
-
 def enable_gradients(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
     """The same parameters, with gradients."""
-    found = list(parameters)
-    for parameter in found:
+    parameters = list(parameters)
+    for parameter in parameters:
         parameter.requires_grad_(True)
-    return found
+    return parameters

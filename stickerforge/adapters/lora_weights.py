@@ -1,6 +1,7 @@
 """Low-rank adapters as plain tensors (Hu et al., arXiv:2106.09685), apart from any network.
 
-Shapes: r rank; I, O inputs and outputs of a layer (a convolution's down factor is (r, I, K, K), its up factor (O, r, 1, 1)).
+Shapes: r rank; I, O inputs and outputs of a layer (a convolution's down factor is (r, I, K, K), its
+up factor (O, r, 1, 1)).
 """
 
 from collections.abc import Mapping

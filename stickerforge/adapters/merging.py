@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import torch
 
 from stickerforge.adapters.lora_weights import LoraWeights
-from stickerforge.errors import InputError
 
 
 def concatenate(parents: list[tuple[Mapping[str, LoraWeights], float]]) -> dict[str, LoraWeights]:
     """One adapter whose change is the weighted sum of its parents' changes, exactly.
 
-    Ranks add up: [B1 B2] [A1; A2] = B1 A1 + B2 A2. Averaging the factors instead would leave cross terms
-    (peft's "linear" merge does). Scales go into the up factors, so alpha equals the rank.
+    Ranks add up: [B1 B2] [A1; A2] = B1 A1 + B2 A2. Averaging the factors instead would leave cross
+    terms (peft's "linear" merge does). Scales go into the up factors, so alpha equals the rank.
     """
     merged = {}
     for layer in sorted({layer for lora, _ in parents for layer in lora}):
@@ -27,21 +26,3 @@ def concatenate(parents: list[tuple[Mapping[str, LoraWeights], float]]) -> dict[
         )
         merged[layer] = LoraWeights(down, up, float(len(down)))
     return merged
-
-
-def parse_weight(text: str) -> tuple[str, float]:
-    """NAME[:WEIGHT].
-
-    Raises:
-        InputError: the weight is no number that can be used.
-    """
-    name, colon, number = text.rpartition(":")
-    if not colon:
-        return text, 1.0
-    try:
-        weight = float(number)
-    except ValueError:
-        raise InputError(f"{text!r}: {number!r} is no weight", "give NAME or NAME:0.8") from None
-    if not -10 <= weight <= 10:  # also refuses what is not a number
-        raise InputError(f"{text!r}: the weight is out of range", "give -10 to 10")
-    return name, weight

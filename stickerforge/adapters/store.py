@@ -2,6 +2,10 @@
 
 An adapter is there when its adapter.json is; that names the tensors' file by hash, so replacing one
 adapter with another is one rename.
+
+A newer version that adds a kind of adapter, or a field that may be ignored, keeps FORMAT: this one
+refuses the kind by name and ignores the field. One that changes what known fields mean raises it,
+and is refused.
 """
 
 import contextlib
@@ -11,9 +15,11 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters.lora_format import encode, read, write
+from stickerforge.adapters.header import parse_file
+from stickerforge.adapters.kinds import KINDS
+from stickerforge.adapters.lora_format import encode, write
 from stickerforge.errors import InputError, nearest
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
 FORMAT = 1
-Kind = Literal["subject", "style", "merged"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Adapter:
     """What is known of an adapter without its tensors.
 
     Args:
+        kind: what it is for; a key of `KINDS`, which says how it is read.
         tokens: placeholder -> the class words it stands for: {"<dog>": "dog"}.
         phrase: what `--style NAME` appends to a prompt; "" where the adapter is no style.
         made: how it was made: objective, steps, beta, captions, seed, versions and so on.
@@ -52,7 +58,7 @@ class Adapter:
     """
 
     name: str
-    kind: Kind
+    kind: str
     base: Base
     file: str
     sha256: str
@@ -95,38 +101,40 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in (home() / "adapters").glob(f"*/{CARD}"))
 
 
-def find(name: str) -> Adapter:
-    """The adapter of this name.
+def parse_weight(text: str) -> tuple[str, float]:
+    """NAME[:WEIGHT].
 
     Raises:
-        InputError: there is none, the nearest is named; or its description is broken.
+        InputError: the weight is no number that can be used.
+    """
+    name, colon, number = text.rpartition(":")
+    if not colon:
+        return text, 1.0
+    try:
+        weight = float(number)
+    except ValueError:
+        raise InputError(f"{text!r}: {number!r} is no weight", "give NAME or NAME:0.8") from None
+    if not -10 <= weight <= 10:  # also refuses what is not a number
+        raise InputError(f"{text!r}: the weight is out of range", "give -10 to 10")
+    return name, weight
+
+
+def find(name: str) -> Adapter:
+    """The adapter of this name; reads its description.
+
+    Raises:
+        InputError: there is none, the nearest is named; or its description is broken, or for a
+            newer stickerforge.
     """
     path = folder(name) / CARD
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said.pop("format") != FORMAT:
-            raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-        base = Base(
-            **said["base"] | {"version": str(said["base"]["version"] or "")}
-        )  # a whole number in older ones
-        adapter = Adapter(**said | {"name": name, "base": base})
-        sound = (
-            isinstance(adapter.tokens, dict)
-            and isinstance(adapter.made, dict)
-            and isinstance(adapter.parents, list)
-        )
-        if (
-            not sound
-            or Path(adapter.file).name != adapter.file
-            or not isinstance(adapter.phrase, str)
-        ):
-            raise ValueError(path)
-        return adapter
+        text = path.read_text(encoding="utf-8")
+        return parse_description(path, name, json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
-        known = names()
+        others = names()
         raise InputError(
             f"there is no adapter {name!r}",
-            nearest(name, known) if known else "make one with customize",
+            nearest(name, others) if others else "make one with customize",
         ) from None
     except OSError as error:
         raise InputError(
@@ -139,32 +147,70 @@ def find(name: str) -> Adapter:
         ) from None
 
 
-def read_weights(adapter: Adapter) -> "AdapterWeights":
-    """The tensors of an adapter.
+def parse_description(path: Path, name: str, description: dict[str, Any]) -> Adapter:
+    """The adapter that a description is of; fields that this version does not know are ignored.
+
+    Raises:
+        InputError: it is for a newer stickerforge.
+        ValueError, TypeError, KeyError, AttributeError: it is broken.
+    """
+    if description["format"] != FORMAT:
+        raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
+    if not isinstance(kind := description["kind"], str):
+        raise TypeError(kind)
+    if kind not in KINDS:
+        raise InputError(
+            f"{name!r} is an adapter of kind {kind!r}, which this stickerforge does not know",
+            "update stickerforge",
+        )
+    base = known_fields(Base, description["base"])
+    base["version"] = str(base["version"] or "")  # a whole number in older ones
+    fields = known_fields(Adapter, description) | {"name": name, "base": Base(**base)}
+    adapter = Adapter(**fields)
+    sound = (
+        isinstance(adapter.tokens, dict)
+        and isinstance(adapter.made, dict)
+        and isinstance(adapter.parents, list)
+        and isinstance(adapter.phrase, str)
+    )
+    if not sound or Path(adapter.file).name != adapter.file:
+        raise ValueError(path)
+    return adapter
+
+
+def known_fields(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values that a dataclass has fields for."""
+    names = kind.__annotations__
+    return {name: value for name, value in values.items() if name in names}
+
+
+def read_weights(adapter: Adapter) -> Any:
+    """The tensors of an adapter, in the form of its kind; the file is read once.
 
     Raises:
         InputError: they are missing, or not those that were written.
     """
     try:
-        intact = hashlib.sha256(adapter.path.read_bytes()).hexdigest() == adapter.sha256
+        content = adapter.path.read_bytes()
     except OSError as error:
         raise InputError(
             f"cannot read {adapter.path}: {error.strerror}",
             f"make the adapter {adapter.name!r} again",
         ) from None
-    if not intact:
+    if hashlib.sha256(content).hexdigest() != adapter.sha256:
         raise InputError(
             f"{adapter.path} is damaged: its sha256 is not the recorded one",
             f"make the adapter {adapter.name!r} again",
         )
-    return read(adapter.path)
+    file = parse_file(adapter.path, content)
+    return KINDS[adapter.kind].read(file)
 
 
 def save(
     name: str,
-    content: "AdapterWeights",
+    weights: "AdapterWeights",
     *,
-    kind: Kind,
+    kind: str,
     base: Base,
     tokens: dict[str, str],
     phrase: str,
@@ -177,7 +223,8 @@ def save(
         EnvironmentFault: the disk is full or read-only; what was there before still is.
     """
     place = folder(name)
-    digest = hashlib.sha256(encode(content)).hexdigest()
+    tensors = encode(weights)
+    digest = hashlib.sha256(tensors).hexdigest()
     adapter = Adapter(
         name,
         kind,
@@ -194,7 +241,7 @@ def save(
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
-        write(adapter.path, content)
+        write(adapter.path, weights, tensors)
         card = {"format": FORMAT} | asdict(adapter)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
         for other in place.iterdir():  # what belonged to an adapter that was here before

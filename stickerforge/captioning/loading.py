@@ -29,7 +29,7 @@ def load_captioner(name: str, *, device: str, offline: bool, console: Console) -
                 f"unknown captioner {name!r}",
                 "give embedded, a transformers folder, or owner/name of the hub",
             )
-        folder = download(name, offline=offline, say=console.say, wanted=MODEL_FILES)
+        folder = download(name, offline=offline, say=console.say, patterns=MODEL_FILES)
     if not folder.is_dir():
         raise InputError(f"{name} is a file, not a model folder", "give a transformers folder")
     return ImageTextCaptioner(folder.resolve().name if is_folder else name, folder, torch_device)

@@ -18,8 +18,5 @@ def merge(call: Call[MergeConfig], *, force: Force = False) -> Report:
     config = call.resolve()
     if call.dry_run:
         return Report(*commands.merge.dry_run(config, force=force))
-    adapter = commands.merge.run(config, force=force)
-    note = f"merged into {adapter.name!r}"
-    note += f", {' '.join(adapter.tokens)}" if adapter.tokens else ""
-    note += f", {adapter.phrase}" if adapter.phrase else ""
-    return Report(commands.merge.result(adapter), [str(adapter.path)], note)
+    merged = commands.merge.run(config, force=force)
+    return Report(merged.result(), [str(merged.adapter.path)], merged.note())

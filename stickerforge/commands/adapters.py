@@ -4,45 +4,47 @@ from dataclasses import asdict
 from typing import Any
 
 from stickerforge.adapters import store
+from stickerforge.adapters.kinds import KINDS, LORA
 from stickerforge.errors import InputError
 from stickerforge.runtime.files import home
+
+SHOWN = ("objective", "steps", "batch", "beta", "seed")  # of how an adapter was made
+MAX_CAPTIONS = 8
 
 
 def list_adapters() -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): every adapter, also broken ones."""
-    rows, lines = [], []
+    rows: list[dict[str, Any]] = []
+    lines = []
     for name in store.names():
         try:
             adapter = store.find(name)
-            rows.append(
-                {
-                    "name": name,
-                    "kind": adapter.kind,
-                    "base": adapter.base.title,
-                    "tokens": adapter.tokens,
-                    "phrase": adapter.phrase,
-                }
-            )
-            said = " ".join(adapter.tokens) or adapter.phrase
-            lines.append(f"{name:24} {adapter.kind:8} {adapter.base.title:20} {said}")
         except InputError as error:
             rows.append({"name": name, "kind": "broken", "error": error.message})
             lines.append(f"{name:24} broken: {error.message}")
-    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or [
-        "no adapters yet: make one with stickerforge customize"
-    ]
+            continue
+        rows.append(
+            {
+                "name": name,
+                "kind": adapter.kind,
+                "base": adapter.base.title,
+                "tokens": adapter.tokens,
+                "phrase": adapter.phrase,
+            }
+        )
+        use = " ".join(adapter.tokens) or adapter.phrase
+        lines.append(f"{name:24} {adapter.kind:8} {adapter.base.title:20} {use}")
+    none = "no adapters yet: make one with stickerforge customize"
+    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or [none]
 
 
 def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people): everything known of one adapter, its file verified."""
+    """(result for the JSON, lines for people): one adapter, its file verified."""
     adapter = store.find(store.validate_name(name))
-    content = store.read_weights(adapter)
-    ranks = sorted({factors.rank for factors in content.lora.values()})
+    weights = store.read_weights(adapter)
     result = asdict(adapter) | {
         "path": str(adapter.path),
         "megabytes": round(adapter.path.stat().st_size / 1e6, 2),
-        "layers": len(content.lora),
-        "ranks": ranks,
     }
     lines = [
         f"{'name':12} {adapter.name}",
@@ -52,28 +54,27 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         *([f"{'phrase':12} {adapter.phrase}"] if adapter.phrase else []),
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
         f"{'file':12} {adapter.path}, {result['megabytes']} MB, intact",
-        f"{'layers':12} {len(content.lora)} of rank {', '.join(map(str, ranks))}",
-        *(
-            f"{key:12} {value}"
-            for key, value in adapter.made.items()
-            if key in ("objective", "steps", "batch", "beta", "seed")
-        ),
-        *(f"{'caption':12} {caption}" for caption in adapter.made.get("captions", [])[:8]),
     ]
+    if KINDS[adapter.kind] is LORA:
+        ranks = sorted({factors.rank for factors in weights.lora.values()})
+        result |= {"layers": len(weights.lora), "ranks": ranks}
+        of_rank = ", ".join(map(str, ranks))
+        lines.append(f"{'layers':12} {len(weights.lora)} of rank {of_rank}")
+    lines += [f"{key:12} {value}" for key, value in adapter.made.items() if key in SHOWN]
+    captions = adapter.made.get("captions", [])[:MAX_CAPTIONS]
+    lines += [f"{'caption':12} {caption}" for caption in captions]
     return result, lines
 
 
 def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): the adapter, removed with its files."""
-    place = store.folder(store.validate_name(name))
-    if not place.is_dir():
+    folder = store.folder(store.validate_name(name))
+    if not folder.is_dir():
         store.find(name)
     if dry_run:
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        return {"dry_run": True, "removes": [str(path) for path in files]}, [
-            f"remove  {path}" for path in files
-        ]
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        result = {"dry_run": True, "removes": [str(path) for path in files]}
+        return result, [f"remove  {path}" for path in files]
     files = store.remove(name)
-    return {"removed": [str(path) for path in files]}, [
-        f"{name} removed: {len(files)} files in {place}"
-    ]
+    result = {"removed": [str(path) for path in files]}
+    return result, [f"{name} removed: {len(files)} files in {folder}"]

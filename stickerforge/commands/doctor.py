@@ -34,8 +34,8 @@ NO_TORCH = "torch cannot be imported"
 
 
 def examine() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
-    """(result for the JSON, lines for people, "", what is broken of that which the default commands need)."""
-    found: dict[str, Any] = {
+    """(result for the JSON, lines for people, "", what the default commands need and is broken)."""
+    result: dict[str, Any] = {
         "stickerforge": __version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -47,26 +47,22 @@ def examine() -> tuple[dict[str, Any], list[str], str, CheckFailed | None]:
         "weights": {name: model_state(name) for name in EMBEDDED} | {"judges": judges_state()},
         "matting": matting_states(),
     }
-    lines = [f"{key:13} {value}" for key, value in found.items() if not isinstance(value, dict)]
+    lines = [f"{key:13} {value}" for key, value in result.items() if not isinstance(value, dict)]
     for key in ("libraries", "weights", "matting"):
-        lines += [f"{key:13} {name} {said}" for name, said in found[key].items()]
-    broken = [
-        f"{name}: {said}"
-        for name, said in found["weights"].items()
-        if not said.startswith("intact")
+        lines += [f"{key:13} {name} {state}" for name, state in result[key].items()]
+    problems = [
+        f"{name}: {state}"
+        for name, state in result["weights"].items()
+        if not state.startswith("intact")
     ]
-    broken += [found["devices"]] if found["devices"].startswith(NO_TORCH) else []
-    broken += [
+    problems += [result["devices"]] if result["devices"].startswith(NO_TORCH) else []
+    problems += [
         f"{name} is missing"
-        for name, said in found["libraries"].items()
-        if said.startswith("missing") and name != "rembg"
+        for name, version in result["libraries"].items()
+        if version.startswith("missing") and name != "rembg"
     ]
-    return (
-        found,
-        lines,
-        "",
-        CheckFailed("; ".join(broken), "install stickerforge again") if broken else None,
-    )
+    error = CheckFailed("; ".join(problems), "install stickerforge again") if problems else None
+    return result, lines, "", error
 
 
 def library_version(name: str) -> str:
@@ -74,11 +70,12 @@ def library_version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        if name != "rembg":
+            return f"missing: {install_command(name)}"
         from stickerforge.models.matting import REQUIREMENT
 
-        if name == "rembg":
-            return f"missing (only needed to cut out pictures of models without alpha): {install_command(REQUIREMENT)}"
-        return f"missing: {install_command(name)}"
+        need = "only needed to cut out pictures of models without alpha"
+        return f"missing ({need}): {install_command(REQUIREMENT)}"
 
 
 def devices() -> str:
@@ -87,10 +84,10 @@ def devices() -> str:
         import torch
     except (ImportError, OSError) as error:
         return f"{NO_TORCH}: {str(error)[:160]}"
-    found = ["cpu"]
-    found += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
-    found += ["mps"] if torch.backends.mps.is_available() else []
-    return ", ".join(found)
+    names = ["cpu"]
+    names += [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    return ", ".join(names)
 
 
 def memory_mb() -> int:
@@ -118,7 +115,7 @@ def model_state(name: str) -> str:
 
 
 def judges_state() -> str:
-    """Whether the judges, which `evaluate`, `caption` and `customize` ask, are as they were published."""
+    """Whether the judges of `evaluate`, `caption` and `customize` are as they were published."""
     try:
         from stickerforge.models.judge.model import FOLDER, read_card
 
@@ -133,8 +130,10 @@ def matting_states() -> dict[str, str]:
     from stickerforge.models.matting import MODELS, weights_file
 
     missing = "not here: fetched when first used, {} MB"
-    return {
-        model.name: f"({model.licence}) "
-        + ("here" if weights_file(model).exists() else missing.format(model.megabytes))
-        for model in MODELS.values()
-    }
+    states = {}
+    for model in MODELS.values():
+        here = weights_file(model).exists()
+        states[model.name] = (
+            f"({model.licence}) {'here' if here else missing.format(model.megabytes)}"
+        )
+    return states

@@ -1,80 +1,71 @@
-"""What `generate` would do: what it would read, skip and write, how long, how much memory."""
+"""Prompts to stickers: what a call would do, doing it, and what came of it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.generation.image_writer import SHEET
-from stickerforge.generation.pipeline import GenerationResult, run_generation
-from stickerforge.generation.plan import CONFIG_FILE, GenerationPlan
+from stickerforge.errors import PartlyDone
+from stickerforge.generation.pipeline import run_plan
+from stickerforge.generation.plan import CONFIG_FILE, GenerationPlan, plan_generation
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.matting import MODELS, weights_file
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.signals import interruptible
+from stickerforge.runtime.text import plural
+from stickerforge.stickers.sheet import SHEET_FILE
+
+plan = plan_generation
 
 
-def dry_run(whole: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people)."""
-    import torch
+@dataclass
+class Result:
+    """What a call made.
 
-    sampling = whole.config.sampling
-    assert sampling.steps is not None and sampling.guidance is not None
-    cuda = whole.config.device.startswith("cuda") or (
-        whole.config.device == "auto" and torch.cuda.is_available()
-    )
-    pixels = whole.config.sampling.pixels or whole.card.sampling.get("pixels", 512)
-    price = sampling_cost(
-        whole.card,
-        pictures=len(whole.open),
-        steps=sampling.steps,
-        guidance=sampling.guidance,
-        pixels=pixels,
-        cuda=cuda,
-        led=sampling.consistency is not None,
-    )
-    writes = [str(item.path) for item in whole.open]
-    writes += [
-        f"{whole.config.output.folder}/{name}"
-        for name in (
-            [CONFIG_FILE, SHEET]
-            if len(whole.items) > 1 and whole.config.output.sheet
-            else [CONFIG_FILE]
-        )
-    ]
-    skips = [str(path) for path in sorted(whole.done)]
-    adapters = list(dict.fromkeys(used.source for item in whole.items for used in item.uses))
-    result: dict[str, Any] = {
-        "dry_run": True,
-        "model": whole.card.title,
-        "reads": [str(whole.card.folder)]
-        + ([whole.config.prompts] if whole.config.prompts else [])
-        + adapters,
-        "matting": whole.matting,
-        "fetches": missing_matting(whole),
-        "seed": whole.config.seed,
-        "writes": writes,
-        "skips": skips,
-        "about_seconds": round(price.seconds, 1) if whole.open else 0.5,
-        "about_memory_mb": price.memory_bytes // 1_000_000,
-    }
-    lines = [f"model   {whole.card.title} ({whole.card.folder})"]
-    lines += [f"adapter {source}" for source in adapters]
-    lines += [f"write   {path}" for path in writes] + [
-        f"skip    {path} (already there)" for path in skips
-    ]
-    lines += [f"fetch   {name}" for name in missing_matting(whole)]
-    lines += [
-        f"matting {whole.matting}",
-        f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
-    ]
-    return result, lines
+    Args:
+        outputs: one entry per image: path, prompt, seed, style, id, recipe (the digest of its
+            parameters), skipped.
+        failed: a line for each image that could not be made.
+        sheet: the contact sheet, where one was asked for.
+        config: the settings in force; a valid `--config`.
+        seed: of the call.
+    """
 
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    sheet: Path | None = None
+    config: Path | None = None
+    seed: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
-def missing_matting(whole: GenerationPlan) -> list[str]:
-    """The matting weights that the call would fetch first; a hub model must be here for a dry run."""
-    if whole.matting == "none" or weights_file(MODELS[whole.matting]).exists():
-        return []
-    return [f"{whole.matting}.onnx, {MODELS[whole.matting].megabytes} MB"]
+    def result(self) -> dict[str, Any]:
+        """The result for the JSON."""
+        return {
+            "outputs": self.outputs,
+            "failed": self.failed,
+            "seed": self.seed,
+            "config": str(self.config),
+            "sheet": str(self.sheet) if self.sheet else None,
+        }
+
+    def lines(self) -> list[str]:
+        """The path of each image."""
+        return [output["path"] for output in self.outputs]
+
+    def note(self) -> str:
+        """One line for people."""
+        skipped = sum(output["skipped"] for output in self.outputs)
+        see = f"; see {self.sheet}" if self.sheet else ""
+        return f"{len(self.outputs) - skipped} made, {skipped} already there{see}"
+
+    def error(self) -> PartlyDone | None:
+        """Exit code 4 where an image failed."""
+        if not self.failed:
+            return None
+        number = plural(len(self.failed), "picture")
+        return PartlyDone(f"{number} failed: {'; '.join(self.failed[:5])}", "the others are there")
 
 
 def generate(
@@ -82,20 +73,116 @@ def generate(
     settings: Mapping[str, Any] | None = None,
     offline: bool = False,
     force: bool = False,
-) -> GenerationResult:
-    """Make stickers from Python: `generate("cat astronaut", settings={"style": "sticker", "count": 4})`.
+) -> Result:
+    """Make stickers from Python: `generate("cat astronaut", settings={"style": "sticker"})`.
 
     Args:
-        settings: as in a configuration file, by dotted name: {"output.folder": "out", "sampling.steps": 30}.
-        force: replace pictures of the same id that were made by other settings.
+        settings: as in a configuration file, by dotted name: {"output.folder": "out", "count": 4}.
+        force: replace images of the same id that were made with other settings.
 
     Raises:
-        StickerforgeError: see `stickerforge.errors`; single pictures that fail are listed in the result instead.
+        StickerforgeError: see `stickerforge.errors`; single images that fail are listed in the
+            result instead.
     """
     given = {"prompt": list(prompts)} if prompts else {}
-    return run_generation(
-        resolve(GenerateConfig, settings or {}, given),
-        Console(quiet=True),
-        offline=offline,
-        force=force,
+    config = resolve(GenerateConfig, settings or {}, given)
+    return run(config, Console(quiet=True), offline=offline, force=force)
+
+
+def run(
+    config: GenerateConfig,
+    console: Console,
+    *,
+    offline: bool = False,
+    force: bool = False,
+    repeated: Mapping[str, Any] | None = None,
+) -> Result:
+    """Make every image that is not there yet.
+
+    Args:
+        force: as in `plan`.
+        repeated: the parameters of the image that is repeated, where one is.
+
+    Raises:
+        StickerforgeError: input or environment; what is finished stays.
+        Interrupted: likewise.
+    """
+    with interruptible():
+        generation = plan(config, console, offline=offline, force=force)
+        images = run_plan(generation, console, offline=offline, repeated=repeated)
+    outputs = [
+        {
+            "path": str(job.path),
+            "prompt": job.prompt,
+            "seed": job.seed,
+            "style": job.style,
+            "id": job.id,
+            "recipe": job.digest,
+            "skipped": job.path in generation.done,
+        }
+        for job in images.jobs
+    ]
+    return Result(
+        outputs,
+        images.failed,
+        images.sheet,
+        generation.folder / CONFIG_FILE,
+        generation.seed,
+        console.warnings,
     )
+
+
+def dry_run(plan: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
+    """What a call would read, skip and write, how long it would take, and how much memory.
+
+    Returns:
+        (result for the JSON, lines for people).
+    """
+    jobs, sampling = plan.open_jobs, plan.sampling
+    cost = sampling_cost(
+        plan.card,
+        pictures=len(jobs),
+        steps=sampling.steps,
+        guidance=sampling.guidance,
+        pixels=sampling.pixels or plan.card.sampling.get("pixels", 512),
+        cuda=plan.device.startswith("cuda"),
+        consistency=sampling.consistency is not None,
+    )
+    with_sheet = plan.output.sheet and len(plan.jobs) > 1
+    names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]
+    adapters = list(dict.fromkeys(used.source for job in plan.jobs for used in job.adapters))
+    prompts = [plan.prompts_file] if plan.prompts_file else []
+    result: dict[str, Any] = {
+        "dry_run": True,
+        "model": plan.card.title,
+        "reads": [str(plan.card.folder), *prompts, *adapters],
+        "matting": plan.matting,
+        "fetches": missing_weights(plan.matting),
+        "seed": plan.seed,
+        "writes": [str(job.path) for job in jobs]
+        + [f"{plan.output.folder}/{name}" for name in names],
+        "skips": [str(path) for path in sorted(plan.done)],
+        "about_seconds": round(cost.seconds, 1) if jobs else 0.5,
+        "about_memory_mb": cost.memory_bytes // 1_000_000,
+    }
+    lines = [
+        f"model   {plan.card.title} ({plan.card.folder})",
+        *(f"adapter {source}" for source in adapters),
+        *(f"write   {path}" for path in result["writes"]),
+        *(f"skip    {path} (already there)" for path in result["skips"]),
+        *(f"fetch   {name}" for name in result["fetches"]),
+        f"matting {plan.matting}",
+        f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
+    ]
+    return result, lines
+
+
+def missing_weights(matting: str) -> list[str]:
+    """The weights that a call would fetch first; a hub model must be here for a dry run.
+
+    Args:
+        matting: a matting model, or "none".
+    """
+    if matting == "none" or weights_file(MODELS[matting]).exists():
+        return []
+    return [f"{matting}.onnx, {MODELS[matting].megabytes} MB"]

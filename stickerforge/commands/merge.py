@@ -1,33 +1,43 @@
 """Several adapters to one that does what all of them do together."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.lora_format import MAX_RANK
-from stickerforge.adapters.merging import parse_weight
+from stickerforge.adapters.merge_parents import Parent, find_parents
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.errors import InputError
 from stickerforge.runtime.files import home
-
-RENAME = re.compile(r"([a-z0-9-]+):<?([a-z0-9-]+)>?=<?([a-z0-9][a-z0-9-]*)>?")
+from stickerforge.version import __version__
 
 
 @dataclass(frozen=True)
-class Parent:
-    """An adapter and its share."""
+class Result:
+    """The merged adapter."""
 
     adapter: store.Adapter
-    weight: float
-    renamed: dict[str, str]
 
-    def token(self, placeholder: str) -> str:
-        """What a placeholder is called in the merge."""
-        return self.renamed.get(placeholder, placeholder)
+    def result(self) -> dict[str, Any]:
+        """For the JSON."""
+        return {
+            "adapter": self.adapter.name,
+            "kind": self.adapter.kind,
+            "path": str(self.adapter.path),
+            "sha256": self.adapter.sha256,
+            "placeholders": list(self.adapter.tokens),
+            "phrase": self.adapter.phrase,
+            "base": self.adapter.base.title,
+            "parents": self.adapter.parents,
+        }
+
+    def note(self) -> str:
+        """For people."""
+        parts = [" ".join(self.adapter.tokens), self.adapter.phrase]
+        return ", ".join([f"merged into {self.adapter.name!r}", *filter(None, parts)])
 
 
 def merge(*parents: str, name: str, settings: Mapping[str, Any] | None = None) -> store.Adapter:
@@ -36,9 +46,8 @@ def merge(*parents: str, name: str, settings: Mapping[str, Any] | None = None) -
     Raises:
         StickerforgeError: see `stickerforge.errors`.
     """
-    return run(
-        resolve(MergeConfig, settings or {}, {"parents": list(parents), "name": name}), force=False
-    )
+    config = resolve(MergeConfig, settings or {}, {"parents": list(parents), "name": name})
+    return run(config, force=False).adapter
 
 
 def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
@@ -68,67 +77,10 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
     if (home() / "runs" / config.name / "checkpoint.json").exists() and not force:
         hint = "finish it with customize --resume, or give another --name"
         raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
-    named = [parse_weight(text) for text in config.parents]
-    if twice := next(
-        (name for name, _ in named if sum(name == other for other, _ in named) > 1), None
-    ):
-        raise InputError(f"{twice!r} is named twice", f"give one weight, for example {twice}:2")
-    renames = renamings(config.rename, [name for name, _ in named])
-    parents = [
-        Parent(store.find(store.validate_name(name)), weight, renames.get(name, {}))
-        for name, weight in named
-    ]
-    check_parents(parents)
-    return parents
+    return find_parents(config.parents, config.rename)
 
 
-def renamings(texts: tuple[str, ...], parents: list[str]) -> dict[str, dict[str, str]]:
-    """{parent: {placeholder: new placeholder}} of PARENT:OLD=NEW.
-
-    Raises:
-        InputError: one is something else.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for text in texts:
-        match = RENAME.fullmatch(text)
-        if not match or match[1] not in parents:
-            raise InputError(
-                f"--rename {text!r} is not PARENT:OLD=NEW", f"for example {parents[-1]}:dog=rex"
-            )
-        found.setdefault(match[1], {})[f"<{match[2]}>"] = f"<{match[3]}>"
-    return found
-
-
-def check_parents(parents: list[Parent]) -> None:
-    """Make sure that the parents can be one.
-
-    Raises:
-        InputError: they were made for different models, or share a token.
-    """
-    first = parents[0].adapter
-    owners: dict[str, str] = {}
-    for parent in parents:
-        if parent.adapter.base.fingerprint != first.base.fingerprint:
-            what = f"{first.name} was made for {first.base.title}, {parent.adapter.name} for {parent.adapter.base.title}"
-            raise InputError(
-                f"{what}{'' if first.base.title != parent.adapter.base.title else ' with other weights'}",
-                "merge adapters of one base",
-            )
-        if unknown := [token for token in parent.renamed if token not in parent.adapter.tokens]:
-            raise InputError(
-                f"{parent.adapter.name} has no token {unknown[0]}",
-                f"it has {' '.join(parent.adapter.tokens) or 'none'}",
-            )
-        for token in map(parent.token, parent.adapter.tokens):
-            if token in owners:
-                hint = f"rename one, for example --rename {parent.adapter.name}:{token[1:-1]}={token[1:-1]}-2"
-                raise InputError(
-                    f"{owners[token]} and {parent.adapter.name} both hold {token}", hint
-                )
-            owners[token] = parent.adapter.name
-
-
-def run(config: MergeConfig, *, force: bool) -> store.Adapter:
+def run(config: MergeConfig, *, force: bool) -> Result:
     """Concatenate and save.
 
     Raises:
@@ -138,75 +90,52 @@ def run(config: MergeConfig, *, force: bool) -> store.Adapter:
     from stickerforge.adapters.merging import concatenate
 
     parents = plan(config, force=force)
-    contents = [store.read_weights(parent.adapter) for parent in parents]
-    merged = concatenate(
-        [(content.lora, parent.weight) for content, parent in zip(contents, parents, strict=True)]
-    )
-    if (rank := max((factors.rank for factors in merged.values()), default=0)) > MAX_RANK:
+    weights = [store.read_weights(parent.adapter) for parent in parents]
+    lora = concatenate([(own.lora, p.weight) for own, p in zip(weights, parents, strict=True)])
+    if (rank := max((factors.rank for factors in lora.values()), default=0)) > MAX_RANK:
         raise InputError(
             f"the merge would have rank {rank}, over {MAX_RANK}",
             "merge fewer adapters, or some of lower rank",
         )
-    rows = {
-        parent.token(token): towers
-        for content, parent in zip(contents, parents, strict=True)
-        for token, towers in content.tokens.items()
-    }
-    words = {
-        parent.token(token): said
-        for parent in parents
-        for token, said in parent.adapter.tokens.items()
-    }
-    from stickerforge.version import __version__
-
-    return store.save(
+    embeddings, class_words = {}, {}
+    for own, parent in zip(weights, parents, strict=True):
+        for token in own.tokens:
+            embeddings[parent.placeholder(token)] = own.tokens[token]
+        for token, words in parent.adapter.tokens.items():
+            class_words[parent.placeholder(token)] = words
+    adapter = store.save(
         config.name,
-        AdapterWeights(merged, rows),
+        AdapterWeights(lora, embeddings),
         kind="merged",
         base=parents[0].adapter.base,
-        tokens=words,
+        tokens=class_words,
         phrase=", ".join(parent.adapter.phrase for parent in parents if parent.adapter.phrase),
         made={"method": "concatenation", "versions": {"stickerforge": __version__}},
         parents=[
             {
-                "name": p.adapter.name,
-                "weight": p.weight,
-                "sha256": p.adapter.sha256,
-                "renamed": p.renamed,
+                "name": parent.adapter.name,
+                "weight": parent.weight,
+                "sha256": parent.adapter.sha256,
+                "renamed": parent.renames,
             }
-            for p in parents
+            for parent in parents
         ],
     )
-
-
-def result(adapter: store.Adapter) -> dict[str, Any]:
-    """For the JSON."""
-    return {
-        "adapter": adapter.name,
-        "kind": adapter.kind,
-        "path": str(adapter.path),
-        "sha256": adapter.sha256,
-        "placeholders": list(adapter.tokens),
-        "phrase": adapter.phrase,
-        "base": adapter.base.title,
-        "parents": adapter.parents,
-    }
+    return Result(adapter)
 
 
 def dry_run(config: MergeConfig, *, force: bool) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     parents = plan(config, force=force)
-    reads, place = [str(parent.adapter.path) for parent in parents], str(store.folder(config.name))
+    reads, folder = [str(parent.adapter.path) for parent in parents], str(store.folder(config.name))
     size = sum(parent.adapter.path.stat().st_size for parent in parents)
-    answer: dict[str, Any] = {
+    result = {
         "dry_run": True,
         "reads": reads,
-        "writes": [place],
+        "writes": [folder],
         "about_bytes": size,
         "about_seconds": 2.0,
     }
-    lines = [f"read    {path}" for path in reads] + [
-        f"write   {place}",
-        f"about   2 s, {size / 1e6:.1f} MB on disk",
-    ]
-    return answer, lines
+    lines = [f"read    {path}" for path in reads]
+    lines += [f"write   {folder}", f"about   2 s, {size / 1e6:.1f} MB on disk"]
+    return result, lines

@@ -1,17 +1,18 @@
-"""The adapters that a call uses: found by name or path, checked, attached to the model."""
+"""The adapters of a call: looked up by name or path, checked, attached to the model."""
 
-import contextlib
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters import lora_format, store
+from stickerforge.adapters import store
+from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.lora_format import token_names
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
-    from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.models.families.base import DiffusionModel
 
 
@@ -21,106 +22,169 @@ class ActiveAdapter:
 
     Args:
         source: its name, or the path of a LoRA file.
-        base: what it was made for; None for a file, which does not say.
-        words: what each token stands for; of a file that is no installed adapter's the token's own name.
+        scale: of its change to the model; 1 applies it as it was trained.
+        path: the file with its tensors.
+        sha256: of that file, in hexadecimal.
+        base: the model that it was made for; None for a file, which does not say.
+        tokens: its placeholders, such as "<dog>".
+        class_words: what each token stands for; the token's own name where nobody says.
+        phrase: what asks for its style; "" where it is none.
+        describes_tokens: whether `class_words` are known and not guessed from the tokens.
+        kind: how its file is read and put on a model.
+        weights: the tensors in the form of its kind, where the file has been read already.
     """
 
     source: str
     scale: float
+    path: Path
     sha256: str
-    base: store.Base | None
-    tokens: tuple[str, ...]
-    words: tuple[str, ...]
-    phrase: str
+    base: store.Base | None = None
+    tokens: tuple[str, ...] = ()
+    class_words: tuple[str, ...] = ()
+    phrase: str = ""
+    describes_tokens: bool = True
+    kind: AdapterKind = field(default=LORA, compare=False, repr=False)
+    weights: Any = field(default=None, compare=False, repr=False)
 
-    def described(self) -> dict[str, object]:
-        """What a recipe keeps of it; of a file its name, since folders tell of their owner."""
+    def params(self) -> dict[str, Any]:
+        """What an image keeps of it; of a file the name, since folders tell of their owner."""
         source = Path(self.source).name if self.base is None else self.source
         return {"adapter": source, "scale": self.scale, "sha256": self.sha256[:16]}
 
-    def content(self) -> "AdapterWeights":
-        """Its tensors.
+    def read_weights(self) -> Any:
+        """The tensors in the form of its kind.
 
         Raises:
-            InputError: they are no longer those that were found at first.
+            InputError: the file cannot be read, or is not the one that the store describes.
         """
-        path = Path(self.source) if self.base is None else store.find(self.source).path
+        if self.weights is not None:
+            return self.weights
         try:
-            intact = hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
+            content = self.path.read_bytes()
         except OSError as error:
             raise InputError(
-                f"cannot read {path}: {error.strerror}", "make or fetch the adapter again"
+                f"cannot read {self.path}: {error.strerror}", "make or fetch the adapter again"
             ) from None
-        if not intact:
+        if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputError(
-                f"{path} is damaged, or changed just now: its sha256 is not the recorded one",
+                f"{self.path} is damaged, or changed just now: its sha256 is not the recorded one",
                 "make or fetch the adapter again",
             )
-        return lora_format.read(path)
+        return self.kind.read(parse_file(self.path, content))
 
 
-def resolve_adapter(source: str, scale: float = 1.0) -> ActiveAdapter:
-    """An adapter by its name, or a LoRA file by its path.
+class AdapterLookup:
+    """The adapters of one call: each description and each LoRA file is read once."""
 
-    Raises:
-        InputError: there is neither, or it cannot be read.
-    """
-    if "/" in source or source.endswith(".safetensors"):
+    def __init__(self) -> None:
+        self.descriptions: dict[str, store.Adapter] = {}
+        self.active: dict[tuple[str, float], ActiveAdapter] = {}
+
+    def find(self, source: str, scale: float = 1.0) -> ActiveAdapter:
+        """An adapter by its name, or a LoRA file by its path.
+
+        Raises:
+            InputError: there is neither, or it cannot be read.
+        """
+        key = source, scale
+        if key not in self.active:
+            is_file = "/" in source or source.endswith(".safetensors")
+            find = self.read_file if is_file else self.find_installed
+            self.active[key] = find(source, scale)
+        return self.active[key]
+
+    def read_file(self, source: str, scale: float) -> ActiveAdapter:
+        """A LoRA file."""
         path = Path(source).expanduser()
-        content = lora_format.read(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        known = tokens_by_digest(digest) if content.tokens else {}
-        words = tuple(known.get(token, token[1:-1]) for token in content.tokens)
-        return ActiveAdapter(str(path), scale, digest, None, tuple(content.tokens), words, "")
-    adapter = store.find(store.validate_name(source))
-    return ActiveAdapter(
-        adapter.name,
-        scale,
-        adapter.sha256,
-        adapter.base,
-        tuple(adapter.tokens),
-        tuple(adapter.tokens.values()),
-        adapter.phrase,
-    )
+        file = read_file(path)
+        kind = kind_of(file)
+        tokens = token_names(file.header)
+        words = self.class_words_of_file(file.sha256) if tokens else {}
+        return ActiveAdapter(
+            str(path),
+            scale,
+            path,
+            file.sha256,
+            tokens=tokens,
+            class_words=tuple(words.get(token, token[1:-1]) for token in tokens),
+            describes_tokens=bool(words) or not tokens,
+            kind=kind,
+            weights=kind.read(file),
+        )
+
+    def find_installed(self, name: str, scale: float) -> ActiveAdapter:
+        """An adapter of the store, whose tensors are read later."""
+        adapter = self.description(store.validate_name(name))
+        return ActiveAdapter(
+            adapter.name,
+            scale,
+            adapter.path,
+            adapter.sha256,
+            adapter.base,
+            tuple(adapter.tokens),
+            tuple(adapter.tokens.values()),
+            adapter.phrase,
+            kind=KINDS[adapter.kind],
+        )
+
+    def description(self, name: str) -> store.Adapter:
+        """What the store says of an adapter.
+
+        Raises:
+            InputError: there is none of this name, or its description is broken.
+        """
+        if name not in self.descriptions:
+            self.descriptions[name] = store.find(name)
+        return self.descriptions[name]
+
+    def installed(self) -> Iterator[store.Adapter]:
+        """Every adapter of the store; one with a broken description is left out."""
+        for name in store.names():
+            try:
+                adapter = self.description(name)
+            except InputError:  # it explains and owns nothing, and nobody asked for it
+                continue
+            yield adapter
+
+    def class_words_of_file(self, digest: str) -> dict[str, str]:
+        """{placeholder: class words} of the installed adapter that has this very file, if any."""
+        return next((a.tokens for a in self.installed() if a.sha256 == digest), {})
 
 
-def tokens_by_digest(digest: str) -> dict[str, str]:
-    """{placeholder: class words} of the installed adapter that has this very file; empty where none has."""
-    for name in store.names():
-        with contextlib.suppress(InputError):  # a broken adapter explains nothing
-            if (adapter := store.find(name)).sha256 == digest:
-                return adapter.tokens
-    return {}
-
-
-def check_tokens(uses: Iterable[ActiveAdapter]) -> None:
+def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
     """Make sure that no token means two things.
 
     Raises:
         InputError: two adapters hold it.
     """
     owners: dict[str, str] = {}
-    for used in uses:
-        for token in used.tokens:
+    for adapter in adapters:
+        for token in adapter.tokens:
             if token in owners:
                 raise InputError(
-                    f"{owners[token]} and {used.source} both hold {token}", "use one of them"
+                    f"{owners[token]} and {adapter.source} both hold {token}", "use one of them"
                 )
-            owners[token] = used.source
+            owners[token] = adapter.source
 
 
-def attach_adapters(family: "DiffusionModel", uses: Iterable[ActiveAdapter]) -> dict[str, str]:
-    """Put adapters and their tokens on a model; returns {source: its name within the network}.
+def attach_adapters(
+    model: "DiffusionModel", adapters: Iterable[ActiveAdapter]
+) -> dict[str, Attached]:
+    """Put adapters on a model, switched off; returns them by source.
 
     Raises:
-        InputError: one does not fit the model.
+        InputError: one cannot be read, or does not fit the model.
     """
-    names: dict[str, str] = {}
-    for used in uses:
-        content = used.content()
-        names[used.source] = f"adapter{len(names)}"
-        family.adapters.attach(names[used.source], content.lora, used.source)
-        for placeholder, rows in content.tokens.items():
-            family.add_token(placeholder, rows)
-    family.adapters.use({})
-    return names
+    attached: dict[str, Attached] = {}
+    for adapter in adapters:
+        name, weights = f"adapter{len(attached)}", adapter.read_weights()
+        attached[adapter.source] = adapter.kind.attach(model, name, weights, adapter.source)
+    return attached
+
+
+def activate(attached: Mapping[str, Attached], adapters: Iterable[ActiveAdapter]) -> None:
+    """Switch on exactly these adapters, each with its scale."""
+    for other in attached.values():
+        other.deactivate()
+    for adapter in adapters:
+        attached[adapter.source].activate(adapter.scale)

@@ -1,50 +1,49 @@
-"""What a call would overwrite, and what has changed since an image was made."""
+"""What a call would overwrite, what cannot work, and what has changed since an image was made."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.errors import InputError
-from stickerforge.generation.active_adapters import tokens_by_digest
+from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
-from stickerforge.generation.plan import GenerationPlan
-from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
 from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
 from stickerforge.runtime.console import Console
 from stickerforge.stickers.image_files import is_truncated, read_params
 
 
-def check_bases(made: list[Request], card: ModelCard, mark: str) -> None:
+def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint: str) -> None:
     """Make sure that every adapter was made for this very model.
+
+    Args:
+        fingerprint: of the model's weights.
 
     Raises:
         InputError: one was not; how to make it again is said.
     """
-    for used in {used.source: used for request in made for used in request.uses}.values():
-        if not used.base or used.base.fingerprint == mark:
+    for adapter in adapters:
+        base = adapter.base
+        if base is None or base.fingerprint == fingerprint:
             continue
-        if used.base.name not in (card.name, str(card.folder.resolve())):
-            what = (
-                f"the adapter {used.source!r} was made for {used.base.title}, not for {card.title}"
+        if base.name not in (card.name, str(card.folder.resolve())):
+            raise InputError(
+                f"the adapter {adapter.source!r} was made for {base.title}, not for {card.title}",
+                f"use --model {base.name}",
             )
-            raise InputError(what, f"use --model {used.base.name}")
-        now = card.title if card.title != used.base.title else f"{card.title} with other weights"
-        again = store.folder(used.source) / "customize.toml"
-        hint = (
-            f"teach it again: stickerforge customize --config {again} --force"
-            if again.exists()
-            else "make it again"
-        )
+        model = card.title if card.title != base.title else f"{card.title} with other weights"
+        config = store.folder(adapter.source) / "customize.toml"
+        again = f"teach it again: stickerforge customize --config {config} --force"
         raise InputError(
-            f"the adapter {used.source!r} was made for {used.base.title}, and this is {now}", hint
+            f"the adapter {adapter.source!r} was made for {base.title}, and this is {model}",
+            again if config.exists() else "make it again",
         )
 
 
 def check_settings_file(path: Path) -> None:
-    """The settings of the last call into a folder are written there, and over nobody's file.
+    """The settings of the last call into a folder are saved there, and over nobody's file.
 
     Raises:
         InputError: it is somebody's.
@@ -58,38 +57,46 @@ def check_settings_file(path: Path) -> None:
         )
 
 
-def check_replaced(open_items: Sequence[ImageJob], drawn: int | None) -> None:
-    """A picture that is whole and of another recipe, but named by the same id, is replaced only when the user says so.
+def check_replaced(jobs: Sequence[ImageJob], drawn_seed: int | None) -> None:
+    """Make sure that no intact image with other parameters is replaced.
 
     Args:
-        drawn: the seed of the call, where it was drawn; that of an interrupted call would go on with it.
+        jobs: images that are named by an id and still to be made.
+        drawn_seed: of the call, where the user gave none; an interrupted call would go on with
+            that of its images.
 
     Raises:
-        InputError: there is one.
+        InputError: one would be; --force allows it.
     """
-    there = [item for item in open_items if item.path.exists() and not is_truncated(item.path)]
-    if not there:
+    replaced = [job for job in jobs if job.path.exists() and not is_truncated(job.path)]
+    if not replaced:
         return
-    recipe = read_params(there[0].path) or {}
-    names = f"{', '.join(item.path.name for item in there[:3])}{' …' if len(there) > 3 else ''}"
-    again = (
-        ""
-        if drawn is None or recipe.get("prompt") != there[0].prompt
-        else f"--seed {recipe['seed'] - there[0].seed + drawn} goes on, "
-    )
+    first = replaced[0]
+    params = read_params(first.path) or {}
+    more = " …" if len(replaced) > 3 else ""
+    names = f"{', '.join(job.path.name for job in replaced[:3])}{more}"
+    resume = ""
+    if drawn_seed is not None and params.get("prompt") == first.prompt:
+        resume = f"--seed {params['seed'] - first.seed + drawn_seed} goes on, "
     raise InputError(
-        f"{there[0].path.parent} holds {names}, made with another seed or other settings",
-        f"{again}--force replaces, or give another --out",
+        f"{first.path.parent} holds {names}, made with another seed or other settings",
+        f"{resume}--force replaces, or give another --out",
     )
 
 
-def check_consistency(config: GenerateConfig, asked: Sequence[Request], console: Console) -> None:
-    """Make sure that there is something to be consistent with, and say what the base is told where nobody knows what a word means.
+def check_consistency(
+    sampling: SamplingConfig, adapters: Sequence[ActiveAdapter], console: Console
+) -> None:
+    """Make sure that consistency guidance has an adapter and a step to work on.
+
+    What the base is told is said where nobody knows what a file's tokens stand for.
+
+    Args:
+        sampling: the settings in force.
 
     Raises:
         InputError: no adapter is in use, or the window is empty.
     """
-    sampling = config.sampling
     start, end = sampling.consistency_start, sampling.consistency_end
     if sampling.consistency is None:
         if start is not None or end is not None:
@@ -98,86 +105,101 @@ def check_consistency(config: GenerateConfig, asked: Sequence[Request], console:
                 "give --consistency too",
             )
         return
-    if not any(request.uses for request in asked):
+    if not adapters:
         raise InputError(
             "--consistency leads towards what an adapter taught, and none is in use",
             "name one, or leave it out",
         )
     first, last = 0.0 if start is None else start, 1.0 if end is None else end
-    if not any(first <= step / (sampling.steps or 1) < last for step in range(sampling.steps or 1)):
-        what = f"no step lies between sampling.consistency_start = {first} and _end = {last}"
-        raise InputError(what, "give shares of the steps, for example 0 and 0.8")
-    for used in {used.source: used for request in asked for used in request.uses}.values():
-        if used.base is None and used.tokens and not tokens_by_digest(used.sha256):
-            told = ", ".join(
-                f"{words!r} for {token}"
-                for token, words in zip(used.tokens, used.words, strict=True)
-            )
-            console.warn(f"{used.source} does not say what its words mean: the base is told {told}")
-
-
-def warn_of_changes(whole: GenerationPlan, repeated: Mapping[str, Any], console: Console) -> None:
-    """Say what is no longer as it was when the picture was made."""
-    if repeated.get("fingerprint", whole.fingerprint) != whole.fingerprint:
-        console.warn(
-            f"the picture was made with other weights than this {whole.card.title}: the new one will differ"
+    shares = [step / sampling.steps for step in range(sampling.steps)]
+    if not any(first <= share < last for share in shares):
+        raise InputError(
+            f"no step lies between sampling.consistency_start = {first} and _end = {last}",
+            "give shares of the steps, for example 0 and 0.8",
         )
-    then_flat = (
-        repeated.get("output", {}).get("flat") if isinstance(repeated.get("output"), dict) else None
-    )
-    if then_flat and any(
-        item.recipe["output"].get("flat", then_flat) != then_flat for item in whole.items
-    ):
+    for adapter in adapters:
+        if not adapter.describes_tokens:
+            pairs = zip(adapter.tokens, adapter.class_words, strict=True)
+            words = ", ".join(f"{words!r} for {token}" for token, words in pairs)
+            console.warn(
+                f"{adapter.source} does not say what its words mean: the base is told {words}"
+            )
+
+
+def warn_of_changes(
+    params: Mapping[str, Any],
+    jobs: Sequence[ImageJob],
+    card: ModelCard,
+    fingerprint: str,
+    console: Console,
+) -> None:
+    """Warn of what is no longer as it was when the image that is repeated was made.
+
+    Args:
+        params: of that image; empty where none is repeated.
+        fingerprint: of the model's weights.
+    """
+    if params.get("fingerprint", fingerprint) != fingerprint:
+        console.warn(
+            f"the picture was made with other weights than this {card.title}:"
+            " the new one will differ"
+        )
+    output = params.get("output")
+    flat = output.get("flat") if isinstance(output, dict) else None
+    if flat and any(job.params["output"].get("flat", flat) != flat for job in jobs):
         console.warn(
             "flat colours were made otherwise when the picture was made: the new one will differ"
         )
-    now = {
-        used.described()["adapter"]: used.sha256[:16] for item in whole.items for used in item.uses
+    digests = {
+        entry["adapter"]: entry["sha256"]
+        for job in jobs
+        for entry in (adapter.params() for adapter in job.adapters)
     }
-    then = repeated.get("adapters")
-    for used in then if isinstance(then, list) else []:
-        if isinstance(used, dict) and now.get(used.get("adapter"), used.get("sha256")) != used.get(
-            "sha256"
-        ):
+    listed = params.get("adapters")
+    for entry in listed if isinstance(listed, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        if digests.get(entry.get("adapter"), entry.get("sha256")) != entry.get("sha256"):
             console.warn(
-                f"the picture was made before the adapter {used['adapter']!r} was made again: the new one will differ"
+                f"the picture was made before the adapter {entry['adapter']!r} was made again:"
+                " the new one will differ"
             )
 
 
-def warn_of_words(whole: GenerationPlan, console: Console) -> None:
-    """Say once which words the model never saw; adapters have taught it their own."""
+def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -> None:
+    """Warn once of words that the model never saw; adapters have taught it their phrases."""
     texts = []
-    for item in whole.items:
-        text = item.text
-        for used in item.uses:
-            text = text.replace(used.phrase, "") if used.phrase else text
+    for job in jobs:
+        text = job.text
+        for adapter in job.adapters:
+            text = text.replace(adapter.phrase, "") if adapter.phrase else text
         texts.append(text)
-    unseen = unknown_words(texts, known_words(whole.card))
-    if unseen:
-        console.warn(unknown_warning(whole.card, unseen))
+    if unknown := unknown_words(texts, known_words(card)):
+        console.warn(unknown_warning(card, unknown))
 
 
-def is_finished(item: ImageJob, *, prompt: bool) -> bool:
-    """Whether the item's file is there, made by this very recipe and remembering no more and no less.
+def is_finished(job: ImageJob, *, prompt: bool) -> bool:
+    """Whether the job's file is there, with these very parameters, no more and no fewer.
+
+    Args:
+        prompt: whether the file is to remember its prompt.
 
     Raises:
-        InputError: the place of a row with an id is taken by a file that is not ours.
+        InputError: the file of a row with an id is there and not ours.
     """
     try:
-        if is_truncated(item.path):
+        if is_truncated(job.path):
             return False
-        recipe = read_params(item.path)
+        params = read_params(job.path)
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
-        recipe = None
-    if recipe is None and item.id:
-        raise InputError(
-            f"{item.path} is there and stickerforge did not make it",
-            "give another --out or another id",
-        )
-    return (
-        recipe is not None
-        and recipe.get("digest") == item.digest
-        and ("prompt" in recipe) == prompt
-    )
+        params = None
+    if params is None:
+        if job.id:
+            raise InputError(
+                f"{job.path} is there and stickerforge did not make it",
+                "give another --out or another id",
+            )
+        return False
+    return params.get("digest") == job.digest and ("prompt" in params) == prompt

@@ -1,46 +1,43 @@
-"""What is asked for, item by item: prompt, seed, and the recipe that names a file and is kept inside it."""
+"""An image's parameters: everything that decides its pixels, kept in the file and in its name."""
 
 import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
-from stickerforge.config.toml import flatten
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
-from stickerforge.models.registry import EMBEDDED
-from stickerforge.stickers.image_files import read_params
+from stickerforge.stickers.sheet import SHEET_FILE
 
-HUB = re.compile(r"[\w.-]+/[\w.-]+")  # owner/name
-RESERVED = ("contact-sheet.png", "contact-sheet.webp")
-REPEATED = (
-    "prompt",
-    "negative",
-    "style",
-    "subject",
-    "adapter",
-    "model",
-    "seed",
-    "matting",
-)  # settings that a recipe brings back
+# What a file forgets with its prompt.
+PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
 
 
 @dataclass(frozen=True)
 class ImageJob:
-    """One picture to make.
+    """One image to make.
 
     Args:
-        prompt: as the user wrote it; `text` and `negative` are what the model is told.
-        recipe: everything that decides the pixels, plain JSON values; `digest` is its short hash.
-        uses: the adapters that are on while it is made.
-        inks: the colours of its style, as "rrggbb", where it is to be flat and they are known.
+        prompt: as the user wrote it.
+        text, negative: as the model is to read them.
+        seed: decides the noise.
+        style: as the user named it.
+        id: of the prompt row; "" where it has none.
+        params: everything that decides the pixels, plain JSON values, with its "digest".
+        path: the file it will be.
+        adapters: those that are active while it is made.
+        size: side of the file in pixels; 0 keeps the sampled size.
+        format: of the file.
+        palette: where colours are made flat, the inks of its style as "rrggbb", empty where they
+            are not known; None where colours stay as they were drawn.
     """
 
     prompt: str
@@ -49,226 +46,217 @@ class ImageJob:
     seed: int
     style: str
     id: str
-    recipe: dict[str, Any]
+    params: dict[str, Any]
     path: Path
-    uses: tuple[ActiveAdapter, ...] = ()
-    inks: tuple[str, ...] = ()
+    adapters: tuple[ActiveAdapter, ...]
+    size: int
+    format: Format
+    palette: tuple[str, ...] | None
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits of the recipe."""
-        return str(self.recipe["digest"])
+        """Eight hexadecimal digits of the parameters."""
+        return str(self.params["digest"])
 
-    def for_base(self, text: str) -> str:
-        """A text without new words: with what each placeholder stands for."""
-        for used in self.uses:
-            for token, words in zip(used.tokens, used.words, strict=True):
+    def in_base_words(self, text: str) -> str:
+        """A text for the base model: with the class words for which each placeholder stands."""
+        for adapter in self.adapters:
+            for token, words in zip(adapter.tokens, adapter.class_words, strict=True):
                 text = text.replace(token, words)
         return text
 
 
-def image_jobs(
-    config: GenerateConfig,
-    requests: list[Request],
-    card: ModelCard,
-    fingerprint: str,
-    sampling: dict[str, Any],
-    matting: str,
-) -> list[ImageJob]:
-    """Every picture of the call, in order; item i uses seed + i where its row has no seed of its own.
+@dataclass(frozen=True)
+class CallParams:
+    """What all images of a call have in common.
 
     Args:
-        sampling: the settings in force, with the model's recommendations filled in.
-        matting: the matting model that will be used, or "none".
+        fingerprint: of the model's weights.
+        sampling: the settings in force as plain values, the model's recommendations filled in.
+        matting: as the user asked for it.
+        matting_model: the one in use, or "none".
+        subjects, adapters: as the user named them.
     """
-    assert config.seed is not None
-    made: dict[Path, ImageJob] = {}
-    plain = 0
+
+    card: ModelCard
+    fingerprint: str
+    sampling: Mapping[str, Any]
+    output: OutputConfig
+    matting: str = "auto"
+    matting_model: str = "none"
+    subjects: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+
+
+def image_jobs(
+    requests: Sequence[Request], call: CallParams, *, seed: int, count: int
+) -> list[ImageJob]:
+    """Every image of a call, in order; a row that is there twice makes one image.
+
+    Args:
+        seed: of the first image; image i uses seed + i where its row has no seed of its own.
+        count: images per row, where the row does not say.
+
+    Raises:
+        InputError: two rows would make the same file.
+    """
+    jobs: dict[Path, ImageJob] = {}
+    seed_of_call = seed
     for request in requests:
-        row = request.row
-        count = row.count or config.count
-        for index in range(count):
-            seed = config.seed + plain if row.seed is None else row.seed + index
-            plain += row.seed is None
-            one = image_job(config, request, seed, count, card, fingerprint, sampling, matting)
-            if one.path.name in RESERVED or (row.id and one.path in made):
+        row, images = request.row, request.row.count or count
+        for index in range(images):
+            if row.seed is None:
+                job = image_job(request, call, seed_of_call, images)
+                seed_of_call += 1
+            else:
+                job = image_job(request, call, row.seed + index, images)
+            if job.path.stem == Path(SHEET_FILE).stem or (row.id and job.path in jobs):
                 raise InputError(
-                    f"id {row.id!r} would make {one.path.name}, which is taken",
+                    f"id {row.id!r} would make {job.path.name}, which is taken",
                     "give it another id",
                 )
-            made.setdefault(one.path, one)  # a row that is there twice makes one picture
-    return list(made.values())
+            jobs.setdefault(job.path, job)
+    return list(jobs.values())
 
 
-def image_job(
-    config: GenerateConfig,
-    request: Request,
-    seed: int,
-    count: int,
-    card: ModelCard,
-    fingerprint: str,
-    sampling: dict[str, Any],
-    matting: str,
-) -> ImageJob:
-    """One picture, with its recipe and the file it will be."""
-    row = request.row
-    negative = row.negative or config.negative
-    text, avoid = apply_preset(
-        request.text, negative, request.preset, trained_on_styles=bool(card.words_file)
+def image_job(request: Request, call: CallParams, seed: int, count: int) -> ImageJob:
+    """One image, with its parameters and the file that it will be.
+
+    Args:
+        count: images of its row, which decides whether an id alone can name the file.
+    """
+    row, card, output = request.row, call.card, call.output
+    text, negative = apply_preset(
+        request.text, request.negative, request.preset, knows_styles=card.knows_styles
     )
-    text = card.spoken(text)
-    style = flat_style(request, text, card)
-    flat = config.output.colours == "flat" or (config.output.colours == "auto" and bool(style))
-    inks = (
-        card.inks[style] if flat and style and not request.uses else ()
-    )  # what was taught keeps its colours
-    output = {
-        "size": config.output.size,
-        "format": config.output.format,
-        "colours": config.output.colours,
-    }
-    if not request.uses:  # without an adapter there is nothing to be consistent with
+    text = card.reword(text)
+    palette = flat_palette(request, text, card, output)
+    params = image_params(request, call, text=text, negative=negative, seed=seed, palette=palette)
+    if row.id:
+        stem = row.id if count == 1 else f"{row.id}-{seed}"
+    else:
+        slug = file_slug(row.prompt) if output.prompt else "sticker"
+        stem = f"{slug}-{seed}-{params['digest']}"
+    return ImageJob(
+        row.prompt,
+        text,
+        negative,
+        seed,
+        request.style,
+        row.id,
+        params,
+        Path(output.folder) / f"{stem}.{output.format}",
+        request.adapters,
+        output.size,
+        output.format,
+        palette,
+    )
+
+
+def image_params(
+    request: Request,
+    call: CallParams,
+    *,
+    text: str,
+    negative: str,
+    seed: int,
+    palette: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """What decides the pixels of an image, its digest, and how it was asked for."""
+    sampling = dict(call.sampling)
+    if not request.adapters:  # without an adapter there is nothing to be consistent with
         sampling = {
             name: value for name, value in sampling.items() if not name.startswith("consistency")
         }
-    recipe: dict[str, Any] = {
-        "prompt": row.prompt,
-        "negative": negative,
+    output = {name: getattr(call.output, name) for name in ("size", "format", "colours")}
+    if palette is not None:
+        output["flat"] = flat_digest(palette)
+    params: dict[str, Any] = {
+        "prompt": request.row.prompt,
+        "negative": request.negative,
         "style": request.style,
-        "adapters": [used.described() | base_words(used, sampling) for used in request.uses],
+        "adapters": [
+            adapter.params() | base_words(adapter, sampling) for adapter in request.adapters
+        ],
         "text": text,
-        "avoid": avoid,
+        "avoid": negative,
         "seed": seed,
-        "model": card.title,
-        "fingerprint": fingerprint,
-        "matting": config.matting,
-        "cut_out_by": matting,
+        "model": call.card.title,
+        "fingerprint": call.fingerprint,
+        "matting": call.matting,
+        "cut_out_by": call.matting_model,
         "sampling": sampling,
-        "output": output | ({"flat": flat_digest(inks)} if flat else {}),
+        "output": output,
     }
-    named = [Path(text).name for text in config.adapter]  # folders tell of their owner
-    recipe["digest"] = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
-    recipe |= {
-        "subject": list(config.subject),
-        "adapter": named,
-    }  # how it was asked for; what it was is in "adapters"
-    stem = (
-        f"{file_slug(row.prompt) if config.output.prompt else 'sticker'}-{seed}-{recipe['digest']}"
-    )
-    if row.id:
-        stem = row.id if count == 1 else f"{row.id}-{seed}"
-    path = Path(config.output.folder) / f"{stem}.{config.output.format}"
-    return ImageJob(
-        row.prompt, text, avoid, seed, request.style, row.id, recipe, path, request.uses, inks
-    )
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
+    names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
+    return params | {"digest": digest, "subject": list(call.subjects), "adapter": names}
+
+
+def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """The class words of a LoRA file, where consistency guidance makes them count.
+
+    They depend on what is installed, which the file's digest does not say.
+    """
+    if adapter.base is None and adapter.class_words and sampling.get("consistency") is not None:
+        return {"words": list(adapter.class_words)}
+    return {}
+
+
+def flat_palette(
+    request: Request, text: str, card: ModelCard, output: OutputConfig
+) -> tuple[str, ...] | None:
+    """The inks of a flat image, empty where none are known; None where it is not to be flat."""
+    style = flat_style(request, text, card)
+    if output.colours == "drawn" or (output.colours == "auto" and not style):
+        return None
+    # What an adapter learned keeps its colours.
+    return card.inks[style] if style and not request.adapters else ()
 
 
 def flat_style(request: Request, text: str, card: ModelCard) -> str:
-    """The style without shading that is asked for: the preset, else what the text names; "" for none, and for a style that was taught."""
-    if any(used.source == request.style for used in request.uses):
+    """The style without shading that is asked for: the preset, else what the text names.
+
+    Returns:
+        "" for none, and for a style that an adapter brings.
+    """
+    if any(adapter.source == request.style for adapter in request.adapters):
         return ""
     if request.preset:
-        return card.flat_style(request.preset.words) if card.words_file else ""
+        return card.flat_style(request.preset.words) if card.knows_styles else ""
     return "" if request.style else card.flat_style(text)
 
 
-def flat_digest(inks: tuple[str, ...]) -> str:
-    """What decides flat colours, as a few digits."""
-    from stickerforge.stickers.flat_colors import palette_digest
+def flat_digest(palette: tuple[str, ...]) -> str:
+    """Eight hexadecimal digits of what decides flat colours."""
+    from stickerforge.stickers.flat_colors import palette_digest  # scipy, which few calls need here
 
-    return palette_digest(inks)
-
-
-def base_words(used: ActiveAdapter, sampling: dict[str, Any]) -> dict[str, Any]:
-    """What consistency guidance tells the base in place of the words of a file, which depends on what is installed."""
-    return (
-        {"words": list(used.words)}
-        if used.base is None and used.words and sampling.get("consistency") is not None
-        else {}
-    )
+    return palette_digest(palette)
 
 
 def apply_preset(
-    prompt: str, negative: str, preset: StylePreset | None, *, trained_on_styles: bool
+    prompt: str, negative: str, preset: StylePreset | None, *, knows_styles: bool
 ) -> tuple[str, str]:
-    """(what the model is told, what it is told to avoid).
+    """(prompt, negative prompt) as the model is to read them.
 
     Args:
-        trained_on_styles: whether the model knows a preset by its words; others get its template.
+        knows_styles: whether the model knows a preset by its words; others get its template.
     """
     prompt = " ".join(prompt.split())
     if preset is None:
         return prompt, negative
-    if trained_on_styles:
+    if knows_styles:
         return f"{prompt}, {preset.words}", negative
-    return preset.template.replace("{prompt}", prompt), ", ".join(
-        filter(None, [negative, preset.negative])
-    )
+    avoid = ", ".join(filter(None, [negative, preset.negative]))
+    return preset.template.replace("{prompt}", prompt), avoid
 
 
 def file_slug(prompt: str) -> str:
-    """The beginning of the prompt as part of a file name: a-z, 0-9 and dashes, at most 48 characters."""
+    """The beginning of a prompt as part of a file name: a-z, 0-9, dashes; at most 48 characters."""
     plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "sticker"
 
 
-def public_params(recipe: dict[str, Any], *, prompt: bool) -> dict[str, Any]:
-    """What the file keeps of a recipe; without its prompt where the user wants that."""
-    private = (
-        () if prompt else ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
-    )
-    return {key: value for key, value in recipe.items() if key not in private}
-
-
-def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings that made a picture, as {dotted name: value} for `resolve`, and its whole recipe.
-
-    Raises:
-        InputError: the file is no picture of ours, or was made to forget its prompt.
-    """
-    try:
-        recipe = read_params(path)
-    except FileNotFoundError:
-        raise InputError(f"no picture {path}", "check the path") from None
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "give a PNG or WebP picture"
-        ) from None
-    except ValueError:
-        raise InputError(
-            f"{path} is no PNG or WebP picture", "give one that stickerforge made"
-        ) from None
-    if recipe is None or "seed" not in recipe:
-        raise InputError(
-            f"{path} does not say how it was made",
-            "give a picture that stickerforge made; chat apps strip it",
-        )
-    if "prompt" not in recipe:
-        raise InputError(
-            f"{path} was made without its prompt (output.prompt=false)",
-            "give the prompt and its settings again",
-        )
-    settings = {name: recipe[name] for name in REPEATED if name in recipe}
-    model = str(recipe.get("model", ""))
-    if model.partition("@")[0] not in EMBEDDED and (
-        not HUB.fullmatch(model) or Path(model).exists()
-    ):
-        settings.pop("model", None)  # a folder, which may be anywhere: the call names it
-    for name in {"adapter", "subject"} & set(
-        settings
-    ):  # a stranger's picture says nothing about folders here
-        said = settings[name] if isinstance(settings[name], list) else [settings[name]]
-        settings[name] = [Path(str(text)).name for text in said]
-    if isinstance(recipe.get("sampling"), dict):
-        settings |= dict(flatten(recipe["sampling"], "sampling."))
-    settings["output.colours"] = "drawn"  # as all were, before pictures said so
-    if isinstance(recipe.get("output"), dict):
-        settings |= {
-            f"output.{name}": recipe["output"][name]
-            for name in ("size", "format")
-            if name in recipe["output"]
-        }
-        settings |= (
-            {"output.colours": recipe["output"]["colours"]} if "colours" in recipe["output"] else {}
-        )
-    return settings, recipe
+def public_params(params: Mapping[str, Any], *, prompt: bool) -> dict[str, Any]:
+    """What the file keeps of an image's parameters; nothing of its prompt where it is to forget."""
+    return {key: value for key, value in params.items() if prompt or key not in PRIVATE}

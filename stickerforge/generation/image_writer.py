@@ -1,31 +1,35 @@
-"""Files written in a second thread while the next image is sampled; the contact sheet."""
+"""Images to files, in a second thread while the next ones are sampled."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stickerforge.config.schema import GenerateConfig
-from stickerforge.generation.image_params import ImageJob
-from stickerforge.runtime.console import Console
+from stickerforge.generation.image_params import ImageJob, public_params
+from stickerforge.generation.postprocess import finish_image
+from stickerforge.models.matting import CutOut
 from stickerforge.runtime.files import write_whole
+from stickerforge.stickers.image_files import encode_image
+from stickerforge.version import __version__
 
-SHEET = "contact-sheet.png"
-MAX_ON_SHEET = 100
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextmanager
-def background_writer(waiting: int = 8) -> Iterator[Any]:
-    """Yields `write(function, *arguments)`, which runs in a second thread while denoising goes on.
+def background_writer(waiting: int = 8) -> Iterator[Callable[..., None]]:
+    """Yield `write(function, *arguments)`, which runs in a second thread while sampling goes on.
 
-    A fault of the disk surfaces at the next call or at the end; on an interruption what was handed over
-    is still written.
+    A fault of the disk surfaces at the next call or at the end; on an interruption what was handed
+    over is still written.
+
+    Args:
+        waiting: calls that may wait before `write` waits itself.
     """
     pool, queue = ThreadPoolExecutor(1, "writer"), deque[Future[None]]()
 
-    def write(function: Any, *arguments: Any) -> None:
+    def write(function: Callable[..., None], *arguments: Any) -> None:
         while queue and (queue[0].done() or len(queue) >= waiting):
             queue.popleft().result()
         queue.append(pool.submit(function, *arguments))
@@ -38,46 +42,12 @@ def background_writer(waiting: int = 8) -> Iterator[Any]:
         pool.shutdown(wait=True, cancel_futures=False)
 
 
-def write_contact_sheet(
-    config: GenerateConfig, console: Console, made: list[ImageJob]
-) -> Path | None:
-    """The first hundred pictures of the call on one page, under their prompts; None where none can be read any more.
+def save_image(job: ImageJob, pixels: "Tensor", cut_out: CutOut | None, keep_prompt: bool) -> None:
+    """Finish what the model drew for a job, (3 or 4, H, W), and write it with its parameters.
 
-    One that cannot be is named and left out.
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
     """
-    import numpy as np
-    from PIL import Image
-
-    from stickerforge.stickers.image_files import encode_image
-    from stickerforge.stickers.sheet import CELL_PX, contact_sheet
-    from stickerforge.version import __version__
-
-    shown, pictures = [], []
-    for item in made[:MAX_ON_SHEET]:
-        try:
-            with Image.open(item.path) as picture:
-                small = picture.convert("RGBA")
-        except (OSError, ValueError, SyntaxError) as error:
-            console.warn(
-                f"{item.path} is damaged ({str(error)[:60]}): remove it, and the same call makes it again"
-            )
-            continue
-        small.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-        shown.append(item)
-        pictures.append(small)
-    if not pictures:
-        return None
-    keep = config.output.prompt
-    captions = [
-        f"{' '.join(item.prompt.split())[:80]} · {item.seed}" if keep else f"seed {item.seed}"
-        for item in shown
-    ]
-    page = contact_sheet(pictures, captions, columns=config.output.columns)
-    path = Path(config.output.folder) / SHEET
-    write_whole(
-        path,
-        encode_image(
-            np.asarray(page), {"sheet_of": len(shown)}, f"stickerforge {__version__}", "png"
-        ),
-    )
-    return path
+    rgba = finish_image(pixels, cut_out, job.size, job.palette)
+    params = public_params(job.params, prompt=keep_prompt)
+    write_whole(job.path, encode_image(rgba, params, f"stickerforge {__version__}", job.format))

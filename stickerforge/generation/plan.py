@@ -3,58 +3,171 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.config.schema import GenerateConfig, SamplingConfig
-from stickerforge.generation.image_params import ImageJob
+from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
+from stickerforge.config.setting import fill_unset
+from stickerforge.config.toml import to_toml, to_tree
+from stickerforge.config.unused import unused_in_generate
+from stickerforge.generation.checks import (
+    check_bases,
+    check_consistency,
+    check_replaced,
+    check_settings_file,
+    is_finished,
+)
+from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
+from stickerforge.generation.requests import (
+    adapters_of,
+    build_requests,
+    default_model,
+    read_rows,
+)
 from stickerforge.models.card import ModelCard, has_alpha
+from stickerforge.models.checksums import fingerprint
+from stickerforge.models.families.specs import family_spec
+from stickerforge.models.matting import matting_model
+from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.seeds import random_seed
 
 CONFIG_FILE = "generate.toml"
 
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """Everything that is known before a weight is read; `config` has the model's recommendations filled in."""
+    """What a call will make, and of what.
 
-    config: GenerateConfig
+    Args:
+        jobs: every image of the call, in order.
+        done: files that are there already, made with the same parameters.
+        card, fingerprint: of the model.
+        sampling: the settings in force, the model's recommendations filled in.
+        output: the settings of what is written.
+        matting: the matting model in use, or "none".
+        device: "cpu", "cuda", "cuda:1" or "mps".
+        seed: of the call; `seed_was_given` by the user, or drawn.
+        prompts_file: "" where all prompts come from the command line.
+        settings: the whole configuration in force as TOML, which is saved beside the images.
+    """
+
+    jobs: list[ImageJob]
+    done: frozenset[Path]
     card: ModelCard
     fingerprint: str
-    items: list[ImageJob]
-    done: frozenset[Path]  # files that are there already, by the same recipe
-    matting: str  # matting model, or "none"
+    sampling: SamplingConfig
+    output: OutputConfig
+    matting: str
+    device: str
+    seed: int
+    seed_was_given: bool
+    prompts_file: str
+    settings: str
 
     @property
-    def open(self) -> list[ImageJob]:
-        """Items still to be made."""
-        return [item for item in self.items if item.path not in self.done]
+    def open_jobs(self) -> list[ImageJob]:
+        """Images that are still to be made."""
+        return [job for job in self.jobs if job.path not in self.done]
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is written."""
+        return Path(self.output.folder)
+
+
+def plan_generation(
+    config: GenerateConfig, console: Console, *, offline: bool = False, force: bool = False
+) -> GenerationPlan:
+    """Check everything that can be checked, and name every file.
+
+    Args:
+        force: whether files of rows with an id may be replaced that have other parameters.
+
+    Raises:
+        InputError: a prompt, name or setting cannot work, or a file would be replaced.
+        EnvironmentFault: the model or the device cannot be had here.
+    """
+    rows = read_rows(config.prompt, config.prompts, config.negative)
+    requests = build_requests(
+        rows,
+        adapters=config.adapter,
+        subjects=config.subject,
+        style=config.style,
+        negative=config.negative,
+    )
+    name = config.model or default_model(requests)
+    card = find_model(name, offline=offline, say=console.say)
+    if config.sampling.pixels:
+        check_pixels(card, config.sampling.pixels)
+    seed = random_seed() if config.seed is None else config.seed
+    sampling = sampling_settings(config.sampling, card)
+    call = CallParams(
+        card=card,
+        fingerprint=fingerprint(card.folder),
+        sampling=to_tree(sampling),
+        output=config.output,
+        matting=config.matting,
+        matting_model=select_matting(config.matting, card),
+        subjects=config.subject,
+        adapters=config.adapter,
+    )
+    adapters = adapters_of(requests)
+    check_bases(adapters, card, call.fingerprint)
+    check_consistency(sampling, adapters, console)
+    full = replace(config, model=name, seed=seed, sampling=sampling)
+    for line in unused_in_generate(full):
+        console.warn(line)
+    jobs = image_jobs(requests, call, seed=seed, count=config.count)
+    done = frozenset(job.path for job in jobs if is_finished(job, prompt=config.output.prompt))
+    if not force:
+        with_id = [job for job in jobs if job.id and job.path not in done]
+        check_replaced(with_id, seed if config.seed is None else None)
+    check_settings_file(Path(config.output.folder) / CONFIG_FILE)
+    from stickerforge.runtime.device import resolve_device  # torch: after all that needs none
+
+    return GenerationPlan(
+        jobs=jobs,
+        done=done,
+        card=card,
+        fingerprint=call.fingerprint,
+        sampling=sampling,
+        output=config.output,
+        matting=call.matting_model,
+        device=str(resolve_device(config.device)),
+        seed=seed,
+        seed_was_given=config.seed is not None,
+        prompts_file=config.prompts,
+        settings=to_toml(saved_config(full), "generate"),
+    )
 
 
 def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
-    """What the call says, else what the model recommends, else what suits Stable Diffusion."""
-    suits = {"steps": 25, "guidance": 7.5, "guidance_rescale": 0.0} | dict(card.sampling)
-    chosen = {
-        name: suits[name] if getattr(given, name) is None else getattr(given, name)
-        for name in ("steps", "guidance", "guidance_rescale")
-    }
-    return replace(
+    """What the call says, else what the model recommends, else what suits its architecture."""
+    recommended = vars(family_spec(card.folder).sampling) | dict(card.sampling)
+    return fill_unset(
         given,
-        steps=int(chosen["steps"]),
-        guidance=float(chosen["guidance"]),
-        guidance_rescale=float(chosen["guidance_rescale"]),
+        {
+            "steps": int(recommended["steps"]),
+            "guidance": float(recommended["guidance"]),
+            "guidance_rescale": float(recommended["guidance_rescale"]),
+        },
     )
 
 
-def select_matting(config: GenerateConfig, card: ModelCard) -> str:
-    """The matting model to use: none where the model draws alpha itself, or where it is not wanted."""
-    if config.matting == "none" or (config.matting == "auto" and has_alpha(card)):
-        return "none"
-    from stickerforge.models.matting import matting_model
+def select_matting(name: str, card: ModelCard) -> str:
+    """The matting model to use; "none" where none is wanted, or the model draws alpha itself.
 
-    return matting_model(config.matting).name
+    Args:
+        name: as the user asked for it: "auto", "none", or a matting model.
+
+    Raises:
+        InputError: there is no such matting model.
+    """
+    if name == "none" or (name == "auto" and has_alpha(card)):
+        return "none"
+    return matting_model(name).name
 
 
 def saved_config(config: GenerateConfig) -> GenerateConfig:
-    """The configuration as it is kept: without prompts where pictures are to forget them."""
-    return (
-        config
-        if config.output.prompt
-        else replace(config, prompt=(), negative="", subject=(), adapter=())
-    )
+    """The configuration as it is saved: without prompts where images are to forget them."""
+    if config.output.prompt:
+        return config
+    return replace(config, prompt=(), negative="", subject=(), adapter=())

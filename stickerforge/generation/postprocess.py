@@ -1,24 +1,27 @@
-"""From what a model drew to files: cut out, enlarged, encoded, written behind the denoising; and a sheet of them all."""
+"""From what a model drew to the image of a file: cut out, flat colours, size."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stickerforge.generation.image_params import ImageJob, public_params
-from stickerforge.runtime.files import write_whole
+import numpy as np
+
+from stickerforge.models.matting import CutOut
+from stickerforge.stickers.alpha import Premultiplied, Rgba, snap_alpha, unpremultiply
+from stickerforge.stickers.despeckle import despeckle
+from stickerforge.stickers.flat_colors import flatten_and_upscale, palette_from_codes
+from stickerforge.stickers.upscale import upscale
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stickerforge.models.matting import CutOut
-    from stickerforge.stickers.alpha import Premultiplied
 
+def to_premultiplied(pixels: "Tensor", cut_out: CutOut | None) -> Premultiplied:
+    """What the model drew with clean alpha, premultiplied float32 (H, W, 4) in [0, 1].
 
-def to_premultiplied(pixels: "Tensor", cut_out: "CutOut | None") -> "Premultiplied":
-    """What the model drew, (3 or 4, H, W), as premultiplied (H, W, 4): cut out, or its alpha settled."""
-    import numpy as np
-
-    from stickerforge.stickers.alpha import snap_alpha
-    from stickerforge.stickers.despeckle import despeckle
-
+    Args:
+        pixels: (3 or 4, H, W) in [0, 1]; four channels are premultiplied.
+        cut_out: makes alpha; None keeps the model's, and makes three channels opaque.
+    """
     planes = pixels.permute(1, 2, 0).numpy()
     if cut_out is not None:
         return cut_out((planes[..., :3] * 255).round().astype(np.uint8))
@@ -27,24 +30,18 @@ def to_premultiplied(pixels: "Tensor", cut_out: "CutOut | None") -> "Premultipli
     return np.concatenate([planes, np.ones_like(planes[..., :1])], -1)
 
 
-def save(item: ImageJob, pixels: "Tensor", cut_out: "CutOut | None", keep_prompt: bool) -> None:
-    """Finish one picture and write it: cut out, its colours made flat where its style is, enlarge, encode."""
-    from stickerforge.stickers.alpha import unpremultiply
-    from stickerforge.stickers.flat_colors import flatten_and_upscale, palette_from_codes
-    from stickerforge.stickers.image_files import encode_image
-    from stickerforge.stickers.upscale import upscale
-    from stickerforge.version import __version__
+def finish_image(
+    pixels: "Tensor", cut_out: CutOut | None, size: int, palette: Sequence[str] | None
+) -> Rgba:
+    """The image of a file, uint8 (size, size, 4) with straight alpha.
 
-    picture = to_premultiplied(pixels, cut_out)
-    output = item.recipe["output"]
-    size = output["size"] or max(picture.shape[:2])
-    rgba = unpremultiply(
-        flatten_and_upscale(picture, size, palette_from_codes(item.inks))
-        if "flat" in output
-        else upscale(picture, size)
-    )
-    recipe = public_params(item.recipe, prompt=keep_prompt)
-    write_whole(
-        item.path,
-        encode_image(rgba, recipe, f"stickerforge {__version__}", item.recipe["output"]["format"]),
-    )
+    Args:
+        pixels: (3 or 4, H, W) in [0, 1].
+        size: side in pixels; 0 keeps the sampled size.
+        palette: inks as "rrggbb" to make colours flat with, empty for any; None leaves them.
+    """
+    image = to_premultiplied(pixels, cut_out)
+    side = size or max(image.shape[:2])
+    if palette is None:
+        return unpremultiply(upscale(image, side))
+    return unpremultiply(flatten_and_upscale(image, side, palette_from_codes(palette)))

@@ -1,19 +1,17 @@
-"""Which adapters each prompt uses: those named by flag, and the owners of its placeholders."""
+"""What is asked for: prompt rows with their styles, and the adapters that each of them uses."""
 
-import contextlib
 import difflib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters import store
-from stickerforge.adapters.merging import parse_weight
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.adapters.store import parse_weight
 from stickerforge.config.style_presets import StylePreset, style_presets
 from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError, nearest
-from stickerforge.generation.active_adapters import ActiveAdapter, check_tokens, resolve_adapter
+from stickerforge.generation.active_adapters import ActiveAdapter, AdapterLookup, check_tokens
 
 
 @dataclass(frozen=True)
@@ -21,92 +19,165 @@ class Request:
     """A prompt row with everything that its words bring in.
 
     Args:
-        text: the prompt as the model will be told it, before a preset's words.
+        text: the prompt as the model will read it, before a preset's words.
+        negative: what to avoid, as the user wrote it.
+        style: of the row, else of the call.
         preset: the style preset, or None.
+        adapters: those of the call, then those of the row's style and placeholders.
     """
 
     row: PromptRow
     text: str
+    negative: str
     style: str
     preset: StylePreset | None
-    uses: tuple[ActiveAdapter, ...]
+    adapters: tuple[ActiveAdapter, ...]
 
 
-def build_requests(config: GenerateConfig, rows: list[PromptRow]) -> list[Request]:
-    """Every row with its adapters.
+def read_rows(prompts: Sequence[str], file: str, negative: str) -> list[PromptRow]:
+    """The prompts of the command line, then those of the prompt file.
+
+    Args:
+        file: path of a prompt file; "" for none.
 
     Raises:
-        InputError: an adapter, a style or a placeholder that nobody knows, or two adapters that hold one token.
+        InputError: there are none, or one is not a prompt.
     """
-    flagged: dict[str, ActiveAdapter] = {}
-    for text in config.adapter:
-        used = resolve_adapter(*parse_weight(text) if not Path(text).exists() else (text, 1.0))
-        if used.source in flagged:
+    for number, prompt in enumerate(prompts, 1):
+        check_prompt(prompt, f"prompt {number}" if len(prompts) > 1 else "command line")
+    check_characters(negative, "the negative prompt")
+    rows = [PromptRow(prompt) for prompt in prompts]
+    if file:
+        rows += read_prompts(Path(file), styles=[*style_presets(), *store.names()])
+    if not rows:
+        raise InputError(
+            "no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"'
+        )
+    return rows
+
+
+def build_requests(
+    rows: Sequence[PromptRow],
+    *,
+    adapters: Sequence[str] = (),
+    subjects: Sequence[str] = (),
+    style: str = "",
+    negative: str = "",
+) -> list[Request]:
+    """Every row with its adapters.
+
+    Args:
+        adapters: NAME[:SCALE] or FILE[:SCALE], in use for every row.
+        subjects: names of adapters whose class word in a prompt becomes their placeholder.
+        style, negative: of rows that have none.
+
+    Raises:
+        InputError: nobody knows an adapter, a style or a placeholder, or two adapters hold one
+            token.
+    """
+    lookup = AdapterLookup()
+    common = find_common(adapters, subjects, lookup)
+    requests = [
+        build_request(
+            row, row.style or style, row.negative or negative, common, tuple(subjects), lookup
+        )
+        for row in rows
+    ]
+    check_tokens(adapters_of(requests))
+    return requests
+
+
+def adapters_of(requests: Sequence[Request]) -> list[ActiveAdapter]:
+    """Every adapter that a request uses, once."""
+    by_source = {adapter.source: adapter for request in requests for adapter in request.adapters}
+    return list(by_source.values())
+
+
+def find_common(
+    adapters: Sequence[str], subjects: Sequence[str], lookup: AdapterLookup
+) -> dict[str, ActiveAdapter]:
+    """{source: adapter} of those that the call itself names.
+
+    Raises:
+        InputError: one is unknown, is named twice, or is no subject.
+    """
+    common: dict[str, ActiveAdapter] = {}
+    for text in adapters:
+        source, scale = (text, 1.0) if Path(text).exists() else parse_weight(text)
+        adapter = lookup.find(source, scale)
+        if adapter.source in common:
             raise InputError(
-                f"--adapter names {used.source} twice", "give one scale, for example NAME:0.8"
+                f"--adapter names {adapter.source} twice", "give one scale, for example NAME:0.8"
             )
-        flagged[used.source] = used
-    for name in config.subject:
-        flagged.setdefault(name, resolve_adapter(name))
-        if not flagged[name].tokens:
+        common[adapter.source] = adapter
+    for name in subjects:
+        adapter = common.setdefault(name, lookup.find(name))
+        if not adapter.tokens:
             raise InputError(
                 f"the adapter {name!r} is no subject",
-                f"use --style {name}" if flagged[name].phrase else "use --adapter",
+                f"use --style {name}" if adapter.phrase else "use --adapter",
             )
-    made = [build_request(config, row, flagged) for row in rows]
-    check_tokens({used.source: used for one in made for used in one.uses}.values())
-    return made
+    return common
 
 
 def build_request(
-    config: GenerateConfig, row: PromptRow, flagged: Mapping[str, ActiveAdapter]
+    row: PromptRow,
+    style: str,
+    negative: str,
+    common: dict[str, ActiveAdapter],
+    subjects: tuple[str, ...],
+    lookup: AdapterLookup,
 ) -> Request:
     """One row with its adapters."""
-    uses = dict(flagged)
+    adapters = dict(common)
     text = " ".join(row.prompt.split())
-    for name in config.subject:
-        text = mark_subject(text, flagged[name])
-    chosen = row.style or config.style
-    preset, phrase = resolve_style(chosen, uses)
-    avoided = row.negative or config.negative
-    for token in dict.fromkeys(PLACEHOLDER.findall(f"{text} {avoided}")):
-        if not any(token in used.tokens for used in uses.values()):
-            uses[token[1:-1]] = placeholder_owner(token)
-    return Request(
-        row, f"{text}, {phrase}" if phrase else text, chosen, preset, tuple(uses.values())
-    )
+    for name in subjects:
+        text = mark_subject(text, common[name])
+    preset = style_presets().get(style)
+    style_adapter = find_style(style, preset, common, lookup)
+    if style_adapter is not None:
+        adapters[style] = style_adapter
+    for token in dict.fromkeys(PLACEHOLDER.findall(f"{text} {negative}")):
+        if not any(token in adapter.tokens for adapter in adapters.values()):
+            adapters[token[1:-1]] = placeholder_owner(token, lookup)
+    if style_adapter is not None:
+        text = f"{text}, {style_adapter.phrase}"
+    return Request(row, text, negative, style, preset, tuple(adapters.values()))
 
 
-def resolve_style(chosen: str, uses: dict[str, ActiveAdapter]) -> tuple[StylePreset | None, str]:
-    """(preset, phrase) of a style, which may be a preset, an adapter, or both; the adapter joins `uses`.
+def find_style(
+    style: str,
+    preset: StylePreset | None,
+    common: dict[str, ActiveAdapter],
+    lookup: AdapterLookup,
+) -> ActiveAdapter | None:
+    """The style adapter of this name; None where the style is a preset alone, or "".
 
     Raises:
-        InputError: it is neither.
+        InputError: it is neither a preset nor a style adapter.
     """
-    if not chosen:
-        return None, ""
-    preset, phrase = style_presets().get(chosen), ""
-    if store.NAME.fullmatch(chosen) and store.exists(chosen):
-        used = uses.get(chosen) or resolve_adapter(chosen)
-        phrase = used.phrase
-        if phrase:
-            uses[chosen] = used
-        elif preset is None:
-            raise InputError(f"the adapter {chosen!r} is no style", f"use --subject {chosen}")
-    if preset is None and not phrase:
+    if not style:
+        return None
+    if store.NAME.fullmatch(style) and store.exists(style):
+        adapter = common.get(style) or lookup.find(style)
+        if adapter.phrase:
+            return adapter
+        if preset is None:
+            raise InputError(f"the adapter {style!r} is no style", f"use --subject {style}")
+    elif preset is None:
         raise InputError(
-            f"unknown style {chosen!r}", nearest(chosen, [*style_presets(), *store.names()])
+            f"unknown style {style!r}", nearest(style, [*style_presets(), *store.names()])
         )
-    return preset, phrase
+    return None
 
 
-def mark_subject(text: str, used: ActiveAdapter) -> str:
-    """The prompt with the subject's class word as its placeholder.
+def mark_subject(text: str, adapter: ActiveAdapter) -> str:
+    """The prompt with the subject's class word replaced by its placeholder.
 
     Raises:
         InputError: neither occurs in it.
     """
-    for token, words in zip(used.tokens, used.words, strict=True):
+    for token, words in zip(adapter.tokens, adapter.class_words, strict=True):
         if token in text:
             continue
         if not mentions(text, words):
@@ -118,71 +189,47 @@ def mark_subject(text: str, used: ActiveAdapter) -> str:
     return text
 
 
-def placeholder_owner(token: str) -> ActiveAdapter:
+def placeholder_owner(token: str, lookup: AdapterLookup) -> ActiveAdapter:
     """The adapter that a placeholder is named after.
 
     Raises:
         InputError: there is none; adapters that hold the token, or have a similar name, are named.
     """
     name = token[1:-1]
-    if store.NAME.fullmatch(name) and store.exists(name) and token in store.find(name).tokens:
-        return resolve_adapter(name)
-    held = {}
-    for other in store.names():
-        with contextlib.suppress(
-            InputError
-        ):  # a broken adapter owns nothing, and is not what was asked about
-            held[other] = store.find(other).tokens
-    holders = [other for other, tokens in held.items() if token in tokens]
-    if holders:
-        hint = f"add --adapter {holders[0]}" + (
-            f" (or {', '.join(holders[1:4])})" if holders[1:] else ""
-        )
-    elif close := difflib.get_close_matches(
-        name, [known[1:-1] for tokens in held.values() for known in tokens], n=1, cutoff=0.5
+    if (
+        store.NAME.fullmatch(name)
+        and store.exists(name)
+        and token in lookup.description(name).tokens
     ):
+        return lookup.find(name)
+    tokens = {adapter.name: adapter.tokens for adapter in lookup.installed()}
+    holders = [other for other in tokens if token in tokens[other]]
+    names = [known[1:-1] for held in tokens.values() for known in held]
+    if holders:
+        more = f" (or {', '.join(holders[1:4])})" if holders[1:] else ""
+        hint = f"add --adapter {holders[0]}{more}"
+    elif close := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
         hint = f"did you mean <{close[0]}>?"
     else:
         hint = f"teach it with stickerforge customize PICTURES --subject {name}"
     raise InputError(f"no adapter owns {token}", hint)
 
 
-def default_model(config: GenerateConfig, made: list[Request]) -> str:
-    """The model of the call: the one that is named, else the base of its adapters, else sticker-mini.
+def default_model(requests: Sequence[Request]) -> str:
+    """The model of a call that names none: the base of its adapters, else sticker-mini.
 
     Raises:
         InputError: the adapters were made for different models.
     """
-    bases = {used.base.fingerprint: used for one in made for used in one.uses if used.base}
-    if len(bases) > 1 and not config.model:
-        said = ", ".join(
-            f"{used.source} for {used.base.title}" for used in bases.values() if used.base
-        )
+    bases = {
+        adapter.base.fingerprint: (adapter.source, adapter.base)
+        for request in requests
+        for adapter in request.adapters
+        if adapter.base
+    }
+    if len(bases) > 1:
+        listed = ", ".join(f"{source} for {base.title}" for source, base in bases.values())
         raise InputError(
-            f"the adapters were made for different models: {said}", "use adapters of one base"
+            f"the adapters were made for different models: {listed}", "use adapters of one base"
         )
-    return (
-        config.model
-        or next((used.base.name for used in bases.values() if used.base), "")
-        or "sticker-mini"
-    )
-
-
-def prompt_rows(config: GenerateConfig) -> list[PromptRow]:
-    """The prompts of the call: those on the command line, then those of the file.
-
-    Raises:
-        InputError: there are none, or one is not a prompt.
-    """
-    for number, prompt in enumerate(config.prompt, 1):
-        check_prompt(prompt, f"prompt {number}" if len(config.prompt) > 1 else "command line")
-    check_characters(config.negative, "the negative prompt")
-    rows = [PromptRow(prompt) for prompt in config.prompt]
-    if config.prompts:
-        styles = [*style_presets(), *store.names()]
-        rows += read_prompts(Path(config.prompts), styles=styles)
-    if not rows:
-        raise InputError(
-            "no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"'
-        )
-    return rows
+    return next((base.name for _, base in bases.values()), "sticker-mini")

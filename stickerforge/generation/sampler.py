@@ -1,94 +1,210 @@
-"""From texts and seeds to pixels: micro-batches whose bytes do not depend on their company."""
+"""From texts and seeds to pixels: an image's bytes do not depend on those beside it."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from stickerforge.config.schema import GenerateConfig, SamplingConfig
-from stickerforge.generation.active_adapters import ActiveAdapter
-from stickerforge.generation.image_params import ImageJob
+import torch
+from torch import Tensor
+
+from stickerforge.adapters.lora_layers import AdapterSet
+from stickerforge.config.schema import SamplingConfig
+from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.seeds import generator
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from stickerforge.models.families.base import DiffusionModel
-    from stickerforge.sampling.conditioning import Conditioning
-    from stickerforge.sampling.denoise import Consistency
+from stickerforge.sampling.denoise import Scheduler, denoise
+from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 
 
-def micro_batches(
-    open_items: Sequence[ImageJob], size: int
-) -> Iterator[tuple[tuple[ActiveAdapter, ...], dict[int, ImageJob]]]:
-    """The items in runs of at most `size` under the same adapters, each in its slot, which its seed alone decides.
+@dataclass(frozen=True)
+class SamplingParams:
+    """How latents are denoised.
 
-    Matrix products round differently from row to row, so a picture must always have the same slot.
+    Args:
+        steps: denoising steps, at least 1.
+        pixels: side of the square that is sampled; a multiple of the model's `multiple`.
+        scheduler: "ddim", "euler", "dpm++", or "model" for the one that the model comes with.
+        batch: images per forward pass; a smaller rest is padded to this size.
     """
-    for uses in dict.fromkeys(item.uses for item in open_items):
-        batch: dict[int, ImageJob] = {}
-        for item in open_items:
-            if item.uses != uses:
-                continue
-            if item.seed % size in batch:
-                yield uses, batch
-                batch = {}
-            batch[item.seed % size] = item
-        yield uses, batch
+
+    steps: int
+    pixels: int
+    scheduler: str = "model"
+    batch: int = 1
+
+
+@dataclass(frozen=True)
+class ConsistencyParams:
+    """Consistency guidance (arXiv:2402.12004): the base model leads what adapters learned.
+
+    Args:
+        weight: of the adapters; 0 gives the base model.
+        start: share of the steps, 0 to 1, from which the adapters count.
+        end: share of the steps up to which they count.
+    """
+
+    weight: float
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True)
+class GuidanceParams:
+    """How strongly prompts guide.
+
+    Args:
+        scale: of classifier-free guidance (arXiv:2207.12598); 1 switches it off.
+        rescale: share of the guided spread that is put back (arXiv:2305.08891), 0 to 1.
+        consistency: None where adapters guide themselves.
+    """
+
+    scale: float
+    rescale: float = 0.0
+    consistency: ConsistencyParams | None = None
+
+
+def sampling_params(settings: SamplingConfig, pixels: int) -> SamplingParams:
+    """What `sample` needs of settings that `sampling_settings` has filled in."""
+    return SamplingParams(settings.steps, pixels, settings.scheduler, settings.batch)
+
+
+def guidance_params(settings: SamplingConfig) -> GuidanceParams:
+    """The guidance of settings that `sampling_settings` has filled in."""
+    consistency = None
+    if settings.consistency is not None:
+        start, end = settings.consistency_start, settings.consistency_end
+        consistency = ConsistencyParams(
+            settings.consistency, 0.0 if start is None else start, 1.0 if end is None else end
+        )
+    return GuidanceParams(settings.guidance, settings.guidance_rescale, consistency)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a micro-batch before it is sampled."""
+
+    text: str
+    seed: int
+    negative: str
+    base_text: str
+
+
+def sample(
+    model: DiffusionModel,
+    texts: Sequence[str],
+    seeds: Sequence[int],
+    sampling: SamplingParams,
+    guidance: GuidanceParams,
+    *,
+    negatives: Sequence[str] = (),
+    base_texts: Sequence[str] = (),
+    on_step: Callable[[int], None] = lambda images: None,
+) -> Iterator[Tensor]:
+    """Yield the pixels of one image per text, in order.
+
+    They are float32 (3 or 4, H, W) in [0, 1] on the CPU; four channels have premultiplied alpha.
+
+    The model samples with the adapters that are active while the iterator is consumed. The same
+    text, seed and settings give the same bytes in any company and order.
+
+    Args:
+        texts: as the model is to read them.
+        seeds: one per text; each decides the noise and the place within the micro-batch.
+        negatives: one per text, or none at all.
+        base_texts: of consistency guidance, one per text: the same in words that the base knows.
+            The negatives must be in such words, too.
+        on_step: called after every step with the number of images that it advanced.
+
+    Raises:
+        ValueError: there are not as many of one as of the others.
+    """
+    samples = [
+        Sample(*values)
+        for values in zip(
+            texts,
+            seeds,
+            negatives or [""] * len(texts),
+            base_texts if guidance.consistency else texts,
+            strict=True,
+        )
+    ]
+    return (
+        pixels
+        for batch in micro_batches(samples, sampling.batch)
+        for pixels in sample_batch(model, batch, sampling, guidance, on_step)
+    )
+
+
+def micro_batches(samples: Sequence[Sample], size: int) -> Iterator[dict[int, Sample]]:
+    """Split into runs of at most `size`, each as {slot: sample}; the seed alone decides the slot.
+
+    Matrix products round differently from row to row, so an image must always have the same slot.
+    """
+    batch: dict[int, Sample] = {}
+    for item in samples:
+        if item.seed % size in batch:
+            yield batch
+            batch = {}
+        batch[item.seed % size] = item
+    if batch:
+        yield batch
 
 
 def sample_batch(
-    family: "DiffusionModel", config: GenerateConfig, batch: dict[int, ImageJob], on_step: Any
-) -> list[tuple[ImageJob, "Tensor"]]:
-    """Each item with its pixels (3 or 4, H, W).
+    model: DiffusionModel,
+    batch: dict[int, Sample],
+    sampling: SamplingParams,
+    guidance: GuidanceParams,
+    on_step: Callable[[int], None],
+) -> list[Tensor]:
+    """The pixels of one micro-batch, in its order.
 
-    The batch is padded to its full size, so that shapes and slots, and with them the bytes, are the same in any company.
+    It is padded to its full size, so that shapes and slots, and with them the bytes, are always
+    the same.
     """
-    import torch
-
-    from stickerforge.sampling.denoise import denoise
-
-    sampling = config.sampling
-    assert (
-        sampling.steps is not None
-        and sampling.guidance is not None
-        and sampling.guidance_rescale is not None
-    )
     filler = next(iter(batch.values()))
     padded = [batch.get(slot, filler) for slot in range(sampling.batch)]
-    shape = family.latent_shape(sampling.pixels or family.pixels)
+    shape = model.latent_shape(sampling.pixels)
     noise = torch.stack(
         [torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded]
     )
     with torch.inference_mode():
-        led, empty = consistency_terms(family, sampling, padded)
         latents = denoise(
-            family.predict,
-            family.scheduler(sampling.scheduler, sampling.steps),
-            noise.to(family.device),
-            family.encode_prompt([item.text for item in padded]),
-            empty,
-            guidance=sampling.guidance,
-            guidance_rescale=sampling.guidance_rescale,
-            consistency=led,
+            model.predict,
+            make_scheduler(model, sampling),
+            noise.to(model.device),
+            encode_guidance(model, padded, guidance),
             generators=[generator(item.seed, "steps") for item in padded],
-            on_step=on_step,
+            on_step=lambda: on_step(len(batch)),
         )
-        pixels = family.decode(latents)
-    return [(item, pixels[slot]) for slot, item in batch.items()]
+        pixels = model.decode(latents)
+    return [pixels[slot] for slot in batch]
 
 
-def consistency_terms(
-    family: "DiffusionModel", sampling: SamplingConfig, padded: Sequence[ImageJob]
-) -> "tuple[Consistency | None, Conditioning]":
-    """(the base's part in consistency guidance, where that is asked for; the encoded negative prompts)."""
-    from stickerforge.sampling.denoise import Consistency
+def make_scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler:
+    """The scheduler of a run, with its timesteps."""
+    shape = model.latent_shape(sampling.pixels)
+    return model.noise_process.scheduler(sampling.scheduler, sampling.steps, shape)
 
-    if sampling.consistency is None or not padded[0].uses:  # all of a batch use the same adapters
-        return None, family.encode_prompt([item.negative for item in padded])
-    start, end = (
-        sampling.consistency_start or 0.0,
-        1.0 if sampling.consistency_end is None else sampling.consistency_end,
+
+def encode_guidance(
+    model: DiffusionModel, padded: Sequence[Sample], params: GuidanceParams
+) -> Guidance:
+    """The guidance of a micro-batch, with its encoded texts."""
+    text = model.encode_prompt([item.text for item in padded])
+    negatives = [item.negative for item in padded]
+    consistency = params.consistency
+    if consistency is None:
+        negative = model.encode_prompt(negatives)
+        return prompt_guidance(text, negative, params.scale, params.rescale)
+    base_model = AdapterSet(model).disabled
+    with base_model():
+        base_text = model.encode_prompt([item.base_text for item in padded])
+        negative = model.encode_prompt(negatives)
+    return Consistency(
+        text,
+        prompt_guidance(base_text, negative, params.scale),
+        base_model,
+        consistency.weight,
+        params.rescale,
+        consistency.start,
+        consistency.end,
     )
-    with family.adapters.off():
-        base = family.encode_prompt([item.for_base(item.text) for item in padded])
-        empty = family.encode_prompt([item.for_base(item.negative) for item in padded])
-    return Consistency(base, family.adapters.off, sampling.consistency, start, end), empty

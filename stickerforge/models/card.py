@@ -1,25 +1,22 @@
-"""From the name of a model to a folder that holds it: the embedded one, a folder, or a hub repository.
+"""What is known of a model before its weights are read: stickerforge.json in its folder.
 
 Imports neither torch nor diffusers, so that names can be checked and listed at once.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stickerforge.errors import InputError
-from stickerforge.models.hub import KNOWN_ON_HUB
 
 INK = re.compile(r"[0-9a-f]{6}")
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
-BASIC_PARTS = ("model_index.json", "unet", "text_encoder", "tokenizer", "vae", "scheduler")
+MODEL_INDEX = "model_index.json"  # what every diffusers folder says about itself
 DICTS = ("sampling", "customizing", "wordings")  # of a card
-REQUIRED_PARTS = {
-    "StableDiffusionPipeline": BASIC_PARTS,
-    "StableDiffusionXLPipeline": (*BASIC_PARTS, "text_encoder_2", "tokenizer_2"),
-}
+PLACEHOLDERS = re.compile(r"(<[^<>\s]+>)")
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,11 @@ class ModelCard:
         version: of the weights, such as "2.1"; "" where a model has none.
         alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
         words_file: the words the model was trained on, one a line; "" where unknown.
+        knows_styles: whether it was trained on captions that end in ", in … style", so that a
+            preset is a few words and not a template.
+        class_prompt: a prompt for one thing of a class, {} for its words.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
-        customizing: recommended training of a "subject" and of a "style".
+        training: recommended settings of training, by "subject" and "style".
         wordings: {what people say: what the model's captions said instead}.
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
     """
@@ -43,33 +43,30 @@ class ModelCard:
     about: str
     alpha: str
     words_file: str
-    sampling: dict[str, Any]
-    customizing: dict[str, Any]
-    wordings: dict[str, str] = field(default_factory=dict)
-    inks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    knows_styles: bool
+    class_prompt: str
+    sampling: Mapping[str, Any]
+    training: Mapping[str, Any]
+    wordings: Mapping[str, str] = field(default_factory=dict)
+    inks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def spoken(self, text: str) -> str:
-        """A prompt as the model's captions would have put it; new words, such as <blue-background>, stay what they are."""
-        for said, learned in self.wordings.items():
-            parts = re.split(r"(<[^<>\s]+>)", text)
-            parts[::2] = [
-                re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", learned, part, flags=re.IGNORECASE)
-                for part in parts[::2]
-            ]
+    def reword(self, text: str) -> str:
+        """A prompt as the model's captions would have put it; placeholders stay what they are."""
+        for usual, trained in self.wordings.items():
+            word = re.compile(rf"(?<!\w){re.escape(usual)}(?!\w)", re.IGNORECASE)
+            parts = PLACEHOLDERS.split(text)
+            parts[::2] = [word.sub(trained, part) for part in parts[::2]]
             text = "".join(parts)
         return text
 
     def flat_style(self, text: str) -> str:
-        """The style without shading that a prompt names first, as the model is told it ("in flat style"); "" for none."""
+        """The style without shading that a prompt names first ("in flat style"); "" for none."""
+        if not self.inks:
+            return ""
         names = "|".join(map(re.escape, self.inks))
-        named = (
-            re.search(
-                rf"(?:^|[,;.:] ?|\bin )(?:the )?({names}) style\b", text, re.IGNORECASE | re.ASCII
-            )
-            if names
-            else None
-        )
-        return named[1].lower() if named else ""
+        pattern = rf"(?:^|[,;.:] ?|\bin )(?:the )?({names}) style\b"
+        match = re.search(pattern, text, re.IGNORECASE | re.ASCII)
+        return match[1].lower() if match else ""
 
     @property
     def title(self) -> str:
@@ -77,59 +74,40 @@ class ModelCard:
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-def check_folder(path: Path) -> Path:
-    """The path, if it is a diffusers folder of a pipeline that can be used.
+def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str = "") -> ModelCard:
+    """What the folder says about itself, with defaults for folders that are not ours.
+
+    Args:
+        name, licence, about: where the folder does not say.
 
     Raises:
-        InputError: it is a file, something is missing, or it is another kind of pipeline.
+        InputError: the card is broken.
     """
-    if not path.is_dir():
-        raise InputError(
-            f"{path} is a file, not a model folder", "give the folder that holds model_index.json"
-        )
-    known = (
-        (path / BASIC_PARTS[0]).exists() and REQUIRED_PARTS.get(pipeline_class(path)) or BASIC_PARTS
-    )
-    missing = [part for part in known if not (path / part).exists()]
-    if missing:
-        raise InputError(
-            f"{path} is no diffusers model: it has no {missing[0]}",
-            "give the folder that holds model_index.json",
-        )
-    kind = pipeline_class(path)
-    if kind not in REQUIRED_PARTS:
-        raise InputError(
-            f"{path} holds a {kind or 'nameless pipeline'}",
-            f"{' and '.join(REQUIRED_PARTS)} folders work as yet",
-        )
-    return path
-
-
-def pipeline_class(folder: Path) -> str:
-    """The class that a model folder names in its model_index.json."""
-    return str(read_json(folder / BASIC_PARTS[0]).get("_class_name", ""))
-
-
-def read_card(folder: Path, name: str) -> ModelCard:
-    """What the folder says about itself, with defaults for folders that are not ours."""
-    said = read_json(folder / CARD) if (folder / CARD).exists() else {}
-    if not isinstance(said.get("version", ""), str | int) or not all(
-        isinstance(said.get(key, {}), dict) for key in DICTS
+    card = read_json(folder / CARD) if (folder / CARD).exists() else {}
+    if not isinstance(card.get("version", ""), str | int) or not all(
+        isinstance(card.get(key, {}), dict) for key in DICTS
     ):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
-    licence, about = KNOWN_ON_HUB.get(name, ("unknown", "a Stable Diffusion folder"))
+    words_file = str(card.get("words", ""))
+    # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not
+    # change: a model that lists its words was trained on captions with style words, and on no
+    # photographs.
+    knows_styles = bool(card.get("knows_styles", words_file))
+    class_prompt = str(card.get("class_prompt", "a {}" if words_file else "a photo of a {}"))
     return ModelCard(
-        name=str(said.get("name", name)),
+        name=str(card.get("name", name)),
         folder=folder,
-        version=str(said.get("version") or ""),
-        licence=str(said.get("licence", licence)),
-        about=str(said.get("about", about)),
-        alpha=str(said.get("alpha", "")),
-        words_file=str(said.get("words", "")),
-        sampling=dict(said.get("sampling", {})),
-        customizing=dict(said.get("customizing", {})),
-        wordings={str(key): str(value) for key, value in said.get("wordings", {}).items()},
-        inks=read_inks(folder / Path(str(said["inks"])).name) if said.get("inks") else {},
+        version=str(card.get("version") or ""),
+        licence=str(card.get("licence", licence)),
+        about=str(card.get("about", about)),
+        alpha=str(card.get("alpha", "")),
+        words_file=words_file,
+        knows_styles=knows_styles,
+        class_prompt=class_prompt,
+        sampling=dict(card.get("sampling", {})),
+        training=dict(card.get("customizing", {})),
+        wordings={str(key): str(value) for key, value in card.get("wordings", {}).items()},
+        inks=read_inks(folder / Path(str(card["inks"])).name) if card.get("inks") else {},
     )
 
 
@@ -139,16 +117,17 @@ def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: the file is broken.
     """
-    found = {
+    inks = {
         name.lower(): tuple(str(code).lower() for code in codes)
         for name, codes in read_json(path).items()
         if isinstance(codes, list)
     }
-    if not found or not all(
-        name.strip() and codes and all(map(INK.fullmatch, codes)) for name, codes in found.items()
-    ):
+    sound = all(
+        name.strip() and codes and all(map(INK.fullmatch, codes)) for name, codes in inks.items()
+    )
+    if not inks or not sound:
         raise InputError(f"{path} is broken", "fetch the model again")
-    return found
+    return inks
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -166,30 +145,9 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def pipeline_files() -> tuple[str, ...]:
-    """The files of a diffusers pipeline that are needed: safetensors of the known parts only."""
-    parts = dict.fromkeys(part for parts in REQUIRED_PARTS.values() for part in parts[1:])
-    return (
-        "model_index.json",
-        *(f"{part}/*.{kind}" for part in parts for kind in ("json", "txt", "safetensors")),
-    )
-
-
-def check_pixels(card: ModelCard, pixels: int, setting: str = "sampling.pixels") -> None:
-    """Make sure that a side survives every halving of the autoencoder and of the denoiser.
-
-    Raises:
-        InputError: it does not; the multiple that would is named.
-    """
-    halvings = [
-        len(read_json(card.folder / part / "config.json").get("block_out_channels", [0])) - 1
-        for part in ("vae", "unet")
-    ]
-    multiple = 2 ** sum(halvings)
-    if pixels % multiple:
-        raise InputError(
-            f"{setting} = {pixels} does not suit {card.title}", f"give a multiple of {multiple}"
-        )
+def pipeline_class(folder: Path) -> str:
+    """The class of diffusers that a model folder names in its model_index.json; "" for none."""
+    return str(read_json(folder / MODEL_INDEX).get("_class_name", ""))
 
 
 def has_alpha(card: ModelCard) -> bool:

@@ -1,4 +1,4 @@
-"""Weights on disk: verified before anything is made of them, and a fingerprint for the recipe."""
+"""Weights on disk: verified before they are used, and fingerprints that images remember."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault
-from stickerforge.models.card import CARD, read_json
+from stickerforge.models.card import CARD, MODEL_INDEX, read_json
 
 EDGE = (
     1 << 20
@@ -14,7 +14,7 @@ EDGE = (
 
 
 def verify(folder: Path) -> None:
-    """Compare every file of a model with the sums that its card lists; nothing to do without a list.
+    """Compare every file of a model with the sums that its card lists, if it lists any.
 
     Raises:
         EnvironmentFault: a file is missing or not the one that was published.
@@ -34,21 +34,22 @@ def published_sums(folder: Path) -> dict[str, str]:
     """{file: sha256} as the model's card lists them; empty for a model without a card."""
     if not (folder / CARD).exists():
         return {}
-    listed = read_json(folder / CARD).get("files", {})
-    return {str(name): str(digest) for name, digest in listed.items()}
+    sums = read_json(folder / CARD).get("files", {})
+    return {str(name): str(digest) for name, digest in sums.items()}
 
 
 def fingerprint(folder: Path) -> str:
     """Sixteen hexadecimal digits that change when a model does.
 
-    Of our own models it covers the published sums of all files; of others the configuration files, and
-    the length, beginning and end of each weights file, since reading gigabytes would take longer than a picture.
+    Of our own models it covers the published sums of all files; of others the configuration files,
+    and the length, beginning and end of each weights file, since reading gigabytes would take
+    longer than sampling an image.
     """
     digest = hashlib.sha256()
-    if listed := published_sums(folder):
-        digest.update(json.dumps(listed, sort_keys=True).encode())
+    if sums := published_sums(folder):
+        digest.update(json.dumps(sums, sort_keys=True).encode())
         return digest.hexdigest()[:16]
-    return files_fingerprint(sorted(folder.glob("*/*")) + [folder / "model_index.json"])
+    return files_fingerprint(sorted(folder.glob("*/*")) + [folder / MODEL_INDEX])
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:

@@ -1,4 +1,4 @@
-"""A CLIP text encoder with its tokenizer, and words of our own spliced into it.
+"""A CLIP text encoder with its tokenizer, and tokens of our own spliced into it.
 
 Shapes: B texts; L tokens; D width of the encoder; P width of the pooled text.
 """
@@ -25,21 +25,21 @@ class ExtendedEmbedding(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """(B, L) to (B, L, D); ids from the size of the base on are ours."""
         size = self.base.num_embeddings
-        known: Tensor = self.base(ids.clamp(max=size - 1))
+        base: Tensor = self.base(ids.clamp(max=size - 1))
         if not len(self.rows):
-            return known
-        ours = F.embedding((ids - size).clamp(min=0), torch.stack([*self.rows])).to(known.dtype)
-        return torch.where((ids >= size)[..., None], ours, known)
+            return base
+        ours = F.embedding((ids - size).clamp(min=0), torch.stack([*self.rows])).to(base.dtype)
+        return torch.where((ids >= size)[..., None], ours, base)
 
 
 @dataclass(frozen=True)
 class TextStates:
-    """What an encoder makes of texts.
+    """The output of an encoder for a batch of texts.
 
     Args:
         last: after the final norm, (B, L, D).
         penultimate: of the layer before the last, without the norm, (B, L, D).
-        pooled: at the first end-of-text token, projected where the encoder has a projection, (B, P).
+        pooled: at the first end-of-text token, projected where there is a projection, (B, P).
     """
 
     last: Tensor
@@ -64,7 +64,7 @@ class ClipTextEncoder:
         self.length = int(tokenizer.model_max_length)
 
     def ids(self, texts: Sequence[str]) -> Tensor:
-        """Padded to the full length, (B, L)."""
+        """Token ids padded to the full length, (B, L)."""
         tokens = self.tokenizer(
             list(texts),
             padding="max_length",
@@ -72,14 +72,15 @@ class ClipTextEncoder:
             max_length=self.length,
             return_tensors="pt",
         )
-        found: Tensor = tokens.input_ids.to(self.embedding.base.weight.device)
-        return found
+        ids: Tensor = tokens.input_ids.to(self.embedding.base.weight.device)
+        return ids
 
     def encode(self, texts: Sequence[str]) -> TextStates:
         """Every text through the encoder.
 
-        The pooled vector is taken at the true end of the text. Left to itself transformers takes it at the
-        largest id where the configuration says 2 for the end, and a new word has the largest id.
+        The pooled vector is taken at the true end of the text. Left to itself transformers takes it
+        at the largest id where the configuration says 2 for the end, and a new token has the
+        largest id.
         """
         ids = self.ids(texts)
         output = self.core(input_ids=ids, output_hidden_states=True)
@@ -89,32 +90,32 @@ class ClipTextEncoder:
             pooled = self.projection(pooled)
         return TextStates(output.last_hidden_state, output.hidden_states[-2], pooled)
 
-    def unread(self, text: str) -> str:
+    def truncated_text(self, text: str) -> str:
         """The end of a text that does not fit between start and end of text."""
         ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         return str(self.tokenizer.decode(ids[self.length - 2 :]))
 
-    def row_of(self, words: str) -> Tensor:
-        """The mean embedding of the tokens of some words, (D,) in float32; of the whole vocabulary where there are none."""
+    def mean_embedding(self, words: str) -> Tensor:
+        """The mean embedding of the tokens of some words, (D,) in float32.
+
+        Where there are no tokens it is the mean of the whole vocabulary.
+        """
         ids = self.tokenizer(words, add_special_tokens=False).input_ids
         table = self.embedding.base.weight.detach().float()
         return (table[torch.tensor(ids, device=table.device)] if ids else table).mean(0).clone()
 
-    def add_token(self, placeholder: str, row: Tensor) -> nn.Parameter:
+    def add_token(self, placeholder: str, embedding: Tensor) -> nn.Parameter:
         """Make a placeholder one token with this embedding (D,), kept in float32.
 
         Raises:
             InputError: the tokenizer has that token already.
         """
         self.tokenizer.add_tokens([AddedToken(placeholder, normalized=False, single_word=False)])
-        parameter = nn.Parameter(
-            row.detach().float().to(self.embedding.base.weight.device).clone(), requires_grad=False
-        )
+        device = self.embedding.base.weight.device
+        parameter = nn.Parameter(embedding.detach().float().to(device).clone(), requires_grad=False)
         self.embedding.rows.append(parameter)
-        if (
-            self.tokenizer.convert_tokens_to_ids(placeholder)
-            != self.embedding.base.num_embeddings + len(self.embedding.rows) - 1
-        ):
+        expected = self.embedding.base.num_embeddings + len(self.embedding.rows) - 1
+        if self.tokenizer.convert_tokens_to_ids(placeholder) != expected:
             raise InputError(
                 f"the tokenizer of this model knows {placeholder} already, or is not its encoder's",
                 "use another name",

@@ -1,6 +1,6 @@
 """About how long and how much memory a model takes, from the sizes of its parts alone.
 
-Estimates for `--dry-run`: right within a factor of two or three, and said to be "about".
+Estimates for `--dry-run`: right within a factor of two or three, and announced as "about".
 """
 
 import os
@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.models.card import ModelCard
+from stickerforge.models.families.specs import family_spec
 
 START_S = 5.0  # importing the libraries
 BASE_BYTES = 450_000_000  # the libraries themselves
-CPU_FLOPS, CUDA_FLOPS = (
-    45e9,
-    100e12,
-)  # a second, per core and per device, as measured on convolutions
-REUSE = 0.55  # share of positions of the full latent that an average weight works on
+CPU_FLOPS = 45e9  # per second and core, as measured on convolutions
+CUDA_FLOPS = 100e12  # per second and device
 
 
 @dataclass(frozen=True)
@@ -34,42 +32,48 @@ def sampling_cost(
     guidance: float,
     pixels: int,
     cuda: bool,
-    led: bool = False,
+    consistency: bool = False,
 ) -> Cost:
-    """What a call will take.
+    """The cost of a call of `generate`.
 
     Args:
-        led: whether adapters are led by the base, which takes one pass more.
+        consistency: whether adapters are guided by the base, which takes one pass more.
     """
-    unet = weights_bytes(card.folder / "unet")
-    bytes_each = 2 if is_half(card.folder / "unet") else 4
-    weights = unet / bytes_each
-    positions = (pixels / 8) ** 2 * REUSE
-    passes = pictures * steps * ((1 if guidance == 1 else 2) + led)
-    flops = 2 * weights * positions * passes
+    spec = family_spec(card.folder)
+    denoiser = card.folder / spec.denoiser
+    bytes_each = 2 if is_half(denoiser) else 4
+    weights = weights_bytes(denoiser) / bytes_each
+    passes = pictures * steps * ((1 if guidance == 1 else 2) + consistency)
+    flops = 2 * weights * spec.positions(pixels) * passes
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
-    everything = sum(weights_bytes(card.folder / part) for part in ("unet", "vae", "text_encoder"))
     working = (2 if cuda else 4) / bytes_each
     return Cost(
         START_S + flops / speed + 0.02 * pictures,
-        int(BASE_BYTES + working * everything + 4000 * pixels**2 / 4),
+        int(BASE_BYTES + working * model_bytes(card) + 4000 * pixels**2 / 4),
     )
 
 
 def training_cost(
     card: ModelCard, *, steps: int, batch: int, pixels: int, dco: bool, cuda: bool
 ) -> Cost:
-    """What teaching will take: a pass forwards, one backwards for the inputs, and the base's own with DCO."""
+    """The cost of training: passes forwards and backwards, and the base's own with DCO."""
     passes = batch * (3 if dco else 2)
-    plain = sampling_cost(
+    sampling = sampling_cost(
         card, pictures=1, steps=steps * passes, guidance=1, pixels=pixels, cuda=cuda
     )
-    activations = 12 * batch * weights_bytes(card.folder / "unet") // 10
-    return Cost(plain.seconds, plain.memory_bytes + activations)
+    denoiser = card.folder / family_spec(card.folder).denoiser
+    activations = 12 * batch * weights_bytes(denoiser) // 10
+    return Cost(sampling.seconds, sampling.memory_bytes + activations)
+
+
+def model_bytes(card: ModelCard) -> int:
+    """Bytes of the weights of all parts of a model."""
+    parts = family_spec(card.folder).weight_parts
+    return sum(weights_bytes(card.folder / part) for part in parts)
 
 
 def weights_bytes(folder: Path) -> int:
-    """Bytes of the safetensors files that would be loaded (of one precision, if a folder holds two)."""
+    """Bytes of the safetensors files that would be loaded; one precision where there are two."""
     files = [path for path in folder.glob("*.safetensors") if ".fp16." not in path.name]
     return sum(path.stat().st_size for path in files or folder.glob("*.safetensors"))
 

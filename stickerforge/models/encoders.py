@@ -1,6 +1,6 @@
-"""What turns pictures and sentences into unit vectors: the judge that ships, or CLIP, SigLIP, DINOv2 by their real weights.
+"""Encoders from images and sentences to unit vectors: the judges that ship, CLIP, SigLIP, DINOv2.
 
-Shapes: N pictures or texts, D features.
+Shapes: N images or texts, D features.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,8 @@ from stickerforge.models.judge.model import Judge, load_judge, on_ground
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.install_hints import install_command
 
-# What transformers raises for folders that are cut short, of another kind, or need what is not installed.
+# What transformers raises for folders that are cut short, of another kind, or need what is not
+# installed.
 LOAD_ERRORS = (
     OSError,
     ValueError,
@@ -39,11 +40,11 @@ Vectors = NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """One of them, by the name that its figures carry.
+    """An encoder, by the name that its scores carry.
 
     Args:
         digest: changes with its weights.
-        reads_text: whether sentences can be compared with pictures.
+        reads_text: whether sentences can be compared with images.
     """
 
     name: str
@@ -51,10 +52,10 @@ class Encoder(Protocol):
     reads_text: bool
 
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
-        """Pictures of any size laid on a ground, (N, D)."""
+        """Unit vectors of images of any size, laid on a ground, (N, D)."""
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
-        """(N, D)."""
+        """Unit vectors of sentences, (N, D)."""
 
 
 class JudgeEncoder:
@@ -67,30 +68,34 @@ class JudgeEncoder:
 
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
         """See Encoder."""
-        found: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
-        return found
+        vectors: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
+        return vectors
 
     def examined(
         self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
     ) -> tuple[Vectors, Vectors]:
-        """As `images`, and the chances of labels, styles, colours and counts, one after another, (N, all of them)."""
-        vectors, read = self.judge.examined(self.judge.pictures(pictures, ground))
-        chances = [
-            read.presence.sigmoid(),
-            read.style.softmax(1),
-            read.colours.sigmoid(),
-            read.count.softmax(1),
+        """As `images`, and the probabilities of labels, styles, colours and counts side by side.
+
+        Returns:
+            (N, D) and (N, labels + styles + colours + counts).
+        """
+        vectors, readings = self.judge.examined(self.judge.pictures(pictures, ground))
+        probabilities = [
+            readings.presence.sigmoid(),
+            readings.style.softmax(1),
+            readings.colours.sigmoid(),
+            readings.count.softmax(1),
         ]
-        return vectors.numpy(), torch.cat(chances, 1).numpy()
+        return vectors.numpy(), torch.cat(probabilities, 1).numpy()
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
         """See Encoder."""
-        found: Vectors = self.judge.encode_text(sentences).numpy()
-        return found
+        vectors: Vectors = self.judge.encode_text(sentences).numpy()
+        return vectors
 
 
 class HubEncoder:
-    """A model of transformers that has towers or a pooled output; no code of its folder is ever run."""
+    """A model of transformers with image features or a pooled output; its folder runs no code."""
 
     def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
@@ -117,7 +122,7 @@ class HubEncoder:
 
     @torch.inference_mode()
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
-        """See Encoder. Pictures are made square first: processors cut off what is not."""
+        """See Encoder. Images are padded to squares first: processors crop others."""
         inputs = self.processor(
             [pad_to_square(on_ground(picture, ground), ground) for picture in pictures],
             return_tensors="pt",
@@ -150,16 +155,17 @@ def load_complete(kind: Any, folder: Path) -> Any:
     """
     import transformers
 
-    transformers.logging.set_verbosity_error()  # its reports would go to stderr, whatever --quiet says
+    # Its reports would go to stderr, whatever --quiet says.
+    transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    model, found = kind.from_pretrained(
+    model, info = kind.from_pretrained(
         folder,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
-    if lacking := sorted(map(str, [*found["missing_keys"], *found["mismatched_keys"]])):
+    if lacking := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
         raise ValueError(
             f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}"
         )
@@ -176,7 +182,7 @@ def load_faults(folder: Path, what: str) -> Iterator[None]:
     """
     import transformers
 
-    transformers.logging.set_verbosity_error()  # what it remarks on would go to stderr, whatever --quiet says
+    transformers.logging.set_verbosity_error()  # its remarks would go to stderr despite --quiet
     try:
         yield
     except LOAD_ERRORS as error:
@@ -204,8 +210,8 @@ def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Ima
 def unit_vectors(output: Any) -> Vectors:
     """The pooled vectors of a model's output, of unit length."""
     vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
-    found: Vectors = torch.nn.functional.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
-    return found
+    unit: Vectors = torch.nn.functional.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
+    return unit
 
 
 def load_encoder(
@@ -215,7 +221,9 @@ def load_encoder(
     offline: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Encoder:
-    """An encoder by name: a judge, clip, siglip, dinov2, a folder, or owner/name of the hub. The judges stay on the CPU.
+    """An encoder by name: a judge, clip, siglip, dinov2, a folder, or owner/name of the hub.
+
+    The judges stay on the CPU.
 
     Raises:
         InputError: nothing is called that, or it cannot be read.
@@ -230,6 +238,6 @@ def load_encoder(
             repository,
             offline=offline,
             say=say,
-            wanted=("*.json", "*.txt", "*.model", "model*.safetensors"),
+            patterns=("*.json", "*.txt", "*.model", "model*.safetensors"),
         )
     return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

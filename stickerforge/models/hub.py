@@ -26,7 +26,9 @@ ENCODERS = {
     "siglip": "google/siglip2-base-patch16-224",
     "dinov2": "facebook/dinov2-large",
 }
-REWARDS = {  # models of what people like, and of what is true of a picture; "" where no safetensors of it are known on the hub
+# Models of what people like, and of what is true of an image; "" where the hub has no safetensors
+# of it.
+REWARDS = {
     "pickscore": "yuvalkirstain/PickScore_v1",
     "hpsv2": "",
     "aesthetic": "shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
@@ -36,12 +38,12 @@ REWARDS = {  # models of what people like, and of what is true of a picture; "" 
 
 
 def download(
-    name: str, *, offline: bool, say: Callable[[str], None], wanted: Sequence[str]
+    name: str, *, offline: bool, say: Callable[[str], None], patterns: Sequence[str]
 ) -> Path:
     """The folder of a hub model, from the cache or the network.
 
     Args:
-        wanted: patterns of the files that are needed.
+        patterns: of the files that are needed.
 
     Raises:
         EnvironmentFault: it is not in the cache and cannot be fetched.
@@ -49,14 +51,13 @@ def download(
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    unwanted = ["*.fp16.*", "*.non_ema.*"]  # the same weights a second time
     cache = home() / "hub"
     fetch = partial(
         huggingface_hub.snapshot_download,
         name,
         cache_dir=cache,
-        allow_patterns=list(wanted),
-        ignore_patterns=unwanted,
+        allow_patterns=list(patterns),
+        ignore_patterns=["*.fp16.*", "*.non_ema.*"],  # the same weights a second time
     )
     try:
         with contextlib.suppress(LocalEntryNotFoundError):

@@ -1,4 +1,4 @@
-"""LPIPS, the learned perceptual distance (Zhang et al., arXiv:1801.03924), on weights that a user has.
+"""LPIPS, the learned perceptual distance (Zhang et al., arXiv:1801.03924), on a user's weights.
 
 Shapes: B pairs of pictures, H, W pixels in [-1, 1].
 """
@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from stickerforge.errors import InputError
 
-# (channels, kernel, stride, padding) of every convolution, by stage; a pooling of (kernel, stride) before each stage but the first.
+# (channels, kernel, stride, padding) of every convolution, by stage; a pooling of (kernel, stride)
+# before each stage but the first.
 TRUNKS = {
     "alex": (
         (3, 2),
@@ -60,12 +61,12 @@ class Lpips(nn.Module):
 
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """What each stage finds in (B, 3, H, W), of unit length at every place."""
-        found, x = [], (pictures - self.shift) / self.scale
+        """The output of each stage for (B, 3, H, W), of unit length at every place."""
+        features, x = [], (pictures - self.shift) / self.scale
         for number, stage in enumerate(self.stages):
             x = stage(F.max_pool2d(x, *self.pool) if number in self.pooled else x)
-            found.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
-        return found
+            features.append(x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10))
+        return features
 
     @torch.inference_mode()
     def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
@@ -81,7 +82,7 @@ class Lpips(nn.Module):
 
 
 def load_lpips(path: Path) -> tuple[str, Lpips]:
-    """("alex" or "vgg", the distance) from a safetensors file with the names of the package `lpips`.
+    """("alex" or "vgg", the network) from a safetensors file with the names of the package `lpips`.
 
     Raises:
         InputError: it is missing, or something else.
@@ -116,7 +117,7 @@ def load_lpips(path: Path) -> tuple[str, Lpips]:
 
 
 def map_parameters(tensors: Mapping[str, Tensor], network: Lpips) -> dict[str, Tensor]:
-    """The tensors of a file under our names: convolutions in their order, and what each stage counts."""
+    """The tensors of a file under our names: convolutions in their order, weights of each stage."""
     ours = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
     theirs = sorted(
         {key.rpartition(".")[0] for key in tensors if key.startswith("net.slice")},
@@ -124,14 +125,14 @@ def map_parameters(tensors: Mapping[str, Tensor], network: Lpips) -> dict[str, T
     )
     if len(ours) != len(theirs):
         raise KeyError(f"it has {len(theirs)} convolutions, not {len(ours)}")
-    found = {
+    parameters = {
         f"{mine}.{kind}": tensors[f"{key}.{kind}"]
         for mine, key in zip(ours, theirs, strict=True)
         for kind in ("weight", "bias")
     }
     for number in range(len(network.weights)):
         with_dropout = f"lin{number}.model.1.weight"  # the layer before it
-        found[f"weights.{number}"] = tensors[
+        parameters[f"weights.{number}"] = tensors[
             with_dropout if with_dropout in tensors else f"lin{number}.model.0.weight"
         ].flatten()
-    return found | {"shift": network.shift, "scale": network.scale}
+    return parameters | {"shift": network.shift, "scale": network.scale}

@@ -68,7 +68,7 @@ def weights_file(model: MattingModel) -> Path:
 
 
 def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
-    """A function from uint8 RGB (H, W, 3) to premultiplied RGBA, with edges cleaned of the ground's colour.
+    """A function from uint8 RGB (H, W, 3) to premultiplied RGBA without the ground's colour.
 
     Raises:
         EnvironmentFault: rembg or the weights are missing.
@@ -113,7 +113,9 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
 
 def missing_weights(model: MattingModel, why: str) -> EnvironmentFault:
     """What to fetch, and where to put it."""
+    weights = f"{model.name} ({model.licence}, {model.megabytes} MB)"
+    file = weights_file(model)
     return EnvironmentFault(
-        f"no weights of {model.name} ({model.licence}, {model.megabytes} MB) for cutting out: {why}",
-        f"save {model.name}.onnx of rembg's releases as {weights_file(model)}, or give --matting none",
+        f"no weights of {weights} for cutting out: {why}",
+        f"save {model.name}.onnx of rembg's releases as {file}, or give --matting none",
     )

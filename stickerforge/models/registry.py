@@ -1,13 +1,22 @@
-"""From the name of a model to its card: the embedded one, a folder, or a hub repository."""
+"""From the name of a model to its card, and from the card to the loaded model.
 
-import difflib
+Imports neither torch nor diffusers until a model is loaded, so that names can be checked at once.
+"""
+
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stickerforge.errors import InputError
-from stickerforge.models.card import ModelCard, check_folder, pipeline_files, read_card
+from stickerforge.errors import InputError, nearest
+from stickerforge.models.card import MODEL_INDEX, ModelCard, read_card
+from stickerforge.models.families.specs import family_spec, pipeline_files
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+
+if TYPE_CHECKING:
+    import torch
+
+    from stickerforge.models.families.base import DiffusionModel
 
 EMBEDDED = {"sticker-mini": Path(__file__).parent / "mini"}
 
@@ -18,11 +27,12 @@ def find_model(
     """The card of a model; hub models are fetched where they are not in the cache yet.
 
     Args:
-        name: "sticker-mini", "sticker-mini@2.1", the path of a diffusers folder, or "owner/name" on the hub.
-        say: told before gigabytes are fetched.
+        name: "sticker-mini", "sticker-mini@2.1", the path of a diffusers folder, or "owner/name" on
+            the hub.
+        say: called with a line before gigabytes are fetched.
 
     Raises:
-        InputError: nothing is called that, or the folder holds no model.
+        InputError: nothing has that name, or the folder holds no model.
         EnvironmentFault: the model is real but cannot be had here.
     """
     if not name.strip():
@@ -38,16 +48,64 @@ def find_model(
         return card
     path = Path(os.path.expanduser(name))
     if os.path.exists(path):
-        return read_card(check_folder(path), path.resolve().name)
+        return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
-        return read_card(
-            check_folder(download(name, offline=offline, say=say, wanted=pipeline_files())), name
-        )
-    names = [*EMBEDDED, *KNOWN_ON_HUB]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = (
-        f"did you mean {close[0]!r}?"
-        if close
-        else "give sticker-mini, a diffusers folder, or owner/name of a hub model"
+        folder = download(name, offline=offline, say=say, patterns=pipeline_files())
+        return read_folder(folder, name)
+    otherwise = "give sticker-mini, a diffusers folder, or owner/name of a hub model"
+    raise InputError(
+        f"unknown model {name!r}", nearest(name, [*EMBEDDED, *KNOWN_ON_HUB], otherwise=otherwise)
     )
-    raise InputError(f"unknown model {name!r}", hint)
+
+
+def read_folder(folder: Path, name: str) -> ModelCard:
+    """The card of a folder, which need not be ours.
+
+    Raises:
+        InputError: it is a file, something is missing, or it is another kind of pipeline.
+    """
+    check_folder(folder)
+    licence, about = KNOWN_ON_HUB.get(name, ("unknown", family_spec(folder).about))
+    return read_card(folder, name, licence=licence, about=about)
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder holds all parts of an architecture that can be used.
+
+    Raises:
+        InputError: it is a file, something is missing, or it is another kind of pipeline.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is a file, not a model folder", "give the folder that holds model_index.json"
+        )
+    required: tuple[str, ...] = (MODEL_INDEX,)
+    if (folder / MODEL_INDEX).exists():
+        required = family_spec(folder).parts
+    if missing := [part for part in required if not (folder / part).exists()]:
+        raise InputError(
+            f"{folder} is no diffusers model: it has no {missing[0]}",
+            "give the folder that holds model_index.json",
+        )
+
+
+def load_model(card: ModelCard, device: "torch.device", dtype: "torch.dtype") -> "DiffusionModel":
+    """The model of a card on a device; safetensors only, nothing is fetched.
+
+    Raises:
+        InputError: a part cannot be read, or is of another kind.
+    """
+    return family_spec(card.folder).load(card, device, dtype)
+
+
+def check_pixels(card: ModelCard, pixels: int, setting: str = "sampling.pixels") -> None:
+    """Make sure that a side survives every halving of the autoencoder and of the denoiser.
+
+    Raises:
+        InputError: it does not; the multiple that would is named.
+    """
+    multiple = family_spec(card.folder).multiple(card.folder)
+    if pixels % multiple:
+        raise InputError(
+            f"{setting} = {pixels} does not suit {card.title}", f"give a multiple of {multiple}"
+        )

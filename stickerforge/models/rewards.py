@@ -1,6 +1,6 @@
-"""What people would choose, find beautiful, or say is true of a picture: by models whose weights the user has.
+"""Reward models on a user's weights: what people would choose, find beautiful, or call true.
 
-Shapes: N pictures; D features.
+Shapes: N images; D features.
 """
 
 import re
@@ -33,18 +33,18 @@ from stickerforge.runtime.device import memory_fault, resolve_device
 WHITE = (255, 255, 255)
 QUESTION = 'Does this figure show "{}"? Please answer yes or no.'  # of VQAScore
 HEAD = [0, 2, 4, 6, 7]  # the linear layers of the aesthetic predictor's version 2
-WANTED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
+HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 Scores = NDArray[np.float64]
 
 
 class Reward(Protocol):
-    """One of them.
+    """A reward model.
 
     Args:
         kind: the metric.
-        name: of the weights, which the figure carries.
+        name: of the weights, which the score carries.
         digest: changes with the weights.
-        needs_text: whether it looks at the prompt.
+        needs_text: whether it depends on the prompt.
     """
 
     kind: str
@@ -53,11 +53,14 @@ class Reward(Protocol):
     needs_text: bool
 
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
-        """One for each picture, laid on white, (N,)."""
+        """The scores of images laid on white, (N,)."""
 
 
 class Preference:
-    """A CLIP that was tuned on people's choices: PickScore (arXiv:2305.01569), HPSv2 (arXiv:2306.09341) and their like."""
+    """A CLIP that was tuned on people's choices.
+
+    Such as PickScore (arXiv:2305.01569) and HPSv2 (arXiv:2306.09341).
+    """
 
     needs_text = True
 
@@ -81,7 +84,10 @@ class Preference:
 
 
 class Aesthetic:
-    """CLIP's image features under a small head that was fitted to people's ratings (LAION's predictor, version 2)."""
+    """CLIP's image features under a small head that was fitted to people's ratings.
+
+    LAION's aesthetic predictor, version 2.
+    """
 
     needs_text = False
 
@@ -114,10 +120,11 @@ class Aesthetic:
 
 
 def load_head(folder: Path) -> nn.Sequential:
-    """The layers that a folder holds beside the tower, applied one after another: version 2 has nothing between them.
+    """The linear layers that a folder holds beside CLIP; version 2 has nothing between them.
 
     Raises:
-        KeyError: they are not those of version 2; its relatives have activations in between and other numbers.
+        KeyError: they are not those of version 2; its relatives have activations in between and
+            other numbers.
     """
     tensors = {
         key: value
@@ -125,7 +132,7 @@ def load_head(folder: Path) -> nn.Sequential:
         for key, value in load_file(path).items()
     }
     numbers = sorted(
-        int(found[1]) for key in tensors if (found := re.fullmatch(r"layers\.(\d+)\.weight", key))
+        int(match[1]) for key in tensors if (match := re.fullmatch(r"layers\.(\d+)\.weight", key))
     )
     if numbers != HEAD:
         raise KeyError(f"its head has the layers {numbers}, not {HEAD}")
@@ -139,7 +146,10 @@ def load_head(folder: Path) -> nn.Sequential:
 
 
 class VqaScore:
-    """The chance that an image-text model says Yes to "does this figure show it?" (VQAScore, arXiv:2404.01291, Equation 1)."""
+    """The probability that an image-text model answers Yes to "does this figure show it?".
+
+    VQAScore (arXiv:2404.01291, Equation 1).
+    """
 
     needs_text = True
 
@@ -165,19 +175,19 @@ class VqaScore:
         """Between 0 and 1."""
         return np.array(
             [
-                self.chance(picture, prompt)
+                self.probability(picture, prompt)
                 for picture, prompt in zip(pictures, prompts, strict=True)
             ]
         )
 
-    def chance(self, picture: Image.Image, prompt: str) -> float:
-        """Of Yes as the first word of the answer."""
-        asked = [
+    def probability(self, picture: Image.Image, prompt: str) -> float:
+        """The probability of Yes as the first word of the answer."""
+        question = [
             {"type": "image", "image": on_ground(picture, WHITE)},
             {"type": "text", "text": QUESTION.format(prompt)},
         ]
         inputs = self.processor.apply_chat_template(
-            [{"role": "user", "content": asked}],
+            [{"role": "user", "content": question}],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -188,16 +198,18 @@ class VqaScore:
 
 
 def yes_tokens(tokenizer: Any) -> list[int]:
-    """The tokens that say Yes, with a space before it and without: which one comes depends on how the template ends.
+    """The tokens for Yes, with a space before it and without.
+
+    Which one the model gives depends on how its chat template ends.
 
     Raises:
         ValueError: no single token does.
     """
     first = [tokenizer(text, add_special_tokens=False).input_ids for text in ("Yes", " Yes")]
-    found = sorted({ids[0] for ids in first if ids and tokenizer.decode(ids[:1]).strip() == "Yes"})
-    if not found:
+    tokens = sorted({ids[0] for ids in first if ids and tokenizer.decode(ids[:1]).strip() == "Yes"})
+    if not tokens:
         raise ValueError("its tokenizer has no token for Yes")
-    return found
+    return tokens
 
 
 def score_pictures(
@@ -210,7 +222,7 @@ def score_pictures(
         EnvironmentFault: it runs out of memory.
     """
     try:
-        found = model.scores(pictures, prompts)
+        scores = model.scores(pictures, prompts)
     except LOAD_ERRORS as error:
         if memory := memory_fault(error, "use a smaller model, or --device cpu"):
             raise memory from error
@@ -219,12 +231,12 @@ def score_pictures(
             f"{model.kind} fails on one of {len(prompts)} pictures: {reason}",
             "leave --reward out, or mend its prompt",
         ) from None
-    if not np.isfinite(found).all():
+    if not np.isfinite(scores).all():
         raise InputError(
             f"{model.kind} gives no number for one of {len(prompts)} pictures",
             "check the weights of --reward",
         )
-    return found
+    return scores
 
 
 REWARD_MODELS: dict[str, Callable[[str, Path, torch.device], Reward]] = {
@@ -251,7 +263,7 @@ def load_reward(
     """
     folder = Path(place).expanduser()
     if not folder.exists():
-        folder = download(place, offline=offline, say=say, wanted=WANTED)
+        folder = download(place, offline=offline, say=say, patterns=HUB_FILES)
     return REWARD_MODELS[kind](
         place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
     )

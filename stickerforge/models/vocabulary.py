@@ -1,8 +1,8 @@
-"""Words that a small model never saw: said before they disappoint."""
+"""Words that a small model was not trained on: named before they disappoint."""
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from stickerforge.models.card import ModelCard
 
@@ -15,15 +15,13 @@ FILLERS = frozenset(
 def known_words(card: ModelCard) -> frozenset[str]:
     """Lower-case words the model was trained on; empty where that is not known."""
     path = card.folder / card.words_file
-    return (
-        frozenset(path.read_text(encoding="utf-8").split())
-        if card.words_file and path.exists()
-        else frozenset()
-    )
+    if not card.words_file or not path.exists():
+        return frozenset()
+    return frozenset(path.read_text(encoding="utf-8").split())
 
 
 def unknown_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, list[str]]:
-    """{word: the nearest known words} for words of the prompts that the model never saw, in order.
+    """{word: the nearest known words} for words of the prompts that are not known, in order.
 
     A plural whose singular is known counts as known; words in <angle brackets> are placeholders.
     """
@@ -37,7 +35,7 @@ def unknown_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, li
 
 
 def is_known(word: str, known: frozenset[str]) -> bool:
-    """Whether the word, its singular, or each part of it was seen, or says nothing."""
+    """Whether the word, its singular, or each part of it is known, or says nothing."""
     forms = {
         word,
         word.removesuffix("s"),
@@ -52,10 +50,15 @@ def is_known(word: str, known: frozenset[str]) -> bool:
     )
 
 
-def unknown_warning(card: ModelCard, unseen: dict[str, list[str]]) -> str:
-    """One line about all of them."""
-    said = [
+def unknown_warning(card: ModelCard, unknown: Mapping[str, Sequence[str]]) -> str:
+    """One line about all of them.
+
+    Args:
+        unknown: {word: the nearest known words}.
+    """
+    words = [
         f'"{word}"' + (f" (nearest: {', '.join(near)})" if near else "")
-        for word, near in unseen.items()
+        for word, near in unknown.items()
     ]
-    return f"{card.name} never saw {'; '.join(said)}: `stickerforge models show {card.name}` lists its words"
+    lists = f"`stickerforge models show {card.name}` lists its words"
+    return f"{card.name} never saw {'; '.join(words)}: {lists}"

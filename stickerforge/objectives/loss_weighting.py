@@ -1,6 +1,6 @@
-"""How much each timestep counts, and flows instead of noise.
+"""How much each timestep counts.
 
-Shapes: B pictures; C, H, W latent channels, rows, columns.
+Shapes: B pictures.
 """
 
 from typing import Literal
@@ -26,18 +26,3 @@ def snr_weights(snr: Tensor, gamma: float, prediction: PredictionType) -> Tensor
         "flow": lambda: (1 + snr.sqrt()).square().reciprocal(),
     }
     return snr.clamp(max=gamma) * per_clean[prediction]()
-
-
-def interpolate(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """(1 - sigma) latents + sigma noise (rectified flow, arXiv:2209.03003, Equation 1), (B, C, H, W).
-
-    Args:
-        sigma: share of noise, (B,), 0 to 1.
-    """
-    share = sigma[:, None, None, None]
-    return (1 - share) * latents + share * noise
-
-
-def flow_velocity(latents: Tensor, noise: Tensor) -> Tensor:
-    """Where the line leads, noise - latents: what a flow-matching network predicts, (B, C, H, W)."""
-    return noise - latents

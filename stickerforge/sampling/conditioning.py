@@ -1,9 +1,9 @@
-"""What a network is told besides the noisy latents.
+"""What a network is given besides the noisy latents.
 
-Shapes: B pictures; L tokens; D text width; P width of the pooled text.
+Shapes: B images; L tokens; D text width; P width of the pooled text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,45 +12,42 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Conditioning:
-    """An encoded text, and where the architecture takes them its pooled form and the picture's frame.
+    """Named tensors with one row per image; which ones there are is up to the architecture.
 
-    Args:
-        hidden: one vector per token, (B, L, D).
-        pooled: one vector per text, (B, P), or None.
-        frames: height and width of the original, top and left of the crop, height and width of the crop
-            in pixels, (B, 6); None means the whole of a picture of the sampled size.
+    Names in use: "hidden", one vector per token, (B, L, D); "pooled", one vector per text, (B, P);
+    "frames", height and width of the original, top and left of the crop, height and width of the
+    crop in pixels, (B, 6).
     """
 
-    hidden: Tensor
-    pooled: Tensor | None = None
-    frames: Tensor | None = None
+    tensors: Mapping[str, Tensor]
 
     def __len__(self) -> int:
-        return len(self.hidden)
+        """B."""
+        return len(next(iter(self.tensors.values())))
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def including(self, name: str, tensor: Tensor) -> "Conditioning":
+        """The same with one more tensor (B, ...), or another one of that name."""
+        return Conditioning({**self.tensors, name: tensor})
 
     def expanded(self, count: int) -> "Conditioning":
-        """One text for `count` pictures."""
+        """A single row for `count` images, without copying it."""
         return Conditioning(
-            *(  # type: ignore[arg-type]
-                None if part is None else part.expand(count, *part.shape[1:])
-                for part in self.parts()
-            )
+            {name: part.expand(count, *part.shape[1:]) for name, part in self.tensors.items()}
         )
 
     def picked(self, rows: Sequence[int]) -> "Conditioning":
-        """These texts, in this order, some perhaps several times."""
-        return Conditioning(
-            *(None if part is None else part[list(rows)] for part in self.parts())  # type: ignore[arg-type]
-        )
-
-    def parts(self) -> tuple[Tensor | None, ...]:
-        """hidden, pooled, frames."""
-        return self.hidden, self.pooled, self.frames
+        """These rows in this order, some perhaps several times."""
+        return Conditioning({name: part[list(rows)] for name, part in self.tensors.items()})
 
 
-def join(*texts: Conditioning) -> Conditioning:
-    """One batch of several, in order."""
-    columns = zip(*(text.parts() for text in texts), strict=True)
-    return Conditioning(
-        *(None if parts[0] is None else torch.cat(parts) for parts in columns)  # type: ignore[arg-type]
-    )
+def join(*parts: Conditioning) -> Conditioning:
+    """One batch of several, in order; all of them have tensors of the same names."""
+    names = parts[0].tensors.keys()
+    assert all(part.tensors.keys() == names for part in parts), "conditionings of different kinds"
+    return Conditioning({name: torch.cat([part[name] for part in parts]) for name in names})

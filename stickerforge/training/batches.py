@@ -103,7 +103,7 @@ def sample_batch(
         if draws
         else ()
     )
-    latents, noises, timesteps = [], [], []
+    latents, noises, positions = [], [], []
     for slot, index in enumerate(chosen):
         example = examples[index]
         random = (
@@ -120,13 +120,13 @@ def sample_batch(
         # One timestep from each of as many equal intervals: less variance than independent draws.
         interval, intervals = (numbers[slot][1], draws) if draws else (slot, batch)
         position = (interval + float(torch.rand((), generator=random))) / intervals
-        timesteps.append(min(int(position * family.timesteps), family.timesteps - 1))
+        positions.append(position)
     device, seen = family.device, [examples[index] for index in chosen]
     return Batch(
         seen,
         torch.stack(latents).to(device),
         torch.stack(noises).to(device),
-        torch.tensor(timesteps, device=device),
+        family.noise_process.sample_timesteps(positions, latents[0].shape).to(device),
         numbers,
     )
 

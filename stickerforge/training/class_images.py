@@ -8,9 +8,10 @@ from PIL import Image
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.data.captions import ANY, PHOTO, Caption
+from stickerforge.data.captions import Caption
 from stickerforge.errors import InputError
-from stickerforge.generation.pipeline import run_generation
+from stickerforge.generation.pipeline import run_plan
+from stickerforge.generation.plan import plan_generation
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.seeds import derive_seed
 from stickerforge.training.plan import TrainingPlan
@@ -24,7 +25,7 @@ FOLDER = "prior"
 
 def class_prompt(whole: TrainingPlan) -> str:
     """What the base is asked for."""
-    return (ANY if whole.card.words_file else PHOTO).format(whole.words)
+    return whole.card.class_prompt.format(whole.words)
 
 
 def draw_class_images(whole: TrainingPlan, console: Console, *, offline: bool) -> list[Path]:
@@ -53,17 +54,19 @@ def draw_class_images(whole: TrainingPlan, console: Console, *, offline: bool) -
         "sampling.pixels": whole.resolution,
     }
     console.say(f"drawing {training.prior_count} pictures of {class_prompt(whole)!r}")
-    made = run_generation(resolve(GenerateConfig, settings), Console(quiet=True), offline=offline)
+    quiet = Console(quiet=True)
+    plan = plan_generation(resolve(GenerateConfig, settings), quiet, offline=offline)
+    made = run_plan(plan, quiet, offline=offline)
     if made.failed:
         console.warn(
             f"{len(made.failed)} of {training.prior_count} pictures of the class failed: {made.failed[0]}"
         )
-    if not made.outputs:
+    if not made.jobs:
         raise InputError(
             f"{whole.card.title} drew no picture of {class_prompt(whole)!r}",
             "leave training.prior_weight out",
         )
-    return [Path(output["path"]) for output in made.outputs]
+    return [job.path for job in made.jobs]
 
 
 def encode_class_images(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from stickerforge.adapters.lora_layers import Layers
+from stickerforge.models.families.base import Layers
 from stickerforge.objectives.dco import Reduction
 
 Objective = Literal["dco", "plain"]

@@ -156,10 +156,10 @@ def check_length(
     Raises:
         InputError: the new word is.
     """
-    if not (rest := family.unread(caption.base)):
+    if not (rest := family.truncated_text(caption.base)):
         return
     where = len(caption.text.split(whole.placeholder)[0]) if whole.placeholder else 0
-    if whole.placeholder and family.unread(caption.text[:where] + whole.words):
+    if whole.placeholder and family.truncated_text(caption.text[:where] + whole.words):
         raise InputError(
             f"the caption of {picture.path.name} mentions {whole.placeholder} too late to be read",
             "shorten it",
@@ -174,7 +174,7 @@ def add_style(
 
     Otherwise the new word would learn the look as well, and bring it into every other style.
     """
-    if picture.opaque or read_caption(picture.path) or not whole.card.words_file:
+    if picture.opaque or read_caption(picture.path) or not whole.card.knows_styles:
         return example
     look = recognize_style(picture)
     words = next(

@@ -236,7 +236,7 @@ def select_checkpoint(
 
 def load(whole: TrainingPlan) -> Any:
     """The model on its device, its adapters and tokens in float32 whatever the base has."""
-    from stickerforge.models.loading import load_model
+    from stickerforge.models.registry import load_model
     from stickerforge.runtime.device import default_dtype, resolve_device
 
     device = resolve_device(whole.config.device)

@@ -15,10 +15,10 @@ from stickerforge.config.unused import unused_in_customize
 from stickerforge.data.captions import CLASS_WORDS
 from stickerforge.data.prompts import check_prompt
 from stickerforge.errors import EnvironmentFault, InputError, nearest
-from stickerforge.models.card import ModelCard, check_pixels
+from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.hub import encoder_repository
-from stickerforge.models.registry import EMBEDDED, find_model
+from stickerforge.models.registry import EMBEDDED, check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.install_hints import install_command
 from stickerforge.training.checkpoint import read_mark

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
-from stickerforge.generation.pipeline import run_generation
+from stickerforge.generation.pipeline import run_plan
+from stickerforge.generation.plan import plan_generation
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import write_whole
 from stickerforge.training.plan import TrainingPlan
@@ -30,7 +31,7 @@ def preview_prompts(whole: TrainingPlan) -> tuple[str, ...]:
         )
     if not whole.placeholder:
         return STYLE_PROMPTS
-    own = SUBJECT_PROMPTS if whole.card.words_file else PLAIN_SUBJECT_PROMPTS
+    own = SUBJECT_PROMPTS if whole.card.knows_styles else PLAIN_SUBJECT_PROMPTS
     return tuple(prompt.format(whole.placeholder) for prompt in own)
 
 
@@ -52,7 +53,9 @@ def preview(whole: TrainingPlan, *, offline: bool) -> Path | None:
         "output.folder": str(whole.folder / "preview"),
         "output.columns": min(100, whole.config.preview.count * 3),
     }
-    made = run_generation(resolve(GenerateConfig, settings), Console(quiet=True), offline=offline)
+    quiet = Console(quiet=True)
+    plan = plan_generation(resolve(GenerateConfig, settings), quiet, offline=offline)
+    made = run_plan(plan, quiet, offline=offline)
     if made.sheet is None:
         return None
     path = store.folder(whole.name) / PREVIEW

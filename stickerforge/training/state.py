@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from stickerforge.adapters.lora_layers import enable_gradients
+from stickerforge.adapters.lora_layers import AdapterSet, enable_gradients
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.errors import InputError
 from stickerforge.models.families.base import DiffusionModel
@@ -58,7 +58,7 @@ class TrainState:
             )
         for caption in captions:
             if caption not in self.cached:
-                with torch.no_grad(), self.family.adapters.off():
+                with torch.no_grad(), AdapterSet(self.family).disabled():
                     self.cached[caption] = self.family.encode_prompt([caption])
         return join(*(self.cached[caption] for caption in captions))
 
@@ -72,15 +72,17 @@ def init_state(
         tokens: placeholder -> class words.
     """
     factors = enable_gradients(
-        family.adapters.fresh(ADAPTER, course.rank, course.layers, course.seed)
+        AdapterSet(family).add_trainable(ADAPTER, course.rank, course.layers, course.seed)
     )
     text_factors = (
-        enable_gradients(family.adapters.fresh_on_text(ADAPTER, course.text_rank, course.seed))
+        enable_gradients(
+            AdapterSet(family).add_trainable_text(ADAPTER, course.text_rank, course.seed)
+        )
         if course.text_rank
         else []
     )
     rows = {
-        placeholder: family.add_token(placeholder, family.rows_of(words))
+        placeholder: family.add_token(placeholder, family.word_embeddings(words))
         for placeholder, words in tokens.items()
     }
     student = TrainState(family, ADAPTER, factors, rows, text_factors)
@@ -94,7 +96,7 @@ def current_weights(student: TrainState) -> AdapterWeights:
         name: {tower: row.detach().cpu().clone() for tower, row in towers.items()}
         for name, towers in student.rows.items()
     }
-    return AdapterWeights(student.family.adapters.factors(student.name), rows)
+    return AdapterWeights(AdapterSet(student.family).weights(student.name), rows)
 
 
 def state_tensors(student: TrainState, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -132,7 +134,7 @@ def restore(
             "start over with --force",
         )
     layers = [key.removeprefix("down/") for key in tensors if key.startswith("down/")]
-    student.family.adapters.load(
+    AdapterSet(student.family).load(
         student.name,
         {
             layer: LoraWeights(tensors[f"down/{layer}"], tensors[f"up/{layer}"], 0.0)

@@ -1,7 +1,6 @@
 """What the model in training draws: how like the references, how well it fits the prompts, how far the base has drifted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.data.pictures import Picture, PictureFolder
-from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
-from stickerforge.generation.sampler import sample_batch
+from stickerforge.generation.sampler import guidance_params, sample, sampling_params
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.stickers.alpha import unpremultiply
@@ -56,15 +54,13 @@ class Validator:
         *,
         offline: bool,
     ) -> None:
+        from stickerforge.adapters.lora_layers import AdapterSet
         from stickerforge.models.encoders import load_encoder
 
         self.family, self.seed, self.sheets = family, whole.config.seed, sheets
-        self.config = GenerateConfig(
-            sampling=sampling_settings(GenerateConfig().sampling, whole.card)
-        )
-        self.config = replace(
-            self.config, sampling=replace(self.config.sampling, pixels=whole.resolution)
-        )
+        settings = sampling_settings(SamplingConfig(), whole.card)
+        self.sampling = sampling_params(settings, whole.resolution)
+        self.guidance = guidance_params(settings)
         self.encoder = load_encoder(
             whole.config.validation.encoder,
             device=whole.config.device,
@@ -78,7 +74,7 @@ class Validator:
                 for picture in folder.pictures
             ]
         )
-        asked = SUBJECT if whole.card.words_file else PHOTO_SUBJECT
+        asked = SUBJECT if whole.card.knows_styles else PHOTO_SUBJECT
         if whole.placeholder:
             self.prompts = [prompt.format(whole.placeholder) for prompt in asked]
             self.plain = [prompt.format(whole.words) for prompt in asked]
@@ -86,20 +82,15 @@ class Validator:
             self.prompts = [f"{thing}, {whole.phrase}" for thing in THINGS]
             self.plain = list(THINGS)
         self.wanted = self.encoder.texts(self.plain) if self.encoder.reads_text else None
-        with family.adapters.off():
+        with AdapterSet(family).disabled():
             self.before = self.drawn(self.plain)
 
     def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
         """One picture per prompt, premultiplied (H, W, 4) in [0, 1]."""
-        found = []
-        for number, prompt in enumerate(prompts):
-            text = self.family.card.spoken(prompt)
-            item = ImageJob(prompt, text, "", self.seed + number, "", "", {}, Path())
-            found += [
-                to_premultiplied(picture, None)
-                for _, picture in sample_batch(self.family, self.config, {0: item}, lambda: None)
-            ]
-        return found
+        texts = [self.family.card.reword(prompt) for prompt in prompts]
+        seeds = range(self.seed, self.seed + len(texts))
+        pictures = sample(self.family, texts, seeds, self.sampling, self.guidance)
+        return [to_premultiplied(picture, None) for picture in pictures]
 
     def look(self, done: int) -> dict[str, float]:
         """Figures of the model as it is now, after so many steps; what it draws is kept as a sheet.

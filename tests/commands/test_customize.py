@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.adapters import store
 from stickerforge.data.pictures import read_folder
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.runtime import files
 from stickerforge.stickers.image_files import read_params
 from stickerforge.training.dataset import recognize_style
@@ -277,7 +277,7 @@ def test_a_merge_is_both_together(cli, art):
     family = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
     contents = {name: store.read_weights(store.find(name)) for name in ("blob", "crayon", "both")}
     for name, content in contents.items():
-        family.adapters.attach(name, content.lora)
+        AdapterSet(family).attach(name, content.lora)
     family.add_token("<blob>", contents["both"].tokens["<blob>"])
     noisy, text = (
         torch.randn((1, *family.latent_shape(128)), generator=torch.Generator().manual_seed(1)),
@@ -285,7 +285,7 @@ def test_a_merge_is_both_together(cli, art):
     )
     predictions = []
     for scales in ({"blob": 1.0, "crayon": 0.5}, {"both": 1.0}, {}):
-        family.adapters.use(scales)
+        AdapterSet(family).activate(scales)
         with torch.no_grad():
             predictions.append(family.predict(noisy, torch.tensor(500), text))
     torch.testing.assert_close(predictions[0], predictions[1], rtol=0, atol=1e-5)

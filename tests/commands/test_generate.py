@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.generation.sampler import sample_batch
-from stickerforge.models.registry import EMBEDDED, find_model
+from stickerforge.generation import sampler
+from stickerforge.models.registry import EMBEDDED
 from stickerforge.stickers.image_files import encode_image, read_params
 from tests.conftest import one_line
 
@@ -145,7 +145,8 @@ def test_native_size_and_webp(cli):
 
 def test_prompt_files_name_files_seeds_and_styles(cli):
     Path("p.jsonl").write_text(
-        '{"prompt": "cat", "id": "first", "seed": 3}\n{"prompt": "dog", "style": "noto", "count": 2}\n'
+        '{"prompt": "cat", "id": "first", "seed": 3}\n'
+        '{"prompt": "dog", "style": "noto", "count": 2}\n'
     )
     made = cli("generate", "--prompts", "p.jsonl", "--style", "flat", "--seed", 20, "--json", *FAST)
     assert [(o["id"], o["seed"], o["style"]) for o in made.outputs] == [
@@ -303,17 +304,15 @@ def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
 
 
 def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
-    from stickerforge.commands import generate
+    real = sampler.sample_batch
 
-    real = sample_batch
-
-    def broken(family, config, batch, on_step):
+    def broken(model, batch, *arguments):
         return [
-            (item, pixels * float("nan") if item.seed == 2 else pixels)
-            for item, pixels in real(family, config, batch, on_step)
+            pixels * float("nan") if item.seed == 2 else pixels
+            for item, pixels in zip(batch.values(), real(model, batch, *arguments), strict=True)
         ]
 
-    monkeypatch.setattr(generate, "sampled", broken)
+    monkeypatch.setattr(sampler, "sample_batch", broken)
     ended = cli("generate", "cat", "--count", 3, "--seed", 1, "--json", *FAST)
     assert ended.code == ended.json["error"]["code"] == 4
     assert [output["seed"] for output in ended.outputs] == [1, 3]
@@ -335,7 +334,7 @@ def test_ids_never_overwrite_what_is_not_ours(cli):
 
 def test_other_weights_than_the_pictures_are_a_warning(cli, monkeypatch):
     made = cli("generate", "cat", "--seed", 1, "--json", *FAST)
-    monkeypatch.setattr("stickerforge.commands.generate.fingerprint", lambda folder: "0" * 16)
+    monkeypatch.setattr("stickerforge.generation.plan.fingerprint", lambda folder: "0" * 16)
     again = cli(
         "generate", "--from", made.outputs[0]["path"], "--out", "again", "--json", "--quiet"
     )
@@ -465,36 +464,6 @@ def test_a_picture_made_again_in_another_style_is_finished_as_that_style_is(cli)
     assert read_params(Path(again))["output"]["colours"] == "drawn"
 
 
-@pytest.mark.parametrize(
-    ("style", "text", "found"),
-    [
-        ("", "cat, in flat style", "flat"),
-        ("flat", "cat", "flat"),
-        ("sticker", "cat, in flat style", ""),
-        ("twemoji", "cat in flat style", "twemoji"),
-        ("mine", "cat, in flat style", ""),
-        ("", "cat", ""),
-    ],
-)
-def test_which_style_decides_whether_colours_are_flat(style, text, found):
-    from dataclasses import replace
-
-    from stickerforge.config.style_presets import style_presets
-    from stickerforge.data.prompts import PromptRow
-    from stickerforge.generation.active_adapters import ActiveAdapter
-    from stickerforge.generation.image_params import flat_style
-    from stickerforge.generation.requests import Request
-
-    card, request = (
-        find_model("sticker-mini"),
-        Request(PromptRow("cat"), text, style, style_presets().get(style), ()),
-    )
-    assert flat_style(request, text, card) == found
-    if style:  # an adapter of that name decides how its style looks
-        taught = ActiveAdapter(style, 1.0, "", None, (), (), "in it")
-        assert flat_style(replace(request, uses=(taught,)), text, card) == ""
-
-
 def test_from_python(tmp_path, monkeypatch):
     import stickerforge
 
@@ -505,42 +474,6 @@ def test_from_python(tmp_path, monkeypatch):
     assert [Path(output["path"]).exists() for output in made.outputs] == [True]
 
 
-def test_models_and_doctor(cli):
-    listed = cli("models", "list", "--json").json["result"]["models"]
-    assert listed[0]["name"].startswith("sticker-mini@")
-    shown = cli("models", "show", "sticker-mini", "--json").json["result"]
-    assert (
-        shown["alpha"] == "premultiplied"
-        and "astronaut" in shown["words"]
-        and shown["megabytes"] < 30
-    )
-    healthy = cli("doctor", "--json")
-    assert healthy.code == 0 and healthy.json["result"]["weights"]["sticker-mini"].startswith(
-        "intact"
-    )
-
-
-def test_doctor_finds_what_is_broken(cli, monkeypatch):
-    from stickerforge.commands import doctor
-    from stickerforge.errors import EnvironmentFault
-    from stickerforge.models.judge import model
-
-    def damaged(folder):
-        raise EnvironmentFault(f"{folder} is damaged", "install stickerforge again")
-
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "torch", None)  # importing it fails
-        assert doctor.devices().startswith("torch cannot be imported")
-    with monkeypatch.context() as patch:
-        patch.setattr(model, "checked_card", damaged)
-        ended = cli("doctor")
-    assert ended.code == 5 and "judges: " in ended.err and "is damaged" in ended.err
-    monkeypatch.setattr(doctor, "devices", lambda: "torch cannot be imported: libc.so")
-    monkeypatch.setattr(doctor, "LIBRARIES", (*doctor.LIBRARIES, "no-such-library"))
-    ended = cli("doctor")
-    assert ended.code == 5 and "libc.so" in ended.err and "no-such-library is missing" in ended.err
-
-
 def test_without_a_command_the_help_is_shown(cli):
     for arguments in ([], ["models"]):
         ended = cli(*arguments)
@@ -548,7 +481,8 @@ def test_without_a_command_the_help_is_shown(cli):
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
-    command = f"{sys.executable} -m stickerforge models show sticker-mini | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
+    show = f"{sys.executable} -m stickerforge models show sticker-mini"
+    command = f"{show} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -618,37 +552,6 @@ def test_settings_of_somebody_else_are_not_replaced(cli):
     )
 
 
-def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_path):
-    from stickerforge.generation.image_params import read_settings
-
-    recipe = {
-        "prompt": "cat",
-        "seed": 1,
-        "model": "/etc/model",
-        "adapter": ["/home/me/x.safetensors"],
-    }
-    recipe |= {
-        "output": {"folder": "/home/me", "size": 256},
-        "sampling": {"steps": 3},
-        "subject": "/home/me/y.safetensors",
-    }
-    path = tmp_path / "cat.png"
-    path.write_bytes(encode_image(np.zeros((8, 8, 4), np.uint8), recipe, "test", "png"))
-    settings, _ = read_settings(path)
-    named = {"adapter": ["x.safetensors"], "subject": ["y.safetensors"]}
-    assert (
-        settings
-        == {
-            "prompt": "cat",
-            "seed": 1,
-            "sampling.steps": 3,
-            "output.size": 256,
-            "output.colours": "drawn",
-        }
-        | named
-    )
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
 def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
     read, write = os.pipe()
@@ -672,7 +575,8 @@ def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
         "bad input is that, whoever listens"
     )
     os.close(write)
-    closed = f"{sys.executable} -m stickerforge models list 2>&- && {sys.executable} -m stickerforge generate 2>&-"
+    program = f"{sys.executable} -m stickerforge"
+    closed = f"{program} models list 2>&- && {program} generate 2>&-"
     assert (
         subprocess.run(["bash", "-c", closed], stdout=subprocess.DEVNULL, check=False).returncode
         == 2

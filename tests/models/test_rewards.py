@@ -1,4 +1,4 @@
-"""Rewards on tiny random models, against transformers' own forward passes and formulas in float64."""
+"""Rewards on tiny random models, against transformers' own passes and formulas in float64."""
 
 import json
 import shutil
@@ -82,7 +82,7 @@ def test_an_aesthetic_score_is_linear_in_the_unit_features(aesthetic):
 
 
 def test_a_relative_of_the_aesthetic_predictor_is_refused(aesthetic, tmp_path):
-    """That with ReLUs has other layer numbers; without its activations every score would be wrong."""
+    """That with ReLUs has other layer numbers; without them every score would be wrong."""
     folder = shutil.copytree(aesthetic, tmp_path / "relu")
     tensors = load_file(folder / "model.safetensors")
     numbers = {0: 0, 2: 3, 4: 6, 6: 9, 7: 11}

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from stickerforge.adapters.lora_format import encode
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.data.captions import Caption
 from stickerforge.errors import Interrupted
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.objectives.dco import dco_loss, squared_error
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
@@ -211,7 +211,7 @@ def test_pictures_of_the_class_count_like_references_that_are_not_learned_yet(ti
     weighed = replace(course, snr_gamma=5.0)
     found = step_output(student, draw, weighed, 40.0, prior)
     with torch.no_grad():
-        snr = [student.family.snr(one.timesteps) for one in (draw, prior)]
+        snr = [student.family.noise_process.snr(one.timesteps) for one in (draw, prior)]
         factors = [value.clamp(max=5) / value for value in snr]
         own = dco_loss(factors[0] * error, factors[0] * reference_error(student, draw), 40.0)
         expected = (
@@ -234,7 +234,7 @@ def test_masks_and_sizes_reach_the_error(tiny_sd):
     with torch.no_grad():
         found = denoising_error(student, draw, base=False)
         text = student.text([example.caption.text for example in draw.examples], base=False)
-        noisy = student.family.noised(draw.latents, draw.noise, draw.timesteps)
+        noisy = student.family.noise_process.add_noise(draw.latents, draw.noise, draw.timesteps)
         squares = (
             (student.family.predict(noisy, draw.timesteps, text) - draw.noise).square().mean(1)
         )
@@ -258,16 +258,16 @@ def test_text_encoders_learn_too_and_the_base_stays(folder, request, tmp_path):
         train_step(student, optimizer, plain, course, step)
     with torch.no_grad():
         after = family.encode_prompt(draw_text)
-        with family.adapters.off():
-            assert torch.equal(family.encode_prompt(draw_text).hidden, before.hidden)
+        with AdapterSet(family).disabled():
+            assert torch.equal(family.encode_prompt(draw_text)["hidden"], before["hidden"])
             with (
-                family.adapters.off()
+                AdapterSet(family).disabled()
             ):  # nested: the inner one must not switch on what the outer one switched off
                 pass
-            assert torch.equal(family.encode_prompt(draw_text).hidden, before.hidden)
-    assert (after.hidden - before.hidden).abs().max() > 1e-4
+            assert torch.equal(family.encode_prompt(draw_text)["hidden"], before["hidden"])
+    assert (after["hidden"] - before["hidden"]).abs().max() > 1e-4
     assert {
-        part for layer in family.adapters.factors("taught") for part in [layer.split(".")[0]]
+        part for layer in AdapterSet(family).weights("taught") for part in [layer.split(".")[0]]
     } == {
         "unet",
         *(["text_encoder"] if folder == "tiny_sd" else ["text_encoder", "text_encoder_2"]),
@@ -280,7 +280,7 @@ def test_errors_of_a_flow_are_those_of_its_velocity(tiny_sd, tmp_path):
     folder = as_flow(tiny_sd, tmp_path / "flow")
     student = student_of(folder)
     family = student.family
-    assert family.prediction == "flow" and family.timesteps == 1000
+    assert family.noise_process.prediction == "flow" and family.noise_process.timesteps == 1000
     draw = reference_batch(student, examples(family), COURSE, 1)
     sigma = (draw.timesteps / 1000)[:, None, None, None]
     with torch.no_grad():
@@ -292,12 +292,13 @@ def test_errors_of_a_flow_are_those_of_its_velocity(tiny_sd, tmp_path):
             denoising_error(student, draw, base=False),
             squared_error(velocity, draw.noise - draw.latents),
         )
-    torch.testing.assert_close(family.snr(torch.tensor([500])), torch.ones(1))
+    torch.testing.assert_close(family.noise_process.snr(torch.tensor([500])), torch.ones(1))
 
 
 def test_a_flow_is_sampled_along_its_line(tiny_sd, tmp_path):
     from stickerforge.errors import InputError
     from stickerforge.sampling.denoise import denoise
+    from stickerforge.sampling.guidance import NoGuidance
     from tests.tiny import as_flow
 
     family = family_of(as_flow(tiny_sd, tmp_path / "flow"))
@@ -307,9 +308,20 @@ def test_a_flow_is_sampled_along_its_line(tiny_sd, tmp_path):
     with torch.no_grad():
         text = family.encode_prompt(["a cat"])
         made = denoise(
-            family.predict, family.scheduler("model", 4), noise, text, text, guidance=1.0
+            family.predict,
+            family.noise_process.scheduler("model", 4, family.latent_shape(family.pixels)),
+            noise,
+            NoGuidance(text),
         )
-        latents, steps = noise.double(), [*family.scheduler("model", 4).timesteps.tolist(), 0.0]
+        latents, steps = (
+            noise.double(),
+            [
+                *family.noise_process.scheduler(
+                    "model", 4, family.latent_shape(family.pixels)
+                ).timesteps.tolist(),
+                0.0,
+            ],
+        )
         for now, then in zip(steps, steps[1:], strict=False):
             latents += (
                 (then - now)
@@ -318,4 +330,4 @@ def test_a_flow_is_sampled_along_its_line(tiny_sd, tmp_path):
             )
     torch.testing.assert_close(made.double(), latents, rtol=1e-3, atol=1e-3)
     with pytest.raises(InputError, match="follows a flow"):
-        family.scheduler("ddim", 4)
+        family.noise_process.scheduler("ddim", 4, family.latent_shape(family.pixels))

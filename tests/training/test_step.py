@@ -10,9 +10,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.data.captions import Caption
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.training.batches import TrainingExample, batch_indices, sample_batch
 from stickerforge.training.config import TrainingConfig
 from stickerforge.training.methods.dco import step_output
@@ -95,13 +95,13 @@ class Wide(torch.nn.Module):
         )
         self.lora = {
             layer: [f.down.double(), f.up.double()]
-            for layer, f in family.adapters.factors(student.name).items()
+            for layer, f in AdapterSet(family).weights(student.name).items()
         }
         for pair in self.lora.values():
             for tensor in pair:
                 tensor.requires_grad_(True)
         self.towers = []
-        for tower in family.towers:
+        for tower in family.text_encoders:
             fresh = type(tower.encoder)(tower.encoder.config).double().requires_grad_(False)
             core = getattr(fresh, "text_model", fresh)
             stored = load_file(
@@ -213,7 +213,7 @@ def test_a_step_is_the_equation(folder, objective, kind, request, tmp_path):
 def test_rows_keep_their_length_and_move_while_the_table_stays(tiny_sdxl):
     student = student_of(tiny_sdxl)
     family = student.family
-    tables = [tower.embedding.base.weight.clone() for tower in family.towers]
+    tables = [tower.embedding.base.weight.clone() for tower in family.text_encoders]
     rows = [row.detach().clone() for row in student.all_rows()]
     optimizer = build_optimizer(student, COURSE)
     for step in range(3):
@@ -227,7 +227,7 @@ def test_rows_keep_their_length_and_move_while_the_table_stays(tiny_sdxl):
         assert abs(float(row.detach().norm()) - norm) < 1e-4 * norm
     assert all(
         torch.equal(tower.embedding.base.weight, table)
-        for tower, table in zip(family.towers, tables, strict=True)
+        for tower, table in zip(family.text_encoders, tables, strict=True)
     )
 
 
@@ -312,12 +312,12 @@ def test_captions_without_the_new_word_are_encoded_once(tiny_sd, monkeypatch):
     again = student.text(["a dog", "a dog"], base=False)
     assert (
         asked == [("a dog",)]
-        and not plain.hidden.requires_grad
-        and torch.equal(plain.hidden, again.hidden)
+        and not plain["hidden"].requires_grad
+        and torch.equal(plain["hidden"], again["hidden"])
     )
-    assert torch.equal(plain.hidden[0], encode(["a dog"]).hidden[0].detach())
+    assert torch.equal(plain["hidden"][0], encode(["a dog"])["hidden"][0].detach())
     student.text(["a <dog>", "a dog"], base=False)
     assert (
         asked[-1] == ("a <dog>", "a dog")
-        and student.text(["a <dog>"], base=False).hidden.requires_grad
+        and student.text(["a <dog>"], base=False)["hidden"].requires_grad
     )

@@ -1,65 +1,170 @@
-"""What every architecture offers: the only view of a model that commands and training have.
+"""The constants of an architecture (`FamilySpec`), and what a loaded model offers.
 
-Shapes: B pictures; C, H, W latent channels, rows, columns; D width of a text tower.
+To add an architecture, write its class in a module of this folder and its spec in `specs.py`. This
+module imports neither torch nor diffusers.
+
+Shapes: B images; C, H, W latent channels, rows, columns; D width of a text encoder.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
-from stickerforge.adapters.lora_layers import AdapterSet
-from stickerforge.models.card import ModelCard
-from stickerforge.objectives.loss_weighting import PredictionType
-from stickerforge.sampling.conditioning import Conditioning
-from stickerforge.sampling.denoise import Scheduler
+    from stickerforge.models.card import ModelCard
+    from stickerforge.models.noise_process import NoiseProcess
+    from stickerforge.sampling.conditioning import Conditioning
+
+Layers = Literal["attention", "all"]  # sets of the denoiser's layers that can get an adapter
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """Settings of sampling for models whose card recommends none."""
+
+    steps: int
+    guidance: float
+    guidance_rescale: float
+
+
+@dataclass(frozen=True)
+class TrainingDefaults:
+    """Settings of training for models whose card recommends none; named as the settings are."""
+
+    steps: int
+    batch: int
+    layers: Layers
+    lr: float
+    beta: float
+    rank: int
+    token_lr: float
+    offset_noise: float
+
+
+@dataclass(frozen=True)
+class FamilySpec:
+    """The constants of an architecture.
+
+    Args:
+        pipeline: the class of diffusers that its folders name in model_index.json.
+        title: which models these are, as `models list` names them.
+        about: what a folder without a card is, in a few words.
+        model: "module.Class" below this package; made from (spec, card, device, dtype).
+        parts: the folders that a model consists of.
+        denoiser: the network that denoises; also the name of its folder and of its part in LoRA
+            files.
+        text_encoders: likewise the networks that read the prompt.
+        weight_parts: the folders whose weights are loaded.
+        text_tokens: tokens of a prompt that are read.
+        lora_targets: ends of names of the denoiser's layers, by the set that is to get an adapter.
+        text_lora_targets: the same for the layers of text encoders.
+        key_prefixes: {beginning of a key in other trainers' LoRA files: network}.
+        unsupported_layers: a regular expression for layers of LoRA files whose names nothing can
+            map.
+        native_pixels: from a model's folder to the side of the images that it was trained on.
+        multiple: from a model's folder to the pixels that a side must be a multiple of.
+        positions: from the side of an image to how often an average weight of the denoiser is used
+            in a pass.
+        sampling: recommended settings.
+        training: likewise by what is learned, "subject" or "style".
+    """
+
+    pipeline: str
+    title: str
+    about: str
+    model: str
+    parts: tuple[str, ...]
+    denoiser: str
+    text_encoders: tuple[str, ...]
+    weight_parts: tuple[str, ...]
+    text_tokens: int
+    lora_targets: Mapping[Layers, tuple[str, ...]]
+    text_lora_targets: tuple[str, ...]
+    key_prefixes: Mapping[str, str]
+    unsupported_layers: str
+    native_pixels: Callable[[Path], int]
+    multiple: Callable[[Path], int]
+    positions: Callable[[int], float]
+    sampling: SamplingDefaults
+    training: Mapping[str, TrainingDefaults]
+
+    def load(
+        self, card: "ModelCard", device: "torch.device", dtype: "torch.dtype"
+    ) -> "DiffusionModel":
+        """The model in a card's folder on a device; this is where torch is imported.
+
+        Raises:
+            InputError: a part cannot be read.
+        """
+        module, _, name = self.model.rpartition(".")
+        constructor = getattr(import_module(f"{__package__}.{module}"), name)
+        return cast("DiffusionModel", constructor(self, card, device, dtype))
+
+    def layer_name(self, key: str) -> str:
+        """The layer that a key of a LoRA file names, with its network: "unet.mid_block.…".
+
+        Keys without a network belong to the denoiser. kohya's keep their underscores, which
+        `flat_name` compares.
+        """
+        for prefix, network in self.key_prefixes.items():
+            if key.startswith(prefix):
+                return f"{network}.{key.removeprefix(prefix)}"
+        networks = {self.denoiser, *self.text_encoders, *self.key_prefixes.values()}
+        return key if key.partition(".")[0] in networks else f"{self.denoiser}.{key}"
+
+    def flat_name(self, layer: str) -> str:
+        """A layer's name with underscores for dots, without `text_model` inside a text encoder."""
+        return re.sub(r"^(text_encoder(_\d)?)_text_model_", r"\1_", layer.replace(".", "_"))
 
 
 class DiffusionModel(Protocol):
-    """A loaded model."""
+    """A loaded model: the only view of it that workflows have."""
 
-    card: ModelCard
-    device: torch.device
-    pixels: int  # side of the pictures it was trained on
-    multiple: int  # sides of pictures must be multiples of this many pixels
-    has_alpha: bool  # whether pictures have four channels
-    adapters: AdapterSet
-    timesteps: int  # of the noise schedule it was trained with
-    prediction: PredictionType  # what its network predicts
+    spec: FamilySpec
+    card: "ModelCard"
+    device: "torch.device"
+    pixels: int  # side of the images it was trained on
+    multiple: int  # sides of images must be multiples of this many pixels
+    has_alpha: bool  # whether images have four channels
+    noise_process: "NoiseProcess"
+    networks: Mapping[str, "nn.Module"]  # what can carry adapters: the denoiser, the text encoders
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
-        """(C, H, W) of the latents of a square picture."""
+        """(C, H, W) of the latents of a square image."""
 
-    def scheduler(self, kind: str, steps: int) -> Scheduler:
-        """A diffusers scheduler with its timesteps set; "model" is the one the model comes with."""
-
-    def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
+    def encode_prompt(self, texts: Sequence[str]) -> "Conditioning":
         """Encoded texts, B of them."""
 
-    def unread(self, text: str) -> str:
-        """The end of a text that is beyond the encoder's length; "" where all of it is read."""
+    def truncated_text(self, text: str) -> str:
+        """The end of a text that is too long to be read; "" where all of it is read."""
 
-    def rows_of(self, words: str) -> dict[str, Tensor]:
-        """The embedding that words have in each text tower, (D,) float32: where a new token starts."""
+    def word_embeddings(self, words: str) -> "dict[str, Tensor]":
+        """{text encoder: mean embedding of words (D,), float32}: where a new token starts."""
 
-    def add_token(self, placeholder: str, rows: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
-        """Make a placeholder one token with these embeddings (D,); returns them as parameters."""
+    def add_token(
+        self, placeholder: str, embeddings: "Mapping[str, Tensor]"
+    ) -> "dict[str, nn.Parameter]":
+        """Make a placeholder one token with these embeddings (D,); returns them as parameters.
 
-    def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
+        Raises:
+            InputError: the embeddings are those of another model.
+        """
+
+    def predict(self, noisy: "Tensor", timestep: "Tensor", text: "Conditioning") -> "Tensor":
         """What the network was trained to predict, (B, C, H, W); timestep () or (B,)."""
 
-    def noised(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Latents (B, C, H, W) at timesteps (B,) of the model's noise schedule."""
+    def encode(self, pixels: "Tensor") -> "tuple[Tensor, Tensor]":
+        """Mean and standard deviation of the latents, (B, C, H, W) each.
 
-    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """What `predict` should give for `noised`: the noise, or the velocity, (B, C, H, W)."""
+        Args:
+            pixels: in [0, 1], as `decode` makes them, (B, 3 or 4, H, W).
+        """
 
-    def snr(self, timesteps: Tensor) -> Tensor:
-        """Signal-to-noise ratio at timesteps, (B,)."""
-
-    def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of the latents, (B, C, H, W) each, of pixels in [0, 1] as `decode` makes them."""
-
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: "Tensor") -> "Tensor":
         """Pixels in [0, 1] on the CPU: (B, 4, H, W) with premultiplied alpha, or (B, 3, H, W)."""

@@ -1,6 +1,6 @@
 """Stable Diffusion XL folders (Podell et al., arXiv:2307.01952).
 
-Shapes: B pictures; L tokens; D1, D2 widths of the two towers.
+Shapes: B images; L tokens; D1, D2 widths of the two text encoders.
 """
 
 from collections.abc import Sequence
@@ -9,61 +9,60 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from stickerforge.models.card import ModelCard
-from stickerforge.models.families.latent_diffusion import LatentDiffusion, load_text_encoder
+from stickerforge.models.card import MODEL_INDEX, ModelCard, read_json
+from stickerforge.models.families.base import FamilySpec
+from stickerforge.models.families.latent_diffusion import (
+    LatentDiffusion,
+    load_text_encoder,
+    load_unet,
+)
 from stickerforge.sampling.conditioning import Conditioning
 
 
 class StableDiffusionXL(LatentDiffusion):
-    """Two text towers, a pooled text, and the frame of the picture."""
+    """Two text encoders, a pooled text, and the frame of the image."""
 
-    def __init__(self, card: ModelCard, device: torch.device, dtype: torch.dtype) -> None:
-        towers = {
+    def __init__(
+        self, spec: FamilySpec, card: ModelCard, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        encoders = {
             "text_encoder": load_text_encoder("clip_l", CLIPTextModel, card, device, dtype),
             "text_encoder_2": load_text_encoder(
                 "clip_g", CLIPTextModelWithProjection, card, device, dtype, "_2"
             ),
         }
-        super().__init__(card, device, dtype, towers)
+        super().__init__(spec, card, device, load_unet(card, dtype), encoders)
 
     def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
-        """The towers' last but one hidden states side by side, (B, L, D1 + D2), and the second one's pooled text.
+        """The last but one hidden states side by side, (B, L, D1 + D2), and the second pooled text.
 
         An empty text is all zeros where the model was trained so.
         """
-        spoken = [self.card.spoken(text) for text in texts]
-        first, second = (tower.encode(spoken) for tower in self.towers)
+        prompts = [self.card.reword(text) for text in texts]
+        first, second = (encoder.encode(prompts) for encoder in self.text_encoders)
         hidden, pooled = torch.cat([first.penultimate, second.penultimate], -1), second.pooled
         if self.zeroes_empty():
-            said = torch.tensor([bool(text) for text in texts], device=hidden.device)
-            hidden, pooled = hidden * said[:, None, None], pooled * said[:, None]
-        return Conditioning(hidden, pooled)
+            given = torch.tensor([bool(text) for text in texts], device=hidden.device)
+            hidden, pooled = hidden * given[:, None, None], pooled * given[:, None]
+        return Conditioning({"hidden": hidden, "pooled": pooled})
 
     def zeroes_empty(self) -> bool:
         """What `force_zeros_for_empty_prompt` of the pipeline says; true for SDXL's base model."""
-        from stickerforge.models.card import read_json
-
-        return bool(
-            read_json(self.card.folder / "model_index.json").get(
-                "force_zeros_for_empty_prompt", True
-            )
-        )
+        index = read_json(self.card.folder / MODEL_INDEX)
+        return bool(index.get("force_zeros_for_empty_prompt", True))
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
-        """Noise or velocity; without frames the whole of a picture of this size is meant."""
-        assert text.pooled is not None
+        """Noise or velocity; without "frames" the whole of an image of this size is meant."""
         height, width = (side * self.factor for side in noisy.shape[-2:])
-        whole = torch.tensor([height, width, 0, 0, height, width], device=noisy.device).expand(
-            len(noisy), 6
-        )
+        uncropped = torch.tensor([height, width, 0, 0, height, width], device=noisy.device)
         added = {
-            "text_embeds": text.pooled,
-            "time_ids": whole if text.frames is None else text.frames,
+            "text_embeds": text["pooled"],
+            "time_ids": text["frames"] if "frames" in text else uncropped.expand(len(noisy), 6),
         }
-        prediction: Tensor = self.unet(
-            noisy.to(self.unet.dtype),
+        prediction: Tensor = self.denoiser(
+            noisy.to(self.denoiser.dtype),
             timestep,
-            text.hidden,
+            text["hidden"],
             added_cond_kwargs=added,
             return_dict=False,
         )[0]

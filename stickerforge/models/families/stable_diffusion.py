@@ -7,28 +7,32 @@ from torch import Tensor
 from transformers import CLIPTextModel
 
 from stickerforge.models.card import ModelCard
-from stickerforge.models.families.latent_diffusion import LatentDiffusion, load_text_encoder
+from stickerforge.models.families.base import FamilySpec
+from stickerforge.models.families.latent_diffusion import (
+    LatentDiffusion,
+    load_text_encoder,
+    load_unet,
+)
 from stickerforge.sampling.conditioning import Conditioning
 
 
 class StableDiffusion(LatentDiffusion):
-    """One text tower; the network takes its last hidden state."""
+    """One text encoder; the network takes its last hidden state."""
 
-    def __init__(self, card: ModelCard, device: torch.device, dtype: torch.dtype) -> None:
-        super().__init__(
-            card,
-            device,
-            dtype,
-            {"text_encoder": load_text_encoder("clip_l", CLIPTextModel, card, device, dtype)},
-        )
+    def __init__(
+        self, spec: FamilySpec, card: ModelCard, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        encoder = load_text_encoder("clip_l", CLIPTextModel, card, device, dtype)
+        super().__init__(spec, card, device, load_unet(card, dtype), {"text_encoder": encoder})
 
     def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
         """The encoder's last hidden state, padded to its full length."""
-        return Conditioning(self.towers[0].encode([self.card.spoken(text) for text in texts]).last)
+        states = self.text_encoders[0].encode([self.card.reword(text) for text in texts])
+        return Conditioning({"hidden": states.last})
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity, as the scheduler's configuration says."""
-        prediction: Tensor = self.unet(
-            noisy.to(self.unet.dtype), timestep, text.hidden, return_dict=False
+        prediction: Tensor = self.denoiser(
+            noisy.to(self.denoiser.dtype), timestep, text["hidden"], return_dict=False
         )[0]
         return prediction.to(noisy.dtype)

@@ -1,7 +1,7 @@
-"""The judges that ship: loaded, checked, and asked about pictures of any size.
+"""The judges that ship: their weights, checked, and their verdicts on images of any size.
 
-`judge` judges; wherever the tool itself learns from a score or chooses by one, it asks `second`, which has another
-size, another seed and other scenes behind it, so that the first can keep judging.
+`judge` judges; wherever the tool itself learns from a score or chooses by one, it asks `second`,
+which has another size, another seed and other scenes behind it, so that the first can keep judging.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ Name = Literal["judge", "second"]
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge ready to be asked.
+    """A judge with its weights.
 
     Args:
         labels: what it tells apart; several subjects may share one (`label_of`).
@@ -51,7 +51,11 @@ class Judge:
     def pictures(
         self, images: Sequence[Image.Image], ground: tuple[int, int, int] = GROUND
     ) -> Tensor:
-        """Images of any size and mode as the judge takes them: laid on a ground (sRGB), and their alpha; (B, 4, P, P)."""
+        """Images of any size and mode as the judge takes them, (B, 4, P, P) in [0, 1].
+
+        Args:
+            ground: sRGB colour that they are laid on; their alpha is the fourth channel.
+        """
         side = self.network.shape.pixels
         return (
             torch.stack([fit_square(image, side, ground) for image in images])
@@ -61,9 +65,9 @@ class Judge:
 
     @torch.inference_mode()
     def read(self, pictures: Tensor) -> Readings:
-        """What it reads in pictures (B, 4, P, P)."""
-        found: Readings = self.network.read(self.network.features(pictures))
-        return found
+        """What the heads read in pictures (B, 4, P, P)."""
+        readings: Readings = self.network.read(self.network.features(pictures))
+        return readings
 
     @torch.inference_mode()
     def examined(self, pictures: Tensor) -> tuple[Tensor, Readings]:
@@ -105,7 +109,10 @@ def on_ground(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
 
 
 def fit_square(image: Image.Image, side: int, ground: tuple[int, int, int]) -> Tensor:
-    """An image fitted into a square: laid on a ground, and its alpha, (4, side, side) in [0, 1]; what is resized is premultiplied."""
+    """An image fitted into a square: laid on a ground, and its alpha, (4, side, side) in [0, 1].
+
+    It is resized with premultiplied alpha.
+    """
     fitted = image.convert("RGBA").convert("RGBa")
     scale = side / max(fitted.size)
     size = (max(1, round(fitted.width * scale)), max(1, round(fitted.height * scale)))
@@ -129,8 +136,9 @@ def load_judge(name: Name = "judge", folder: Path = FOLDER) -> Judge:
     """
     card = read_card(folder)
     entry = card["judges"][name]
-    said: dict[str, Any] = entry["shape"]
-    shape = JudgeShape(**said | {"widths": tuple(said["widths"]), "depths": tuple(said["depths"])})
+    sizes: dict[str, Any] = entry["shape"]
+    lists = {"widths": tuple(sizes["widths"]), "depths": tuple(sizes["depths"])}
+    shape = JudgeShape(**sizes | lists)
     network = fold(JudgeNet(shape))
     network.load_state_dict(
         {key: value.float() for key, value in load_file(folder / entry["file"]).items()}

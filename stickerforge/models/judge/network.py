@@ -1,7 +1,8 @@
 """sticker-judge: what a sticker shows, and how well a sentence fits it.
 
-Two towers in the manner of CLIP (Radford et al., arXiv:2103.00020) and heads that read a picture: subject, presence of every
-subject, style, colours, count. Trained on StickerWorld alone (examples/mini/judge_train.py), never on a generated picture.
+Two towers in the manner of CLIP (Radford et al., arXiv:2103.00020) and heads that read a picture:
+subject, presence of every subject, style, colours, count. Trained on StickerWorld alone
+(examples/mini/judge_train.py), never on a generated picture.
 
 Shapes: B pictures or texts; L labels; D joint width; P side of a picture.
 """
@@ -36,7 +37,8 @@ class JudgeShape:
     """How large a judge is.
 
     Args:
-        widths, depths: channels and residual blocks of the stages, at a quarter, an eighth and a sixteenth of the side.
+        widths, depths: channels and residual blocks of the stages, at a quarter, an eighth and a
+            sixteenth of the side.
         joint: D.
         text_width, text_layers: of the text tower.
         pieces, length: size of its vocabulary, and tokens it reads at most.
@@ -123,10 +125,11 @@ def image_tower(shape: JudgeShape) -> nn.Sequential:
 
 @torch.no_grad()
 def drawing_features(pictures: Tensor, solid: Tensor) -> Tensor:
-    """How figures are drawn, whatever they show: their palette and how colours change, (B, LOOK).
+    """How figures are drawn, whatever they show: palette and changes of colour, (B, LOOK).
 
-    The palette is a histogram of BINS³ colours into which every pixel is spread linearly between its neighbours, so that a slight
-    change of colour changes it slightly. Styles have palettes of their own; steps between neighbours tell shaded ones from flat.
+    The palette is a histogram of BINS³ colours into which every pixel is spread linearly between
+    its neighbours, so that a slight change of colour changes it slightly. Styles have palettes of
+    their own; steps between neighbours tell shaded ones from flat.
 
     Args:
         pictures: (B, 3, P, P) in [0, 1].
@@ -203,15 +206,18 @@ class JudgeNet(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(2.66))  # log of 1 / temperature
 
     def features(self, pictures: Tensor) -> Features:
-        """Of pictures (B, 4, P, P) in [0, 1]: colours laid on a ground, and alpha, by which a look is that of the figure alone.
+        """The features of pictures.
+
+        Args:
+            pictures: (B, 4, P, P) in [0, 1]: colours laid on a ground, and alpha, which tells the
+                figure from the ground.
 
         Raises:
             ValueError: they have another shape.
         """
-        if pictures.shape[1:] != (4, self.shape.pixels, self.shape.pixels):
-            raise ValueError(
-                f"pictures are {tuple(pictures.shape)}, not (B, 4, {self.shape.pixels}, {self.shape.pixels})"
-            )
+        side = self.shape.pixels
+        if pictures.shape[1:] != (4, side, side):
+            raise ValueError(f"pictures are {tuple(pictures.shape)}, not (B, 4, {side}, {side})")
         rgb, solid = pictures[:, :3], pictures[:, 3] > SOLID
         last = self.image(rgb * 2 - 1).flatten(2)
         return Features(torch.cat([last.mean(2), last.amax(2)], 1), drawing_features(rgb, solid))
@@ -236,10 +242,10 @@ class JudgeNet(nn.Module):
 
 
 def fold(judge: JudgeNet) -> JudgeNet:
-    """The same judge with its batch norms folded into the convolutions, in place: what ships, smaller and a little faster.
+    """Fold the batch norms of a judge into its convolutions, in place: smaller, a little faster.
 
     Returns:
-        The judge, in evaluation.
+        The same judge, in evaluation.
     """
     judge.eval()
     tower = judge.image

@@ -3,11 +3,12 @@
 Shapes: B pictures.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.objectives.dco import dco_loss, squared_error
 from stickerforge.objectives.loss_weighting import snr_weights
@@ -57,7 +58,8 @@ def loss_weights(family: DiffusionModel, draw: Batch, course: TrainingConfig) ->
     """How much the error at each timestep counts, (B,)."""
     if not course.snr_gamma:
         return torch.ones(len(draw.timesteps), device=draw.timesteps.device)
-    return snr_weights(family.snr(draw.timesteps), course.snr_gamma, family.prediction)
+    process = family.noise_process
+    return snr_weights(process.snr(draw.timesteps), course.snr_gamma, process.prediction)
 
 
 def denoising_error(student: TrainState, draw: Batch, *, base: bool) -> Tensor:
@@ -67,10 +69,10 @@ def denoising_error(student: TrainState, draw: Batch, *, base: bool) -> Tensor:
         base: whether it is told the captions without the new word.
     """
     family = student.family
-    noisy = family.noised(draw.latents, draw.noise, draw.timesteps)
+    noisy = family.noise_process.add_noise(draw.latents, draw.noise, draw.timesteps)
     captions = [example.caption.base if base else example.caption.text for example in draw.examples]
-    text = replace(student.text(captions, base=base), frames=draw.frames())
-    target = family.target(draw.latents, draw.noise, draw.timesteps)
+    text = student.text(captions, base=base).including("frames", draw.frames())
+    target = family.noise_process.target(draw.latents, draw.noise, draw.timesteps)
     return squared_error(family.predict(noisy, draw.timesteps, text), target, draw.weight())
 
 
@@ -79,11 +81,11 @@ def reference_error(student: TrainState, draw: Batch) -> Tensor:
     """Squared errors (B,) of the frozen base; where draws are kept, it is asked about each of them once."""
     known = student.reference
     if known is None:
-        with student.family.adapters.off():
+        with AdapterSet(student.family).disabled():
             return denoising_error(student, draw, base=True)
     at = tuple(torch.tensor(column) for column in zip(*draw.numbers, strict=True))
     if missing := known[at].isnan().nonzero().flatten().tolist():
-        with student.family.adapters.off():
+        with AdapterSet(student.family).disabled():
             found = denoising_error(student, draw.picked(missing), base=True)
         for row, error in zip(missing, found.cpu(), strict=True):
             known[draw.numbers[row]] = error

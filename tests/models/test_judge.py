@@ -1,4 +1,4 @@
-"""The networks of the judges, on small random ones; and the judges that ship, on drawings made here."""
+"""Small random networks of the judges; and the judges that ship, on drawings made here."""
 
 import json
 import shutil

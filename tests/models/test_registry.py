@@ -6,8 +6,7 @@ import torch
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.cost import sampling_cost
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from tests.tiny import edit_json
 
 
@@ -31,71 +30,11 @@ def test_unknown_models(name, said):
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("prompt", "spoken"),
-    [
-        ("a cat, on a blue background", "a cat, on a blue ground"),
-        ("Background: pink", "ground: pink"),
-        ("backgrounds", "backgrounds"),
-        ("a cat", "a cat"),
-        ("", ""),
-        ("a <blue-background> on a background", "a <blue-background> on a ground"),
-    ],
-)
-def test_a_model_is_told_in_the_words_of_its_captions(tiny_sd, prompt, spoken):
-    assert find_model("sticker-mini").spoken(prompt) == spoken
-    assert find_model(str(tiny_sd)).spoken(prompt) == prompt
-
-
-@pytest.mark.parametrize(
-    ("prompt", "style"),
-    [
-        ("a cat, in flat style", "flat"),
-        ("a cat, Twemoji style", "twemoji"),
-        ("It is in flat style, not in twemoji style.", "flat"),
-        ("a cat, in noto style", ""),
-        ("a flat cat in noto style", ""),
-        ("flat stylebook", ""),
-        ("", ""),
-        ("cat, flat style", "flat"),
-        ("in the flat style", "flat"),
-        ("flat style", "flat"),
-        ("a cat in soft-flat style", ""),
-        ("in non-flat style", ""),
-        ("no flat style please, in noto style", ""),
-        ("in my twemoji style", ""),
-        ("cat, in twemojı style", ""),
-        ("cat in TWEMOJİ style", ""),
-    ],
-)
-def test_styles_without_shading_are_recognised(tiny_sd, prompt, style):
-    assert find_model("sticker-mini").flat_style(prompt) == style
-    assert find_model(str(tiny_sd)).flat_style(prompt) == ""
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        '{"flat": ["ff0000", "red"]}',
-        '{"flat": []}',
-        '{"flat": "ff0000"}',
-        "[]",
-        "{}",
-        '{"": ["ff0000"]}',
-    ],
-)
-def test_broken_inks(copied, content):
-    (copied / "inks.json").write_text(content)
-    (copied / "stickerforge.json").write_text('{"inks": "inks.json"}')
-    with pytest.raises(InputError, match=r"inks\.json"):
-        find_model(str(copied))
-
-
 def test_other_words_for_the_same_thing_change_no_picture_of_sticker_mini():
-    family = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
-    both = family.encode_prompt(
-        ["a guitar, on a red background", "a guitar, on a red ground"]
-    ).hidden
+    model = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
+    both = model.encode_prompt(["a guitar, on a red background", "a guitar, on a red ground"])[
+        "hidden"
+    ]
     assert torch.equal(both[0], both[1])
 
 

@@ -25,7 +25,7 @@ def convolutions(*rows):
 
 
 def alexnet(pretrained):
-    """The published architecture with random weights, which is all that lpips takes from torchvision here."""
+    """The published architecture with random weights: all that lpips takes from torchvision."""
     assert not pretrained
     pool = ("pool", 3, 2)
     return convolutions(

@@ -1,0 +1,129 @@
+"""The bytes of an adapter's file and its safetensors header, read once and with distrust.
+
+Only the header is looked at until it is known to describe something sensible; a file is data, never
+code. Imports no torch, so that headers can be checked at once.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stickerforge.errors import InputError
+
+MAX_HEADER_BYTES = 8_000_000  # an adapter of every layer of the largest models has under one
+MAX_BYTES = 4_000_000_000
+FLOATS = ("F16", "BF16", "F32", "F64")
+NOT_OURS = "only safetensors are read, never pickled weights"
+AGAIN = "fetch or train it again"
+Header = dict[str, tuple[str, list[int]]]  # key -> number format and shape
+
+
+@dataclass(frozen=True)
+class AdapterFile:
+    """A file whose header was found sound.
+
+    Args:
+        header: number format and shape of every tensor.
+        metadata: the header's "__metadata__".
+    """
+
+    path: Path
+    content: bytes
+    header: Header
+    metadata: dict[str, Any]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes that were read, as hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_file(path: Path) -> AdapterFile:
+    """An adapter's file, of which the tensors are read after the header was checked.
+
+    Raises:
+        InputError: it is missing, not safetensors, or its header promises what no adapter needs.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            check_length(path, start, path.stat().st_size)
+            start += file.read(int.from_bytes(start, "little"))
+            header, metadata = parse_header(path, start[8:])
+            return AdapterFile(path, start + file.read(), header, metadata)
+    except FileNotFoundError:
+        raise InputError(
+            f"no adapter file {path}",
+            "give its path as --adapter, or see `stickerforge adapters list`",
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "give a LoRA file"
+        ) from None
+
+
+def parse_file(path: Path, content: bytes) -> AdapterFile:
+    """Bytes that were read from a path already, checked as `read_file` does.
+
+    Raises:
+        InputError: they are not safetensors, or the header promises what no adapter needs.
+    """
+    check_length(path, content[:8], len(content))
+    length = int.from_bytes(content[:8], "little")
+    header, metadata = parse_header(path, content[8 : 8 + length])
+    return AdapterFile(path, content, header, metadata)
+
+
+def check_length(path: Path, start: bytes, size: int) -> None:
+    """Make sure that a header is as long as one can be.
+
+    Args:
+        start: the first 8 bytes of the file, which say how long.
+        size: of the file in bytes.
+
+    Raises:
+        InputError: it is no safetensors file, or too large for an adapter.
+    """
+    length = int.from_bytes(start, "little")
+    if size < 10 or length > size:
+        raise InputError(f"{path} is no safetensors file", NOT_OURS)
+    if length > MAX_HEADER_BYTES or size > MAX_BYTES:
+        raise InputError(
+            f"{path} is too large for an adapter (header of {length / 1e6:.0f} MB)",
+            "give a LoRA file",
+        )
+
+
+def parse_header(path: Path, text: bytes) -> tuple[Header, dict[str, Any]]:
+    """(keys with format and shape, metadata).
+
+    Args:
+        path: for errors.
+
+    Raises:
+        InputError: the header is no JSON, or promises what no adapter needs.
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is no safetensors file", NOT_OURS) from None
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
+        raise InputError(f"{path} is no safetensors file", NOT_OURS)
+    metadata = entries.pop("__metadata__", {})
+    header: Header = {}
+    for key, entry in entries.items():
+        dtype, shape = entry.get("dtype"), entry.get("shape")
+        if not isinstance(shape, list) or not all(type(side) is int for side in shape):
+            raise InputError(f"{path} is no safetensors file", NOT_OURS)
+        if dtype not in FLOATS:
+            raise InputError(
+                f"{path} holds {dtype} numbers in {key[:80]}",
+                "only floating point adapters can be used",
+            )
+        if 0 in shape:
+            raise InputError(f"{path} holds an empty tensor {key[:80]}", AGAIN)
+        header[key] = (str(dtype), shape)
+    return header, metadata

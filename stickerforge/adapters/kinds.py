@@ -1,0 +1,86 @@
+"""The kinds of adapters: how each is read and put on a model.
+
+To add a kind, write its class, with `AdapterKind`'s methods, and list it in KINDS. Imports no
+torch, so that a description can be checked at once.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stickerforge.adapters import lora_format
+from stickerforge.adapters.header import AdapterFile, Header
+
+if TYPE_CHECKING:
+    from stickerforge.adapters.lora_weights import AdapterWeights
+    from stickerforge.models.families.base import DiffusionModel
+
+
+class Attached(Protocol):
+    """An adapter on a model; switched off until it is activated."""
+
+    def activate(self, scale: float) -> None:
+        """Switch it on with this strength, or change its strength.
+
+        May be called at any time outside of a pass: before a micro-batch, or by a `Guidance` for
+        its step.
+        """
+
+    def deactivate(self) -> None:
+        """Switch it off; other adapters stay as they are."""
+
+
+class AdapterKind(Protocol):
+    """One way of changing a model; what `read` returns is the kind's own."""
+
+    names: tuple[str, ...]  # values of "kind" in adapter.json
+
+    def recognises(self, header: Header) -> bool:
+        """Whether a file with these tensors is of this kind."""
+
+    def read(self, file: AdapterFile) -> Any:
+        """The weights in a file.
+
+        Raises:
+            InputError: it is broken, or of another kind.
+        """
+
+    def attach(self, model: "DiffusionModel", name: str, weights: Any, source: str) -> Attached:
+        """Put the weights on a model.
+
+        Args:
+            name: of the adapter within the model, unlike those of all others.
+            source: what to call it in an error.
+
+        Raises:
+            InputError: they do not fit the model.
+        """
+
+
+class Lora:
+    """Low-rank factors for layers of the networks, and embeddings of new tokens."""
+
+    names: tuple[str, ...] = ("subject", "style", "merged")
+
+    def recognises(self, header: Header) -> bool:
+        """By the names of its tensors."""
+        return lora_format.is_lora(header)
+
+    def read(self, file: AdapterFile) -> "AdapterWeights":
+        """See `lora_format.parse`."""
+        return lora_format.parse(file)
+
+    def attach(
+        self, model: "DiffusionModel", name: str, weights: "AdapterWeights", source: str
+    ) -> Attached:
+        """See `lora_layers.attach_lora`; this is where torch is imported."""
+        from stickerforge.adapters.lora_layers import attach_lora
+
+        return attach_lora(model, name, weights, source)
+
+
+LORA = Lora()
+KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA,) for name in kind.names}
+
+
+def kind_of(file: AdapterFile) -> AdapterKind:
+    """The kind of a file without a description; LoRA, which says what is wrong, for all others."""
+    return next((kind for kind in KINDS.values() if kind.recognises(file.header)), LORA)

@@ -1,0 +1,133 @@
+"""The heavy part of a call: load the model, sample every image that is missing, write."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stickerforge.generation.active_adapters import activate, attach_adapters
+from stickerforge.generation.image_params import ImageJob
+from stickerforge.generation.image_writer import background_writer, save_image
+from stickerforge.generation.plan import GenerationPlan
+from stickerforge.generation.sampler import (
+    GuidanceParams,
+    SamplingParams,
+    guidance_params,
+    make_scheduler,
+    sample,
+    sampling_params,
+)
+from stickerforge.models.card import ModelCard
+from stickerforge.models.checksums import verify
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.matting import CutOut, load_cut_out, matting_model
+from stickerforge.models.registry import load_model
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.device import default_dtype, memory_fault
+
+
+def make_images(
+    plan: GenerationPlan, console: Console, *, offline: bool
+) -> tuple[set[Path], list[str]]:
+    """Make every image that is not there yet.
+
+    Returns:
+        (the files that were written, a line for each image that could not be made).
+
+    Raises:
+        StickerforgeError: weights are damaged or missing, memory or the disk is full.
+    """
+    verify(plan.card.folder)
+    cut_out = None
+    if plan.matting != "none":
+        cut_out = load_cut_out(matting_model(plan.matting), offline=offline)
+    try:
+        model = load(plan.card, plan.device)
+        warn_of_length(model, [job.text for job in plan.open_jobs], console)
+        pixels = plan.sampling.pixels or model.pixels
+        return write_images(
+            model,
+            plan.open_jobs,
+            sampling_params(plan.sampling, pixels),
+            guidance_params(plan.sampling),
+            cut_out,
+            console,
+            keep_prompt=plan.output.prompt,
+        )
+    except RuntimeError as error:
+        raise memory_fault(error) or error from error
+
+
+def load(card: ModelCard, device: str) -> DiffusionModel:
+    """A model on a device, in the number format that suits the device."""
+    place = torch.device(device)
+    return load_model(card, place, default_dtype(place))
+
+
+def warn_of_length(model: DiffusionModel, texts: Sequence[str], console: Console) -> None:
+    """Warn of texts that the model does not read to their end."""
+    for text in dict.fromkeys(texts):
+        if rest := model.truncated_text(text):
+            tokens = model.spec.text_tokens
+            console.warn(f"{model.card.name} reads {tokens} tokens; not read: {rest[:80]!r}")
+
+
+def write_images(
+    model: DiffusionModel,
+    jobs: Sequence[ImageJob],
+    sampling: SamplingParams,
+    guidance: GuidanceParams,
+    cut_out: CutOut | None,
+    console: Console,
+    *,
+    keep_prompt: bool,
+) -> tuple[set[Path], list[str]]:
+    """Sample jobs, and write each image while the next ones are sampled.
+
+    Returns:
+        (the files that were written, a line for each image that is not finite).
+    """
+    written, failed = set(), []
+    steps = len(make_scheduler(model, sampling).timesteps)
+    with (
+        console.progress("denoising", steps * len(jobs)) as advance,
+        background_writer() as write,
+    ):
+        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance):
+            if bool(pixels.isfinite().all()):
+                write(save_image, job, pixels, cut_out, keep_prompt)
+                written.add(job.path)
+            else:
+                failed.append(f"{job.prompt!r} seed {job.seed}: the model made no finite picture")
+    return written, failed
+
+
+def sample_jobs(
+    model: DiffusionModel,
+    jobs: Sequence[ImageJob],
+    sampling: SamplingParams,
+    guidance: GuidanceParams,
+    on_step: Callable[[int], None] = lambda images: None,
+) -> Iterator[tuple[ImageJob, Tensor]]:
+    """Yield every job with its pixels (3 or 4, H, W); jobs with the same adapters come together."""
+    attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
+    for adapters in dict.fromkeys(job.adapters for job in jobs):
+        group = [job for job in jobs if job.adapters == adapters]
+        own = guidance if adapters else replace(guidance, consistency=None)
+        negatives = [job.negative for job in group]
+        if own.consistency:
+            negatives = [job.in_base_words(job.negative) for job in group]
+        activate(attached, adapters)
+        images = sample(
+            model,
+            [job.text for job in group],
+            [job.seed for job in group],
+            sampling,
+            own,
+            negatives=negatives,
+            base_texts=[job.in_base_words(job.text) for job in group],
+            on_step=on_step,
+        )
+        yield from zip(group, images, strict=True)

@@ -1,0 +1,164 @@
+"""Names of files hang on a digest of everything that decides an image.
+
+Twenty calls keep theirs, whatever is moved or renamed here. They change with the weights of
+sticker-mini, and only then may the names below be replaced by those that a failure prints.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stickerforge.adapters import store
+from stickerforge.config.schema import OutputConfig
+from stickerforge.config.style_presets import style_presets
+from stickerforge.data.prompts import PromptRow
+from stickerforge.errors import InputError
+from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.image_params import (
+    CallParams,
+    file_slug,
+    flat_palette,
+    flat_style,
+    image_jobs,
+    public_params,
+)
+from stickerforge.generation.requests import Request
+from stickerforge.models.registry import find_model
+
+NAMES = {
+    "dog": ("dog-3-4c138795.png", "dog-4-3c61597d.png"),
+    "dog --style sticker": ("dog-3-a425ef87.png", "dog-4-b3e3baae.png"),
+    "dog --style flat": ("dog-3-8d06b717.png", "dog-4-18678f92.png"),
+    "dog --style noto": ("dog-3-8d61ff2d.png", "dog-4-a9e287f2.png"),
+    "dog --style twemoji": ("dog-3-25206b22.png", "dog-4-eada3638.png"),
+    "dog --negative grass": ("dog-3-0f9a46e8.png", "dog-4-fcbee1b8.png"),
+    "dog --size native": ("dog-3-aa1d98fa.png", "dog-4-228a7454.png"),
+    "dog --size 256": ("dog-3-b9bf45a2.png", "dog-4-67bcaca2.png"),
+    "dog --format webp": ("dog-3-58ce5e44.webp", "dog-4-572952c8.webp"),
+    "dog --steps 5": ("dog-3-b0f41bf2.png", "dog-4-ad0d1d51.png"),
+    "dog --guidance 3.5": ("dog-3-b3c9ccd2.png", "dog-4-171763cb.png"),
+    "dog --set sampling.scheduler=dpm++": ("dog-3-b01e49ea.png", "dog-4-ea1a4135.png"),
+    "dog --set sampling.guidance_rescale=0.5": ("dog-3-99cd1495.png", "dog-4-3b4bad23.png"),
+    "dog --set output.colours=flat": ("dog-3-c6da2279.png", "dog-4-d9e91ab2.png"),
+    "dog --set output.colours=drawn": ("dog-3-2a8ecb87.png", "dog-4-f98ba731.png"),
+    "dog --set output.prompt=false": ("sticker-3-4c138795.png", "sticker-4-3c61597d.png"),
+    "dog --matting none": ("dog-3-1cdda8c4.png", "dog-4-7292c4c7.png"),
+    "dog on a blue background": (
+        "dog-on-a-blue-background-3-b1654943.png",
+        "dog-on-a-blue-background-4-53fec30d.png",
+    ),
+    "dog in flat style": ("dog-in-flat-style-3-c35a9d96.png", "dog-in-flat-style-4-12bf70c5.png"),
+    "Çà et là, 猫!": ("ca-et-la-3-d3decd69.png", "ca-et-la-4-aa08d1f7.png"),
+}
+
+
+@pytest.mark.parametrize("call", NAMES)
+def test_twenty_calls_keep_the_names_of_their_files(cli, call):
+    prompt, *options = call.split(" --", 1)
+    words = f"--{options[0]}".split(" ") if options else []
+    ended = cli("generate", prompt, *words, "--seed", 3, "--count", 2, "--dry-run", "--json")
+    writes = [path.split("/")[-1] for path in json.loads(ended.out)["result"]["writes"]]
+    assert tuple(writes[:2]) == NAMES[call]
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "expected"),
+    [
+        ("", "cat, in flat style", "flat"),
+        ("flat", "cat", "flat"),
+        ("sticker", "cat, in flat style", ""),
+        ("twemoji", "cat in flat style", "twemoji"),
+        ("mine", "cat, in flat style", ""),
+        ("", "cat", ""),
+    ],
+)
+def test_which_style_decides_whether_colours_are_flat(style, text, expected):
+    card = find_model("sticker-mini")
+    request = Request(PromptRow("cat"), text, "", style, style_presets().get(style), ())
+    assert flat_style(request, text, card) == expected
+    if style:  # an adapter of that name decides how its style looks
+        adapter = ActiveAdapter(style, 1.0, Path(), "", phrase="in it")
+        assert flat_style(replace(request, adapters=(adapter,)), text, card) == ""
+
+
+def call(**changes):
+    card = find_model("sticker-mini")
+    sampling = {"steps": 2, "guidance": 4.0, "consistency": 2.0, "consistency_start": 0.1}
+    known = {"fingerprint": "0" * 16, "sampling": sampling, "output": OutputConfig()}
+    return CallParams(card, **known | changes)
+
+
+def request(prompt="cat", adapters=(), **columns):
+    return Request(PromptRow(prompt, **columns), prompt, "", "", None, adapters)
+
+
+def test_seeds_are_those_of_the_row_or_run_through_the_call():
+    requests = [request("cat"), request("dog", seed=5, count=3), request("cat"), request("cat")]
+    jobs = image_jobs(requests, call(), seed=9, count=2)
+    assert [job.seed for job in jobs] == [9, 10, 5, 6, 7, 11, 12, 13, 14]
+    twice = image_jobs([request("dog", seed=5)] * 2, call(), seed=9, count=1)
+    assert len(twice) == 1, "the same row again is the same image"
+
+
+def test_an_id_names_the_file_and_must_be_free():
+    jobs = image_jobs([request(id="a"), request(id="b", count=2)], call(), seed=1, count=1)
+    assert [job.path for job in jobs] == [Path("stickers", f"{n}.png") for n in ("a", "b-2", "b-3")]
+    for rows in ([request(id="contact-sheet")], [request(id="a", seed=1), request(id="a", seed=2)]):
+        with pytest.raises(InputError, match="which is taken"):
+            image_jobs(rows, call(output=OutputConfig(format="webp")), seed=1, count=1)
+
+
+def test_what_does_not_change_pixels_does_not_change_the_name():
+    def digest(**changes):
+        return image_jobs([request()], call(**changes), seed=1, count=1)[0].digest
+
+    assert digest() == digest(adapters=("x/dog.safetensors",), subjects=("dog",))
+    assert digest() == digest(output=OutputConfig(folder="elsewhere", sheet=False, columns=3))
+    changes = [{"matting": "none"}, {"fingerprint": "1" * 16}, {"output": OutputConfig(size=0)}]
+    assert len({digest(), *(digest(**change) for change in changes)}) == 4
+
+
+def test_consistency_counts_where_an_adapter_is_in_use():
+    base = store.Base("sticker-mini", "1", "0" * 16)
+    dog = ActiveAdapter("dog", 1.0, Path(), "1" * 64, base, ("<dog>",), ("dog",))
+    file = replace(dog, source="x/dog.safetensors", base=None)
+    plain, adapted, own = (
+        image_jobs([request("a <dog>", adapters)], call(), seed=1, count=1)[0]
+        for adapters in ((), (dog,), (file,))
+    )
+    assert plain.params["sampling"] == {"steps": 2, "guidance": 4.0}
+    assert set(adapted.params["sampling"]) > {"consistency", "consistency_start"}
+    short = {"scale": 1.0, "sha256": "1" * 16}
+    assert adapted.params["adapters"] == [{"adapter": "dog", **short}]
+    assert own.params["adapters"] == [{"adapter": "dog.safetensors", **short, "words": ["dog"]}]
+    assert adapted.in_base_words("a <dog> and a cat") == "a dog and a cat"
+
+
+@pytest.mark.parametrize(
+    ("text", "colours", "inks"),
+    [
+        ("cat in flat style", "auto", True),
+        ("cat in flat style", "drawn", None),
+        ("cat", "auto", None),
+        ("cat", "flat", False),
+    ],
+)
+def test_flat_colours_take_the_inks_of_their_style(text, colours, inks):
+    card = find_model("sticker-mini")
+    palette = flat_palette(request(text), text, card, OutputConfig(colours=colours))
+    assert palette == {True: card.inks["flat"], False: (), None: None}[inks]
+
+
+def test_an_image_can_forget_its_prompt():
+    job = image_jobs([request("secret")], call(), seed=1, count=1)[0]
+    assert public_params(job.params, prompt=True) == job.params
+    public = public_params(job.params, prompt=False)
+    assert "secret" not in json.dumps(public) and public["seed"] == 1
+
+
+def test_a_slug_is_short_and_plain():
+    assert file_slug("Ça va?  Naïve CAFÉ!") == "ca-va-naive-cafe"
+    assert file_slug("猫") == "sticker"
+    assert len(file_slug("very long prompt " * 9)) <= 48

@@ -1,0 +1,63 @@
+"""The one primitive that turns texts and seeds into pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
+from stickerforge.models.registry import find_model, load_model
+from stickerforge.stickers.alpha import snap_alpha, unpremultiply
+from stickerforge.stickers.despeckle import despeckle
+
+GUIDANCE = GuidanceParams(scale=4.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
+
+
+def test_alone_it_gives_the_pixels_of_the_command(cli, model):
+    asked = ("--steps", 2, "--guidance", 4, "--size", "native", "--matting", "none", "--quiet")
+    drawn = ("--set", "output.colours=drawn", "--set", "sampling.guidance_rescale=0")
+    made = cli(
+        "generate", "cat", "dog", "--seed", 6, "--negative", "grass", *asked, *drawn, "--json"
+    )
+    sampling = SamplingParams(steps=2, pixels=model.pixels)
+    pixels = sample(model, ["cat", "dog"], [6, 7], sampling, GUIDANCE, negatives=["grass"] * 2)
+    for output, planes in zip(made.outputs, pixels, strict=True):
+        assert planes.shape == (4, 128, 128) and planes.dtype == torch.float32
+        rgba = unpremultiply(despeckle(snap_alpha(planes.permute(1, 2, 0).numpy())))
+        with Image.open(Path(output["path"])) as picture:
+            assert np.array_equal(np.asarray(picture), rgba)
+
+
+def test_an_image_does_not_depend_on_its_company(model):
+    sampling = SamplingParams(steps=2, pixels=model.pixels, batch=3)
+    texts, seeds = ["cat", "dog", "tree", "car", "house"], [5, 6, 8, 10, 7]  # 5 and 8 collide
+    together = list(sample(model, texts, seeds, sampling, GUIDANCE))
+    assert len(together) == 5
+    for text, seed, pixels in list(zip(texts, seeds, together, strict=True))[::2]:
+        alone = list(sample(model, [text], [seed], sampling, GUIDANCE))
+        assert len(alone) == 1 and torch.equal(alone[0], pixels)
+    backwards = list(sample(model, texts[::-1], seeds[::-1], sampling, GUIDANCE))
+    assert all(map(torch.equal, backwards, together[::-1]))
+
+
+def test_every_step_is_reported_with_the_images_that_it_advanced(model):
+    sampling, steps = SamplingParams(steps=2, pixels=model.pixels, batch=2), []
+    images = sample(model, ["cat"] * 3, [1, 2, 3], sampling, GUIDANCE, on_step=steps.append)
+    assert steps == [], "nothing is sampled before it is wanted"
+    assert len(list(images)) == 3 and steps == [2, 2, 1, 1]
+
+
+def test_texts_and_seeds_must_be_as_many(model):
+    sampling = SamplingParams(steps=1, pixels=model.pixels)
+    with pytest.raises(ValueError):
+        sample(model, ["cat", "dog"], [1], sampling, GUIDANCE)
+    with pytest.raises(ValueError):
+        sample(model, ["cat"], [1], sampling, GUIDANCE, negatives=["grass", "leaf"])
+    assert list(sample(model, [], [], sampling, GUIDANCE)) == []

@@ -1,0 +1,98 @@
+"""What a card says, and what follows from cards that do not say it."""
+
+import json
+import shutil
+
+import pytest
+
+from stickerforge.errors import InputError
+from stickerforge.models.card import read_card
+from stickerforge.models.registry import find_model
+
+
+def write_card(folder, **entries):
+    (folder / "stickerforge.json").write_text(json.dumps(entries))
+    return read_card(folder, "name")
+
+
+def test_sticker_mini_knows_styles_and_others_do_not(tiny_sd):
+    mini, other = find_model("sticker-mini"), find_model(str(tiny_sd))
+    assert mini.knows_styles and mini.class_prompt == "a {}"
+    assert not other.knows_styles and other.class_prompt == "a photo of a {}"
+
+
+def test_a_card_may_say_it_itself(tmp_path):
+    card = write_card(tmp_path, words="words.txt", knows_styles=False, class_prompt="one {}")
+    assert not card.knows_styles and card.class_prompt == "one {}"
+    assert write_card(tmp_path, knows_styles=True).knows_styles
+
+
+@pytest.mark.parametrize("entries", [{"version": []}, {"sampling": 3}, {"customizing": "x"}])
+def test_a_broken_card(tmp_path, entries):
+    with pytest.raises(InputError, match="is broken"):
+        write_card(tmp_path, **entries)
+
+
+@pytest.fixture
+def copied(tiny_sd, tmp_path):
+    return shutil.copytree(tiny_sd, tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "spoken"),
+    [
+        ("a cat, on a blue background", "a cat, on a blue ground"),
+        ("Background: pink", "ground: pink"),
+        ("backgrounds", "backgrounds"),
+        ("a cat", "a cat"),
+        ("", ""),
+        ("a <blue-background> on a background", "a <blue-background> on a ground"),
+    ],
+)
+def test_a_model_is_told_in_the_words_of_its_captions(tiny_sd, prompt, spoken):
+    assert find_model("sticker-mini").reword(prompt) == spoken
+    assert find_model(str(tiny_sd)).reword(prompt) == prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "style"),
+    [
+        ("a cat, in flat style", "flat"),
+        ("a cat, Twemoji style", "twemoji"),
+        ("It is in flat style, not in twemoji style.", "flat"),
+        ("a cat, in noto style", ""),
+        ("a flat cat in noto style", ""),
+        ("flat stylebook", ""),
+        ("", ""),
+        ("cat, flat style", "flat"),
+        ("in the flat style", "flat"),
+        ("flat style", "flat"),
+        ("a cat in soft-flat style", ""),
+        ("in non-flat style", ""),
+        ("no flat style please, in noto style", ""),
+        ("in my twemoji style", ""),
+        ("cat, in twemojı style", ""),
+        ("cat in TWEMOJİ style", ""),
+    ],
+)
+def test_styles_without_shading_are_recognised(tiny_sd, prompt, style):
+    assert find_model("sticker-mini").flat_style(prompt) == style
+    assert find_model(str(tiny_sd)).flat_style(prompt) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"flat": ["ff0000", "red"]}',
+        '{"flat": []}',
+        '{"flat": "ff0000"}',
+        "[]",
+        "{}",
+        '{"": ["ff0000"]}',
+    ],
+)
+def test_broken_inks(copied, content):
+    (copied / "inks.json").write_text(content)
+    (copied / "stickerforge.json").write_text('{"inks": "inks.json"}')
+    with pytest.raises(InputError, match=r"inks\.json"):
+        find_model(str(copied))
