@@ -28,7 +28,6 @@ Compare = Annotated[
 def evaluate(call: Call[EvaluateConfig], *, compare: Compare = None) -> Report:
     """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
     from stickerforge.evaluation.compare_reports import compare_reports
-    from stickerforge.evaluation.report import table_rows, text_lines
 
     if compare:
         if call.flags:
@@ -41,10 +40,4 @@ def evaluate(call: Call[EvaluateConfig], *, compare: Compare = None) -> Report:
     if call.dry_run:
         return Report(*commands.evaluate.dry_run(config))
     result = commands.evaluate.run(config, call.console, offline=call.offline)
-    return Report(
-        result.result(),
-        text_lines(result.table),
-        f"see {result.page}",
-        result.error(),
-        table_rows(result.table),
-    )
+    return Report(result.result(), result.lines, f"see {result.page}", result.error(), result.table)

@@ -7,22 +7,26 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import EvaluateConfig
+from stickerforge.config.toml import to_toml
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
-from stickerforge.evaluation.features import compute_sets
-from stickerforge.evaluation.image_set import list_images
+from stickerforge.evaluation.extraction import extract_sets
+from stickerforge.evaluation.image_set import list_images, skipped_note
 from stickerforge.evaluation.limits import broken_limit, check_limit, parse_limit
+from stickerforge.evaluation.metrics.base import MetricInput, select_metrics
+from stickerforge.evaluation.metrics.rewards import missing_rewards, reward_places
 from stickerforge.evaluation.plan import EvaluationPlan
 from stickerforge.evaluation.prompt_matching import PromptFile
 from stickerforge.evaluation.report import (
-    CONFIG_FILE,
-    PAGE_FILE,
-    REPORT_FILE,
+    FILES,
     build_report,
+    check_output,
     replaced_report,
+    table_rows,
+    text_lines,
     write_report,
 )
-from stickerforge.evaluation.reward_scores import add_rewards, missing_rewards, reward_places
-from stickerforge.evaluation.runner import ScoreTable, metric_names, score_sets, unmeasured_metrics
+from stickerforge.evaluation.runner import score_sets, unmeasured_metrics
+from stickerforge.evaluation.scores import ScoreTable
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.context import Context
@@ -33,29 +37,35 @@ ROLES = ("pictures", "reference", "style_reference", "baseline")
 
 @dataclass(frozen=True)
 class Result:
-    """What there is to say.
+    """What the command made.
 
     Args:
         failed: a line for each picture that could not be read.
         missed: a line for each limit that was not kept.
     """
 
-    table: ScoreTable
+    scores: ScoreTable
     report: dict[str, Any]
     json_file: Path
     page: Path
     failed: list[str]
     missed: list[str]
 
+    @property
+    def lines(self) -> list[str]:
+        """The scores for people and pipes."""
+        return text_lines(self.scores)
+
+    @property
+    def table(self) -> list[list[str]]:
+        """The same as rows of cells for a terminal, the head first."""
+        return table_rows(self.scores)
+
     def result(self) -> dict[str, Any]:
         """What the JSON of the command holds."""
+        own = {name: self.report[name] for name in ("figures", "against_baseline", "failed")}
         files = {"report": str(self.json_file), "page": str(self.page)}
-        return {
-            "figures": self.report["figures"],
-            "against_baseline": self.table.paired,
-            "failed": self.failed,
-            "missed": self.missed,
-        } | files
+        return own | {"missed": self.missed} | files
 
     def error(self) -> StickerforgeError | None:
         """A check that failed counts more than a picture that could not be read."""
@@ -75,11 +85,8 @@ def evaluate(pictures: str | Path, *, settings: Mapping[str, Any] | None = None)
     Raises:
         StickerforgeError: see `stickerforge.errors`.
     """
-    return run(
-        resolve(EvaluateConfig, settings or {}, {"pictures": str(pictures)}),
-        Console(quiet=True),
-        offline=False,
-    )
+    config = resolve(EvaluateConfig, settings or {}, {"pictures": str(pictures)})
+    return run(config, Console(quiet=True), offline=False)
 
 
 def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
@@ -90,45 +97,39 @@ def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
         EnvironmentFault: the encoder cannot be had here, or the report cannot be written.
         Interrupted: everything that was measured is kept for the next time.
     """
+    # Heavy: they import torch.
+    from stickerforge.evaluation.reward_models import RewardModels
     from stickerforge.models.encoders import load_encoder
 
-    whole = plan(config)
-    if whole.replaced:
-        console.warn(f"the report of {whole.replaced} in {whole.out} is replaced; --out keeps both")
-    for role, names in whole.passed_over.items():
-        console.warn(
-            f"passed over in {role}, since they are no pictures: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
-        )
+    job = plan(config)
+    if job.replaced:
+        console.warn(f"the report of {job.replaced} in {job.out} is replaced; --out keeps both")
+    for folder, names in job.skipped.items():
+        console.warn(skipped_note(folder, names))
     with interruptible():
-        asked = load_encoder(config.encoder, device=config.device, offline=offline, say=console.say)
-        sets, failed = compute_sets(whole.paths, asked, console)
-        found = {
-            role: whole.prompts.matched(items)
-            for role, items in sets.items()
-            if role in ("pictures", "baseline")
-        }
-        if missing := sum(not item.text for item in found["pictures"]):
+        encoder = load_encoder(job.encoder, device=job.device, offline=offline, say=console.say)
+        sets, failed = extract_sets(job.paths, encoder, console)
+        roles = [role for role in sets if role in ("pictures", "baseline")]
+        targets = {role: job.prompts.targets(sets[role]) for role in roles}
+        models = RewardModels(job.rewards, Context(job.device, offline, console))
+        data = MetricInput(sets, targets, encoder, models, console, job.allow_small)
+        if missing := data.texts.count(""):
             console.warn(
-                f"{missing} of {len(found['pictures'])} pictures have no known prompt: they count where none is needed"
+                f"{missing} of {len(data.pictures)} pictures have no known prompt: "
+                "they count where none is needed"
             )
-        table = score_sets(sets, found, asked, whole.wanted, allow_small=config.allow_small)
-        add_rewards(
-            table,
-            sets,
-            found,
-            reward_places(config.reward),
-            Context(config.device, offline, console),
-        )
-        table.sort()
-        table.refused += unmeasured_metrics(config, table) if config.metrics else []
+        table = score_sets(data, job.metrics)
+        if job.is_selection:
+            table.refused += unmeasured_metrics(table, job.metrics, data.given)
         for line in table.refused:
             console.warn(line)
-        table.refused += [] if config.metrics else missing_rewards(config.reward)
-        report = build_report(config, sets, found["pictures"], table, asked, failed)
-        report["prompts_without_picture"] = whole.prompts.unanswered(found["pictures"])
-        made = write_report(whole, report, sets, found)
-    missed = [line for item in whole.limits for line in [broken_limit(item, table.figures)] if line]
-    return Result(table, report, made[0], made[1], failed, missed)
+        if not job.is_selection:
+            table.refused += missing_rewards(list(job.rewards))
+        unmet = job.prompts.without_picture(targets["pictures"])
+        report = build_report(job.folders["pictures"], data, table, failed, unmet)
+        json_file, page = write_report(job.out, job.settings, report, data)
+    missed = [line for limit in job.limits if (line := broken_limit(limit, table.scores))]
+    return Result(table, report, json_file, page, failed, missed)
 
 
 def plan(config: EvaluateConfig) -> EvaluationPlan:
@@ -137,57 +138,60 @@ def plan(config: EvaluateConfig) -> EvaluationPlan:
     Raises:
         InputError: something cannot work, or the report would lie among the pictures.
     """
-    if not config.pictures:
+    folders = {role: getattr(config, role) for role in ROLES if getattr(config, role)}
+    if "pictures" not in folders:
         raise InputError("no folder given", "for example stickerforge evaluate stickers/")
-    limits, wanted = [parse_limit(text) for text in config.fail_under], metric_names(config.metrics)
+    limits = [parse_limit(text) for text in config.fail_under]
+    metrics = select_metrics(config.metrics)
     encoder_repository(config.encoder)
     rewards = reward_places(config.reward)
-    for item in limits:
-        check_limit(item, config, wanted, set(rewards))
-    folders = {role: getattr(config, role) for role in ROLES if getattr(config, role)}
+    for limit in limits:
+        check_limit(limit, metrics, {*folders, "prompt", *rewards})
     entries = {role: list_images(Path(folder)) for role, folder in folders.items()}
-    out = Path(config.out).resolve()
-    for folder in map(Path, folders.values()):
-        if folder.resolve() in (out, *out.parents):
-            raise InputError(
-                f"the report would be written into {folder}, among the pictures",
-                "give --out FOLDER somewhere else",
-            )
-    over = {folders[role]: names for role, (_, names) in entries.items() if names}
-    paths = {role: found for role, (found, _) in entries.items()}
-    there = replaced_report(Path(config.out), config.pictures)
+    out = Path(config.out)
+    check_output(out, folders.values())
     return EvaluationPlan(
-        config, limits, wanted, PromptFile(config.prompts), paths, over, Path(config.out), there
+        folders=folders,
+        paths={role: paths for role, (paths, _) in entries.items()},
+        skipped={folders[role]: names for role, (_, names) in entries.items() if names},
+        replaced=replaced_report(out, folders["pictures"]),
+        prompts=PromptFile(config.prompts),
+        encoder=config.encoder,
+        device=config.device,
+        rewards=rewards,
+        metrics=metrics,
+        is_selection=bool(config.metrics),
+        allow_small=config.allow_small,
+        limits=limits,
+        settings=to_toml(config, "evaluate"),
+        out=out,
     )
 
 
 def dry_run(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    whole = plan(config)
-    reads = {getattr(config, role): len(paths) for role, paths in whole.paths.items()}
-    drops = [f"{folder}: {name}" for folder, names in whole.passed_over.items() for name in names]
-    known = [encoder_repository(config.encoder), *reward_places(config.reward).values()]
-    repositories = [place for place in known if place and not Path(place).expanduser().exists()]
-    writes = [str(whole.out / name) for name in (CONFIG_FILE, REPORT_FILE, PAGE_FILE)]
+    job = plan(config)
+    reads = {job.folders[role]: len(paths) for role, paths in job.paths.items()}
+    drops = [f"{folder}: {name}" for folder, names in job.skipped.items() for name in names]
+    places = [encoder_repository(job.encoder), *job.rewards.values()]
+    fetches = [place for place in places if place and not Path(place).expanduser().exists()]
+    writes = [str(job.out / name) for name in FILES]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {
         "dry_run": True,
         "reads": reads,
         "drops": drops,
-        "metrics": sorted(whole.wanted),
-        "encoder": config.encoder,
+        "metrics": sorted(job.metrics),
+        "encoder": job.encoder,
         "rewards": list(config.reward),
-        "fetches": repositories,
+        "fetches": fetches,
         "writes": writes,
         "about_seconds": seconds,
         "about_memory_mb": 900,
     }
-    lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()] + [
-        f"drop    {line}" for line in drops
-    ]
-    lines += [f"fetch   {place}, unless it is in the cache" for place in repositories]
-    return result, [
-        *lines,
-        *(f"write   {path}" for path in writes),
-        f"about   {seconds} s, 900 MB{', rewards not counted' if config.reward else ''}",
-    ]
+    lines = [f"read    {folder}: {count} pictures" for folder, count in reads.items()]
+    lines += [f"drop    {line}" for line in drops]
+    lines += [f"fetch   {place}, unless it is in the cache" for place in fetches]
+    lines += [f"write   {path}" for path in writes]
+    lines.append(f"about   {seconds} s, 900 MB{', rewards not counted' if job.rewards else ''}")
+    return result, lines

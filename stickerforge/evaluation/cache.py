@@ -1,93 +1,57 @@
-"""Features under the hash of their image, so that a second call costs nothing."""
+"""What was computed of a picture, kept under its hash, so that a second call costs nothing."""
 
-import hashlib
-import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from stickerforge.errors import StickerforgeError
-from stickerforge.evaluation.image_set import ImageFeatures
 from stickerforge.runtime.files import home, make_folder, write_whole
 
-if TYPE_CHECKING:
-    from stickerforge.models.encoders import Encoder
-
-VERSION = 4  # of what is kept; another one is measured anew
-SPOILED = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    SafetensorError,
-)  # a file that was cut short or is something else
+T = TypeVar("T")
+Arrays = dict[str, NDArray[Any]]
+# What reading raises over a file that was cut short or is something else.
+DAMAGED = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 
-def feature_folder(encoder: "Encoder") -> Path | None:
-    """Where figures by an encoder are kept; None where nothing can be written, which costs time and nothing else."""
-    folder = (
-        home()
-        / "cache"
-        / "evaluate"
-        / f"{encoder.name[:40].replace('/', '-')}-{encoder.digest}-{VERSION}"
-    )
-    try:
-        make_folder(folder)
-    except StickerforgeError:
-        return None
-    return folder
+class Cache:
+    """The entries that one model made, each a small safetensors file.
 
+    Where nothing can be written it holds nothing, which costs time and nothing else.
+    """
 
-def write_features(measured: ImageFeatures, folder: Path) -> Path | None:
-    """Write what was measured under the picture's hash; None where nothing more can be written."""
-    facts = {
-        "size": measured.size,
-        "form": measured.form,
-        "pixels": measured.pixels,
-        "cutout": measured.cutout,
-    }
-    facts |= {"recipe": measured.recipe}
-    arrays: dict[str, NDArray[Any]] = {
-        "whole": measured.whole,
-        "foreground": measured.foreground,
-        "small": measured.small.astype(np.float16),
-        "read": measured.read,
-    }
-    arrays |= {
-        "thumbnail": np.frombuffer(measured.thumbnail, np.uint8),
-        "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
-    }
-    try:
-        write_whole(folder / f"{measured.sha256}.safetensors", save(arrays), durable=False)
-    except StickerforgeError:
-        return None
-    return folder
+    def __init__(self, source: str, digest: str, version: int) -> None:
+        """Open it.
 
+        Args:
+            source: what makes the entries.
+            digest: changes with the weights of what makes them.
+            version: of what an entry holds; those of another one are not read.
+        """
+        name = f"{source[:40].replace('/', '-')}-{digest}-{version}"
+        self.folder: Path | None = home() / "cache" / "evaluate" / name
+        try:
+            make_folder(self.folder)
+        except StickerforgeError:
+            self.folder = None
 
-def read_features(path: Path, folder: Path) -> ImageFeatures | None:
-    """What is kept of this very content, if anything that can be read is."""
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        kept = load((folder / f"{digest}.safetensors").read_bytes())
-        facts = json.loads(kept["facts"].tobytes())
-        width, height = facts["pixels"]
-        return ImageFeatures(
-            path,
-            digest,
-            facts["size"],
-            facts["form"],
-            (width, height),
-            facts["cutout"],
-            kept["whole"],
-            kept["foreground"],
-            kept["read"],
-            kept["small"].astype(np.float32),
-            kept["thumbnail"].tobytes(),
-            facts["recipe"],
-        )
-    except SPOILED:
-        return None
+    def read(self, key: str, decode: Callable[[Arrays], T]) -> T | None:
+        """What `decode` makes of an entry; None where there is none, or a damaged one."""
+        if self.folder is None:
+            return None
+        try:
+            return decode(load((self.folder / f"{key}.safetensors").read_bytes()))
+        except DAMAGED:
+            return None
+
+    def write(self, key: str, arrays: Arrays) -> None:
+        """Write an entry; after a failure no further one is tried."""
+        if self.folder is None:
+            return
+        try:
+            write_whole(self.folder / f"{key}.safetensors", save(arrays), durable=False)
+        except StickerforgeError:
+            self.folder = None

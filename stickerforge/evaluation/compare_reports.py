@@ -8,69 +8,57 @@ from typing import Any
 import numpy as np
 
 from stickerforge.errors import InputError
-from stickerforge.evaluation.metrics.base import METRICS, format_value
+from stickerforge.evaluation.metrics.base import METRICS, metric_of
+from stickerforge.evaluation.report import SCHEMA
+from stickerforge.evaluation.scores import format_value
 from stickerforge.evaluation.statistics import group_means, paired_difference
-
-SCHEMA = 1  # of report.json
 
 
 def compare_reports(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
-    """Two report files side by side: (result for the JSON, lines for people). Differences are of prompts that both have.
+    """Two report files side by side; differences are of prompts that both have.
+
+    Returns:
+        The result for the JSON, by score, and lines for people.
 
     Raises:
-        InputError: one is no report, or they share no figure.
+        InputError: one is no report, or they share no score.
     """
     reports = [read_report(path) for path in (first, second)]
-    both = [name for name in reports[0]["figures"] if name in reports[1]["figures"]]
+    ours, theirs = (report["figures"] for report in reports)
     names = [
-        name
-        for name in both
-        if reports[0]["figures"][name]["weights"] == reports[1]["figures"][name]["weights"]
+        name for name in ours if name in theirs and ours[name]["weights"] == theirs[name]["weights"]
     ]
     if not names:
         raise InputError(f"{first} and {second} share no figure", "compare reports of one encoder")
     result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   prompts      p"]
     for name in names:
-        before, after = (float(report["figures"][name]["value"]) for report in reports)
+        before, after = float(ours[name]["value"]), float(theirs[name]["value"])
         means = [prompt_means(report["pictures"], name) for report in reports]
         shared = [prompt for prompt in means[0] if prompt in means[1]]
         row: dict[str, Any] = {"first": before, "second": after, "prompts": len(shared)}
+        change = f"{'':12}{0:>10}"
         if shared:
-            row |= paired_difference(
-                np.array([means[1][prompt] - means[0][prompt] for prompt in shared])
-            )
+            differences = [means[1][prompt] - means[0][prompt] for prompt in shared]
+            row |= paired_difference(np.array(differences))
+            change = f"{row['change']:>+12.3f}{len(shared):>10}{row['p']:>7.3f}"
         result[name] = row
-        unit = METRICS[name.partition("@")[0]].unit
-        told = (
-            f"{row['change']:>+12.3f}{len(shared):>10}{row['p']:>7.3f}"
-            if shared
-            else f"{'':12}{0:>10}"
-        )
-        lines.append(
-            f"{name:28}{format_value(before, unit):>12}{format_value(after, unit):>12}{told}"
-        )
+        values = [format_value(value, metric_of(name).unit) for value in (before, after)]
+        lines.append(f"{name:28}{values[0]:>12}{values[1]:>12}{change}")
     return result, lines
 
 
 def prompt_means(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
-    """The mean of a figure by prompt, of pictures without one by file name."""
+    """The mean of a score by prompt; pictures without a prompt count by file name."""
     known = [
         (row["prompt"] or row["file"], float(row["values"][name]))
         for row in rows
         if name in row["values"]
     ]
+    if not known:
+        return {}
     keys = [key for key, _ in known]
-    return (
-        dict(
-            zip(
-                dict.fromkeys(keys),
-                group_means([value for _, value in known], keys).tolist(),
-                strict=True,
-            )
-        )
-        if known
-        else {}
-    )
+    means = group_means([value for _, value in known], keys).tolist()
+    return dict(zip(dict.fromkeys(keys), means, strict=True))
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -1,108 +1,106 @@
-"""Everything that is measured of one picture, once per content: kept under its hash, so that a second look costs nothing."""
+"""Everything that metrics need to know of one picture, and its form in the cache."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from stickerforge.errors import InputError
-from stickerforge.evaluation.cache import feature_folder, read_features, write_features
-from stickerforge.evaluation.image_set import (
-    GREY,
-    WHITE,
-    Advance,
-    FeatureSet,
-    ImageFeatures,
-    LoadedImage,
-    crop_to_visible,
-    downsample,
-    load_batches,
-    prompt_params,
-    thumbnail,
-)
-from stickerforge.evaluation.metrics.cutout import measure_cutout
-from stickerforge.runtime.console import Console
+from stickerforge.evaluation.cache import Arrays
+from stickerforge.evaluation.image_set import load_image
 
-if TYPE_CHECKING:
-    from stickerforge.models.encoders import Encoder
+Floats = NDArray[np.float32]
+VERSION = 4  # of an entry in the cache; another one is computed anew
 
 
-def compute_sets(
-    paths: Mapping[str, list[Path]], asked: "Encoder", console: Console
-) -> tuple[dict[str, list[ImageFeatures]], list[str]]:
-    """Every folder measured; a set of which nothing can be read is an error.
+@dataclass(frozen=True)
+class ImageFeatures:
+    """One picture.
+
+    Args:
+        file_format: as Pillow calls it.
+        pixels: (width, height) of the file.
+        cutout: what was measured of its alpha channel, by metric.
+        full: unit features of the picture over white, (D,).
+        foreground: unit features of what is visible, cut to its box, over grey, (D,).
+        readings: the judge's chances of labels, styles, colours and counts, one after another;
+            empty for other encoders.
+        reduced_pixels: `image_set.reduce_pixels`.
+        thumbnail: WebP.
+        params: what of its parameters says what it was to show: "prompt", "text", "style", "seed".
+    """
+
+    path: Path
+    sha256: str
+    file_bytes: int
+    file_format: str
+    pixels: tuple[int, int]
+    cutout: dict[str, float]
+    full: Floats
+    foreground: Floats
+    readings: Floats
+    reduced_pixels: Floats
+    thumbnail: bytes
+    params: dict[str, Any]
+
+
+def reload_image(item: ImageFeatures) -> Image.Image:
+    """A picture that was read before, decoded once more.
 
     Raises:
-        InputError: no picture of a folder can be read.
+        InputError: it has gone or changed in between.
     """
-    sets, failed = {}, []
-    with console.progress("measuring", sum(map(len, paths.values()))) as advance:
-        for role, files in paths.items():
-            found = compute_features(files, asked, advance)
-            if not found.pictures:
-                raise InputError(
-                    f"{files[0].parent}: none of its {len(files)} pictures can be read: {found.failed[0]}",
-                    "mend or replace them",
-                )
-            sets[role] = found.pictures
-            failed += found.failed
-            for note in found.notes[:8]:
-                console.warn(note)
-    return sets, failed
-
-
-def compute_features(
-    paths: Sequence[Path], encoder: "Encoder", on_picture: Advance = lambda count: None
-) -> FeatureSet:
-    """Measure what is not known yet."""
-    folder = feature_folder(encoder)
-    found: dict[Path, ImageFeatures] = {}
-    result = FeatureSet([], [], [])
-    fresh: list[Path] = []
-    for path in paths:
-        kept = read_features(path, folder) if folder else None
-        if kept is None:
-            fresh.append(path)
-        else:
-            found[path] = kept
-            on_picture(1)
-    for looks in load_batches(fresh, result, on_picture):
-        for measured in encode_images(looks, encoder):
-            folder = write_features(measured, folder) if folder else None
-            found[measured.path] = measured
-            on_picture(1)
-    result.pictures = [found[path] for path in paths if path in found]
-    return result
-
-
-def encode_images(looks: Sequence[LoadedImage], encoder: "Encoder") -> Iterator[ImageFeatures]:
-    """The figures of some pictures."""
-    from stickerforge.models.encoders import JudgeEncoder
-
-    images = [item.image for item in looks]
-    if isinstance(encoder, JudgeEncoder):
-        whole, read = encoder.examined(images, WHITE)
-    else:
-        whole, read = encoder.images(images, WHITE), np.zeros((len(images), 0), np.float32)
-    foreground = encoder.images([crop_to_visible(image) for image in images], GREY)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        figures = list(pool.map(lambda image: asdict(measure_cutout(np.asarray(image))), images))
-    for number, item in enumerate(looks):
-        yield ImageFeatures(
-            item.path,
-            item.sha256,
-            item.size,
-            item.form,
-            item.pixels,
-            figures[number],
-            whole[number],
-            foreground[number],
-            read[number],
-            downsample(images[number]),
-            thumbnail(images[number]),
-            prompt_params(item.path),
+    result = load_image(item.path)
+    if isinstance(result, str) or result.sha256 != item.sha256:
+        raise InputError(
+            f"{item.path.name} has changed while it was measured",
+            "measure again, and leave the pictures alone",
         )
+    return result.image
+
+
+def to_arrays(item: ImageFeatures) -> Arrays:
+    """The entry of a picture in the cache."""
+    facts = {
+        "size": item.file_bytes,
+        "form": item.file_format,
+        "pixels": item.pixels,
+        "cutout": item.cutout,
+        "recipe": item.params,
+    }
+    return {
+        "whole": item.full,
+        "foreground": item.foreground,
+        "read": item.readings,
+        "small": item.reduced_pixels.astype(np.float16),
+        "thumbnail": np.frombuffer(item.thumbnail, np.uint8),
+        "facts": np.frombuffer(json.dumps(facts).encode(), np.uint8),
+    }
+
+
+def from_arrays(path: Path, sha256: str, arrays: Arrays) -> ImageFeatures:
+    """The picture of an entry.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is something else.
+    """
+    facts = json.loads(arrays["facts"].tobytes())
+    width, height = facts["pixels"]
+    return ImageFeatures(
+        path,
+        sha256,
+        file_bytes=facts["size"],
+        file_format=facts["form"],
+        pixels=(width, height),
+        cutout=facts["cutout"],
+        full=arrays["whole"],
+        foreground=arrays["foreground"],
+        readings=arrays["read"],
+        reduced_pixels=arrays["small"].astype(np.float32),
+        thumbnail=arrays["thumbnail"].tobytes(),
+        params=facts["recipe"],
+    )

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: figures, plots, and every picture to sort and filter."""
+"""The report as one HTML file that needs nothing else: scores, plots, every picture to sort."""
 
 import base64
 import os
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from stickerforge.evaluation.metrics.base import METRICS, format_interval, format_value
+from stickerforge.evaluation.metrics.base import METRICS, metric_of
+from stickerforge.evaluation.scores import format_interval, format_value
 from stickerforge.web.svg_plots import histogram
 from stickerforge.web.template import fill_template, script_safe
 
 INLINE_BYTES = 12_000_000  # of thumbnails; beyond, pictures are linked
-SPREADS = 12  # histograms at most
+HISTOGRAMS = 12  # at most
+PROMPTS = 50  # without a picture that are listed, at most
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def render_report(
     Args:
         report: as `evaluate` writes it to report.json.
         pictures: in the order of the report.
-        others: for each of them the baseline's picture of the same prompt, where there is one.
+        others: for each of them the baseline's picture of the same prompt, if there is one.
         home: the folder that the page will lie in.
     """
     parts = {
@@ -52,7 +55,7 @@ def render_report(
         "data": script_safe(
             {
                 "pictures": image_cards(report, pictures, others, home),
-                "metrics": metrics(report),
+                "metrics": image_scores(report),
                 "axes": axes(report),
             }
         ),
@@ -65,30 +68,21 @@ def summary(report: Mapping[str, Any]) -> str:
     counts = ", ".join(
         f"{count} {role.replace('_', ' ')}" for role, count in report["counts"].items()
     )
-    encoder = report["encoder"]
-    return escape(
-        f"{counts} · encoder {encoder['name']} {encoder['sha256']} · stickerforge {report['stickerforge']}"
-    )
+    encoder = f"encoder {report['encoder']['name']} {report['encoder']['sha256']}"
+    return escape(f"{counts} · {encoder} · stickerforge {report['stickerforge']}")
 
 
 def score_rows(report: Mapping[str, Any]) -> str:
-    """The table of figures."""
+    """The table of scores."""
     rows = []
     for name, entry in report["figures"].items():
-        between = (
-            format_interval(entry["low"], entry["high"], entry["unit"])
-            if entry["prompts"] > 1
-            else ""
-        )
-        pair = report["against_baseline"].get(name)
-        change = f"{pair['change']:+.3f} (p {pair['p']:.3f})" if pair else ""
-        wish = {"higher": "more is better", "lower": "less is better"}.get(entry["better"], "")
+        unit, pair = entry["unit"], report["against_baseline"].get(name)
         cells = (
-            format_value(entry["value"], entry["unit"]),
-            between,
+            format_value(entry["value"], unit),
+            format_interval(entry["low"], entry["high"], unit) if entry["prompts"] > 1 else "",
             str(entry["n"]),
-            change,
-            wish,
+            f"{pair['change']:+.3f} (p {pair['p']:.3f})" if pair else "",
+            {"higher": "more is better", "lower": "less is better"}.get(entry["better"], ""),
         )
         head = f'<th scope="row">{escape(name)}<small>{escape(entry["about"])}</small></th>'
         rows.append(f"<tr>{head}{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
@@ -96,32 +90,33 @@ def score_rows(report: Mapping[str, Any]) -> str:
 
 
 def histograms(report: Mapping[str, Any]) -> str:
-    """How each metric is spread over the pictures."""
-    columns = {
-        name: [row["values"][name] for row in report["pictures"] if name in row["values"]]
-        for name in metrics(report)
-    }
-    found: list[str] = []
-    for name, known in columns.items():
-        if len(set(known)) > 2 and len(found) < SPREADS:  # of yes and no there is nothing to see
-            found.append(
-                f"<figure>{histogram(known, name)}<figcaption>{escape(name)}</figcaption></figure>"
-            )
-    return "\n".join(found)
+    """How each score of single pictures is spread over them."""
+    plots: list[str] = []
+    for name in image_scores(report):
+        values = [row["values"][name] for row in report["pictures"] if name in row["values"]]
+        # Of yes and no there is nothing to see.
+        if len(set(values)) > 2 and len(plots) < HISTOGRAMS:
+            plot = histogram(values, name)
+            plots.append(f"<figure>{plot}<figcaption>{escape(name)}</figcaption></figure>")
+    return "\n".join(plots)
 
 
-def metrics(report: Mapping[str, Any]) -> dict[str, str]:
-    """{metric with values of single pictures: which direction is better}."""
+def image_scores(report: Mapping[str, Any]) -> dict[str, str]:
+    """{score with values of single pictures: which direction is better}."""
     names = dict.fromkeys(name for row in report["pictures"] for name in row["values"])
-    return {name: METRICS[name.partition("@")[0]].better for name in names}
+    return {name: metric_of(name).better for name in names}
 
 
 def axes(report: Mapping[str, Any]) -> list[str]:
-    """The two metrics that the plot begins with: such as pull against each other, if there are two."""
-    names = list(metrics(report))
-    wishes = ("alignment", "subject_similarity", "style_similarity", "legibility", "bytes")
-    found = [name for wish in wishes for name in names if name.partition("@")[0] == wish]
-    return (found + names)[:2]
+    """The two scores that the plot begins with, if there are two.
+
+    Such as their metrics recommend by `axis`, since they pull against each other.
+    """
+    names = list(image_scores(report))
+    recommended = [
+        name for item in METRICS.values() for name in names if item.axis and metric_of(name) is item
+    ]
+    return (recommended + names)[:2]
 
 
 def image_cards(
@@ -130,8 +125,11 @@ def image_cards(
     others: Sequence[ReportImage | None],
     home: Path,
 ) -> list[dict[str, Any]]:
-    """What the page's script shows of each picture; thumbnails are inlined until there are too many."""
-    found, inlined = [], 0
+    """What the page's script shows of each picture.
+
+    Thumbnails are inlined until there are too many.
+    """
+    cards, inlined = [], 0
     for row, picture, other in zip(report["pictures"], pictures, others, strict=True):
         card = {
             "file": row["file"],
@@ -139,20 +137,18 @@ def image_cards(
             "values": row["values"],
             "link": relative_url(picture.link, home),
         }
-        for key, shown_there in (("image", picture), ("other", other)):
-            if shown_there is None:
+        for key, image in (("image", picture), ("other", other)):
+            if image is None:
                 continue
-            inlined += len(shown_there.thumbnail)
-            data = "data:image/webp;base64," + base64.b64encode(shown_there.thumbnail).decode()
-            card[key] = data if inlined <= INLINE_BYTES else relative_url(shown_there.link, home)
-        found.append(card)
-    return found
+            inlined += len(image.thumbnail)
+            data = "data:image/webp;base64," + base64.b64encode(image.thumbnail).decode()
+            card[key] = data if inlined <= INLINE_BYTES else relative_url(image.link, home)
+        cards.append(card)
+    return cards
 
 
 def relative_url(link: Path, home: Path) -> str:
-    """A picture as seen from the page, as a URL."""
-    from urllib.parse import quote
-
+    """A picture as the page links it, as a URL."""
     try:
         return quote(os.fsencode(os.path.relpath(link, home)).replace(os.sep.encode(), b"/"))
     except ValueError:  # another drive
@@ -161,10 +157,8 @@ def relative_url(link: Path, home: Path) -> str:
 
 def notes(report: Mapping[str, Any]) -> str:
     """What was refused, what could not be read, what has no picture."""
-    lines = [f"not given: {line}" for line in report["refused"]] + [
-        f"not read: {line}" for line in report["failed"]
-    ]
-    lines += [
-        f"no picture for the prompt: {prompt}" for prompt in report["prompts_without_picture"][:50]
-    ]
+    lines = [f"not given: {line}" for line in report["refused"]]
+    lines += [f"not read: {line}" for line in report["failed"]]
+    prompts = report["prompts_without_picture"][:PROMPTS]
+    lines += [f"no picture for the prompt: {prompt}" for prompt in prompts]
     return "".join(f"<li>{escape(line)}</li>" for line in lines)

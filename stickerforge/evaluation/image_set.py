@@ -1,4 +1,4 @@
-"""The images of a folder: listed, decoded, cropped, reduced."""
+"""The pictures of a folder: listed, decoded, cropped, reduced."""
 
 import io
 import os
@@ -15,52 +15,16 @@ from PIL import Image
 from stickerforge.data.pictures import is_ignorable, list_entries, load_picture, may_be_picture
 from stickerforge.data.prompts import MAX_CHARACTERS
 from stickerforge.errors import InputError
+from stickerforge.runtime.text import shorten_list
+from stickerforge.stickers.image_files import read_params
+from stickerforge.stickers.sheet import SHEET_FILE
 
-SHEET = "contact-sheet.png"  # lies beside the pictures of `generate`
-GREY, WHITE = (128, 128, 128), (255, 255, 255)
 THUMBNAIL = 128
 LARGEST = 1024  # what is larger is measured at this side
 BATCH = 32
-SMALL = 32  # side at which pixel-near copies are looked for
-Floats = NDArray[np.float32]
+LISTED = 8  # names of files in a warning, at most
+REDUCED = 32  # side at which pixel-near copies are looked for
 Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class ImageFeatures:
-    """One picture.
-
-    Args:
-        size: bytes of the file.
-        form: its format, as Pillow calls it.
-        cutout: the figures of its alpha channel.
-        whole, foreground: unit features over white, and of the figure cut to its box, over grey.
-        read: what the judge reads: chances of labels, styles, colours and counts, one after another.
-        small: (SMALL * SMALL * 4,) premultiplied over grey, and alpha.
-        thumbnail: WebP.
-    """
-
-    path: Path
-    sha256: str
-    size: int
-    form: str
-    pixels: tuple[int, int]
-    cutout: dict[str, float]
-    whole: Floats
-    foreground: Floats
-    read: Floats
-    small: Floats
-    thumbnail: bytes
-    recipe: dict[str, Any]
-
-
-@dataclass
-class FeatureSet:
-    """Every picture in the order of its path, a line for each that cannot be read, and notes on how others were read."""
-
-    pictures: list[ImageFeatures]
-    failed: list[str]
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -68,15 +32,16 @@ class LoadedImage:
     """A decoded picture on its way to the encoder.
 
     Args:
+        file_format: as Pillow calls it.
+        pixels: (width, height) of the file.
         image: RGBA, at most LARGEST on a side.
-        pixels: what the file has.
         note: what the user should know about how it was read, or "".
     """
 
     path: Path
     sha256: str
-    size: int
-    form: str
+    file_bytes: int
+    file_format: str
     pixels: tuple[int, int]
     image: Image.Image
     note: str
@@ -89,47 +54,41 @@ def list_images(folder: Path) -> tuple[list[Path], list[str]]:
         InputError: there is no such folder, or no picture in it.
     """
     entries = [
-        path for path in list_entries(folder) if not is_ignorable(path) and path.name != SHEET
+        path for path in list_entries(folder) if not is_ignorable(path) and path.name != SHEET_FILE
     ]
-    found = [path for path in entries if may_be_picture(path)]
-    if not found:
+    pictures = [path for path in entries if may_be_picture(path)]
+    if not pictures:
         raise InputError(
             f"{folder}: no picture in it", "give a folder of PNG, WebP or JPEG pictures"
         )
-    return found, [path.name for path in entries if path not in set(found)]
+    return pictures, [path.name for path in entries if path not in set(pictures)]
 
 
-def load_batches(
-    paths: Sequence[Path], result: FeatureSet, on_picture: Advance
-) -> Iterator[list[LoadedImage]]:
-    """Decoded pictures, a few at a time."""
+def skipped_note(folder: str, names: Sequence[str]) -> str:
+    """A warning that names the files of a folder that are no pictures."""
+    return f"passed over in {folder}, since they are no pictures: {shorten_list(names, LISTED)}"
+
+
+def load_batches(paths: Sequence[Path]) -> Iterator[list[LoadedImage | str]]:
+    """Decoded pictures, or why one cannot be had, at most BATCH at a time."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(paths), BATCH):
-            looks = []
-            for first in range(
-                start, min(start + BATCH, len(paths)), workers
-            ):  # no more large ones in memory than are worked on
-                for found in pool.map(
-                    load_image, paths[first : min(first + workers, start + BATCH)]
-                ):
-                    if isinstance(found, str):
-                        result.failed.append(found)
-                        on_picture(1)
-                    else:
-                        looks.append(found)
-                        result.notes += [found.note] if found.note else []
-            if looks:
-                yield looks
+            stop = min(start + BATCH, len(paths))
+            batch: list[LoadedImage | str] = []
+            # No more large ones in memory than are worked on.
+            for first in range(start, stop, workers):
+                batch += pool.map(load_image, paths[first : min(first + workers, stop)])
+            yield batch
 
 
 def load_image(path: Path) -> LoadedImage | str:
     """A decoded picture, or why it cannot be had."""
     try:
         picture, rgba = load_picture(path)
-        size = path.stat().st_size
+        file_bytes = path.stat().st_size
         with Image.open(path) as file:
-            form = file.format or ""
+            file_format = file.format or ""
     except InputError as error:
         return error.message
     except OSError as error:
@@ -140,23 +99,25 @@ def load_image(path: Path) -> LoadedImage | str:
         image = image.convert("RGBa")
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         image = image.convert("RGBA")
-    return LoadedImage(path, picture.sha256, size, form, pixels, image, picture.note)
+    return LoadedImage(path, picture.sha256, file_bytes, file_format, pixels, image, picture.note)
 
 
 def prompt_params(path: Path) -> dict[str, Any]:
-    """What of a picture's recipe says what it was to show: {"prompt", "text", "style", "seed"}, only what is of the right kind."""
-    from stickerforge.stickers.image_files import read_params
+    """What of a picture's parameters says what it was to show.
 
+    Returns:
+        {"prompt", "text", "style", "seed"}, only what is of the right kind.
+    """
     try:
-        recipe = read_params(path) or {}
+        params = read_params(path) or {}
     except (OSError, ValueError):
-        recipe = {}
-    texts = {key: recipe[key] for key in ("prompt", "text", "style") if is_usable(recipe.get(key))}
-    return texts | ({"seed": recipe["seed"]} if isinstance(recipe.get("seed"), int) else {})
+        params = {}
+    texts = {key: params[key] for key in ("prompt", "text", "style") if is_usable(params.get(key))}
+    return texts | ({"seed": params["seed"]} if isinstance(params.get("seed"), int) else {})
 
 
 def is_usable(text: Any) -> bool:
-    """Whether something can be compared with a picture: a text that is not blank, not endless, and can be written."""
+    """Whether something can be compared with a picture: not blank, not endless, and writable."""
     if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHARACTERS:
         return False
     return text.isprintable() or not any(0xD800 <= ord(character) < 0xE000 for character in text)
@@ -168,19 +129,14 @@ def crop_to_visible(image: Image.Image) -> Image.Image:
     return image.crop(box) if box else image
 
 
-def downsample(image: Image.Image) -> Floats:
-    """What pixel-near copies are told by."""
-    planes = (
-        np.asarray(image.convert("RGBa").resize((SMALL, SMALL), Image.Resampling.BOX), np.float32)
-        / 255
-    )
+def reduce_pixels(image: Image.Image) -> NDArray[np.float32]:
+    """What pixel-near copies are found by: (REDUCED * REDUCED * 4,), over grey, and alpha."""
+    side = (REDUCED, REDUCED)
+    small = image.convert("RGBa").resize(side, Image.Resampling.BOX)
+    planes = np.asarray(small, np.float32) / 255
     over_grey = planes[..., :3] + 0.5 * (1 - planes[..., 3:])
-    return (
-        np.concatenate([over_grey, planes[..., 3:]], -1)
-        .ravel()
-        .astype(np.float16)
-        .astype(np.float32)
-    )  # as it is kept
+    values = np.concatenate([over_grey, planes[..., 3:]], -1).ravel()
+    return values.astype(np.float16).astype(np.float32)  # as the cache holds it
 
 
 def thumbnail(image: Image.Image) -> bytes:

@@ -1,24 +1,20 @@
 """METRIC=VALUE of --fail-under."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from stickerforge.config.schema import EvaluateConfig
 from stickerforge.errors import InputError
-from stickerforge.evaluation.metrics.base import METRICS, Score, format_value, is_worse
-
-NEEDS = {
-    "reference": "--reference",
-    "style": "--style-reference",
-    "baseline": "--baseline",
-    "prompt": "prompts, and an encoder that reads text",
-    "reward": "--reward with its weights",
-}
+from stickerforge.evaluation.metrics.base import METRICS, metric_of, missing_need
+from stickerforge.evaluation.scores import Score, format_value, is_worse
 
 
 @dataclass(frozen=True)
 class Limit:
-    """METRIC=VALUE of --fail-under."""
+    """METRIC=VALUE of --fail-under.
+
+    Args:
+        name: of a metric, or of a score ("alignment@judge").
+    """
 
     name: str
     value: float
@@ -49,46 +45,37 @@ def parse_limit(text: str) -> Limit:
     return Limit(name, value)
 
 
-def check_limit(item: Limit, config: EvaluateConfig, wanted: set[str], rewards: set[str]) -> None:
+def check_limit(limit: Limit, names: Collection[str], given: Collection[str]) -> None:
     """Refuse a limit on what this call will not measure, before it measures anything.
+
+    Args:
+        names: of the metrics that --metrics means.
+        given: roles of the folders, "prompt", and kinds of --reward.
 
     Raises:
         InputError: it is such a limit.
     """
-    name = item.name.partition("@")[0]
-    metric = METRICS[name]
-    given = {
-        "reference": config.reference,
-        "style": config.style_reference,
-        "baseline": config.baseline,
-    }
-    if metric.group == "reward":
-        possible = name.partition("_")[0] in rewards
-    else:
-        possible = name in wanted and bool(given.get(metric.group, True))
-    if not possible:
-        hint = (
-            f"it needs {NEEDS[metric.group]}"
-            if metric.group in NEEDS and name in wanted
-            else "add it to --metrics"
-        )
-        raise InputError(f"--fail-under: {item.name} would not be measured", hint)
+    metric = metric_of(limit.name)
+    missing, is_named = missing_need(metric, given), metric.name in names
+    if missing or not (is_named or metric.weights):
+        hint = f"it needs {missing}" if missing and is_named else "add it to --metrics"
+        raise InputError(f"--fail-under: {limit.name} would not be measured", hint)
 
 
-def broken_limit(item: Limit, figures: Sequence[Score]) -> str:
-    """What is wrong with a figure, or "".
+def broken_limit(limit: Limit, scores: Sequence[Score]) -> str:
+    """What is wrong with a score, or "".
 
     Raises:
-        InputError: there is no such figure.
+        InputError: there is no such score.
     """
-    found = next(
-        (figure for figure in figures if item.name in (figure.name, figure.name.partition("@")[0])),
+    score = next(
+        (item for item in scores if limit.name in (item.name, item.metric.name)),
         None,
     )
-    if found is None:
-        have = ", ".join(figure.name for figure in figures)
-        raise InputError(f"--fail-under: {item.name} was not measured", f"there are {have}")
-    if not is_worse(found, item.value):
+    if score is None:
+        names = ", ".join(item.name for item in scores)
+        raise InputError(f"--fail-under: {limit.name} was not measured", f"there are {names}")
+    if not is_worse(score, limit.value):
         return ""
-    side = "over" if found.metric.better == "lower" else "under"
-    return f"{found.name} is {format_value(found.value)}, {side} {item.value:g}"
+    side = "over" if score.metric.better == "lower" else "under"
+    return f"{score.name} is {format_value(score.value)}, {side} {limit.value:g}"

@@ -1,17 +1,19 @@
-"""Which picture was made for which prompt: by what it remembers, then by its file name; never by order."""
+"""Which picture was made for which prompt.
 
-import re
+By what it remembers, then by its file name; never by order.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters import store
 from stickerforge.config.style_presets import style_presets
+from stickerforge.data.captions import PLACEHOLDER
 from stickerforge.data.prompts import PromptRow, read_prompts
 from stickerforge.errors import InputError, StickerforgeError
-from stickerforge.evaluation.image_set import ImageFeatures
+from stickerforge.evaluation.features import ImageFeatures
 
-PLACEHOLDER = re.compile(r"<([a-z0-9][a-z0-9-]*)>")
 HINT = "ids of the file are the file names of the pictures without suffix"
 
 
@@ -20,7 +22,8 @@ class TargetPrompt:
     """What one picture was to show.
 
     Args:
-        text: the prompt with its style and without placeholders, as an encoder can read it; "" where nothing is known.
+        text: the prompt with its style and without placeholders, as an encoder can read it; ""
+            where nothing is known.
         key: pictures of one key belong together: the text, else the file's name without suffix.
     """
 
@@ -44,69 +47,74 @@ class PromptFile:
         self.rows = rows
         self.texts = list(dict.fromkeys(row_text(row) for row in rows))
 
-    def asked(self, picture: ImageFeatures) -> TargetPrompt:
+    def target(self, picture: ImageFeatures) -> TargetPrompt:
         """What a picture was to show; where there is a file, only what is in it counts."""
         prompt, text, style = (
-            str(picture.recipe.get(key, "")) for key in ("prompt", "text", "style")
+            str(picture.params.get(key, "")) for key in ("prompt", "text", "style")
         )
         if self.file:
-            found = next(
-                (known for known in (text, replace_placeholders(text)) if known in self.texts), ""
-            ) or self.by_prompt(prompt, style)
-            found = found or self.by_id.get(picture.path.stem, "")
+            known = [name for name in (text, replace_placeholders(text)) if name in self.texts]
+            target = known[0] if known else self.text_of(prompt, style)
+            target = target or self.by_id.get(picture.path.stem, "")
         else:
-            found = replace_placeholders(text or prompt)
-        return TargetPrompt(found, found or picture.path.stem)
+            target = replace_placeholders(text or prompt)
+        return TargetPrompt(target, target or picture.path.stem)
 
-    def by_prompt(self, prompt: str, style: str) -> str:
-        """The text of the rows with this prompt, of those with this style where there are any; "" where they differ."""
+    def text_of(self, prompt: str, style: str) -> str:
+        """The text of the rows with this prompt; "" where they differ.
+
+        Only those with this style count where there are any.
+        """
         rows = [row for row in self.rows if row.prompt == prompt]
         texts = {row_text(row) for row in [row for row in rows if row.style == style] or rows}
         return texts.pop() if len(texts) == 1 else ""
 
-    def matched(self, pictures: Sequence[ImageFeatures]) -> list[TargetPrompt]:
-        """Of each picture.
+    def targets(self, pictures: Sequence[ImageFeatures]) -> list[TargetPrompt]:
+        """What each picture was to show.
 
         Raises:
             InputError: there is a file, and no picture belongs to it.
         """
-        found = [self.asked(picture) for picture in pictures]
-        if self.file and not any(asked.text for asked in found):
+        targets = [self.target(picture) for picture in pictures]
+        if self.file and not any(target.text for target in targets):
             raise InputError(
-                f"none of the {len(found)} pictures belongs to a prompt of {self.file}", HINT
+                f"none of the {len(targets)} pictures belongs to a prompt of {self.file}", HINT
             )
-        return found
+        return targets
 
-    def unanswered(self, found: Sequence[TargetPrompt]) -> list[str]:
+    def without_picture(self, targets: Sequence[TargetPrompt]) -> list[str]:
         """Prompts of the file for which there is no picture."""
-        answered = {asked.text for asked in found}
-        return [text for text in self.texts if text not in answered]
+        texts = {target.text for target in targets}
+        return [text for text in self.texts if text not in texts]
 
 
 def match_baseline(
-    asked: Sequence[TargetPrompt],
+    targets: Sequence[TargetPrompt],
     pictures: Sequence[ImageFeatures],
-    others: Sequence[TargetPrompt],
+    baseline_targets: Sequence[TargetPrompt],
     baseline: Sequence[ImageFeatures],
 ) -> list[ImageFeatures | None]:
-    """For each picture the baseline's one for the same prompt: that of the same seed, else the first one that is left."""
+    """For each picture the baseline's one for the same prompt, None where there is none.
+
+    That of the same seed, else the first one that is left.
+    """
     waiting: dict[str, list[ImageFeatures]] = {}
-    for wish, item in zip(others, baseline, strict=True):
-        waiting.setdefault(wish.key, []).append(item)
-    found: list[ImageFeatures | None] = [None] * len(pictures)
+    for target, item in zip(baseline_targets, baseline, strict=True):
+        waiting.setdefault(target.key, []).append(item)
+    matches: list[ImageFeatures | None] = [None] * len(pictures)
     for same_seed in (True, False):
-        for number, (wish, item) in enumerate(zip(asked, pictures, strict=True)):
-            left = waiting.get(wish.key, [])
-            fits = [
+        for number, (target, item) in enumerate(zip(targets, pictures, strict=True)):
+            left = waiting.get(target.key, [])
+            candidates = [
                 other
                 for other in left
                 if not same_seed
-                or ("seed" in item.recipe and other.recipe.get("seed") == item.recipe["seed"])
+                or ("seed" in item.params and other.params.get("seed") == item.params["seed"])
             ]
-            if found[number] is None and fits:
-                found[number] = fits[0]
-                waiting[wish.key] = [other for other in left if other is not fits[0]]
-    return found
+            if matches[number] is None and candidates:
+                matches[number] = candidates[0]
+                waiting[target.key] = [other for other in left if other is not candidates[0]]
+    return matches
 
 
 def row_text(row: PromptRow) -> str:
@@ -116,14 +124,20 @@ def row_text(row: PromptRow) -> str:
 
 
 def replace_placeholders(text: str) -> str:
-    """A text with the class words in place of placeholders: nobody else knows what <rex> is."""
-    return PLACEHOLDER.sub(lambda match: class_words(match[1]), text)
+    """A text with class words in place of placeholders: no encoder knows what <rex> is."""
+    return PLACEHOLDER.sub(lambda match: class_words(match[0]), text)
 
 
-def class_words(name: str) -> str:
-    """What the adapter of this name says its placeholder stands for, else the name itself."""
+def class_words(placeholder: str) -> str:
+    """What the adapter of this placeholder says it stands for, else the adapter's name in words.
+
+    What no adapter can be called ("<3D>") stays as it is.
+    """
+    name = placeholder.strip("<>")
+    if not store.NAME.fullmatch(name):
+        return placeholder
     try:
-        words = store.find(name).tokens.get(f"<{name}>", "")
+        words = store.find(name).tokens.get(placeholder, "")
     except StickerforgeError:
         words = ""
     return words or name.replace("-", " ")

@@ -1,155 +1,182 @@
 """The report of `evaluate`: JSON, page, and lines for people."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stickerforge.config.schema import EvaluateConfig
-from stickerforge.config.toml import to_toml
 from stickerforge.errors import InputError
-from stickerforge.evaluation.compare_reports import SCHEMA
-from stickerforge.evaluation.image_set import ImageFeatures
-from stickerforge.evaluation.metrics.base import format_interval, format_value, scores_to_json
-from stickerforge.evaluation.plan import EvaluationPlan
-from stickerforge.evaluation.prompt_matching import TargetPrompt, match_baseline
-from stickerforge.evaluation.runner import ScoreTable
+from stickerforge.evaluation.features import ImageFeatures
+from stickerforge.evaluation.html_report import ReportImage, render_report
+from stickerforge.evaluation.metrics.base import MetricInput
+from stickerforge.evaluation.prompt_matching import match_baseline
+from stickerforge.evaluation.scores import (
+    ScoreTable,
+    format_value,
+    score_interval,
+    scores_to_json,
+)
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
-CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
+SCHEMA = 1  # of report.json
+FILES = CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
+
+
+def check_output(out: Path, folders: Iterable[str]) -> None:
+    """Refuse to write the report among the pictures.
+
+    Raises:
+        InputError: the folder of the report lies in one of these.
+    """
+    target = out.resolve()
+    for folder in map(Path, folders):
+        if folder.resolve() in (target, *target.parents):
+            raise InputError(
+                f"the report would be written into {folder}, among the pictures",
+                "give --out FOLDER somewhere else",
+            )
 
 
 def replaced_report(out: Path, folder: str) -> str:
     """Of which other folder there is a report already, or "".
 
     Raises:
-        InputError: what is there is no report of ours, or are no settings of ours, and is not replaced.
+        InputError: what is there is no report of ours, or are no settings of ours, and is not
+            replaced.
     """
-    report, page, said = out / REPORT_FILE, out / PAGE_FILE, {}
+    report, page = out / REPORT_FILE, out / PAGE_FILE
+    content: dict[str, Any] = {}
     ours = not page.exists() or report.exists()
     try:
         if (out / CONFIG_FILE).exists():
-            ours = ours and (out / CONFIG_FILE).read_text(encoding="utf-8").startswith(
-                'command = "evaluate"\n'
-            )
+            settings = (out / CONFIG_FILE).read_text(encoding="utf-8")
+            ours = ours and settings.startswith('command = "evaluate"\n')
         if report.exists():
-            said = json.loads(report.read_text(encoding="utf-8"))
-            ours = ours and isinstance(said["schema"], int) and isinstance(said["folder"], str)
+            content = json.loads(report.read_text(encoding="utf-8"))
+            is_report = isinstance(content["schema"], int) and isinstance(content["folder"], str)
+            ours = ours and is_report
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         ours = False
     if not ours:
         raise InputError(
-            f"evaluate would replace {CONFIG_FILE}, {REPORT_FILE} or {PAGE_FILE} in {out}, and did not write them",
+            f"evaluate would replace {CONFIG_FILE}, {REPORT_FILE} or {PAGE_FILE} in {out}, "
+            "and did not write them",
             "give another --out",
         )
-    other = said.get("folder", folder)
-    return (
-        ""
-        if other == str(Path(folder)) or Path(other).resolve() == Path(folder).resolve()
-        else other
-    )
+    other = content.get("folder", folder)
+    same = other == str(Path(folder)) or Path(other).resolve() == Path(folder).resolve()
+    return "" if same else other
 
 
 def write_report(
-    whole: EvaluationPlan,
-    report: dict[str, Any],
-    sets: Mapping[str, list[ImageFeatures]],
-    found: Mapping[str, list[TargetPrompt]],
+    out: Path, settings: str, report: dict[str, Any], data: MetricInput
 ) -> tuple[Path, Path]:
-    """(report.json, report.html), and beside them the settings as a --config."""
-    from stickerforge.evaluation.html_report import ReportImage, render_report
+    """(report.json, report.html), and beside them the settings as a --config.
 
-    make_folder(whole.out)
-    json_file, page = whole.out / REPORT_FILE, whole.out / PAGE_FILE
-    write_whole(whole.out / CONFIG_FILE, to_toml(whole.config, "evaluate").encode())
+    Args:
+        out: the folder they are written into.
+        report: what `build_report` made of the same data.
+    """
+    make_folder(out)
+    json_file, page = out / REPORT_FILE, out / PAGE_FILE
+    write_whole(out / CONFIG_FILE, settings.encode())
     write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
-    pictures = [ReportImage(item.thumbnail, item.path.resolve()) for item in sets["pictures"]]
     beside = match_baseline(
-        found["pictures"], sets["pictures"], found.get("baseline", []), sets.get("baseline", [])
+        data.targets["pictures"],
+        data.pictures,
+        data.targets.get("baseline", []),
+        data.sets.get("baseline", []),
     )
-    others = [ReportImage(item.thumbnail, item.path.resolve()) if item else None for item in beside]
-    write_whole(
-        page,
-        render_report(report, pictures, others, whole.out.resolve()).encode("utf-8", "replace"),
-    )
+    pictures = [report_image(item) for item in data.pictures]
+    others = [report_image(item) if item else None for item in beside]
+    html = render_report(report, pictures, others, out.resolve())
+    write_whole(page, html.encode("utf-8", "replace"))
     return json_file, page
 
 
+def report_image(item: ImageFeatures) -> ReportImage:
+    """A picture as the page shows it."""
+    return ReportImage(item.thumbnail, item.path.resolve())
+
+
 def build_report(
-    config: EvaluateConfig,
-    sets: Mapping[str, list[ImageFeatures]],
-    asked: Sequence[TargetPrompt],
+    folder: str,
+    data: MetricInput,
     table: ScoreTable,
-    used: "Encoder",
-    failed: list[str],
+    failed: Sequence[str],
+    missing_prompts: Sequence[str],
 ) -> dict[str, Any]:
-    """The whole report; its schema is in the README."""
-    pictures = [
+    """The content of report.json; its schema is in the README.
+
+    Args:
+        folder: as the user named it.
+        failed: a line for each picture that could not be read.
+        missing_prompts: those of the prompt file for which there is no picture.
+    """
+    return {
+        "schema": SCHEMA,
+        "stickerforge": __version__,
+        "folder": str(Path(folder)),
+        "encoder": {"name": data.encoder.name, "sha256": data.encoder.digest},
+        "counts": {role: len(items) for role, items in data.sets.items()},
+        "figures": score_entries(table, data.encoder),
+        "pictures": picture_rows(data, table),
+        "prompts_without_picture": list(missing_prompts),
+        "against_baseline": table.paired,
+        "refused": table.refused,
+        "failed": list(failed),
+    }
+
+
+def score_entries(table: ScoreTable, encoder: "Encoder") -> dict[str, dict[str, Any]]:
+    """The scores by name, with the digest of the weights where they come from some."""
+    entries = {name: dict(entry) for name, entry in scores_to_json(table.scores).items()}
+    for name, entry in entries.items():
+        if "@" in name:
+            entry["weights"] = table.weights.get(name, encoder.digest)
+    return entries
+
+
+def picture_rows(data: MetricInput, table: ScoreTable) -> list[dict[str, Any]]:
+    """What the report holds of each picture."""
+    return [
         {
             "file": item.path.name,
             "sha256": item.sha256,
             "pixels": list(item.pixels),
-            "prompt": wish.text,
-            "seed": item.recipe.get("seed"),
+            "prompt": text,
+            "seed": item.params.get("seed"),
             "values": {
                 name: round(float(values[number]), 6)
                 for name, values in table.values.items()
                 if not np.isnan(values[number])
             },
         }
-        for number, (item, wish) in enumerate(zip(sets["pictures"], asked, strict=True))
+        for number, (item, text) in enumerate(zip(data.pictures, data.texts, strict=True))
     ]
-    return {
-        "schema": SCHEMA,
-        "stickerforge": __version__,
-        "folder": str(Path(config.pictures)),
-        "encoder": {"name": used.name, "sha256": used.digest},
-        "counts": {role: len(items) for role, items in sets.items()},
-        "figures": {
-            name: dict(entry)
-            | ({"weights": table.weights.get(name, used.digest)} if "@" in name else {})
-            for name, entry in scores_to_json(table.figures).items()
-        },
-        "pictures": pictures,
-        "prompts_without_picture": [],
-        "against_baseline": table.paired,
-        "refused": table.refused,
-        "failed": failed,
-    }
 
 
 def table_rows(table: ScoreTable) -> list[list[str]]:
     """The table for a terminal, its head first."""
     pairs = table.paired
-    rows = [
-        [
-            "figure",
-            "mean",
-            "95 % interval",
-            "n",
-            "better",
-            *(["than the baseline"] if pairs else []),
-        ]
-    ]
-    for found in table.figures:
-        between = (
-            format_interval(found.low, found.high, found.metric.unit) if found.prompts > 1 else ""
-        )
-        pair = pairs.get(found.name)
+    head = ["figure", "mean", "95 % interval", "n", "better"]
+    rows = [head + (["than the baseline"] if pairs else [])]
+    for score in table.scores:
+        pair = pairs.get(score.name)
         change = [f"{pair['change']:+.3f}, p {pair['p']:.3f}" if pair else ""] if pairs else []
         rows.append(
             [
-                found.name,
-                format_value(found.value, found.metric.unit),
-                between,
-                str(found.n),
-                found.metric.better,
+                score.name,
+                format_value(score.value, score.metric.unit),
+                score_interval(score),
+                str(score.n),
+                score.metric.better,
                 *change,
             ]
         )
@@ -159,16 +186,15 @@ def table_rows(table: ScoreTable) -> list[list[str]]:
 def text_lines(table: ScoreTable) -> list[str]:
     """The same for a pipe."""
     lines = []
-    for found in table.figures:
-        between = (
-            format_interval(found.low, found.high, found.metric.unit) if found.prompts > 1 else ""
-        )
-        arrow = {"higher": "more is better", "lower": "less is better"}.get(found.metric.better, "")
-        lines.append(
-            f"{found.name:28}{format_value(found.value, found.metric.unit):>12}   {between:22}n={found.n:<6}{arrow}".rstrip()
-        )
+    for score in table.scores:
+        value = format_value(score.value, score.metric.unit)
+        better = {"higher": "more is better", "lower": "less is better"}
+        note = better.get(score.metric.better, "")
+        line = f"{score.name:28}{value:>12}   {score_interval(score):22}n={score.n:<6}{note}"
+        lines.append(line.rstrip())
     for name, row in table.paired.items():
         lines.append(
-            f"{name:28}{row['change']:>+12.3f}   than the baseline, {row['prompts']} prompts, p {row['p']:.3f}"
+            f"{name:28}{row['change']:>+12.3f}   than the baseline, "
+            f"{row['prompts']} prompts, p {row['p']:.3f}"
         )
     return lines

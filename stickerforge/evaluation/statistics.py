@@ -1,6 +1,7 @@
 """How sure a mean is: the bootstrap over prompts, and a test of paired differences.
 
-Pictures of one prompt are not independent of each other, so whole prompts are drawn. Shapes: N pictures, G prompts.
+Pictures of one prompt are not independent of each other, so whole prompts are drawn.
+Shapes: N pictures, G prompts.
 """
 
 from collections.abc import Sequence
@@ -20,31 +21,48 @@ def group_means(values: Sequence[float], groups: Sequence[str]) -> NDArray[np.fl
 
 
 def interval(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """The middle 95 % of the mean over groups, were others drawn (Efron's percentile bootstrap); the mean twice for one group."""
+    """The middle 95 % of the mean over groups, were others drawn; the mean twice for one group.
+
+    Efron's percentile bootstrap.
+    """
     means = group_means(values, groups)
     if len(means) == 1:
         return float(means[0]), float(means[0])
     rng = np.random.default_rng(seed)
-    drawn = means[rng.integers(0, len(means), (RESAMPLES, len(means)))].mean(1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    resampled = means[rng.integers(0, len(means), (RESAMPLES, len(means)))].mean(1)
+    low, high = np.quantile(resampled, (0.025, 0.975))
     return float(low), float(high)
 
 
 def paired_difference(differences: NDArray[np.float64]) -> dict[str, float]:
-    """{"change", "low", "high", "p", "prompts"} of differences that belong to one prompt each."""
+    """What a report says of differences that belong to one prompt each.
+
+    Returns:
+        {"change": their mean, "low" and "high": of its interval, "prompts": how many, "p"}.
+    """
     low, high = interval(differences.tolist(), [str(number) for number in range(len(differences))])
-    told = {"change": float(differences.mean()), "low": low, "high": high}
-    return told | {"prompts": len(differences), "p": sign_flip_p(differences)}
+    return {
+        "change": float(differences.mean()),
+        "low": low,
+        "high": high,
+        "prompts": len(differences),
+        "p": sign_flip_p(differences),
+    }
 
 
 def sign_flip_p(differences: NDArray[np.float64], seed: int = 0) -> float:
-    """The chance of a mean difference this far from 0 if the sign of each pair were a coin's; 1 without a pair."""
+    """The chance of a mean difference this far from 0 if the sign of each pair were a coin's.
+
+    All signs are tried for at most 12 pairs, else as many as `RESAMPLES` says twice.
+
+    Returns:
+        0 to 1; 1 without a pair.
+    """
     if not len(differences) or not np.any(differences):
         return 1.0
     count = len(differences)
-    least = (
-        np.abs(differences.sum()) - 1e-9 * np.abs(differences).sum()
-    )  # sums in another order differ in their last digits
+    # Sums in another order differ in their last digits.
+    least = np.abs(differences.sum()) - 1e-9 * np.abs(differences).sum()
     if count <= 12:
         signs = 1 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
         return float((np.abs(signs @ differences) >= least).mean())

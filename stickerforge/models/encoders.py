@@ -51,8 +51,17 @@ class Encoder(Protocol):
     digest: str
     reads_text: bool
 
+    @property
+    def judge(self) -> Judge | None:
+        """The judge behind it, which also reads things, styles, colours and counts."""
+
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
         """Unit vectors of images of any size, laid on a ground, (N, D)."""
+
+    def examine(
+        self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
+    ) -> tuple[Vectors, Vectors]:
+        """As `images`, and the judge's readings, (N, all of them); (N, 0) without a judge."""
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
         """Unit vectors of sentences, (N, D)."""
@@ -71,15 +80,11 @@ class JudgeEncoder:
         vectors: Vectors = self.judge.encode_image(self.judge.pictures(pictures, ground)).numpy()
         return vectors
 
-    def examined(
+    def examine(
         self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
     ) -> tuple[Vectors, Vectors]:
-        """As `images`, and the probabilities of labels, styles, colours and counts side by side.
-
-        Returns:
-            (N, D) and (N, labels + styles + colours + counts).
-        """
-        vectors, readings = self.judge.examined(self.judge.pictures(pictures, ground))
+        """See Encoder: probabilities of labels, styles, colours and counts side by side."""
+        vectors, readings = self.judge.encode_and_read(self.judge.pictures(pictures, ground))
         probabilities = [
             readings.presence.sigmoid(),
             readings.style.softmax(1),
@@ -96,6 +101,8 @@ class JudgeEncoder:
 
 class HubEncoder:
     """A model of transformers with image features or a pooled output; its folder runs no code."""
+
+    judge = None
 
     def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
@@ -132,6 +139,12 @@ class HubEncoder:
             if hasattr(self.model, "get_image_features")
             else self.model(**inputs)
         )
+
+    def examine(
+        self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
+    ) -> tuple[Vectors, Vectors]:
+        """See Encoder."""
+        return self.images(pictures, ground), np.zeros((len(pictures), 0), np.float32)
 
     @torch.inference_mode()
     def texts(self, sentences: Sequence[str]) -> Vectors:

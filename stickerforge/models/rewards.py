@@ -29,8 +29,8 @@ from stickerforge.models.encoders import (
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
 from stickerforge.runtime.device import memory_fault, resolve_device
+from stickerforge.stickers.color import WHITE
 
-WHITE = (255, 255, 255)
 QUESTION = 'Does this figure show "{}"? Please answer yes or no.'  # of VQAScore
 HEAD = [0, 2, 4, 6, 7]  # the linear layers of the aesthetic predictor's version 2
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")

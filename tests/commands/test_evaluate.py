@@ -1,4 +1,4 @@
-"""`stickerforge evaluate`, whole: on stickers drawn here, on broken ones, and in the browser where there is one."""
+"""The whole of `stickerforge evaluate`: on stickers drawn here, on broken ones, in a browser."""
 
 import json
 import os
@@ -12,7 +12,10 @@ import torch
 from PIL import Image, ImageDraw, PngImagePlugin
 from safetensors.torch import load_file, save_file
 
-from stickerforge.evaluation import features, reward_scores
+import stickerforge
+from stickerforge.evaluation import image_set
+from stickerforge.evaluation.metrics import rewards as reward_metrics
+from stickerforge.evaluation.metrics.base import METRICS, metric
 from stickerforge.stickers.image_files import encode_image
 from tests.conftest import one_line
 
@@ -187,7 +190,7 @@ def test_a_limit_that_is_not_kept_is_exit_5(cli, stickers):
 
 def test_a_second_look_measures_nothing_anew(cli, stickers, monkeypatch):
     first = figures(cli("evaluate", stickers, "--json"))
-    monkeypatch.setattr(features, "look", lambda path: pytest.fail("looked again"))
+    monkeypatch.setattr(image_set, "load_image", lambda path: pytest.fail("loaded again"))
     assert figures(cli("evaluate", stickers, "--json")) == first
 
 
@@ -210,7 +213,8 @@ def test_without_a_cache_it_works_as_well(cli, stickers, tmp_path):
 
 def test_what_a_picture_remembers_comes_before_its_name(cli, stickers, tmp_path):
     (tmp_path / "p.jsonl").write_text(
-        '{"id": "red-circle", "prompt": "a blue square, flat style"}\n{"prompt": "a red circle, flat style"}\n'
+        '{"id": "red-circle", "prompt": "a blue square, flat style"}\n'
+        '{"prompt": "a red circle, flat style"}\n'
     )
     cli("evaluate", stickers, "--prompts", tmp_path / "p.jsonl", "--quiet")
     report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
@@ -430,10 +434,8 @@ def test_a_dry_run_writes_nothing(cli, stickers, tmp_path):
 
 
 def test_the_python_api(cli, stickers, tmp_path):
-    import stickerforge
-
     made = stickerforge.evaluate(stickers, settings={"metrics": ["cutout"]})
-    assert {found.name for found in made.table.figures} >= {
+    assert {score.name for score in made.scores.scores} >= {
         "coverage",
         "halo",
     } and made.page.exists()
@@ -473,7 +475,7 @@ def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, mon
         line.startswith("hpsv2, aesthetic, vqascore, lpips: not asked for")
         for line in report["refused"]
     )
-    monkeypatch.setattr(reward_scores, "opened", lambda item: pytest.fail("looked again"))
+    monkeypatch.setattr(reward_metrics, "reload_image", lambda item: pytest.fail("loaded again"))
     assert (
         figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))[
             "pickscore@tiny-clip"
@@ -493,7 +495,7 @@ def test_what_was_scored_before_a_reward_failed_is_kept(cli, stickers, clip, mon
             raise RuntimeError("not enough memory: you tried to allocate 4 bytes")
         return scores(self, pictures, prompts)
 
-    monkeypatch.setattr(reward_scores, "BATCH", 2)
+    monkeypatch.setattr(reward_metrics, "BATCH", 2)
     monkeypatch.setattr(rewards.Preference, "scores", failing)
     ended = cli("evaluate", stickers, "--reward", f"pickscore={clip}")
     assert ended.code == 3 and "out of memory" in one_line(ended) and calls == [2, 2, 2]
@@ -571,24 +573,6 @@ def test_figures_of_other_weights_are_not_compared(cli, stickers, clip, tmp_path
         and "pickscore@tiny-clip" not in compared[1]
         and "alignment@judge" in compared[1]
     )
-
-
-def test_pictures_are_laid_beside_the_baselines_of_their_seed():
-    from types import SimpleNamespace
-
-    from stickerforge.evaluation.prompt_matching import TargetPrompt, match_baseline
-
-    made = lambda seeds: [
-        SimpleNamespace(recipe={} if seed is None else {"seed": seed}) for seed in seeds
-    ]  # noqa: E731
-    pictures, baseline = made([1, 2, 3, None]), made([2, 3, 9])
-    found = match_baseline(
-        [TargetPrompt("a", "a")] * 4, pictures, [TargetPrompt("a", "a")] * 3, baseline
-    )
-    assert found == [baseline[2], baseline[0], baseline[1], None]
-    assert match_baseline(
-        [TargetPrompt("b", "b")], pictures[:1], [TargetPrompt("a", "a")] * 3, baseline
-    ) == [None]
 
 
 def test_lpips_between_pictures_of_a_prompt_and_to_the_baseline(cli, stickers, tmp_path):
@@ -689,17 +673,20 @@ def test_the_page_opens_sorts_and_filters_in_a_browser(cli, stickers, tmp_path):
     page = tmp_path / "evaluation" / "report.html"
     script = """<script>
     window.onerror = (message) => document.title = "ERROR " + message;
-    const cards = () => [...document.querySelectorAll("#grid .card")].map((card) => parseFloat(card.querySelector("b").textContent));
+    const cards = () => [...document.querySelectorAll("#grid .card")]
+      .map((card) => parseFloat(card.querySelector("b").textContent));
     one("metric").value = "coverage"; one("metric").onchange(); const all = cards();
     one("order").value = "best"; one("order").onchange(); const best = cards();
     one("find").value = "red"; one("find").oninput(); const red = cards().length;
     one("across").value = "legibility"; one("up").value = "bytes"; one("up").onchange();
-    const dots = document.querySelectorAll("#plot circle").length, full = document.querySelectorAll("#plot .best").length;
+    const dots = document.querySelectorAll("#plot circle").length;
+    const full = document.querySelectorAll("#plot .best").length;
     one("beside").checked = true; one("beside").onchange();
     const beside = one("grid").className, twins = document.querySelectorAll("#grid .other").length;
     const tips = document.querySelectorAll('#ends [aria-label^="bytes"] img').length;
     const first = document.images[0]; first.loading = "eager"; first.scrollIntoView();
-    first.decode().then(() => document.title = JSON.stringify({ all, best, red, dots, full, beside, twins, tips,
+    first.decode().then(() => document.title = JSON.stringify({
+      all, best, red, dots, full, beside, twins, tips,
       width: first.naturalWidth, told: one("told").textContent,
       heading: document.querySelector("h1").textContent }));
     </script>"""
@@ -796,30 +783,46 @@ def test_a_report_of_another_folder_is_named_and_a_strangers_kept(cli, stickers,
         )
 
 
-def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_not():
-    from types import SimpleNamespace
+@pytest.fixture
+def redness():
+    """A metric that nothing else in the program knows of."""
 
-    from stickerforge.evaluation.runner import ScoreTable, distances
+    @metric("redness", group="colour", better="lower", about="mean red", paired=True, axis=True)
+    def compute(data):
+        return np.array([np.asarray(Image.open(p.path))[..., 0].mean() for p in data.pictures])
 
-    def unit(seed, shift=0.0):
-        values = np.random.default_rng(seed).normal(shift, 1, (200, 128))
-        return [SimpleNamespace(whole=row / np.linalg.norm(row)) for row in values]
+    yield
+    del METRICS["redness"]
 
-    line = [SimpleNamespace(whole=np.eye(128)[0] * (-1) ** number) for number in range(200)]
-    found = {}
-    for name, others in (("line", line), ("shifted", unit(3, 0.05))):
-        table = ScoreTable()
-        used = SimpleNamespace(name="judge", digest="abc")
-        distances(
-            table,
-            {"pictures": unit(1), "reference": others},
-            used,
-            {"kernel_distance"},
-            allow_small=False,
-        )
-        found[name] = table.figures[0].value
-        assert table.weights == {"kernel_distance@judge": "abc, length sqrt(D)"}
-    assert found["line"] > 5 * found["shifted"] > 0
+
+def test_a_new_metric_is_one_function(cli, stickers, tmp_path, redness):
+    """Its declaration brings it into the table, the JSON, the page and the options."""
+    options = ("--metrics", "colour,bytes", "--baseline", stickers)
+    ended = cli("evaluate", stickers, *options, "--json")
+    assert list(figures(ended)) == ["bytes", "redness"]
+    means = [np.asarray(Image.open(path))[..., 0].mean() for path in stickers.glob("*.png")]
+    entry = figures(ended)["redness"]
+    assert entry["value"] == pytest.approx(np.mean(means)) and entry["about"] == "mean red"
+    assert ended.json["result"]["against_baseline"]["redness"]["change"] == 0
+    report = json.loads((tmp_path / "evaluation" / "report.json").read_text())
+    assert all(row["values"]["redness"] > 0 for row in report["pictures"])
+    page = (tmp_path / "evaluation" / "report.html").read_text()
+    assert '<th scope="row">redness<small>mean red</small></th>' in page
+    assert '"axes":["bytes","redness"]' in page and '"redness":"lower"' in page
+    assert "redness  " in cli("evaluate", stickers, *options).out
+    made = stickerforge.evaluate(stickers, settings={"metrics": ["colour"]})
+    assert [row[0] for row in made.table] == ["figure", "redness"]
+
+
+def test_limits_and_hints_know_a_new_metric(cli, stickers, redness):
+    assert cli("evaluate", stickers, "--fail-under", "redness=256", "--quiet").code == 0
+    broken = cli("evaluate", stickers, "--fail-under", "redness=1", "--quiet")
+    assert broken.code == 5 and "redness is " in broken.err and "over 1" in broken.err
+    assert "did you mean 'redness'?" in one_line(cli("evaluate", stickers, "--metrics", "rednes"))
+    dry = cli("evaluate", stickers, "--metrics", "colour", "--dry-run", "--json")
+    assert dry.json["result"]["metrics"] == ["redness"]
+    reports = ("evaluation/report.json", "evaluation/report.json")
+    assert "redness" in cli("evaluate", "--compare", *reports).out
 
 
 def test_copies_of_either_reference_count(cli, stickers, tmp_path):

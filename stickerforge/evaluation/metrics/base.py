@@ -1,268 +1,233 @@
-"""What is measured, in words, and one figure of a report."""
+"""What a metric is: its declaration, what it is computed from, and the registry of all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from stickerforge.evaluation.statistics import group_means, interval
-from stickerforge.stickers.platforms import PLATFORMS
+import numpy as np
+from numpy.typing import NDArray
 
+from stickerforge.errors import InputError, nearest
+from stickerforge.evaluation.features import ImageFeatures
+from stickerforge.evaluation.prompt_matching import TargetPrompt
+from stickerforge.runtime.console import Console
+
+if TYPE_CHECKING:
+    from stickerforge.evaluation.reward_models import RewardModels
+    from stickerforge.models.encoders import Encoder
+
+T = TypeVar("T")
 Better = Literal["higher", "lower", ""]
+# One value per picture, (N,), NaN where a picture has none; or one per prompt, by its key; or one
+# of the whole set; or None, where this call holds nothing to compute it from.
+Values = NDArray[np.float64] | Mapping[str, float] | float | None
+WEIGHTS = "--reward with its weights"
+NEEDS = {  # what a metric can need: how the user gives it
+    "prompt": "prompts, and an encoder that reads text",
+    "reference": "--reference",
+    "style_reference": "--style-reference",
+    "baseline": "--baseline",
+}
+
+
+class NotMeasured(Exception):
+    """Why a metric that could be had in other calls cannot be had in this one, for the report."""
+
+
+@dataclass
+class MetricInput:
+    """What metrics are computed from.
+
+    Args:
+        sets: features of the "pictures", and of those that were given of "reference",
+            "style_reference" and "baseline".
+        targets: what each of the "pictures", and of the "baseline", was to show.
+        models: the models of --reward, by kind.
+        allow_small: whether distances are given even of sets that are too small for them.
+    """
+
+    sets: Mapping[str, Sequence[ImageFeatures]]
+    targets: Mapping[str, Sequence[TargetPrompt]]
+    encoder: "Encoder"
+    models: "RewardModels"
+    console: Console
+    allow_small: bool = False
+    results: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def pictures(self) -> Sequence[ImageFeatures]:
+        """The pictures that are measured, N of them."""
+        return self.sets["pictures"]
+
+    @property
+    def texts(self) -> list[str]:
+        """The prompt of each picture, "" where none is known."""
+        return [target.text for target in self.targets["pictures"]]
+
+    @property
+    def keys(self) -> list[str]:
+        """What pictures of one prompt have in common, for each picture."""
+        return [target.key for target in self.targets["pictures"]]
+
+    @property
+    def baseline_keys(self) -> list[str]:
+        """The same for each picture of the baseline."""
+        return [target.key for target in self.targets.get("baseline", [])]
+
+    @property
+    def shared_keys(self) -> list[str]:
+        """The prompts that the pictures and the baseline share, in the order of the pictures."""
+        theirs = set(self.baseline_keys)
+        return [key for key in dict.fromkeys(self.keys) if key in theirs]
+
+    @property
+    def given(self) -> set[str]:
+        """What metrics can need, as far as this call has it."""
+        prompts = {"prompt"} if any(self.texts) else set()
+        return set(self.sets) | prompts | set(self.models.places)
+
+    def features(self, role: str = "pictures") -> NDArray[np.float32]:
+        """Unit features of the pictures of a set, over white, (N, D)."""
+        return np.stack([item.full for item in self.sets[role]])
+
+    def foregrounds(self, role: str = "pictures") -> NDArray[np.float32]:
+        """Unit features of their foregrounds, cut to the box and over grey, (N, D)."""
+        return np.stack([item.foreground for item in self.sets[role]])
+
+    def of_baseline(self) -> "MetricInput":
+        """The same with the baseline's pictures in place of the pictures."""
+        sets = {role: items for role, items in self.sets.items() if role != "baseline"}
+        return replace(
+            self,
+            sets=sets | {"pictures": self.sets["baseline"]},
+            targets={"pictures": self.targets["baseline"]},
+            results={},
+        )
+
+    def once(self, compute: "Callable[[MetricInput], T]") -> T:
+        """What a function makes of this input; computed once, however many metrics need it."""
+        if compute not in self.results:
+            self.results[compute] = compute(self)
+        value: T = self.results[compute]
+        return value
+
+
+Compute = Callable[[MetricInput], Values]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One kind of figure.
+    """One kind of score.
 
     Args:
-        better: "" where neither is.
         group: what --metrics calls it by, together with others.
+        better: "" where neither is.
+        about: what it says, for the report.
         unit: "" for shares and cosines.
-        encoded: whether its name carries an encoder.
+        needs: names of `NEEDS` without which it cannot be computed.
+        weights: the kind of --reward whose weights it needs, or "".
+        encoded: whether its name carries that of the model whose features it is made of.
+        paired: whether it is compared with the baseline, prompt by prompt.
+        per_image: whether the report holds its value of each picture.
+        axis: whether the plot of a page may begin with it: such as pull against each other.
+        variant: beside the weights, what two scores must share to be compared with each other.
+        compute: the declared function.
     """
 
     name: str
     group: str
     better: Better
     about: str
-    unit: str = ""
-    encoded: bool = False
+    unit: str
+    needs: tuple[str, ...]
+    weights: str
+    encoded: bool
+    paired: bool
+    per_image: bool
+    axis: bool
+    variant: str
+    compute: Compute
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "alignment",
-            "prompt",
-            "higher",
-            "cosine of picture and prompt; mean over the sentences of a long one",
-            "",
-            True,
-        ),
-        Metric(
-            "facts",
-            "prompt",
-            "higher",
-            "share of what the prompt claims that the judge sees",
-            "",
-            True,
-        ),
-        Metric(
-            "subject_similarity",
-            "reference",
-            "higher",
-            "mean cosine with the references, cut to the figure, over grey",
-            "",
-            True,
-        ),
-        Metric(
-            "subject_best",
-            "reference",
-            "higher",
-            "cosine with the nearest reference, cut to the figure, over grey",
-            "",
-            True,
-        ),
-        Metric(
-            "style_similarity",
-            "style",
-            "higher",
-            "mean cosine with the references of the style",
-            "",
-            True,
-        ),
-        Metric(
-            "drift",
-            "baseline",
-            "lower",
-            "1 - cosine with the baseline's picture of the same prompt",
-            "",
-            True,
-        ),
-        Metric(
-            "pickscore",
-            "reward",
-            "higher",
-            "what people would choose, by PickScore: scale times cosine",
-            "",
-            True,
-        ),
-        Metric(
-            "hpsv2",
-            "reward",
-            "higher",
-            "what people would choose, by HPSv2: scale times cosine",
-            "",
-            True,
-        ),
-        Metric(
-            "aesthetic",
-            "reward",
-            "higher",
-            "how beautiful people would find it, about 1 to 10",
-            "",
-            True,
-        ),
-        Metric(
-            "vqascore",
-            "reward",
-            "higher",
-            "the chance of Yes to: does this figure show the prompt?",
-            "",
-            True,
-        ),
-        Metric(
-            "lpips_diversity",
-            "reward",
-            "higher",
-            "mean LPIPS between pictures of one prompt",
-            "",
-            True,
-        ),
-        Metric(
-            "lpips_drift",
-            "reward",
-            "lower",
-            "mean LPIPS to the baseline's pictures of the same prompt",
-            "",
-            True,
-        ),
-        Metric("coverage", "cutout", "", "mean alpha; 1 where nothing is cut out"),
-        Metric("box", "cutout", "higher", "share of the picture inside the figure's box"),
-        Metric(
-            "border_touch",
-            "cutout",
-            "lower",
-            "share of the border that the figure touches: it is cropped there",
-        ),
-        Metric("holes", "cutout", "lower", "clear share of the inside of the figure"),
-        Metric("stray", "cutout", "lower", "share of what is visible that hangs in the air"),
-        Metric("parts", "cutout", "lower", "connected parts"),
-        Metric(
-            "softness",
-            "cutout",
-            "",
-            "width of the edge at 512 px: 1 to 2 smooth, near 0 jagged, over 4 blurred",
-            "px",
-        ),
-        Metric("halo", "cutout", "lower", "colour error of the half-transparent edge, 0 to 255"),
-        Metric("haze", "cutout", "lower", "transparency of the inside"),
-        Metric("legibility", "cutout", "higher", "share of light and dark that survives at 64 px"),
-        Metric("bytes", "size", "lower", "size of the file", "B"),
-        *(
-            Metric(f"fits_{platform.name}", "size", "higher", platform.about)
-            for platform in PLATFORMS
-        ),
-        Metric(
-            "diversity",
-            "set",
-            "higher",
-            "mean of 1 - cosine between pictures of one prompt",
-            "",
-            True,
-        ),
-        Metric(
-            "duplicates",
-            "set",
-            "lower",
-            "share of pictures that nearly repeat an earlier one",
-            "",
-            True,
-        ),
-        Metric("copies", "set", "lower", "share of pictures that are pixel-near to a reference"),
-        Metric(
-            "kernel_distance",
-            "distance",
-            "lower",
-            "unbiased kernel distance to the references (features of length sqrt(D))",
-            "",
-            True,
-        ),
-        Metric(
-            "frechet_distance", "distance", "lower", "Fréchet distance to the references", "", True
-        ),
-    )
-}
-GROUPS = tuple(dict.fromkeys(metric.group for metric in METRICS.values()))
+METRICS: dict[str, Metric] = {}  # by name, in the order of reports
+C = TypeVar("C", bound=Compute)
 
 
-@dataclass(frozen=True)
-class Score:
-    """A mean over pictures, with the interval that the bootstrap over prompts gives.
+def metric(
+    name: str,
+    *,
+    group: str,
+    better: Better,
+    about: str,
+    unit: str = "",
+    needs: tuple[str, ...] = (),
+    weights: str = "",
+    encoded: bool = False,
+    paired: bool = False,
+    per_image: bool = True,
+    axis: bool = False,
+    variant: str = "",
+) -> Callable[[C], C]:
+    """Declare the metric that the decorated function computes; see `Metric`."""
+    assert name not in METRICS and set(needs) <= set(NEEDS), name
+
+    def register(compute: C) -> C:
+        METRICS[name] = Metric(
+            name,
+            group,
+            better,
+            about,
+            unit,
+            needs,
+            weights,
+            encoded,
+            paired,
+            per_image,
+            axis,
+            variant,
+            compute,
+        )
+        return compute
+
+    return register
+
+
+def metric_of(score: str) -> Metric:
+    """What a score of this name ("alignment@judge") measures.
+
+    Raises:
+        KeyError: nothing is called that.
+    """
+    return METRICS[score.partition("@")[0]]
+
+
+def groups() -> list[str]:
+    """The groups, in the order of reports."""
+    return list(dict.fromkeys(item.group for item in METRICS.values()))
+
+
+def select_metrics(selection: Sequence[str]) -> set[str]:
+    """The metrics that --metrics means: names, or groups of them; all without.
+
+    Raises:
+        InputError: something is neither.
+    """
+    selected: set[str] = set()
+    for name in (part.strip() for text in selection for part in text.split(",") if part.strip()):
+        if name not in METRICS and name not in groups():
+            hint = nearest(name, [*groups(), *METRICS], f"groups are {', '.join(groups())}")
+            raise InputError(f"unknown metric {name!r}", hint)
+        members = {item.name for item in METRICS.values() if item.group == name}
+        selected |= {name} if name in METRICS else members
+    return selected or set(METRICS)
+
+
+def missing_need(item: Metric, given: Collection[str]) -> str:
+    """How the user would give what a metric needs and does not have, or "".
 
     Args:
-        name: with "@encoder" where one was used.
-        n: pictures, or prompts for what is measured once per prompt.
-        prompts: groups that the bootstrap draws.
+        given: names of `NEEDS`, and kinds of --reward.
     """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-    prompts: int
-
-    @property
-    def metric(self) -> Metric:
-        """What it measures."""
-        return METRICS[self.name.partition("@")[0]]
-
-
-def mean_score(name: str, values: Sequence[float], groups: Sequence[str]) -> Score:
-    """The mean over prompts of a metric's values, one per picture."""
-    means = group_means(values, groups)
-    return Score(name, float(means.mean()), *interval(values, groups), len(values), len(means))
-
-
-def set_score(name: str, value: float, n: int) -> Score:
-    """A figure of a whole set, which has no interval."""
-    return Score(name, value, value, value, n, 0)
-
-
-def full_name(name: str, encoder: str) -> str:
-    """ "alignment@judge"; cut-out figures carry no encoder."""
-    return f"{name}@{encoder}" if METRICS[name].encoded else name
-
-
-def is_worse(found: Score, limit: float) -> bool:
-    """Whether a figure is on the wrong side of a limit: above it where lower is better, else below."""
-    return found.value > limit if found.metric.better == "lower" else found.value < limit
-
-
-def format_value(value: float, unit: str = "") -> str:
-    """A figure for people: three digits that count."""
-    if unit == "B":
-        return f"{value / 1000:.1f} kB"
-    value = 0.0 if abs(value) < 5e-4 else value  # no "-0.000"
-    text = (
-        f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.3f}"
-    )
-    return f"{text} {unit}".strip()
-
-
-def format_interval(low: float, high: float, unit: str = "") -> str:
-    """An interval for people."""
-    return f"{format_value(low, unit)} to {format_value(high, unit)}"
-
-
-def scores_to_json(figures: Sequence[Score]) -> dict[str, Mapping[str, object]]:
-    """The figures of a report file."""
-    return {
-        found.name: {
-            "value": found.value,
-            "low": found.low if found.prompts > 1 else None,
-            "high": found.high if found.prompts > 1 else None,
-            "n": found.n,
-            "prompts": found.prompts,
-            "better": found.metric.better,
-            "about": found.metric.about,
-            "unit": found.metric.unit,
-        }
-        for found in figures
-    }
+    if item.weights and item.weights not in given:
+        return WEIGHTS
+    return next((NEEDS[need] for need in item.needs if need not in given), "")

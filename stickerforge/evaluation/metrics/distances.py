@@ -6,14 +6,80 @@ Shapes: N, M pictures; D features.
 import numpy as np
 from numpy.typing import NDArray
 
+from stickerforge.evaluation.metrics.base import MetricInput, NotMeasured, metric
+
 Features = NDArray[np.floating]
+KERNEL_FEWEST = 20  # pictures in either set
+FRECHET_FEWEST = 4  # the same, times the number of features
+
+
+@metric(
+    "kernel_distance",
+    group="distance",
+    better="lower",
+    about="unbiased kernel distance to the references (features of length sqrt(D))",
+    encoded=True,
+    variant="length sqrt(D)",  # not to be compared with one of features of length 1
+)
+def kernel(data: MetricInput) -> float | None:
+    """`kernel_distance` to the references, of features brought to the length it is meant for."""
+    role = reference_role(data)
+    if not role:
+        return None
+    ours, theirs = data.features(), data.features(role)
+    check_sizes(ours, theirs, KERNEL_FEWEST, allow_small=data.allow_small)
+    length = ours.shape[1] ** 0.5
+    return kernel_distance(length * ours, length * theirs)
+
+
+@metric(
+    "frechet_distance",
+    group="distance",
+    better="lower",
+    about="Fréchet distance to the references",
+    encoded=True,
+)
+def frechet(data: MetricInput) -> float | None:
+    """`frechet_distance` to the references."""
+    role = reference_role(data)
+    if not role:
+        return None
+    ours, theirs = data.features(), data.features(role)
+    check_sizes(ours, theirs, FRECHET_FEWEST * ours.shape[1], allow_small=data.allow_small)
+    return frechet_distance(ours, theirs)
+
+
+def reference_role(data: MetricInput) -> str:
+    """The set that distances are measured to: that of the style where there is one, or ""."""
+    return next((role for role in ("style_reference", "reference") if role in data.sets), "")
+
+
+def check_sizes(ours: Features, theirs: Features, fewest: int, *, allow_small: bool) -> None:
+    """Refuse sets that are too small to say anything.
+
+    Args:
+        fewest: pictures that would do in either set.
+        allow_small: whether two pictures are enough.
+
+    Raises:
+        NotMeasured: they are too small.
+    """
+    count = min(len(ours), len(theirs))
+    if count < 2:
+        raise NotMeasured(f"{count} pictures are too few, {fewest} would do")
+    if count < fewest and not allow_small:
+        raise NotMeasured(
+            f"{count} pictures are too few, {fewest} would do; "
+            "--set allow_small=true gives it nevertheless"
+        )
 
 
 def frechet_distance(first: Features, second: Features) -> float:
-    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^1/2) of Gaussians through (N, D) and (M, D) (Heusel et al., arXiv:1706.08500, Equation 6).
+    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^1/2) of Gaussians through (N, D) and (M, D).
 
-    With C1 = R1^T R1 and C2 = R2^T R2 the trace of the root is the sum of the singular values of R1 R2^T, which needs no root
-    of a matrix that is not symmetric. Covariances divide by N - 1.
+    Equation 6 of Heusel et al., arXiv:1706.08500. With C1 = R1^T R1 and C2 = R2^T R2 the trace of
+    the root is the sum of the singular values of R1 R2^T, which needs no root of a matrix that is
+    not symmetric. Covariances divide by N - 1.
 
     Raises:
         ValueError: fewer than two pictures, or different numbers of features.
@@ -35,10 +101,11 @@ def root_of_covariance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kernel_distance(first: Features, second: Features) -> float:
-    """Unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³ (Bińkowski et al., arXiv:1801.01401).
+    """Unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³.
 
-    The kernel is meant for features of length about sqrt(D), as those of Inception are; of much smaller ones it sees little but their
-    mean. May be a little below 0 for sets of one distribution.
+    Bińkowski et al., arXiv:1801.01401. The kernel is meant for features of length about sqrt(D), as
+    those of Inception are; of much smaller ones it sees little but their mean. May be a little
+    below 0 for sets of one distribution.
 
     Raises:
         ValueError: fewer than two pictures, or different numbers of features.

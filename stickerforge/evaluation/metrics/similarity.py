@@ -1,50 +1,93 @@
-"""How alike pictures are, from unit features: to references, to each other; and a long prompt in its sentences.
+"""How alike pictures are to references and to a baseline, from unit features.
 
-Shapes: N pictures, M references, D features, all of unit length.
+Shapes: N pictures, M references, G prompts, D features, all of unit length.
 """
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stickerforge.evaluation.metrics.base import MetricInput, metric
+
 Features = NDArray[np.floating]
-NEAR = 0.985  # cosine from which two pictures count as one
-ROWS = 1024  # of a matrix of all pairs that are looked at together
 
 
-def to_references(
-    features: Features, references: Features
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(mean, best) cosine of each picture with the references, (N,) each."""
-    cosines = features.astype(np.float64) @ references.astype(np.float64).T
-    return cosines.mean(1), cosines.max(1)
+@metric(
+    "subject_similarity",
+    group="reference",
+    better="higher",
+    about="mean cosine with the references, cut to the figure, over grey",
+    needs=("reference",),
+    encoded=True,
+    paired=True,
+    axis=True,
+)
+def subject_similarity(data: MetricInput) -> NDArray[np.float64]:
+    """Mean cosine of each foreground with those of the references, (N,)."""
+    return np.asarray(cosines(data.foregrounds(), data.foregrounds("reference")).mean(1))
 
 
-def diversity(features: Features, groups: Sequence[str]) -> dict[str, float]:
-    """Mean of 1 - cosine over all pairs of pictures of one prompt, for each prompt that has a pair."""
-    names = np.array(groups)
-    found = {}
-    for name in dict.fromkeys(groups):
-        own = features[names == name].astype(np.float64)
-        if len(own) > 1:
-            cosines = own @ own.T
-            pairs = np.triu_indices(len(own), 1)
-            found[name] = float(1 - cosines[pairs].mean())
-    return found
+@metric(
+    "subject_best",
+    group="reference",
+    better="higher",
+    about="cosine with the nearest reference, cut to the figure, over grey",
+    needs=("reference",),
+    encoded=True,
+)
+def subject_best(data: MetricInput) -> NDArray[np.float64]:
+    """Cosine of each foreground with the nearest one of the references, (N,)."""
+    return np.asarray(cosines(data.foregrounds(), data.foregrounds("reference")).max(1))
 
 
-def near_duplicates(features: Features, threshold: float = NEAR) -> NDArray[np.bool_]:
-    """Whether an earlier picture of the set is nearly the same, (N,)."""
-    found = np.zeros(len(features), bool)
-    for start in range(0, len(features), ROWS):
-        cosines = features[start : start + ROWS] @ features[: start + ROWS].T
-        found[start : start + ROWS] = (np.tril(cosines, start - 1) >= threshold).any(1)
-    return found
+@metric(
+    "style_similarity",
+    group="style",
+    better="higher",
+    about="mean cosine with the references of the style",
+    needs=("style_reference",),
+    encoded=True,
+    paired=True,
+    axis=True,
+)
+def style_similarity(data: MetricInput) -> NDArray[np.float64]:
+    """Mean cosine of each picture with the references of the style, (N,)."""
+    return np.asarray(cosines(data.features(), data.features("style_reference")).mean(1))
 
 
-def segments(text: str) -> list[str]:
-    """The sentences of a long prompt; a short one is a segment by itself."""
-    parts = [part.strip(" .;!?") for part in re.split(r"(?<=[.!?;])\s+|\n+", text)]
-    return [part for part in parts if part] or [text.strip()]
+@metric(
+    "drift",
+    group="baseline",
+    better="lower",
+    about="1 - cosine with the baseline's picture of the same prompt",
+    needs=("baseline",),
+    encoded=True,
+)
+def drift(data: MetricInput) -> dict[str, float]:
+    """1 - cosine of the mean directions of a prompt's pictures and of the baseline's, by prompt."""
+    shared = data.shared_keys
+    if not shared:
+        return {}
+    ours = mean_directions(data.features(), data.keys, shared)
+    theirs = mean_directions(data.features("baseline"), data.baseline_keys, shared)
+    return dict(zip(shared, (1 - (ours * theirs).sum(1)).tolist(), strict=True))
+
+
+def cosines(features: Features, references: Features) -> NDArray[np.float64]:
+    """Of every picture with every reference, (N, M), in float64."""
+    result: NDArray[np.float64] = features.astype(np.float64) @ references.astype(np.float64).T
+    return result
+
+
+def mean_directions(
+    features: Features, keys: Sequence[str], prompts: Sequence[str]
+) -> NDArray[np.float64]:
+    """The mean of the features of each of these prompts, of unit length, (G, D).
+
+    Args:
+        keys: the prompt of each picture.
+    """
+    rows = np.array(keys)
+    means = np.stack([features[rows == key].astype(np.float64).mean(0) for key in prompts])
+    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))

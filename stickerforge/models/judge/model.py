@@ -41,7 +41,7 @@ class Judge:
 
     name: str
     network: JudgeNet
-    words: Tokenizer
+    tokenizer: Tokenizer
     labels: tuple[str, ...]
     styles: tuple[str, ...]
     colours: tuple[str, ...]
@@ -70,7 +70,7 @@ class Judge:
         return readings
 
     @torch.inference_mode()
-    def examined(self, pictures: Tensor) -> tuple[Tensor, Readings]:
+    def encode_and_read(self, pictures: Tensor) -> tuple[Tensor, Readings]:
         """Unit vectors and readings in one pass."""
         features = self.network.features(pictures)
         return torch.nn.functional.normalize(
@@ -91,7 +91,7 @@ class Judge:
         """
         if any(not text.strip() for text in texts):
             raise InputError("there is an empty text among those to be compared", "leave it out")
-        encodings = self.words.encode_batch(list(texts), add_special_tokens=False)
+        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return self.network.encode_text(
             *pad_tokens([encoding.ids for encoding in encodings], self.network.shape.length)
         )

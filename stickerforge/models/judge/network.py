@@ -84,11 +84,11 @@ class Features:
 
     Args:
         content: mean and maximum of the last map, (B, 2 C).
-        look: how they are drawn, (B, LOOK).
+        drawing: how they are drawn, by `drawing_features`, (B, DRAWING_FEATURES).
     """
 
     content: Tensor
-    look: Tensor
+    drawing: Tensor
 
 
 class Block(nn.Module):
@@ -125,7 +125,7 @@ def image_tower(shape: JudgeShape) -> nn.Sequential:
 
 @torch.no_grad()
 def drawing_features(pictures: Tensor, solid: Tensor) -> Tensor:
-    """How figures are drawn, whatever they show: palette and changes of colour, (B, LOOK).
+    """How figures are drawn: palette and changes of colour, (B, DRAWING_FEATURES).
 
     The palette is a histogram of BINS³ colours into which every pixel is spread linearly between
     its neighbours, so that a slight change of colour changes it slightly. Styles have palettes of
@@ -227,7 +227,7 @@ class JudgeNet(nn.Module):
         return Readings(
             self.one(features.content) @ self.labels.T,
             self.many(features.content) @ self.labels.T + self.presence_bias,
-            self.style(features.look),
+            self.style(features.drawing),
             self.colours(features.content),
             self.count(features.content),
         )

@@ -1,10 +1,14 @@
 """Distances against the matrix root of scipy, loops, and sets whose distance is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.linalg
 
 from stickerforge.evaluation.metrics.distances import frechet_distance, kernel_distance
+from stickerforge.evaluation.runner import score_sets
+from tests.evaluation.inputs import metric_input
 
 
 def gaussian(count, size, seed, shift=0.0, scale=1.0):
@@ -72,3 +76,35 @@ def test_kernel_distance_is_unbiased():
 def test_sets_that_cannot_be_compared(distance, shapes):
     with pytest.raises(ValueError, match="cannot be compared"):
         distance(np.zeros(shapes[0]), np.zeros(shapes[1]))
+
+
+def test_the_kernel_distance_sees_spread_and_is_not_compared_with_one_that_did_not():
+    def unit(seed, shift=0.0):
+        values = np.random.default_rng(seed).normal(shift, 1, (200, 128))
+        return [SimpleNamespace(full=row / np.linalg.norm(row)) for row in values]
+
+    line = [SimpleNamespace(full=np.eye(128)[0] * (-1) ** number) for number in range(200)]
+    values = {}
+    for name, others in (("line", line), ("shifted", unit(3, 0.05))):
+        table = score_sets(metric_input(unit(1), reference=others), {"kernel_distance"})
+        values[name] = table.scores[0].value
+        assert table.weights == {"kernel_distance@judge": "abc, length sqrt(D)"}
+    assert values["line"] > 5 * values["shifted"] > 0
+
+
+@pytest.mark.parametrize(
+    "count, allow_small, refusal",
+    [
+        (1, True, "1 pictures are too few, 20 would do"),
+        (2, False, "2 pictures are too few, 20 would do; --set allow_small=true gives it nev"),
+        (2, True, ""),
+        (20, False, ""),
+    ],
+)
+def test_sets_that_are_too_small_are_refused(count, allow_small, refusal):
+    sets = [[SimpleNamespace(full=row) for row in gaussian(count, 3, seed)] for seed in (1, 2)]
+    data = metric_input(sets[0], style_reference=sets[1])
+    data.allow_small = allow_small
+    table = score_sets(data, {"kernel_distance"})
+    assert len(table.scores) == (not refusal) and len(table.refused) == bool(refusal)
+    assert all(line.startswith(f"kernel_distance: {refusal}") for line in table.refused)

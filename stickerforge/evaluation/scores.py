@@ -1,0 +1,114 @@
+"""The scores of a call, with their intervals, and how they are written for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stickerforge.evaluation.metrics.base import METRICS, Metric, metric_of
+from stickerforge.evaluation.statistics import group_means, interval
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean over pictures, with the interval that the bootstrap over prompts gives.
+
+    Args:
+        name: of the metric, with "@model" where its features are those of a model.
+        low, high: of the middle 95 %; both the value where there is no interval.
+        n: pictures, or prompts for what is measured once per prompt.
+        prompts: groups that the bootstrap draws.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    prompts: int
+
+    @property
+    def metric(self) -> Metric:
+        """What it measures."""
+        return metric_of(self.name)
+
+
+@dataclass
+class ScoreTable:
+    """Everything that was computed.
+
+    Args:
+        values: of each picture by name of the score, (N,), NaN where one has none.
+        paired: differences to the baseline by name of the score.
+        refused: what was not computed, and why.
+        weights: digests of the models that scores come from, where it is not the encoder.
+    """
+
+    scores: list[Score] = field(default_factory=list)
+    values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    paired: dict[str, dict[str, float]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    weights: dict[str, str] = field(default_factory=dict)
+
+    def sort(self) -> None:
+        """Bring the scores into the order in which metrics are declared."""
+        order = list(METRICS)
+        self.scores.sort(key=lambda score: order.index(score.metric.name))
+
+
+def mean_score(name: str, values: Sequence[float], keys: Sequence[str]) -> Score:
+    """The mean over prompts of a metric's values.
+
+    Args:
+        keys: the prompt of each value.
+    """
+    means = group_means(values, keys)
+    return Score(name, float(means.mean()), *interval(values, keys), len(values), len(means))
+
+
+def set_score(name: str, value: float, n: int) -> Score:
+    """A score of a set as a whole, which has no interval."""
+    return Score(name, value, value, value, n, 0)
+
+
+def is_worse(score: Score, limit: float) -> bool:
+    """Whether it is on the wrong side of a limit: above where lower is better, else below."""
+    return score.value > limit if score.metric.better == "lower" else score.value < limit
+
+
+def format_value(value: float, unit: str = "") -> str:
+    """A value for people: three digits that count."""
+    if unit == "B":
+        return f"{value / 1000:.1f} kB"
+    value = 0.0 if abs(value) < 5e-4 else value  # no "-0.000"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 3
+    return f"{value:.{digits}f} {unit}".strip()
+
+
+def format_interval(low: float, high: float, unit: str = "") -> str:
+    """An interval for people."""
+    return f"{format_value(low, unit)} to {format_value(high, unit)}"
+
+
+def score_interval(score: Score) -> str:
+    """Its interval for people; "" where it has none."""
+    unit = score.metric.unit
+    return format_interval(score.low, score.high, unit) if score.prompts > 1 else ""
+
+
+def scores_to_json(scores: Sequence[Score]) -> dict[str, Mapping[str, object]]:
+    """The scores of a report file, by name."""
+    return {
+        score.name: {
+            "value": score.value,
+            "low": score.low if score.prompts > 1 else None,
+            "high": score.high if score.prompts > 1 else None,
+            "n": score.n,
+            "prompts": score.prompts,
+            "better": score.metric.better,
+            "about": score.metric.about,
+            "unit": score.metric.unit,
+        }
+        for score in scores
+    }
