@@ -57,11 +57,12 @@ def cold(runs: int) -> float:
 
 def warm(runs: int) -> float:
     """One more sticker in a process that has the model loaded: denoising, decoding, finishing, writing."""
-    from stickerforge.commands.generate import save
     from stickerforge.config.resolve import resolve
     from stickerforge.config.schema import GenerateConfig
-    from stickerforge.generation.pipeline import load, plan_generation
-    from stickerforge.generation.sampler import sample_batch
+    from stickerforge.generation.image_writer import save_image
+    from stickerforge.generation.inference import load, sample_jobs
+    from stickerforge.generation.plan import plan_generation
+    from stickerforge.generation.sampler import guidance_params, sampling_params
     from stickerforge.runtime.console import Console
 
     with tempfile.TemporaryDirectory() as folder:
@@ -72,17 +73,16 @@ def warm(runs: int) -> float:
             "seed": 0,
             "output.folder": folder,
         }
-        whole = plan_generation(
+        plan = plan_generation(
             resolve(GenerateConfig, settings), Console(quiet=True), offline=True
         )
-        family, seconds = load(whole), []
-        for item in whole.items:
+        model = load(plan.card, plan.device)
+        sampling = sampling_params(plan.sampling, model.pixels)
+        images = sample_jobs(model, plan.jobs, sampling, guidance_params(plan.sampling))
+        seconds = []
+        for _ in plan.jobs:
             started = time.perf_counter()
-            save(
-                *sample_batch(family, whole.config, {0: item}, lambda: None)[0],
-                None,
-                keep_prompt=True,
-            )
+            save_image(*next(images), None, True)
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])
 
