@@ -1,25 +1,87 @@
-"""A few pictures to an adapter: references, training, the adapter's file, and a sheet that shows what was learned."""
+"""`customize`: an adapter from a few pictures of a subject or in a style."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import CustomizeConfig
-from stickerforge.data.captions import check_caption
-from stickerforge.data.pictures import read_folder
-from stickerforge.errors import InputError, StickerforgeError
+from stickerforge.config.schema import CustomizeConfig, TrainingConfig
+from stickerforge.data.pictures import PictureFolder, read_folder
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.files import locked
 from stickerforge.runtime.signals import interruptible
-from stickerforge.training.dataset import report_folder
+from stickerforge.runtime.text import plural
+from stickerforge.training.checks import check_pictures
+from stickerforge.training.defaults import text_learning_rate
 from stickerforge.training.loss_masks import check_masks
-from stickerforge.training.personalize import Personalized, personalize
-from stickerforge.training.plan import plan_training
-from stickerforge.training.preview import preview
+from stickerforge.training.plan import TrainingPlan, plan_training
+
+# What the JSON of a dry run says about training. Some keys are not the names of their settings, but
+# they were always these, and scripts read them.
+TRAINING_KEYS = (
+    "steps batch rank layers rate token_rate beta objective offset_noise seed weight_decay clip "
+    "save_every text_rank text_rate reduction snr_gamma prior_weight draws epsilon board"
+)
+SETTING_OF_KEY = {
+    "rate": "lr",
+    "token_rate": "token_lr",
+    "text_rate": "text_lr",
+    "draws": "cached_noise",
+    "board": "tensorboard",
+}
+
+
+@dataclass
+class Result:
+    """What a call made.
+
+    Args:
+        pictures: how many were trained on.
+        failed: a line for each picture that could not be used.
+        metrics: means over the last tenth of the steps.
+    """
+
+    adapter: store.Adapter
+    folder: Path
+    pictures: int
+    steps: int
+    failed: list[str] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    preview: Path | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def result(self) -> dict[str, Any]:
+        """For the JSON."""
+        return {
+            "adapter": self.adapter.name,
+            "kind": self.adapter.kind,
+            "path": str(self.adapter.path),
+            "sha256": self.adapter.sha256,
+            "placeholder": next(iter(self.adapter.tokens), None),
+            "phrase": self.adapter.phrase,
+            "base": self.adapter.base.title,
+            "pictures": self.pictures,
+            "failed": self.failed,
+            "steps": self.steps,
+            "figures": self.metrics,
+            "preview": str(self.preview) if self.preview else None,
+            "run": str(self.folder),
+        }
+
+    def note(self) -> str:
+        """For people."""
+        name, token = self.adapter.name, next(iter(self.adapter.tokens), "")
+        use = f'generate "a {token}"' if token else f'generate "cat" --style {name}'
+        if token not in ("", f"<{name}>"):
+            use += f" --adapter {name}"
+        preview = f"; see {self.preview}" if self.preview else ""
+        return (
+            f"learned {name!r} from {plural(self.pictures, 'picture')} in {self.steps} steps"
+            f"{preview}; use it: stickerforge {use}"
+        )
 
 
 def customize(
@@ -28,118 +90,111 @@ def customize(
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
     resume: bool = False,
-) -> Personalized:
-    """Teach from Python: `customize("photos", settings={"subject": "dog", "training.steps": 300})`.
+) -> Result:
+    """Teach from Python: `customize("photos", settings={"subject": "dog"})`.
 
     Args:
-        settings: as in a configuration file, by dotted name.
+        settings: as in a configuration file, by dotted name: {"training.steps": 300}.
+        force: replace an adapter or run of this name.
+        resume: go on with an interrupted run.
 
     Raises:
-        StickerforgeError: see `stickerforge.errors`; pictures that cannot be read are listed in the result instead.
+        StickerforgeError: input or environment; single pictures are listed in `Result.failed`.
     """
     config = resolve(CustomizeConfig, settings or {}, {"pictures": str(pictures)})
     return run(config, Console(quiet=True), offline=False, force=force, resume=resume)
 
 
+def plan(
+    config: CustomizeConfig, console: Console, *, offline: bool, force: bool, resume: bool
+) -> tuple[TrainingPlan, PictureFolder]:
+    """Check the settings, and find the pictures.
+
+    Raises:
+        InputError: something cannot work, or would overwrite what is there.
+        EnvironmentFault: the model cannot be had here.
+    """
+    training_plan = plan_training(config, console, offline=offline, force=force, resume=resume)
+    return training_plan, read_folder(Path(config.pictures))
+
+
 def run(
     config: CustomizeConfig, console: Console, *, offline: bool, force: bool, resume: bool
-) -> Personalized:
-    """Learn, save, show.
+) -> Result:
+    """Train, save, preview.
 
     Raises:
         StickerforgeError: input or environment; a checkpoint stays.
         Interrupted: likewise.
     """
     with interruptible():
-        whole = plan_training(config, console, offline=offline, force=force, resume=resume)
-        folder = read_folder(Path(config.pictures))
-        report_folder(folder, whole.placeholder, console)
+        training_plan, folder = plan(config, console, offline=offline, force=force, resume=resume)
+        check_pictures(folder, training_plan.concept.placeholder, console)
         check_masks(config.mask, folder)
-        with locked(whole.folder / "lock", wait=False) as free:
-            if not free:
-                raise InputError(
-                    f"another customize is working on {whole.name!r}",
-                    "wait for it, or give another --name",
-                )
-            made = personalize(whole, folder, console, offline=offline, force=force, resume=resume)
-        try:
-            made.preview = preview(whole, offline=offline)
-        except StickerforgeError as error:
-            console.warn(f"{whole.name!r} is learned, but its preview could not be made: {error}")
-        made.failed, made.warnings = folder.unreadable, console.warnings
-        return made
+        # From here on torch and the networks are needed, which take seconds to load.
+        from stickerforge.training.personalize import personalize
+        from stickerforge.training.preview import generate_preview
+
+        with training_plan.run.lock():
+            adapter, metrics = personalize(
+                training_plan, folder, console, offline=offline, force=force, resume=resume
+            )
+        preview = generate_preview(training_plan, console, offline=offline)
+        return Result(
+            adapter,
+            training_plan.run.path,
+            len(folder.pictures),
+            training_plan.config.training.steps,
+            folder.unreadable,
+            metrics,
+            preview,
+            console.warnings,
+        )
 
 
 def dry_run(
     config: CustomizeConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    from stickerforge.config.schema import SamplingConfig
-    from stickerforge.generation.plan import sampling_settings
-    from stickerforge.models.cost import sampling_cost, training_cost
-
-    whole = plan_training(config, console, offline=True, force=force, resume=resume)
-    folder = read_folder(Path(config.pictures))
+    training_plan, folder = plan(config, console, offline=True, force=force, resume=resume)
     check_masks(config.mask, folder)
-    for picture in folder.pictures:
-        check_caption(picture.path, whole.placeholder)
-    course = whole.course()
-    from stickerforge.runtime.device import resolve_device
+    check_pictures(folder, training_plan.concept.placeholder, Console(quiet=True))
+    from stickerforge.training.estimate import estimate_cost  # loads torch
 
-    cuda, dco = resolve_device(config.device).type == "cuda", course.objective == "dco"
-    price = training_cost(
-        whole.card,
-        steps=course.steps,
-        batch=course.batch,
-        pixels=whole.resolution,
-        dco=dco,
-        cuda=cuda,
-    )
-    chosen = sampling_settings(SamplingConfig(), whole.card)
-    looks = 8 * (course.steps // whole.watch_every + 2) if whole.watch_every else 0
-    drawn = looks + (whole.config.training.prior_count if course.prior_weight else 0)
-    steps, guidance = chosen.steps or 1, chosen.guidance or 1.0
-    aside = (
-        sampling_cost(
-            whole.card,
-            pictures=drawn,
-            steps=steps,
-            guidance=guidance,
-            pixels=whole.resolution,
-            cuda=cuda,
-        )
-        if drawn
-        else None
-    )
-    seconds = price.seconds * (2 if course.prior_weight else 1) + (aside.seconds if aside else 0.0)
-    writes = [str(store.folder(whole.name)), str(whole.folder)]
+    cost = estimate_cost(training_plan)
+    training, validates = training_plan.config.training, training_plan.validation_interval > 0
+    name, concept, card = training_plan.name, training_plan.concept, training_plan.card
+    encoder = encoder_repository(training_plan.config.validation.encoder) if validates else ""
+    writes = [str(store.folder(name)), str(training_plan.run.path)]
+    dropped = folder.unreadable + folder.other_files
     result: dict[str, Any] = {
         "dry_run": True,
-        "adapter": whole.name,
-        "placeholder": whole.placeholder,
-        "phrase": whole.phrase,
-        "model": whole.card.title,
+        "adapter": name,
+        "placeholder": concept.placeholder,
+        "phrase": concept.phrase,
+        "model": card.title,
         "reads": [str(picture.path) for picture in folder.pictures],
-        "drops": folder.unreadable + folder.other_files,
-        "fetches": [
-            name
-            for name in [encoder_repository(whole.config.validation.encoder)]
-            if name and whole.watch_every
-        ],
+        "drops": dropped,
+        "fetches": [encoder] if encoder else [],
         "writes": writes,
-        "training": vars(course) | {"beta": course.beta or "auto"},
-        "about_seconds": round(seconds, 1),
-        "about_memory_mb": price.memory_bytes // 1_000_000,
+        "training": training_json(training, training_plan.config.seed),
+        "about_seconds": round(cost.seconds, 1),
+        "about_memory_mb": cost.memory_bytes // 1_000_000,
     }
+    placeholder = f", placeholder {concept.placeholder}" if concept.placeholder else ""
     lines = [
-        f"adapter {whole.name} for {whole.card.title}"
-        + (f", placeholder {whole.placeholder}" if whole.placeholder else "")
+        f"adapter {name} for {card.title}{placeholder}",
+        *(f"read    {picture.path}" for picture in folder.pictures),
+        *(f"drop    {line}" for line in dropped),
+        *(f"write   {path}{os.sep}" for path in writes),
+        f"train   {training.steps} steps of {training.batch}, rank {training.rank} on "
+        f"{training.layers} layers, lr {training.lr}, {training.objective}",
+        f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
     ]
-    lines += [f"read    {picture.path}" for picture in folder.pictures]
-    lines += [f"drop    {line}" for line in folder.unreadable + folder.other_files]
-    lines += [f"write   {path}{os.sep}" for path in writes]
-    what = f"rank {course.rank} on {course.layers} layers"
-    lines += [
-        f"train   {course.steps} steps of {course.batch}, {what}, lr {course.rate}, {course.objective}"
-    ]
-    return result, [*lines, f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB"]
+    return result, lines
+
+
+def training_json(training: TrainingConfig, seed: int) -> dict[str, Any]:
+    """The settings of training by `TRAINING_KEYS`."""
+    values = vars(training) | {"seed": seed, "text_lr": text_learning_rate(training)}
+    return {key: values[SETTING_OF_KEY.get(key, key)] for key in TRAINING_KEYS.split()}

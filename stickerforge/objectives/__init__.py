@@ -1,1 +1,1 @@
-"""What is minimised: pure functions of predictions."""
+"""Training objectives: pure functions of predictions."""

@@ -1,4 +1,4 @@
-"""How much each timestep counts.
+"""Loss weights of timesteps.
 
 Shapes: B pictures.
 """
@@ -12,12 +12,14 @@ PredictionType = Literal["epsilon", "v_prediction", "sample", "flow"]  # what a 
 
 
 def snr_weights(snr: Tensor, gamma: float, prediction: PredictionType) -> Tensor:
-    """Min-SNR weights (Hang et al., arXiv:2303.09556, Section 3.4), (B,): errors of the clean latents count min(SNR, gamma) times.
+    """Min-SNR weights (Hang et al., arXiv:2303.09556, Section 3.4), (B,).
+
+    With them errors of the clean latents count min(SNR, gamma) times, whatever is predicted.
 
     Args:
         snr: signal-to-noise ratio at the timesteps, (B,).
         gamma: the paper takes 5.
-        prediction: what the errors to be weighted are errors of.
+        prediction: what the network predicts, whose squared error is weighted.
     """
     per_clean = {
         "epsilon": lambda: 1 / snr.clamp(min=1e-8),

@@ -1,101 +1,99 @@
-"""Looking on the way at what was learned, and keeping the best of it."""
+"""What validation measured on a run, and the weights that validated best."""
 
 import contextlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stickerforge.adapters.lora_format import encode, read
 from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.runtime.files import write_whole
 from stickerforge.training.metrics_log import read_rows
+from stickerforge.training.run_folder import RunFolder
 
-LOG = "watched.jsonl"
 LOWEST = -1e6  # the score of pictures that cannot be scored
 
 
 @dataclass(frozen=True)
 class ValidationSchedule:
-    """Looks at the model in training, now and then.
+    """When the model in training is validated, and by what.
 
     Args:
-        every: steps between two looks; there is one at the end, too.
-        look: from the steps that are done to figures of the model as it is now; the higher "score", the better.
+        every: steps between two validations; there is one at the end, too.
+        validate: from the number of steps done to metrics of the model as it is now; the higher
+            "score", the better.
     """
 
     every: int
-    look: Callable[[int], dict[str, float]]
+    validate: Callable[[int], Mapping[str, float]]
 
     def due(self, done: int, steps: int) -> bool:
-        """Whether to look after so many steps."""
-        return done % self.every == 0 or done == steps
+        """Whether to validate after so many steps."""
+        return done > 0 and (done % self.every == 0 or done == steps)
 
 
 class BestCheckpoint:
-    """What was seen on a run: watched.jsonl, and the best state so far in a file of its own."""
+    """The log of validations, and a file with the weights that scored best so far."""
 
-    def __init__(self, folder: Path, *, start: int) -> None:
-        """Args:
-        start: the steps that are done; what an interrupted run saw beyond them is dropped.
+    def __init__(self, run: RunFolder, *, start: int) -> None:
+        """Read what is there.
+
+        Args:
+            start: the number of steps done; what an interrupted run measured later is dropped.
         """
-        self.folder, self.path = folder, folder / LOG
-        self.seen = [row for row in read_rows(self.path) if row["step"] <= start] if start else []
-        if not start:
-            self.forget()
-        self.write()
+        self.run, self.rows = run, []
+        if start:
+            self.rows = [row for row in read_rows(run.validation_log) if row["step"] <= start]
+        else:
+            for path in run.bests():
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        self.write_log()
 
     def has(self, done: int) -> bool:
-        """Whether there was a look after so many steps."""
-        return any(row["step"] == done for row in self.seen)
+        """Whether the model was validated after so many steps."""
+        return any(row["step"] == done for row in self.rows)
 
-    def forget(self) -> None:
-        """Drop every kept state."""
-        for path in self.folder.glob("best-*.safetensors"):
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-    def write(self) -> None:
-        """Write what was seen."""
-        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in self.seen).encode())
+    def write_log(self) -> None:
+        """Write the log of validations."""
+        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
+        write_whole(self.run.validation_log, lines.encode())
 
     def add(
-        self, done: int, figures: dict[str, float], content: Callable[[], AdapterWeights]
+        self, done: int, metrics: Mapping[str, float], weights: Callable[[], AdapterWeights]
     ) -> None:
-        """One look; the state is kept where it is the best so far.
+        """Log one validation, and keep the weights if they are the best so far.
 
         Raises:
             EnvironmentFault: the disk is full.
         """
-        if not math.isfinite(figures["score"]):  # such pictures are never the best
-            figures = {
-                name: value if math.isfinite(value) else LOWEST for name, value in figures.items()
-            } | {"score": LOWEST}
-        self.seen = [row for row in self.seen if row["step"] != done]
-        if not self.seen or figures["score"] > self.best["score"]:
-            write_whole(self.file(done), encode(content()))
-        self.seen.append(
-            {"step": done} | {name: round(value, 6) for name, value in figures.items()}
-        )
-        self.write()
+        row = dict(metrics)
+        if not math.isfinite(row["score"]):  # such pictures are never the best
+            row = {name: value if math.isfinite(value) else LOWEST for name, value in row.items()}
+            row["score"] = LOWEST
+        self.rows = [other for other in self.rows if other["step"] != done]
+        if not self.rows or row["score"] > self.best["score"]:
+            write_whole(self.run.best(done), encode(weights()))
+        self.rows.append({"step": done} | {name: round(value, 6) for name, value in row.items()})
+        self.write_log()
 
     @property
     def best(self) -> dict[str, float]:
-        """The best row; of equal ones the first."""
-        return max(self.seen, key=lambda row: row["score"])
+        """The metrics of the best validation; of equal ones the first."""
+        return max(self.rows, key=lambda row: row["score"])
 
-    def file(self, done: int) -> Path:
-        """Where the state after so many steps is kept."""
-        return self.folder / f"best-{done:06}.safetensors"
+    def remove_others(self) -> None:
+        """Remove weights that are not the best.
 
-    def settle(self) -> None:
-        """Drop states that no resumed run can come back to any more: once a checkpoint holds the present one."""
-        for path in self.folder.glob("best-*.safetensors"):
-            if not self.seen or path != self.file(int(self.best["step"])):
+        To be called once a checkpoint holds the present step: no resumed run needs them then.
+        """
+        best = self.run.best(int(self.best["step"])) if self.rows else None
+        for path in self.run.bests():
+            if path != best:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def content(self) -> AdapterWeights:
-        """The best state."""
-        return read(self.file(int(self.best["step"])))
+    def weights(self) -> AdapterWeights:
+        """The weights that scored best."""
+        return read(self.run.best(int(self.best["step"])))

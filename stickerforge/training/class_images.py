@@ -1,93 +1,88 @@
-"""Pictures of the class, drawn by the base model, by which training is to keep what else the model knows."""
+"""Class images of prior preservation (DreamBooth, Ruiz et al., arXiv:2208.12242, Section 3.3).
 
+The base model draws them; by training on them, too, the model keeps what else it knows.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
+from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
 from stickerforge.errors import InputError
-from stickerforge.generation.pipeline import run_plan
-from stickerforge.generation.plan import plan_generation
+from stickerforge.generation.inference import write_images
+from stickerforge.generation.plan import CONFIG_FILE, plan_generation
+from stickerforge.generation.sampler import guidance_params, sampling_params
+from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.seeds import derive_seed
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.dataset import encode_example
 from stickerforge.training.plan import TrainingPlan
 
-if TYPE_CHECKING:
-    from stickerforge.models.families.base import DiffusionModel
-    from stickerforge.training.batches import TrainingExample
 
-FOLDER = "prior"
+def class_image_config(plan: TrainingPlan) -> GenerateConfig:
+    """The settings by which `generate` would draw the class images of a run."""
+    training = plan.config.training
+    return GenerateConfig(
+        prompt=(plan.card.class_prompt.format(plan.concept.class_words),),
+        count=training.prior_count,
+        seed=derive_seed(plan.config.seed, "prior pictures") >> 16,  # apart from those of previews
+        model=plan.base.name,
+        device=plan.config.device,
+        matting="none",
+        sampling=SamplingConfig(pixels=training.resolution),
+        output=OutputConfig(
+            folder=str(plan.run.class_images), size=0, colours="drawn", sheet=False
+        ),
+    )
 
 
-def class_prompt(whole: TrainingPlan) -> str:
-    """What the base is asked for."""
-    return whole.card.class_prompt.format(whole.words)
-
-
-def draw_class_images(whole: TrainingPlan, console: Console, *, offline: bool) -> list[Path]:
-    """Draw what is missing of them into the run's folder; none where they do not count.
+def draw_class_images(
+    model: DiffusionModel, config: GenerateConfig, console: Console
+) -> list[Path]:
+    """Draw the class images that an earlier run has not drawn; returns the files of all.
 
     Raises:
         InputError: not one could be drawn.
     """
-    training = whole.config.training
-    if not training.prior_weight:
-        return []
-    own = (
-        derive_seed(whole.config.seed, "prior pictures") >> 16
-    )  # apart from those of previews and looks
-    settings = {
-        "prompt": [class_prompt(whole)],
-        "count": training.prior_count,
-        "seed": own,
-        "model": whole.base.name,
-        "device": whole.config.device,
-        "matting": "none",
-        "output.folder": str(whole.folder / FOLDER),
-        "output.size": 0,
-        "output.sheet": False,
-        "output.colours": "drawn",
-        "sampling.pixels": whole.resolution,
-    }
-    console.say(f"drawing {training.prior_count} pictures of {class_prompt(whole)!r}")
+    (prompt,) = config.prompt
+    console.say(f"drawing {config.count} pictures of {prompt!r}")
     quiet = Console(quiet=True)
-    plan = plan_generation(resolve(GenerateConfig, settings), quiet, offline=offline)
-    made = run_plan(plan, quiet, offline=offline)
-    if made.failed:
-        console.warn(
-            f"{len(made.failed)} of {training.prior_count} pictures of the class failed: {made.failed[0]}"
-        )
-    if not made.jobs:
+    plan = plan_generation(config, quiet, offline=True)  # the model is here already
+    make_folder(plan.folder)
+    write_whole(plan.folder / CONFIG_FILE, plan.settings.encode())
+    written, failed = write_images(
+        model,
+        plan.open_jobs,
+        sampling_params(plan.sampling, plan.sampling.pixels),
+        guidance_params(plan.sampling),
+        None,
+        quiet,
+        keep_prompt=True,
+    )
+    if failed:
+        console.warn(f"{len(failed)} of {config.count} pictures of the class failed: {failed[0]}")
+    paths = [job.path for job in plan.jobs if job.path in plan.done | written]
+    if not paths:
         raise InputError(
-            f"{whole.card.title} drew no picture of {class_prompt(whole)!r}",
-            "leave training.prior_weight out",
+            f"{model.card.title} drew no picture of {prompt!r}", "leave training.prior_weight out"
         )
-    return [job.path for job in made.jobs]
+    return paths
 
 
 def encode_class_images(
-    family: "DiffusionModel", whole: TrainingPlan, pictures: list[Path]
-) -> "list[TrainingExample]":
-    """Encode them as references are."""
-    import torch
-
-    from stickerforge.data.buckets import crop_to_bucket, on_white
-    from stickerforge.training.batches import TrainingExample
-
-    found, caption = [], Caption(class_prompt(whole), class_prompt(whole))
-    for path in pictures:
-        with Image.open(path) as picture:
-            ready = crop_to_bucket(
-                np.array(picture.convert("RGBA")), whole.resolution, family.multiple
-            )
-        planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
-        with torch.no_grad():
-            mean, deviation = family.encode(torch.from_numpy(planes)[None])
-        found.append(
-            TrainingExample(path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame)
-        )
-    return found
+    model: DiffusionModel, prompt: str, resolution: int, paths: Sequence[Path]
+) -> list[TrainingExample]:
+    """Encode class images as the user's pictures are."""
+    examples = []
+    for path in paths:
+        with Image.open(path) as image:
+            rgba = np.array(image.convert("RGBA"))
+        cropped = crop_to_bucket(rgba, resolution, model.multiple)
+        examples.append(encode_example(model, path.name, Caption(prompt, prompt), cropped))
+    return examples

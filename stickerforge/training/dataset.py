@@ -1,206 +1,204 @@
-"""From pictures to training examples: captions, rectangles, latents."""
+"""From the user's pictures to training examples: captions, crops, latents, loss masks."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
 
 from stickerforge.config.style_presets import style_presets
+from stickerforge.data.buckets import CroppedPicture, crop_to_bucket, on_white
 from stickerforge.data.captions import (
     Caption,
-    check_caption,
     mentions,
     read_caption,
     style_caption,
     subject_caption,
 )
-from stickerforge.data.pictures import Picture, PictureFolder, describe_skipped
+from stickerforge.data.pictures import Picture, PictureFolder
 from stickerforge.errors import InputError
+from stickerforge.models.card import ModelCard
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.judge.model import load_judge
 from stickerforge.models.vocabulary import is_known, known_words, unknown_warning, unknown_words
 from stickerforge.runtime.console import Console
-from stickerforge.training.loss_masks import LossMasks, latent_mask
-from stickerforge.training.plan import TrainingPlan
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.concept import Concept
+from stickerforge.training.loss_masks import LossMasks
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from stickerforge.models.families.base import DiffusionModel
-    from stickerforge.training.batches import TrainingExample
-
-
-def report_folder(folder: PictureFolder, placeholder: str, console: Console) -> None:
-    """Say what is left out, and what is unusual.
-
-    Raises:
-        InputError: a caption cannot be used.
-    """
-    for line in describe_skipped(folder):
-        console.warn(line)
-    for picture in folder.pictures:
-        if picture.note:
-            console.warn(picture.note)
-        check_caption(
-            picture.path, placeholder
-        )  # a broken caption is better found now than after the model was loaded
-    for line in folder.unreadable:
-        console.warn(f"left out: {line}")
-    if len(folder.pictures) == 1:
-        console.warn(
-            "one picture only: what is beside the subject will be learned as part of it; three to ten work better"
-        )
+SURE = 0.5  # probability from which the judge's word on a style is taken
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything that the loop is given."""
+    """The user's pictures as training examples, in their order.
 
-    examples: "list[TrainingExample]"
-    digest: str  # of pictures, captions and masks
+    Args:
+        digest: of pictures, captions and masks.
+    """
+
+    examples: list[TrainingExample]
+    digest: str
 
 
 def build_training_set(
-    family: "DiffusionModel",
-    whole: TrainingPlan,
+    model: DiffusionModel,
     folder: PictureFolder,
-    counting: LossMasks,
+    concept: Concept,
+    resolution: int,
+    masks: LossMasks,
     console: Console,
 ) -> TrainingSet:
     """Encode every picture once, one at a time, so that the bytes do not depend on their company.
 
+    Args:
+        resolution: pictures are brought to about this side squared, in pixels.
+
     Raises:
         InputError: a picture, its caption or its mask cannot be used.
     """
-    import torch
-
-    from stickerforge.data.buckets import crop_to_bucket, on_white
-    from stickerforge.training.batches import TrainingExample
-
     examples = []
     for picture in folder.pictures:
         rgba = picture.rgba()
-        ready = crop_to_bucket(rgba, whole.resolution, family.multiple, counting.of(picture, rgba))
-        if ready.mask is not None and not ready.mask.any():
+        cropped = crop_to_bucket(rgba, resolution, model.multiple, masks.of(picture, rgba))
+        if cropped.mask is not None and not cropped.mask.any():
             raise InputError(
-                f"{picture.path.name}: what counts of it lies outside of the middle, which is trained on",
-                "crop the picture around it"
-                + (", or give --mask none" if whole.config.mask == "auto" else ""),
+                f"{picture.path.name}: what counts of it lies outside of the middle, "
+                "which is trained on",
+                f"crop the picture around it{', or give --mask none' if masks.automatic else ''}",
             )
-        planes = ready.premultiplied if family.has_alpha else on_white(ready.premultiplied)
-        with torch.no_grad():
-            mean, deviation = family.encode(torch.from_numpy(planes)[None])
-        caption = Caption(*caption_of(whole, picture, "", console))
-        check_length(family, whole, caption, picture, console)
-        weight = latent_mask(ready.mask, mean[0])
-        examples.append(
-            TrainingExample(
-                picture.path.name, caption, mean[0].cpu(), deviation[0].cpu(), ready.frame, weight
-            )
-        )
-    said = [
-        example.caption.base.replace(whole.phrase, " ") if whole.phrase else example.caption.base
-        for example in examples
-    ]
-    if unseen := unknown_words(said, known_words(whole.card)):
-        console.warn(f"captions: {unknown_warning(whole.card, unseen)}")
-    if whole.placeholder:
+        caption = caption_picture(model.card, concept, picture, console)
+        check_length(model, concept, caption, picture.path.name, console)
+        examples.append(encode_example(model, picture.path.name, caption, cropped))
+    warn_of_unknown_words(model.card, concept, examples, console)
+    if concept.placeholder:
         examples = [
-            add_style(whole, picture, example)
+            replace(example, caption=name_style(model.card, concept, picture, example.caption))
             for picture, example in zip(folder.pictures, examples, strict=True)
         ]
     described = [
-        [picture.sha256, example.caption.text, example.caption.base, mask_digest(example.weight)]
+        [picture.sha256, example.caption.text, example.caption.base, mask_digest(example.mask)]
         for picture, example in zip(folder.pictures, examples, strict=True)
     ]
     return TrainingSet(examples, hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16])
 
 
-def mask_digest(weight: "Tensor | None") -> str:
-    """Of a mask; "" where there is none."""
-    return "" if weight is None else hashlib.sha256(weight.numpy().tobytes()).hexdigest()[:16]
+def encode_example(
+    model: DiffusionModel, name: str, caption: Caption, cropped: CroppedPicture
+) -> TrainingExample:
+    """A picture as the model's latents; pictures are put on white where it has no alpha."""
+    planes = cropped.premultiplied if model.has_alpha else on_white(cropped.premultiplied)
+    with torch.no_grad():
+        mean, deviation = model.encode(torch.from_numpy(planes)[None])
+    mask = None
+    if cropped.mask is not None:
+        height, width = mean.shape[2:]
+        mask = latent_mask(cropped.mask, height, width)
+    return TrainingExample(name, caption, mean[0].cpu(), deviation[0].cpu(), cropped.frame, mask)
 
 
-def caption_of(
-    whole: TrainingPlan, picture: Picture, style: str, console: Console
-) -> tuple[str, str]:
-    """(caption, the same without the new word) of one picture."""
-    said = read_caption(picture.path)
-    if whole.placeholder:
-        if said and whole.placeholder not in said and not mentions(said, whole.words):
-            console.warn(
-                f"the caption of {picture.path.name} names neither {whole.placeholder} nor {whole.words!r}: it is set before it"
-            )
-        caption = subject_caption(
-            said, whole.placeholder, whole.words, photo=picture.opaque, style=style
-        )
-    else:
-        known = known_words(whole.card)
-        caption = style_caption(
-            said,
+def latent_mask(mask: NDArray[np.float32], height: int, width: int) -> Tensor:
+    """A mask (H, W) in [0, 1] averaged down to (height, width)."""
+    pooled: Tensor = F.adaptive_avg_pool2d(torch.from_numpy(mask)[None, None], (height, width))
+    return pooled[0, 0]
+
+
+def mask_digest(mask: Tensor | None) -> str:
+    """A digest of a mask; "" where there is none."""
+    return "" if mask is None else hashlib.sha256(mask.numpy().tobytes()).hexdigest()[:16]
+
+
+def caption_picture(
+    card: ModelCard, concept: Concept, picture: Picture, console: Console, style: str = ""
+) -> Caption:
+    """The caption of a picture: what the user wrote beside it, with the concept in it.
+
+    Args:
+        style: words for the style of a drawing; "" for none.
+    """
+    written = read_caption(picture.path)
+    if not concept.placeholder:
+        known = known_words(card)
+        return style_caption(
+            written,
             picture.path,
-            whole.phrase,
-            lambda text: not known or all(is_known(w, known) for w in text.split()),
+            concept.phrase,
+            lambda text: not known or all(is_known(word, known) for word in text.split()),
         )
-    return caption.text, caption.base
+    placeholder, class_words = concept.placeholder, concept.class_words
+    if written and placeholder not in written and not mentions(written, class_words):
+        console.warn(
+            f"the caption of {picture.path.name} names neither {placeholder} nor "
+            f"{class_words!r}: it is set before it"
+        )
+    return subject_caption(written, placeholder, class_words, photo=picture.opaque, style=style)
 
 
 def check_length(
-    family: "DiffusionModel",
-    whole: TrainingPlan,
-    caption: Caption,
-    picture: Picture,
-    console: Console,
+    model: DiffusionModel, concept: Concept, caption: Caption, name: str, console: Console
 ) -> None:
-    """Say what of a caption is not read.
+    """Warn of what of a caption is not read.
+
+    Args:
+        name: of the picture.
 
     Raises:
-        InputError: the new word is.
+        InputError: the new word is not read.
     """
-    if not (rest := family.truncated_text(caption.base)):
+    rest = model.truncated_text(caption.base)
+    if not rest:
         return
-    where = len(caption.text.split(whole.placeholder)[0]) if whole.placeholder else 0
-    if whole.placeholder and family.truncated_text(caption.text[:where] + whole.words):
-        raise InputError(
-            f"the caption of {picture.path.name} mentions {whole.placeholder} too late to be read",
-            "shorten it",
-        )
-    console.warn(f"the caption of {picture.path.name} is too long; not read: {rest[:60]!r}")
+    if concept.placeholder:
+        before, _, _ = caption.text.partition(concept.placeholder)
+        if model.truncated_text(before + concept.class_words):
+            raise InputError(
+                f"the caption of {name} mentions {concept.placeholder} too late to be read",
+                "shorten it",
+            )
+    console.warn(f"the caption of {name} is too long; not read: {rest[:60]!r}")
 
 
-def add_style(
-    whole: TrainingPlan, picture: Picture, example: "TrainingExample"
-) -> "TrainingExample":
-    """The example with the look of a drawing in its caption, where the model knows looks by words of its own.
+def warn_of_unknown_words(
+    card: ModelCard, concept: Concept, examples: Sequence[TrainingExample], console: Console
+) -> None:
+    """Warn of words in captions that the model was never trained on."""
+    captions = [example.caption.base for example in examples]
+    if concept.phrase:
+        captions = [caption.replace(concept.phrase, " ") for caption in captions]
+    if unknown := unknown_words(captions, known_words(card)):
+        console.warn(f"captions: {unknown_warning(card, unknown)}")
 
-    Otherwise the new word would learn the look as well, and bring it into every other style.
+
+def name_style(card: ModelCard, concept: Concept, picture: Picture, caption: Caption) -> Caption:
+    """The caption with the style of a drawing, where the model draws styles by name.
+
+    Otherwise the new word would learn the style as well, and bring it into every other one.
     """
-    if picture.opaque or read_caption(picture.path) or not whole.card.knows_styles:
-        return example
-    look = recognize_style(picture)
-    words = next(
-        (style.words for style in style_presets().values() if look and look in style.words.split()),
-        "",
-    )
-    return (
-        replace(example, caption=Caption(*caption_of(whole, picture, words, Console(quiet=True))))
-        if words
-        else example
-    )
+    if picture.opaque or read_caption(picture.path) or not card.knows_styles:
+        return caption
+    style = recognize_style(picture)
+    for preset in style_presets().values():
+        if style and style in preset.words.split():
+            return caption_picture(card, concept, picture, Console(quiet=True), preset.words)
+    return caption
 
 
-def recognize_style(picture: Picture, surely: float = 0.5) -> str:
-    """The style of a drawing as the second judge sees it; "" where it is not sure, or would not know such a style."""
-    from PIL import Image
-
-    from stickerforge.models.judge.model import load_judge
-
+def recognize_style(picture: Picture) -> str:
+    """The style of a drawing by the second judge; "" where it is not sure."""
     judge = load_judge("second")
-    chances = judge.read(judge.pictures([Image.fromarray(picture.rgba())])).style.softmax(1)[0]
-    return judge.styles[int(chances.argmax())] if float(chances.max()) >= surely else ""
+    reading = judge.read(judge.pictures([Image.fromarray(picture.rgba())]))
+    probabilities = reading.style.softmax(1)[0]
+    return judge.styles[int(probabilities.argmax())] if float(probabilities.max()) >= SURE else ""
 
 
-def captions_file(examples: "Sequence[TrainingExample]", folder: PictureFolder) -> bytes:
-    """captions.jsonl of a run: which picture was called what."""
+def captions_file(examples: Sequence[TrainingExample], folder: PictureFolder) -> bytes:
+    """captions.jsonl of a run: the caption of every picture."""
     rows = [
         {
             "picture": str(picture.path),

@@ -1,19 +1,25 @@
-"""What `customize` is asked to do, checked before anything is read into memory."""
+"""Recommended training settings: those of the model's card, else of its architecture."""
 
-from dataclasses import replace
 from typing import Any
 
 from stickerforge.config.schema import TrainingConfig
+from stickerforge.config.setting import fill_unset
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 
 
 def with_defaults(training: TrainingConfig, card: ModelCard, kind: str) -> TrainingConfig:
-    """The settings with what is not said filled in: from the model's card, else from the paper."""
+    """The settings with what the user leaves open filled in.
+
+    Args:
+        kind: what is learned, "subject" or "style".
+    """
     spec = family_spec(card.folder)
-    suits: dict[str, Any] = vars(spec.training[kind]) | {
-        "resolution": int(card.sampling.get("pixels", spec.native_pixels(card.folder)))
-    }
-    suits |= dict(card.training.get(kind, {}))
-    given = {name: value for name, value in vars(training).items() if value is not None}
-    return replace(training, **{name: given.get(name, value) for name, value in suits.items()})
+    pixels = card.sampling.get("pixels") or spec.native_pixels(card.folder)
+    recommended: dict[str, Any] = vars(spec.training[kind]) | {"resolution": int(pixels)}
+    return fill_unset(training, recommended | dict(card.training.get(kind, {})))
+
+
+def text_learning_rate(training: TrainingConfig) -> float:
+    """The learning rate of LoRA factors on the text encoders."""
+    return training.lr / 5 if training.text_lr is None else training.text_lr

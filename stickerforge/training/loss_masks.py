@@ -1,88 +1,90 @@
-"""What of a reference counts in training: its own alpha, a mask beside it, or what a matting network takes for the subject."""
+"""Which pixels of the user's pictures count in training.
+
+A picture's own alpha, a mask of the user's, or what a matting network takes for the subject.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stickerforge.data.pictures import Picture, PictureFolder, may_be_picture, read_picture
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.matting import DEFAULT, load_cut_out, matting_model, weights_file
+from stickerforge.models.matting import (
+    DEFAULT,
+    CutOut,
+    load_cut_out,
+    matting_model,
+    weights_file,
+)
 from stickerforge.runtime.console import Console
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-CUT_OUT = 0.01  # share that is clear from which a mask is told by its alpha
+CUT_OUT = 0.01  # share of clear pixels from which a mask's alpha counts, not its brightness
 Mask = NDArray[np.uint8]  # (H, W), 255 where it counts fully
 
 
 @dataclass(frozen=True)
 class LossMasks:
-    """What of the references counts.
+    """Which pixels count.
 
     Args:
         of: from a picture and its pixels, uint8 (H, W, 4), to its mask; None for all of it.
+        automatic: whether masks come from the pictures themselves, not from the user.
         matting: the network that cuts photographs out, or "".
     """
 
     of: Callable[[Picture, NDArray[np.uint8]], Mask | None]
+    automatic: bool = False
     matting: str = ""
 
 
 def build_masks(
-    chosen: str,
+    mask: str,
     folder: PictureFolder,
     *,
     learns_alpha: bool,
     console: Console,
-    by_network: bool = True,
+    use_matting: bool = True,
 ) -> LossMasks:
-    """What of the references counts, as it was chosen.
+    """The masks that a setting asks for.
 
     Args:
-        chosen: "auto", "none", or a folder of masks that are named like their pictures.
-        learns_alpha: whether the model draws alpha: then what is clear is to be learned as well.
-        by_network: whether photographs are cut out by the matting network, if it is here.
+        mask: "auto", "none", or a folder of masks that are named like their pictures.
+        learns_alpha: whether the model draws alpha: then clear pixels are to be learned as well.
+        use_matting: whether "auto" cuts photographs out, if the matting network is installed.
 
     Raises:
         InputError: a mask is missing, of another size, or empty.
     """
-    if chosen == "none":
+    if mask == "none":
         return LossMasks(lambda picture, rgba: None)
-    if chosen != "auto":
-        files = mask_files(Path(chosen).expanduser(), folder)
+    if mask != "auto":
+        files = mask_files(Path(mask).expanduser(), folder)
         return LossMasks(lambda picture, rgba: read_mask(files[picture.path], rgba))
-    cut_out = (
-        installed_matting(console)
-        if by_network and any(picture.opaque for picture in folder.pictures)
-        else None
-    )
+    cut_out = None
+    if use_matting and any(picture.opaque for picture in folder.pictures):
+        cut_out = installed_matting(console)
 
-    def automatic(picture: Picture, rgba: NDArray[np.uint8]) -> Mask | None:
+    def automatic_mask(picture: Picture, rgba: NDArray[np.uint8]) -> Mask | None:
         if not picture.opaque:
             return None if learns_alpha else np.ascontiguousarray(rgba[..., 3])
-        found = (
-            None
-            if cut_out is None
-            else (cut_out(rgba[..., :3])[..., 3] * 255).round().astype(np.uint8)
-        )
-        return found if found is not None and found.any() else None
+        if cut_out is None:
+            return None
+        alpha = (cut_out(rgba[..., :3])[..., 3] * 255).round().astype(np.uint8)
+        return alpha if alpha.any() else None
 
-    return LossMasks(automatic, DEFAULT if cut_out else "")
+    return LossMasks(automatic_mask, automatic=True, matting=DEFAULT if cut_out else "")
 
 
-def installed_matting(
-    console: Console,
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None:
-    """The default matting network, if it is here; photographs count as a whole without it, and nothing is fetched for them."""
+def installed_matting(console: Console) -> CutOut | None:
+    """The default matting network, if it is installed; nothing is fetched for masks."""
     model = matting_model(DEFAULT)
     if not weights_file(model).exists():
         console.say(
-            f"photographs count with their background: {model.name}, which would cut them out, was never fetched"
+            f"photographs count with their background: {model.name}, which would cut them out, "
+            "was never fetched"
         )
         return None
     try:
@@ -131,46 +133,35 @@ def read_mask(path: Path, rgba: NDArray[np.uint8]) -> Mask:
             "mend it, or leave the picture out",
         ) from None
     cut_out = float((planes[..., 3] < 128).mean()) >= CUT_OUT
-    found: Mask = (
+    mask: Mask = (
         np.ascontiguousarray(planes[..., 3])
         if cut_out
         else planes[..., :3].mean(-1).round().astype(np.uint8)
     )
-    if found.shape != rgba.shape[:2]:
-        sizes = [f"{shape[1]} x {shape[0]}" for shape in (found.shape, rgba.shape)]
+    if mask.shape != rgba.shape[:2]:
+        size, picture_size = (
+            f"{width} x {height}" for height, width in (mask.shape, rgba.shape[:2])
+        )
         raise InputError(
-            f"the mask {path} is {sizes[0]} pixels, its picture {sizes[1]}",
+            f"the mask {path} is {size} pixels, its picture {picture_size}",
             "make both the same size",
         )
-    if not found.any():
+    if not mask.any():
         raise InputError(
             f"the mask {path} is black throughout",
             "paint white what counts, or leave the picture out",
         )
-    return found
+    return mask
 
 
-def check_masks(chosen: str, folder: PictureFolder) -> None:
-    """Look at every mask before the model is loaded.
+def check_masks(mask: str, folder: PictureFolder) -> None:
+    """Read every mask, before the model is loaded.
 
     Raises:
-        InputError: as `masks`.
+        InputError: as `build_masks`.
     """
-    if chosen in ("auto", "none"):
+    if mask in ("auto", "none"):
         return
-    files = mask_files(Path(chosen).expanduser(), folder)
+    files = mask_files(Path(mask).expanduser(), folder)
     for picture in folder.pictures:
         read_mask(files[picture.path], picture.rgba())
-
-
-def latent_mask(mask: NDArray[np.float32] | None, latents: "Tensor") -> "Tensor | None":
-    """A mask (H, W) in [0, 1] brought to the size of latents (C, H', W') by its means; None where all counts."""
-    import torch
-    from torch.nn import functional as F
-
-    if mask is None:
-        return None
-    pooled: Tensor = F.adaptive_avg_pool2d(
-        torch.from_numpy(mask)[None, None], (latents.shape[1], latents.shape[2])
-    )[0, 0]
-    return pooled

@@ -1,4 +1,4 @@
-"""What a run leaves to be looked at: a line of figures per step, and a picture of the loss."""
+"""The metrics of every step: metrics.jsonl, and the same for TensorBoard."""
 
 import json
 import math
@@ -8,68 +8,72 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.training.run_folder import RunFolder
 
-METRICS = "metrics.jsonl"
-BOARD = "tensorboard"
+FIRST = ("loss", "error", "gradient_norm")  # the first keys of a row, where a method has them
 
 
 class MetricsLog:
     """metrics.jsonl of a run, one object per step."""
 
-    def __init__(self, folder: Path, *, start: int, board: bool = False) -> None:
-        """Args:
-        start: the first step to come; what an interrupted run wrote beyond it is dropped.
-        board: whether to write the same for TensorBoard, into the folder `tensorboard`.
+    def __init__(self, run: RunFolder, *, start: int, tensorboard: bool = False) -> None:
+        """Drop what an interrupted run wrote beyond the step that it goes on from.
+
+        Args:
+            start: the first step to come.
+            tensorboard: whether to write the same for TensorBoard.
         """
-        self.board: Any = None
-        if board:
+        self.tensorboard: Any = None
+        if tensorboard:  # an optional package
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(folder / BOARD), purge_step=start)
-        self.path = folder / METRICS
-        kept = [row for row in read_rows(self.path) if row["step"] < start]
-        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept).encode())
-        self.waiting: list[str] = []
+            self.tensorboard = SummaryWriter(str(run.tensorboard), purge_step=start)
+        self.path = run.metrics
+        rows = [row for row in read_rows(self.path) if row["step"] < start]
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        self.unwritten: list[str] = []
 
-    def add(self, step: int, figures: Mapping[str, float]) -> None:
-        """One step; not-finite figures become null, which JSON has."""
-        if self.board:
-            for key, value in figures.items():
-                self.board.add_scalar(key, value, step)
-        clean = {
-            key: round(value, 8) if math.isfinite(value) else None for key, value in figures.items()
+    def add(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log one step; what is not finite becomes null, which JSON has."""
+        metrics = {name: metrics[name] for name in FIRST if name in metrics} | dict(metrics)
+        if self.tensorboard:
+            for key, value in metrics.items():
+                self.tensorboard.add_scalar(key, value, step)
+        row = {
+            key: round(value, 8) if math.isfinite(value) else None for key, value in metrics.items()
         }
-        self.waiting.append(json.dumps({"step": step} | clean) + "\n")
+        self.unwritten.append(json.dumps({"step": step} | row) + "\n")
 
     def flush(self) -> None:
-        """Write what waits.
+        """Write the steps since the last flush.
 
         Raises:
             EnvironmentFault: the disk is full.
         """
-        if self.board:
-            self.board.flush()
+        if self.tensorboard:
+            self.tensorboard.flush()
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.writelines(self.waiting)
+                file.writelines(self.unwritten)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise disk_fault(error, self.path) from error
-        self.waiting = []
+        self.unwritten = []
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a metrics file; the last one may have been cut short."""
+    """The complete lines of a log; the last one may have been cut short by a crash."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return []
-    found = []
+    rows = []
     for line in lines:
         try:
             row = json.loads(line)
-            found += [row] if isinstance(row, dict) and isinstance(row.get("step"), int) else []
         except ValueError:
             break
-    return found
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            rows.append(row)
+    return rows

@@ -1,284 +1,257 @@
-"""The workflow of `customize`: dataset, training, the adapter's file."""
+"""The workflow of `customize`: data, training, the adapter's files."""
 
 import shutil
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import diffusers
+import peft
+import torch
+import transformers
 
 from stickerforge.adapters import store
+from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.toml import to_toml
 from stickerforge.data.pictures import PictureFolder
 from stickerforge.errors import InputError
+from stickerforge.generation.inference import load
 from stickerforge.models.checksums import verify
+from stickerforge.models.encoders import load_encoder
+from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.files import write_whole
-from stickerforge.training.class_images import draw_class_images, encode_class_images
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
+from stickerforge.training.checkpoint import remove_checkpoint
+from stickerforge.training.class_images import (
+    class_image_config,
+    draw_class_images,
+    encode_class_images,
+)
+from stickerforge.training.concept import validation_prompts
 from stickerforge.training.dataset import TrainingSet, build_training_set, captions_file
 from stickerforge.training.loss_masks import LossMasks, build_masks
+from stickerforge.training.loss_plot import loss_plot, validation_plot
+from stickerforge.training.methods import METHODS
+from stickerforge.training.methods.base import TrainingMethod
+from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.plan import TrainingPlan
-from stickerforge.training.run_folder import (
-    CAPTIONS_FILE,
-    CONFIG_FILE,
-    VALIDATION_FOLDER,
-    VALIDATION_PLOT,
-    resumable,
-)
+from stickerforge.training.run_folder import CheckpointInfo, RunFolder
+from stickerforge.training.state import init_state
+from stickerforge.training.trainer import train
+from stickerforge.training.validation import Validator, reference_features
 from stickerforge.version import __version__
 
-if TYPE_CHECKING:
-    from stickerforge.adapters.lora_weights import AdapterWeights
-    from stickerforge.models.families.base import DiffusionModel
-    from stickerforge.training.best_checkpoint import ValidationSchedule
-
-
-@dataclass
-class Personalized:
-    """What a call made.
-
-    Args:
-        pictures: how many were learned from.
-        failed: a line for each picture that could not be used.
-        figures: means over the last tenth of the steps.
-    """
-
-    adapter: store.Adapter
-    folder: Path
-    pictures: int
-    steps: int
-    failed: list[str] = field(default_factory=list)
-    figures: dict[str, float] = field(default_factory=dict)
-    preview: Path | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    def result(self) -> dict[str, Any]:
-        """For the JSON."""
-        return {
-            "adapter": self.adapter.name,
-            "kind": self.adapter.kind,
-            "path": str(self.adapter.path),
-            "sha256": self.adapter.sha256,
-            "placeholder": next(iter(self.adapter.tokens), None),
-            "phrase": self.adapter.phrase,
-            "base": self.adapter.base.title,
-            "pictures": self.pictures,
-            "failed": self.failed,
-            "steps": self.steps,
-            "figures": self.figures,
-            "preview": str(self.preview) if self.preview else None,
-            "run": str(self.folder),
-        }
-
-    def note(self) -> str:
-        """For people."""
-        token = next(iter(self.adapter.tokens), "")
-        use = f'generate "a {token}"' if token else f'generate "cat" --style {self.adapter.name}'
-        use += "" if token in ("", f"<{self.adapter.name}>") else f" --adapter {self.adapter.name}"
-        seen = f"; see {self.preview}" if self.preview else ""
-        many = "pictures" if self.pictures != 1 else "picture"
-        return f"learned {self.adapter.name!r} from {self.pictures} {many} in {self.steps} steps{seen}; use it: stickerforge {use}"
+SUMMARY = ("error", "base_error", "gap", "seconds")  # metrics that the result gives
 
 
 def personalize(
-    whole: TrainingPlan,
+    plan: TrainingPlan,
     folder: PictureFolder,
     console: Console,
     *,
     offline: bool,
     force: bool,
     resume: bool,
-) -> Personalized:
-    """Everything that needs the model, up to the adapter's file."""
-    from stickerforge.runtime.device import memory_fault
-    from stickerforge.training.checkpoint import Mark, drop_checkpoint
-    from stickerforge.training.trainer import train
-
-    mark = resumable(whole.name, whole.settings_digest(), force=force, resume=resume)
-    verify(whole.card.folder)
-    drawn = draw_class_images(whole, console, offline=offline)
-    try:
-        family = load(whole)
-        counting = build_masks(
-            whole.config.mask, folder, learns_alpha=family.has_alpha, console=console
-        )
-        refs = build_training_set(family, whole, folder, counting, console)
-        if mark is not None and mark.pictures != refs.digest:
-            counting, refs = masks_of_run(family, whole, folder, counting, mark.pictures)
-        watch = validation_schedule(family, whole, folder, counting, console, offline=offline)
-        if mark is None:
-            drop_checkpoint(whole.folder)
-            shutil.rmtree(whole.folder / VALIDATION_FOLDER, ignore_errors=True)
-            write_whole(whole.folder / CONFIG_FILE, to_toml(whole.config, "customize").encode())
-            write_whole(whole.folder / CAPTIONS_FILE, captions_file(refs.examples, folder))
-        elif mark.step:
-            console.say(f"going on after {mark.step} of {whole.course().steps} steps")
-        start = mark or Mark(0, whole.settings_digest(), refs.digest)
-        with console.progress(f"teaching {whole.name}", whole.course().steps) as advance:
-            prior = encode_class_images(family, whole, drawn)
-            content = train(
-                family,
-                refs.examples,
-                whole.course(),
-                whole.tokens,
-                whole.folder,
-                start,
-                prior,
-                advance,
-                watch,
-            )
-            content, kept_step = select_checkpoint(whole, content, console)
-    except RuntimeError as error:
-        raise (
-            memory_fault(error, "lower --batch or --resolution, or use a smaller model") or error
-        ) from error
-    figures = write_loss_plot(whole)
-    adapter = store.save(
-        whole.name,
-        content,
-        kind="subject" if whole.placeholder else "style",
-        base=whole.base,
-        tokens=whole.tokens,
-        phrase=whole.phrase,
-        made=provenance(whole, folder, refs, figures)
-        | {"kept_step": kept_step, "matting": counting.matting},
-    )
-    for name in (CONFIG_FILE, CAPTIONS_FILE, "loss.png"):
-        write_whole(store.folder(whole.name) / name, (whole.folder / name).read_bytes())
-    drop_checkpoint(whole.folder)
-    for state in whole.folder.glob("best-*.safetensors"):  # the adapter holds what was best
-        state.unlink(missing_ok=True)
-    return Personalized(
-        adapter, whole.folder, len(folder.pictures), whole.course().steps, figures=figures
-    )
-
-
-def masks_of_run(
-    family: "DiffusionModel",
-    whole: TrainingPlan,
-    folder: PictureFolder,
-    counting: LossMasks,
-    digest: str,
-) -> tuple[LossMasks, TrainingSet]:
-    """The references as an unfinished run was started with: before the matting network was here, photographs counted as a whole.
-
-    Args:
-        digest: of the references that it was started with.
+) -> tuple[store.Adapter, dict[str, float]]:
+    """Train and save an adapter; returns it with its metrics over the last tenth of the steps.
 
     Raises:
-        InputError: they are others.
+        InputError: a picture, caption, mask or checkpoint cannot be used, or training diverged.
+        EnvironmentFault: a network cannot be had, memory or the disk is full.
+        Interrupted: after a checkpoint was written.
     """
-    quiet = Console(quiet=True)
-    if counting.matting:
-        counting = build_masks(
-            whole.config.mask,
+    run, steps = plan.run, plan.config.training.steps
+    checkpoint = run.resumable(plan.settings_digest(), force=force, resume=resume)
+    verify(plan.card.folder)
+    try:
+        model = load(plan.card, str(resolve_device(plan.config.device)))
+        prior = class_images(plan, model, console)
+        masks, data = build_data(plan, model, folder, console, checkpoint)
+        validation = validation_schedule(plan, model, folder, masks, console, offline=offline)
+        if checkpoint is None:
+            start_run(plan, captions_file(data.examples, folder))
+        elif checkpoint.step:
+            console.say(f"going on after {checkpoint.step} of {steps} steps")
+        start = checkpoint or CheckpointInfo(0, plan.settings_digest(), data.digest)
+        with console.progress(f"teaching {plan.name}", steps) as advance:
+            method = build_method(plan, model, data.examples, prior)
+            weights = train(method, plan.config.training, run, start, advance, validation)
+            kept_step = steps
+            if validation:
+                weights, kept_step = select_weights(
+                    run, weights, steps, console, keep_best=plan.config.keep == "best"
+                )
+    except RuntimeError as error:
+        hint = "lower --batch or --resolution, or use a smaller model"
+        raise memory_fault(error, hint) or error from error
+    metrics = summarize_metrics(run)
+    adapter = store.save(
+        plan.name,
+        weights,
+        kind=plan.concept.kind,
+        base=plan.base,
+        tokens=plan.concept.tokens,
+        phrase=plan.concept.phrase,
+        made=provenance(plan, folder, data, metrics)
+        | {"kept_step": kept_step, "matting": masks.matting},
+    )
+    for path in (run.config, run.captions, run.loss_plot):
+        write_whole(store.folder(plan.name) / path.name, path.read_bytes())
+    remove_checkpoint(run)
+    for path in run.bests():  # the adapter holds the best
+        path.unlink(missing_ok=True)
+    return adapter, metrics
+
+
+def class_images(
+    plan: TrainingPlan, model: DiffusionModel, console: Console
+) -> list[TrainingExample]:
+    """Class images as training examples; none without prior preservation."""
+    if not plan.config.training.prior_weight:
+        return []
+    config = class_image_config(plan)
+    paths = draw_class_images(model, config, console)
+    return encode_class_images(model, config.prompt[0], plan.config.training.resolution, paths)
+
+
+def build_data(
+    plan: TrainingPlan,
+    model: DiffusionModel,
+    folder: PictureFolder,
+    console: Console,
+    checkpoint: CheckpointInfo | None,
+) -> tuple[LossMasks, TrainingSet]:
+    """The masks and examples of a run; of an unfinished run as it was started.
+
+    Raises:
+        InputError: a picture, caption or mask cannot be used, or is not that of the unfinished run.
+    """
+
+    def build(console: Console, *, use_matting: bool) -> tuple[LossMasks, TrainingSet]:
+        masks = build_masks(
+            plan.config.mask,
             folder,
-            learns_alpha=family.has_alpha,
-            console=quiet,
-            by_network=False,
+            learns_alpha=model.has_alpha,
+            console=console,
+            use_matting=use_matting,
         )
-        refs = build_training_set(family, whole, folder, counting, quiet)
-        if refs.digest == digest:
-            return counting, refs
+        resolution = plan.config.training.resolution
+        return masks, build_training_set(model, folder, plan.concept, resolution, masks, console)
+
+    masks, data = build(console, use_matting=True)
+    if checkpoint is None or checkpoint.pictures == data.digest:
+        return masks, data
+    if masks.matting:  # it may have been installed only after the run was started
+        masks, data = build(Console(quiet=True), use_matting=False)
+        if checkpoint.pictures == data.digest:
+            return masks, data
     raise InputError(
-        f"the unfinished run of {whole.name!r} was started with other pictures, captions or masks (see {whole.folder / CAPTIONS_FILE})",
+        f"the unfinished run of {plan.name!r} was started with other pictures, captions or masks "
+        f"(see {plan.run.captions})",
         "give the same, or start over with --force",
     )
 
 
 def validation_schedule(
-    family: "DiffusionModel",
-    whole: TrainingPlan,
+    plan: TrainingPlan,
+    model: DiffusionModel,
     folder: PictureFolder,
-    counting: LossMasks,
+    masks: LossMasks,
     console: Console,
     *,
     offline: bool,
-) -> "ValidationSchedule | None":
-    """What looks at the model on the way; None where nothing is to."""
-    from stickerforge.training.best_checkpoint import ValidationSchedule
-    from stickerforge.training.validation import Validator
-
-    if not (every := whole.watch_every):
+) -> ValidationSchedule | None:
+    """How the model is validated during training; None where it is not."""
+    if not plan.validation_interval:
         return None
-    return ValidationSchedule(
-        every,
-        Validator(
-            family,
-            whole,
-            folder,
-            counting,
-            whole.folder / VALIDATION_FOLDER,
-            console,
-            offline=offline,
-        ).look,
+    encoder = load_encoder(
+        plan.config.validation.encoder,
+        device=plan.config.device,
+        offline=offline,
+        say=console.say,
     )
-
-
-def select_checkpoint(
-    whole: TrainingPlan, last: "AdapterWeights", console: Console
-) -> tuple["AdapterWeights", int]:
-    """(the state that becomes the adapter, after how many steps it was): the last, or the best of those that were looked at."""
-    from stickerforge.training.best_checkpoint import BestCheckpoint
-    from stickerforge.training.loss_plot import validation_plot
-
-    steps = whole.course().steps
-    if not whole.watch_every:
-        return last, steps
-    watched = BestCheckpoint(whole.folder, start=steps)
-    write_whole(whole.folder / VALIDATION_PLOT, validation_plot(watched.seen))
-    if whole.config.keep == "last":
-        return last, steps
-    best = int(watched.best["step"])
-    console.say(
-        f"the best state was that after {best} of {steps} steps; see {whole.folder / VALIDATION_PLOT}"
+    validator = Validator(
+        model,
+        encoder,
+        reference_features(encoder, folder.pictures, masks),
+        *validation_prompts(plan.card, plan.concept),
+        resolution=plan.config.training.resolution,
+        seed=plan.config.seed,
+        sheets=plan.run.validation_sheets,
     )
-    return watched.content(), best
+    return ValidationSchedule(plan.validation_interval, validator.validate)
 
 
-def load(whole: TrainingPlan) -> Any:
-    """The model on its device, its adapters and tokens in float32 whatever the base has."""
-    from stickerforge.models.registry import load_model
-    from stickerforge.runtime.device import default_dtype, resolve_device
+def start_run(plan: TrainingPlan, captions: bytes) -> None:
+    """Remove what an earlier run left, and write the settings and captions of this one."""
+    run = plan.run
+    remove_checkpoint(run)
+    shutil.rmtree(run.validation_sheets, ignore_errors=True)
+    write_whole(run.config, to_toml(plan.config, "customize").encode())
+    write_whole(run.captions, captions)
 
-    device = resolve_device(whole.config.device)
-    return load_model(whole.card, device, default_dtype(device))
+
+def build_method(
+    plan: TrainingPlan,
+    model: DiffusionModel,
+    reference: Sequence[TrainingExample],
+    prior: Sequence[TrainingExample],
+) -> TrainingMethod[Any]:
+    """The training method with a new adapter on the model."""
+    training, seed = plan.config.training, plan.config.seed
+    state = init_state(
+        model,
+        plan.concept.tokens,
+        rank=training.rank,
+        layers=training.layers,
+        text_rank=training.text_rank,
+        seed=seed,
+    )
+    return METHODS[training.objective](state, reference, training, seed=seed, prior=prior)
 
 
-def write_loss_plot(whole: TrainingPlan) -> dict[str, float]:
-    """Draw the loss picture; returns means over the last tenth of the steps."""
-    from stickerforge.training.loss_plot import LOSS, loss_plot
-    from stickerforge.training.metrics_log import METRICS, read_rows
+def select_weights(
+    run: RunFolder, last: AdapterWeights, steps: int, console: Console, *, keep_best: bool
+) -> tuple[AdapterWeights, int]:
+    """(the weights that become the adapter, after how many steps they were)."""
+    best = BestCheckpoint(run, start=steps)
+    write_whole(run.validation_plot, validation_plot(best.rows))
+    if not keep_best:
+        return last, steps
+    step = int(best.best["step"])
+    console.say(f"the best state was that after {step} of {steps} steps; see {run.validation_plot}")
+    return best.weights(), step
 
-    metrics = read_rows(whole.folder / METRICS)
-    write_whole(whole.folder / LOSS, loss_plot(metrics))
-    last = metrics[-max(1, len(metrics) // 10) :]
-    keys = [key for key in ("error", "base_error", "gap", "seconds") if last and key in last[-1]]
-    return {key: round(sum(row[key] or 0.0 for row in last) / len(last), 6) for key in keys}
+
+def summarize_metrics(run: RunFolder) -> dict[str, float]:
+    """Draw the loss plot; returns means over the last tenth of the steps."""
+    rows = read_rows(run.metrics)
+    write_whole(run.loss_plot, loss_plot(rows))
+    last = rows[-max(1, len(rows) // 10) :]
+    names = [name for name in SUMMARY if last and name in last[-1]]
+    return {name: round(sum(row[name] or 0.0 for row in last) / len(last), 6) for name in names}
 
 
 def provenance(
-    whole: TrainingPlan, folder: PictureFolder, refs: TrainingSet, figures: dict[str, float]
+    plan: TrainingPlan, folder: PictureFolder, data: TrainingSet, metrics: Mapping[str, float]
 ) -> dict[str, Any]:
     """How the adapter was made, for its description."""
-    import diffusers
-    import peft
-    import torch
-    import transformers
-
-    versions = {
-        module.__name__: module.__version__ for module in (torch, diffusers, transformers, peft)
-    }
-    course = whole.course()
+    libraries = (torch, diffusers, transformers, peft)
+    training = plan.config.training
     return {
-        "objective": course.objective,
-        "steps": course.steps,
-        "batch": course.batch,
-        "rank": course.rank,
-        "layers": course.layers,
-        "beta": (course.beta or "auto") if course.objective == "dco" else None,
-        "seed": course.seed,
+        "objective": training.objective,
+        "steps": training.steps,
+        "batch": training.batch,
+        "rank": training.rank,
+        "layers": training.layers,
+        "beta": training.beta if training.objective == "dco" else None,
+        "seed": plan.config.seed,
         "pictures": [picture.sha256 for picture in folder.pictures],
-        "captions": sorted({example.caption.text for example in refs.examples}),
-        "settings": whole.settings_digest(),
-        "figures": figures,
-        "versions": {"stickerforge": __version__} | versions,
+        "captions": sorted({example.caption.text for example in data.examples}),
+        "settings": plan.settings_digest(),
+        "figures": metrics,
+        "versions": {"stickerforge": __version__}
+        | {library.__name__: library.__version__ for library in libraries},
     }

@@ -1,53 +1,185 @@
 """Where a training run keeps its files, and whether it can be resumed."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters.store import exists
 from stickerforge.errors import InputError
-from stickerforge.runtime.files import home
-from stickerforge.training.checkpoint import Mark, read_mark
-
-CONFIG_FILE = "customize.toml"
-CAPTIONS_FILE = "captions.jsonl"
-VALIDATION_PLOT = "watched.png"
-VALIDATION_FOLDER = "looks"  # what was drawn on the way, a sheet a look
+from stickerforge.runtime.files import home, locked
 
 
-def run_folder(name: str) -> Path:
-    """Where the run of an adapter keeps its checkpoint and its record."""
-    return home() / "runs" / name
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint belongs to.
 
-
-def check_free(name: str, *, force: bool, resume: bool) -> None:
-    """Make sure that nothing finished or half-finished would be lost.
-
-    Raises:
-        InputError: it would be.
+    Args:
+        step: how many steps are done.
+        settings: digest of everything that decides the result besides the pictures.
+        pictures: digest of the pictures, their captions and masks.
     """
-    if force:
-        return
-    mark = read_mark(run_folder(name))
-    if mark is None and exists(name):
-        raise InputError(
-            f"there is an adapter {name!r} already", "give another --name, or --force to replace it"
-        )
-    if mark is not None and not resume:
-        hint = "go on with --resume, or start over with --force"
-        raise InputError(f"a run of {name!r} stands unfinished after {mark.step} steps", hint)
+
+    step: int
+    settings: str
+    pictures: str
 
 
-def resumable(name: str, settings_digest: str, *, force: bool, resume: bool) -> Mark | None:
-    """The mark of the checkpoint to go on from, if there is one and it is to be used.
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run. Some have names that earlier versions gave them."""
 
-    Raises:
-        InputError: it belongs to other settings, or the name is taken.
-    """
-    check_free(name, force=force, resume=resume)
-    mark = None if force else read_mark(run_folder(name))
-    if mark is not None and mark.settings != settings_digest:
-        raise InputError(
-            f"the unfinished run of {name!r} was started with other settings "
-            f"(see {run_folder(name)}/{CONFIG_FILE})",
-            "give the same, or start over with --force",
-        )
-    return mark
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """That of the run and its adapter."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The settings, as `--config` takes them."""
+        return self.path / "customize.toml"
+
+    @property
+    def captions(self) -> Path:
+        """The caption of every picture."""
+        return self.path / "captions.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """The metrics of every step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The same for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def loss_plot(self) -> Path:
+        """The loss over the steps."""
+        return self.path / "loss.png"
+
+    @property
+    def validation_log(self) -> Path:
+        """The metrics of every validation."""
+        return self.path / "watched.jsonl"
+
+    @property
+    def validation_plot(self) -> Path:
+        """The same as a plot."""
+        return self.path / "watched.png"
+
+    @property
+    def validation_sheets(self) -> Path:
+        """A contact sheet of every validation."""
+        return self.path / "looks"
+
+    @property
+    def class_images(self) -> Path:
+        """Class images for prior preservation."""
+        return self.path / "prior"
+
+    @property
+    def preview(self) -> Path:
+        """What the finished adapter generates."""
+        return self.path / "preview"
+
+    @property
+    def pointer(self) -> Path:
+        """The checkpoint's description; there is a checkpoint when this file is there."""
+        return self.path / "checkpoint.json"
+
+    def checkpoint(self, step: int) -> Path:
+        """The tensors of the checkpoint after so many steps."""
+        return self.path / f"checkpoint-{step:06}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """The tensors of all checkpoints; more than one only after a crash."""
+        return list(self.path.glob("checkpoint-*.safetensors"))
+
+    def best(self, step: int) -> Path:
+        """The weights after so many steps, which validated best."""
+        return self.path / f"best-{step:06}.safetensors"
+
+    def bests(self) -> list[Path]:
+        """All weights that validated best at some time."""
+        return list(self.path.glob("best-*.safetensors"))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Within, no other process works in this folder.
+
+        Raises:
+            InputError: another one does.
+        """
+        with locked(self.path / "lock", wait=False) as free:
+            if not free:
+                raise InputError(
+                    f"another customize is working on {self.name!r}",
+                    "wait for it, or give another --name",
+                )
+            yield
+
+    def checkpoint_info(self) -> CheckpointInfo | None:
+        """What the checkpoint belongs to; None where there is none yet.
+
+        Raises:
+            InputError: it is there and broken.
+        """
+        try:
+            pointer = json.loads(self.pointer.read_text(encoding="utf-8"))
+            return CheckpointInfo(
+                int(pointer["step"]), str(pointer["settings"]), str(pointer["pictures"])
+            )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.pointer} is broken ({type(error).__name__})", "start over with --force"
+            ) from None
+
+    def check_free(self, *, force: bool, resume: bool) -> None:
+        """Make sure that nothing finished or half-finished would be lost.
+
+        Raises:
+            InputError: it would be.
+        """
+        if force:
+            return
+        checkpoint = self.checkpoint_info()
+        if checkpoint is None and exists(self.name):
+            raise InputError(
+                f"there is an adapter {self.name!r} already",
+                "give another --name, or --force to replace it",
+            )
+        if checkpoint is not None and not resume:
+            raise InputError(
+                f"a run of {self.name!r} stands unfinished after {checkpoint.step} steps",
+                "go on with --resume, or start over with --force",
+            )
+
+    def resumable(
+        self, settings_digest: str, *, force: bool, resume: bool
+    ) -> CheckpointInfo | None:
+        """The checkpoint to go on from, if there is one and it is to be used.
+
+        Raises:
+            InputError: it belongs to other settings, or the name is taken.
+        """
+        self.check_free(force=force, resume=resume)
+        checkpoint = None if force else self.checkpoint_info()
+        if checkpoint is not None and checkpoint.settings != settings_digest:
+            raise InputError(
+                f"the unfinished run of {self.name!r} was started with other settings "
+                f"(see {self.config})",
+                "give the same, or start over with --force",
+            )
+        return checkpoint
+
+
+def run_folder(name: str) -> RunFolder:
+    """The folder of the run that trains an adapter of this name."""
+    return RunFolder(home() / "runs" / name)

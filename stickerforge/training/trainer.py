@@ -1,183 +1,157 @@
-"""The loop that teaches: from examples to factors and tokens, with checkpoints on the way."""
+"""The training loop: optimizer, checkpoints, validation, interruption. It knows no objective."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from stickerforge.adapters.lora_weights import AdapterWeights
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.errors import InputError, Interrupted
-from stickerforge.models.families.base import DiffusionModel
-from stickerforge.objectives.dco import automatic_beta, update_running_mean
-from stickerforge.runtime.seeds import derive_seed
 from stickerforge.runtime.signals import stoppable
-from stickerforge.training.batches import Batch, TrainingExample, sample_batch
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
-from stickerforge.training.checkpoint import Mark, read_checkpoint, write_checkpoint
-from stickerforge.training.config import TrainingConfig
-from stickerforge.training.methods.dco import step_output
+from stickerforge.training.checkpoint import read_checkpoint, write_checkpoint
+from stickerforge.training.methods.base import TrainingMethod
 from stickerforge.training.metrics_log import MetricsLog
-from stickerforge.training.optimizer import build_optimizer
-from stickerforge.training.state import (
-    TrainState,
-    current_weights,
-    init_state,
-    project_embeddings,
-    restore,
-    state_tensors,
-)
+from stickerforge.training.optimizer import build_optimizer, load_optimizer, optimizer_tensors
+from stickerforge.training.run_folder import CheckpointInfo, RunFolder
 
 
 def train(
-    family: DiffusionModel,
-    examples: Sequence[TrainingExample],
-    course: TrainingConfig,
-    tokens: dict[str, str],
-    folder: Path,
-    mark: Mark,
-    prior: Sequence[TrainingExample] = (),
+    method: TrainingMethod[Any],
+    config: TrainingConfig,
+    run: RunFolder,
+    start: CheckpointInfo,
     on_step: Callable[[int], None] = lambda steps: None,
-    watch: ValidationSchedule | None = None,
+    validation: ValidationSchedule | None = None,
 ) -> AdapterWeights:
-    """Run, or go on from the checkpoint at `mark.step`, until all steps are done.
+    """Train until all steps are done, from the beginning or from the checkpoint at `start.step`.
 
     Args:
-        prior: pictures of the class, where they are to count.
-        watch: looks at the model on the way, if anything does; see `Watched` for what it leaves.
+        on_step: called with the number of steps that were done since the last call.
 
     Raises:
         Interrupted: after a checkpoint was written.
         EnvironmentFault: the disk is full.
         InputError: training diverged, or the checkpoint does not fit.
     """
-    student = init_state(family, course, tokens)
-    if course.draws:
-        student.reference = torch.full((len(examples), course.draws), math.nan)
-    optimizer = build_optimizer(student, course)
-    if mark.step:
-        restore(student, optimizer, read_checkpoint(folder))
-    record, done, saved = (
-        MetricsLog(folder, start=mark.step, board=course.board),
-        mark.step,
-        mark.step,
-    )
-    watched = BestCheckpoint(folder, start=mark.step) if watch else None
-
-    def save() -> None:
-        nonlocal saved
-        record.flush()
-        write_checkpoint(
-            folder, Mark(done, mark.settings, mark.pictures), state_tensors(student, optimizer)
-        )
-        if watched:
-            watched.settle()
-        saved = done
-
-    def look() -> None:
-        """Where it is time to; a checkpoint comes first, so that nothing is lost by it."""
-        if watch and watched and done and watch.due(done, course.steps) and not watched.has(done):
-            if done > saved:
-                save()
-            watched.add(done, watch.look(done), lambda: current_weights(student))
-
-    on_step(done)
-    look()  # a run may have ended between a checkpoint and its look
+    steps = config.steps
+    optimizer = build_optimizer(method.parameter_groups(), config.epsilon)
+    if start.step:
+        restore(method, optimizer, read_checkpoint(run))
+    log = MetricsLog(run, start=start.step, tensorboard=config.tensorboard)
+    best = BestCheckpoint(run, start=start.step) if validation else None
+    progress = Progress(method, optimizer, run, log, best, start, start.step)
+    on_step(start.step)
+    # A run may have ended between a checkpoint and its validation.
+    progress.validate(validation, start.step, steps)
     with stoppable() as check:
-        for step in range(mark.step, course.steps):
-            record.add(step, train_step(student, optimizer, examples, course, step, prior))
+        for step in range(start.step, steps):
+            log.add(step, train_step(method, optimizer, step, config.clip))
             done = step + 1
             on_step(1)
-            if done % course.save_every == 0 or done == course.steps:
-                save()
-            look()
+            if done % config.save_every == 0 or done == steps:
+                progress.save(done)
+            progress.validate(validation, done, steps)
             try:
                 check()
             except Interrupted as stop:
-                if done > saved:
-                    save()
+                progress.save(done)
                 raise Interrupted(
-                    f"{stop.message} after {done} of {course.steps} steps",
+                    f"{stop.message} after {done} of {steps} steps",
                     stop.code,
                     "--resume goes on from here",
                 ) from None
-    return current_weights(student)
+    return method.weights()
 
 
 def train_step(
-    student: TrainState,
-    optimizer: torch.optim.Optimizer,
-    examples: Sequence[TrainingExample],
-    course: TrainingConfig,
-    step: int,
-    prior: Sequence[TrainingExample] = (),
+    method: TrainingMethod[Any], optimizer: torch.optim.Optimizer, step: int, clip: float
 ) -> dict[str, float]:
-    """One step; returns its figures."""
+    """Do one step; returns its metrics.
+
+    Args:
+        clip: largest norm of the gradient.
+
+    Raises:
+        InputError: training diverged.
+    """
     started = time.perf_counter()
-    beta = course.beta or automatic_beta(student.mean_gap, step)
-    found = step_output(
-        student,
-        reference_batch(student, examples, course, step),
-        course,
-        beta,
-        prior_batch(student, prior, course, step),
-    )
+    output = method.loss(method.batch(step), step)
     optimizer.zero_grad(set_to_none=True)
-    found.loss.backward()  # type: ignore[no-untyped-call]
-    parameters = [*student.factors, *student.text_factors, *student.all_rows()]
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, course.clip))
-    if not math.isfinite(float(found.loss.detach())) or not math.isfinite(norm):
+    output.loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, clip))
+    loss = float(output.loss.detach())
+    if not math.isfinite(loss) or not math.isfinite(norm):
         raise InputError(
             f"training diverged at step {step}: its loss or gradient is no number",
             "start over with --force and a lower --lr",
         )
     optimizer.step()
-    project_embeddings(student)
-    figures = {
-        "loss": float(found.loss.detach()),
-        "error": float(found.error.mean()),
-        "gradient_norm": norm,
-    }
-    if found.base_error is not None:
-        gap = found.error - found.base_error
-        student.mean_gap = update_running_mean(student.mean_gap, gap)
-        figures |= {
-            "base_error": float(found.base_error.mean()),
-            "gap": float(gap.abs().mean()),
-            "better": float((gap < 0).float().mean()),
-        }
-        figures |= {"beta": beta}
-    return figures | {"seconds": time.perf_counter() - started}
+    method.after_step(output)
+    metrics = {name: float(value) for name, value in output.metrics.items()}
+    seconds = time.perf_counter() - started
+    return {"loss": loss, "gradient_norm": norm} | metrics | {"seconds": seconds}
 
 
-def reference_batch(
-    student: TrainState, examples: Sequence[TrainingExample], course: TrainingConfig, step: int
-) -> Batch:
-    """What a step sees of the references."""
-    return sample_batch(
-        examples,
-        student.family,
-        seed=course.seed,
-        step=step,
-        batch=course.batch,
-        offset_noise=course.offset_noise,
-        draws=course.draws,
+@dataclass
+class Progress:
+    """The checkpoints and validations of a run.
+
+    Args:
+        start: what its checkpoints belong to.
+        saved: the step of the last checkpoint.
+    """
+
+    method: TrainingMethod[Any]
+    optimizer: torch.optim.Optimizer
+    run: RunFolder
+    log: MetricsLog
+    best: BestCheckpoint | None
+    start: CheckpointInfo
+    saved: int
+
+    def save(self, done: int) -> None:
+        """Write a checkpoint after so many steps, if there is none yet."""
+        if done <= self.saved:
+            return
+        self.log.flush()
+        tensors = self.method.state() | optimizer_tensors(self.optimizer)
+        write_checkpoint(self.run, replace(self.start, step=done), tensors)
+        if self.best:
+            self.best.remove_others()
+        self.saved = done
+
+    def validate(self, validation: ValidationSchedule | None, done: int, steps: int) -> None:
+        """Validate if it is time to, after a checkpoint, so that nothing is lost by it."""
+        if not validation or not self.best or self.best.has(done):
+            return
+        if validation.due(done, steps):
+            self.save(done)
+            self.best.add(done, validation.validate(done), self.method.weights)
+
+
+def restore(
+    method: TrainingMethod[Any], optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put back what a checkpoint holds.
+
+    Raises:
+        InputError: it was written by other versions of the libraries, with other names.
+    """
+    unfit = InputError(
+        "the checkpoint was written by other versions of the libraries", "start over with --force"
     )
-
-
-def prior_batch(
-    student: TrainState, prior: Sequence[TrainingExample], course: TrainingConfig, step: int
-) -> Batch | None:
-    """What a step sees of the pictures of the class, with noise of its own; None where there are none."""
-    if not prior:
-        return None
-    own = derive_seed(course.seed, "prior")
-    return sample_batch(
-        prior,
-        student.family,
-        seed=own,
-        step=step,
-        batch=course.batch,
-        offset_noise=course.offset_noise,
-    )
+    expected = {name: value.shape for name, value in method.state().items()}
+    if any(name not in tensors or tensors[name].shape != expected[name] for name in expected):
+        raise unfit
+    method.restore({name: tensors[name] for name in expected})
+    try:
+        load_optimizer(optimizer, tensors)
+    except ValueError:
+        raise unfit from None

@@ -1,114 +1,90 @@
-"""What the model in training draws: how like the references, how well it fits the prompts, how far the base has drifted."""
+"""Validation during training: sample fixed prompts, score the images, keep a contact sheet."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from stickerforge.config.schema import SamplingConfig
-from stickerforge.data.pictures import Picture, PictureFolder
+from stickerforge.data.pictures import Picture
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
 from stickerforge.generation.sampler import guidance_params, sample, sampling_params
-from stickerforge.runtime.console import Console
+from stickerforge.models.encoders import Encoder
+from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.stickers.alpha import unpremultiply
+from stickerforge.stickers.color import WHITE
 from stickerforge.stickers.image_files import encode_image
 from stickerforge.stickers.sheet import contact_sheet
 from stickerforge.training.loss_masks import LossMasks
-from stickerforge.training.plan import TrainingPlan
 from stickerforge.version import __version__
-
-if TYPE_CHECKING:
-    from stickerforge.models.families.base import DiffusionModel
-
-WHITE = (255, 255, 255)
-SUBJECT = ("{}", "{} wearing a crown", "red {}", "small {} on a blue background")
-PHOTO_SUBJECT = ("a photo of a {}", "a {} on a beach", "a {} wearing a crown", "a painting of a {}")
-THINGS = ("cat", "rocket", "tree", "car")
-
-
-def masked_image(picture: Picture, counting: LossMasks) -> Image.Image:
-    """A reference with what does not count cleared away."""
-    rgba = picture.rgba()
-    mask = counting.of(picture, rgba)
-    if mask is not None:
-        rgba[..., 3] = np.minimum(rgba[..., 3], mask)
-    return Image.fromarray(rgba)
 
 
 class Validator:
-    """Draws the same prompts with the same noise whenever it is asked, by the code of `generate`."""
+    """Samples the same prompts with the same seeds every time, as `generate` does."""
 
     def __init__(
         self,
-        family: "DiffusionModel",
-        whole: TrainingPlan,
-        folder: PictureFolder,
-        counting: LossMasks,
-        sheets: Path,
-        console: Console,
+        model: DiffusionModel,
+        encoder: Encoder,
+        reference: NDArray[np.float32],
+        prompts: Sequence[str],
+        base_prompts: Sequence[str],
         *,
-        offline: bool,
+        resolution: int,
+        seed: int,
+        sheets: Path,
     ) -> None:
-        from stickerforge.adapters.lora_layers import AdapterSet
-        from stickerforge.models.encoders import load_encoder
+        """Sample the base prompts from the model, which nothing must have changed yet.
 
-        self.family, self.seed, self.sheets = family, whole.config.seed, sheets
-        settings = sampling_settings(SamplingConfig(), whole.card)
-        self.sampling = sampling_params(settings, whole.resolution)
-        self.guidance = guidance_params(settings)
-        self.encoder = load_encoder(
-            whole.config.validation.encoder,
-            device=whole.config.device,
-            offline=offline,
-            say=console.say,
-        )
-        # One by one: large photographs side by side would fill the memory.
-        self.references = np.concatenate(
-            [
-                self.encoder.images([masked_image(picture, counting)], WHITE)
-                for picture in folder.pictures
-            ]
-        )
-        asked = SUBJECT if whole.card.knows_styles else PHOTO_SUBJECT
-        if whole.placeholder:
-            self.prompts = [prompt.format(whole.placeholder) for prompt in asked]
-            self.plain = [prompt.format(whole.words) for prompt in asked]
-        else:
-            self.prompts = [f"{thing}, {whole.phrase}" for thing in THINGS]
-            self.plain = list(THINGS)
-        self.wanted = self.encoder.texts(self.plain) if self.encoder.reads_text else None
-        with AdapterSet(family).disabled():
-            self.before = self.drawn(self.plain)
-
-    def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """One picture per prompt, premultiplied (H, W, 4) in [0, 1]."""
-        texts = [self.family.card.reword(prompt) for prompt in prompts]
-        seeds = range(self.seed, self.seed + len(texts))
-        pictures = sample(self.family, texts, seeds, self.sampling, self.guidance)
-        return [to_premultiplied(picture, None) for picture in pictures]
-
-    def look(self, done: int) -> dict[str, float]:
-        """Figures of the model as it is now, after so many steps; what it draws is kept as a sheet.
-
-        "similarity" is the mean cosine with the references, "alignment" that with the prompts in plain words, "drift" the root mean
-        square difference from the base's pictures for plain words. "score" is their sum (drift subtracted where no text is read).
+        Args:
+            encoder: of images, and of texts if it can.
+            reference: features of the user's pictures by that encoder, (N, D).
+            prompts: about the concept.
+            base_prompts: the same in words that the base model knows.
+            resolution: side of the images in pixels.
+            seed: of the first prompt; the others follow.
+            sheets: folder of the contact sheets.
         """
-        pictures = [Image.fromarray(unpremultiply(picture)) for picture in self.drawn(self.prompts)]
-        self.keep(pictures, done)
-        vectors = self.encoder.images(pictures, WHITE)
-        similarity = float((vectors @ self.references.T).mean())
-        now = self.drawn(self.plain)
-        drift = float(
-            np.mean([np.square(a - b).mean() ** 0.5 for a, b in zip(now, self.before, strict=True)])
-        )
-        if self.wanted is None:
+        self.model, self.encoder, self.reference = model, encoder, reference
+        self.prompts, self.base_prompts = prompts, base_prompts
+        settings = sampling_settings(SamplingConfig(), model.card)
+        self.sampling = sampling_params(settings, resolution)
+        self.guidance = guidance_params(settings)
+        self.seed, self.sheets = seed, sheets
+        self.text = encoder.texts(base_prompts) if encoder.reads_text else None
+        self.base_images = self.sample(base_prompts)
+
+    def sample(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """One image per prompt, premultiplied (H, W, 4) in [0, 1]."""
+        texts = [self.model.card.reword(prompt) for prompt in prompts]
+        seeds = range(self.seed, self.seed + len(texts))
+        images = sample(self.model, texts, seeds, self.sampling, self.guidance)
+        return [to_premultiplied(pixels, None) for pixels in images]
+
+    def validate(self, step: int) -> dict[str, float]:
+        """Metrics of the model as it is now, after so many steps; keeps a contact sheet.
+
+        "similarity" is the mean cosine between images for `prompts` and the user's pictures,
+        "alignment" that between these images and `base_prompts`, "drift" the root mean square
+        difference for `base_prompts` from the base model's images. "score" is similarity +
+        alignment, or similarity - drift for an encoder that reads no text.
+
+        Raises:
+            EnvironmentFault: the disk is full or read-only.
+        """
+        images = [Image.fromarray(unpremultiply(image)) for image in self.sample(self.prompts)]
+        self.write_sheet(images, step)
+        features = self.encoder.images(images, WHITE)
+        similarity = float((features @ self.reference.T).mean())
+        pairs = zip(self.sample(self.base_prompts), self.base_images, strict=True)
+        drift = float(np.mean([np.square(image - base).mean() ** 0.5 for image, base in pairs]))
+        if self.text is None:
             return {"similarity": similarity, "drift": drift, "score": similarity - drift}
-        alignment = float((vectors * self.wanted).sum(1).mean())
+        alignment = float((features * self.text).sum(1).mean())
         return {
             "similarity": similarity,
             "alignment": alignment,
@@ -116,15 +92,27 @@ class Validator:
             "score": similarity + alignment,
         }
 
-    def keep(self, pictures: Sequence[Image.Image], done: int) -> None:
-        """Write a sheet of what was drawn after so many steps.
-
-        Raises:
-            EnvironmentFault: the disk is full or read-only.
-        """
+    def write_sheet(self, images: Sequence[Image.Image], step: int) -> None:
+        """Write the contact sheet of the images after so many steps."""
         make_folder(self.sheets)
-        sheet = contact_sheet(pictures, self.prompts, columns=len(pictures))
-        write_whole(
-            self.sheets / f"{done:06}.png",
-            encode_image(np.asarray(sheet), {"steps": done}, f"stickerforge {__version__}", "png"),
-        )
+        sheet = np.asarray(contact_sheet(images, self.prompts, columns=len(images)))
+        content = encode_image(sheet, {"steps": step}, f"stickerforge {__version__}", "png")
+        write_whole(self.sheets / f"{step:06}.png", content)
+
+
+def reference_features(
+    encoder: Encoder, pictures: Sequence[Picture], masks: LossMasks
+) -> NDArray[np.float32]:
+    """Features of the user's pictures, (N, D), with what does not count in training cleared."""
+    # One by one: large photographs side by side would fill the memory.
+    features = [encoder.images([masked_image(picture, masks)], WHITE) for picture in pictures]
+    return np.concatenate(features)
+
+
+def masked_image(picture: Picture, masks: LossMasks) -> Image.Image:
+    """A picture whose alpha is cleared where it does not count."""
+    rgba = picture.rgba()
+    mask = masks.of(picture, rgba)
+    if mask is not None:
+        rgba[..., 3] = np.minimum(rgba[..., 3], mask)
+    return Image.fromarray(rgba)

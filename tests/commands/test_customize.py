@@ -15,13 +15,14 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.adapters import store
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.data.pictures import read_folder
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.runtime import files
 from stickerforge.stickers.image_files import read_params
 from stickerforge.training.dataset import recognize_style
+from stickerforge.training.run_folder import run_folder
 from tests.commands.conftest import sticker
 from tests.conftest import one_line
 
@@ -123,7 +124,7 @@ def test_the_style_of_a_drawing_is_told_by_the_second_judge(cli, tmp_path):
 
 
 def test_adapters_do_not_leak_into_other_prompts(cli, art):
-    """A prompt without the new word is the base model's picture, byte for byte, in whatever company."""
+    """A prompt without the new word is the base model's picture, byte for byte, in any company."""
     cli("generate", "cat", "--seed", 6, "--out", "before", *FAST)
     cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.01)
     mixed = cli("generate", "a <blob>", "cat", "--seed", 5, "--out", "mixed", "--json", *FAST)
@@ -709,5 +710,5 @@ def test_a_full_disk_keeps_the_last_checkpoint(cli, art, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
-    assert checkpoint.read_mark(tmp_path / "home" / "runs" / "blob").step == 2
+    assert run_folder("blob").checkpoint_info().step == 2
     assert cli("customize", art, "--subject", "blob", *options, "--resume").code == 0

@@ -1,4 +1,4 @@
-"""What customize can be told besides the defaults: masks, pictures of the class, looks on the way, captions that cannot be."""
+"""Options of customize: masks, class images, validation, captions that cannot be."""
 
 import json
 
@@ -15,7 +15,7 @@ SHORT = ("--steps", 3, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
 QUIET = (*SHORT, "--quiet")
 
 
-def taught(name):
+def weights(name):
     return read(store.find(name).path)
 
 
@@ -42,16 +42,16 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
             "customize", photos, "--subject", "thing", "--name", name, "--mask", mask, *QUIET
         )
         assert ended.code == 0, ended.err
-    assert same(taught("without"), taught("auto")), (
+    assert same(weights("without"), weights("auto")), (
         "photographs count as a whole where no matting network is installed"
     )
-    assert not same(taught("with"), taught("without"))
+    assert not same(weights("with"), weights("without"))
     white = tmp_path / "white"
     white.mkdir()
     for name, size in (("a", (120, 90)), ("b", (90, 90))):
         Image.new("L", size, 255).save(white / f"{name}.png")
     cli("customize", photos, "--subject", "thing", "--name", "white", "--mask", white, *QUIET)
-    first, second = (taught(name).lora for name in ("white", "without"))
+    first, second = (weights(name).lora for name in ("white", "without"))
     for layer in first:
         np.testing.assert_allclose(first[layer].up, second[layer].up, atol=1e-5)
 
@@ -74,22 +74,20 @@ def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(
         alpha[20:70, 20:70] = 1
         return np.concatenate([rgb / np.float32(255) * alpha, alpha], -1)
 
-    real, course = (
-        checkpoint.write_whole,
-        ("--steps", 6, "--batch", 2, "--rank", 2, "--set", "preview.count=0"),
-    )
-    asked = ("customize", photos, "--subject", "thing", *course, "--set", "training.save_every=2")
+    real = checkpoint.write_whole
+    options = (*SHORT, "--steps", 6, "--set", "training.save_every=2")
+    asked = ("customize", photos, "--subject", "thing", *options)
     alone = cli(*asked, "--name", "alone")
     assert alone.code == 0 and "count with their background" in alone.err
     monkeypatch.setattr(checkpoint, "write_whole", full)
     assert cli(*asked).code == 3
     monkeypatch.setattr(checkpoint, "write_whole", real)
-    monkeypatch.setattr(loss_masks, "matting", lambda messages: middle)
+    monkeypatch.setattr(loss_masks, "installed_matting", lambda console: middle)
     assert cli(*asked, "--resume").code == 0
-    assert same(taught("thing"), taught("alone")) and store.find("thing").made["matting"] == ""
+    assert same(weights("thing"), weights("alone")) and store.find("thing").made["matting"] == ""
     assert cli(*asked, "--force").code == 0
     assert (
-        not same(taught("thing"), taught("alone"))
+        not same(weights("thing"), weights("alone"))
         and store.find("thing").made["matting"] == "isnet-general-use"
     )
 
@@ -99,7 +97,7 @@ def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, lar
     model = ("--model", tiny_sd) if large else ()
     for name in ("auto", "none"):
         cli("customize", art, "--subject", "blob", "--name", name, "--mask", name, *model, *QUIET)
-    assert same(taught("auto"), taught("none")) is not large
+    assert same(weights("auto"), weights("none")) is not large
 
 
 @pytest.mark.parametrize(
@@ -141,14 +139,14 @@ def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
     drawn = sorted((store.home() / "runs" / "blob" / "prior").glob("*.png"))
     assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {"a apple"}
     assert read_params(drawn[0])["adapters"] == []
-    with_prior = taught("blob")
+    with_prior = weights("blob")
     cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--force")
-    assert not same(with_prior, taught("blob"))
+    assert not same(with_prior, weights("blob"))
     style = cli("customize", art, "--style", "crayon", *QUIET, *prior)
     assert style.code == 2 and "a style has not" in one_line(style)
 
 
-def test_the_best_state_is_kept(cli, art, monkeypatch):
+def test_the_best_weights_are_kept(cli, art, monkeypatch):
     from stickerforge.training.validation import Validator
 
     whole = cli(
@@ -162,7 +160,7 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
         "--keep",
         "best",
         "--set",
-        "watch.every=1",
+        "validation.every=1",
         "--json",
     )
     assert whole.code == 0, whole.out
@@ -187,7 +185,7 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
     )
 
     scores = iter((0.9, 0.5, 0.1))
-    monkeypatch.setattr(Validator, "look", lambda self, done: {"score": next(scores)})
+    monkeypatch.setattr(Validator, "validate", lambda self, step: {"score": next(scores)})
     cli(
         "customize",
         art,
@@ -199,10 +197,10 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
         "--keep",
         "best",
         "--set",
-        "watch.every=1",
+        "validation.every=1",
         "--force",
     )
-    first = taught("blob")
+    first = weights("blob")
     cli(
         "customize",
         art,
@@ -215,28 +213,12 @@ def test_the_best_state_is_kept(cli, art, monkeypatch):
         *QUIET[2:],
         "--force",
     )
-    assert same(first, taught("blob")), "of three states the first was the best"
+    assert same(first, weights("blob")), "of three states the first was the best"
     assert not list(run.glob("best-*")), "the adapter holds it"
     assert not (run / "looks").exists(), "sheets of a run that is gone are, too"
 
 
-def test_a_mask_is_told_by_its_brightness_unless_it_is_cut_out(tmp_path):
-    from stickerforge.training.loss_masks import read_mask
-
-    rgba = np.zeros((40, 40, 4), np.uint8)
-    rgba[..., 3] = 255
-    rgba[10:20, 10:20, :3] = 255
-    rgba[0, 0, 3] = 100  # one pixel that is not quite opaque
-    Image.fromarray(rgba).save(tmp_path / "bright.png")
-    assert read_mask(tmp_path / "bright.png", rgba).sum() == 255 * 100
-    cut = np.full((40, 40, 4), 90, np.uint8)
-    cut[..., 3] = 0
-    cut[10:20, 10:20, 3] = 255
-    Image.fromarray(cut).save(tmp_path / "cut.png")
-    assert read_mask(tmp_path / "cut.png", cut).sum() == 255 * 100
-
-
-def test_a_rehearsal_refuses_what_the_call_would(cli, art, tmp_path):
+def test_a_dry_run_refuses_what_the_call_would(cli, art, tmp_path):
     assert "no folder of masks" in one_line(
         cli("customize", art, "--subject", "blob", "--mask", "nowhere", "--dry-run")
     )
@@ -244,7 +226,7 @@ def test_a_rehearsal_refuses_what_the_call_would(cli, art, tmp_path):
     assert "2 times" in one_line(cli("customize", art, "--subject", "blob", "--dry-run"))
 
 
-def test_a_run_that_cannot_be_watched_destroys_nothing(cli, art):
+def test_a_run_that_cannot_be_validated_destroys_nothing(cli, art):
     run = store.home() / "runs" / "blob"
     run.mkdir(parents=True)
     (run / "checkpoint.json").write_text(
@@ -261,13 +243,15 @@ def test_a_run_that_cannot_be_watched_destroys_nothing(cli, art):
         "best",
         "--offline",
         "--set",
-        "watch.encoder=clip",
+        "validation.encoder=clip",
     )
     assert ended.code == 3 and (run / "checkpoint.json").exists()
 
 
-def test_a_style_can_be_watched(cli, art):
-    ended = cli("customize", art, "--style", "crayon", *QUIET, "--set", "watch.every=3", "--json")
+def test_a_style_can_be_validated(cli, art):
+    ended = cli(
+        "customize", art, "--style", "crayon", *QUIET, "--set", "validation.every=3", "--json"
+    )
     assert ended.code == 0, ended.out
     rows = (store.home() / "runs" / "crayon" / "watched.jsonl").read_text().splitlines()
     assert len(rows) == 1 and store.find("crayon").made["kept_step"] == 3
@@ -283,7 +267,7 @@ def test_a_beta_that_follows(cli, art):
         "auto",
         *QUIET,
         "--set",
-        "training.draws=6",
+        "training.cached_noise=6",
         "--json",
     )
     assert ended.code == 0, ended.out
@@ -329,10 +313,10 @@ def test_captions_of_pictures_that_are_gone_and_in_another_language(cli, art):
         (["--beta", "much"], "give a number, or auto"),
         (["--beta", "-3"], "out of range"),
         (["--mask", "nowhere"], "no folder of masks"),
-        (["--objective", "plain", "--set", "training.draws=4"], "does not ask"),
+        (["--objective", "plain", "--set", "training.cached_noise=4"], "does not ask"),
         (["--keep", "first"], "choose one of best, last"),
-        (["--keep", "best", "--set", "watch.every=0"], "needs looks on the way"),
-        (["--keep", "best", "--set", "watch.encoder=nothing-like-it"], "nothing-like-it"),
+        (["--keep", "best", "--set", "validation.every=0"], "needs looks on the way"),
+        (["--keep", "best", "--set", "validation.encoder=nothing-like-it"], "nothing-like-it"),
         (["--set", "training.reduction=sum"], "choose one of sample, batch"),
     ],
 )
@@ -341,7 +325,7 @@ def test_options_that_cannot_be(cli, art, options, said):
     assert ended.code == 2 and said in one_line(ended)
 
 
-def test_figures_for_tensorboard(cli, art, monkeypatch):
+def test_metrics_for_tensorboard(cli, art, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     ended = cli("customize", art, "--subject", "blob", *QUIET, "--set", "training.tensorboard=true")
@@ -353,14 +337,14 @@ def test_figures_for_tensorboard(cli, art, monkeypatch):
     for key in ("loss", "error", "base_error"):
         seen = {event.step: event.value for event in board.Scalars(key)}
         assert seen == {row["step"]: pytest.approx(row[key], rel=1e-5) for row in metrics}
-    monkeypatch.setattr("stickerforge.commands.courses.find_spec", lambda name: None)
+    monkeypatch.setattr("stickerforge.training.checks.find_spec", lambda name: None)
     missing = cli(
         "customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true"
     )
     assert missing.code == 3 and "pip install tensorboard" in one_line(missing)
 
 
-def test_a_rehearsal_counts_what_is_drawn_beside_the_training(cli, art):
+def test_a_dry_run_counts_what_is_drawn_beside_the_training(cli, art):
     asked = ("customize", art, "--subject", "blob", "--dry-run", "--json")
     seconds = [
         cli(*asked, *more).json["result"]["about_seconds"]

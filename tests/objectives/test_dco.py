@@ -60,19 +60,19 @@ def test_a_batch_as_a_whole_is_what_the_authors_code_does():
 
 def test_places_that_do_not_count_decide_nothing():
     prediction, target = numbers(1, 2, 4, 5, 6), numbers(2, 2, 4, 5, 6)
-    weight = numbers(3, 2, 5, 6).abs()
-    weight[:, :2] = 0
-    found = squared_error(prediction, target, weight)
+    mask = numbers(3, 2, 5, 6).abs()
+    mask[:, :2] = 0
+    error = squared_error(prediction, target, mask)
     for i in range(2):
         squares = (prediction[i] - target[i]) ** 2
         expected = (
-            sum(weight[i, y, x] * squares[:, y, x].mean() for y in range(5) for x in range(6))
-            / weight[i].sum()
+            sum(mask[i, y, x] * squares[:, y, x].mean() for y in range(5) for x in range(6))
+            / mask[i].sum()
         )
-        torch.testing.assert_close(found[i].double(), expected, rtol=1e-5, atol=0)
+        torch.testing.assert_close(error[i].double(), expected, rtol=1e-5, atol=0)
     changed = prediction.clone()
     changed[:, :, :2] += 9
-    torch.testing.assert_close(squared_error(changed, target, weight), found)
+    torch.testing.assert_close(squared_error(changed, target, mask), error)
     torch.testing.assert_close(
         squared_error(prediction, target, torch.full((2, 5, 6), 0.3)),
         squared_error(prediction, target),
@@ -82,7 +82,7 @@ def test_places_that_do_not_count_decide_nothing():
 def test_an_automatic_beta_makes_the_usual_gap_count_one():
     mean = 0.0
     for batch in range(1, 40):
-        mean = update_running_mean(mean, torch.tensor([0.004, -0.006]))
+        mean = update_running_mean(mean, 0.005)
         assert abs(automatic_beta(mean, batch) * 0.005 - 1) < 1e-5
     assert (
         automatic_beta(0.0, 0) == automatic_beta(1e-9, 5) == 5000 and automatic_beta(50.0, 5) == 1

@@ -1,92 +1,101 @@
-"""One step of customization: the paper's equation, and what it needs of a model.
+"""Direct Consistency Optimization (Lee et al., NeurIPS 2024, arXiv:2402.12004).
 
-Shapes: B pictures.
+Shapes: B examples.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from stickerforge.adapters.lora_layers import AdapterSet
-from stickerforge.models.families.base import DiffusionModel
-from stickerforge.objectives.dco import dco_loss, squared_error
-from stickerforge.objectives.loss_weighting import snr_weights
-from stickerforge.training.batches import Batch
-from stickerforge.training.config import TrainingConfig
+from stickerforge.config.schema import TrainingConfig
+from stickerforge.objectives.dco import automatic_beta, dco_loss, update_running_mean
+from stickerforge.training.batches import Batch, TrainingExample
+from stickerforge.training.methods.base import StepOutput
+from stickerforge.training.methods.denoising import Batches, DenoisingMethod, base_denoising_error
 from stickerforge.training.state import TrainState
 
 
-@dataclass(frozen=True)
-class StepOutput:
-    """What a step found: the loss to descend, and the squared errors of the student and of the base, (B,) each."""
+class Dco(DenoisingMethod):
+    """Fits the user's pictures better than the base model does, and no further than that.
 
-    loss: Tensor
-    error: Tensor
-    base_error: Tensor | None
-
-
-def step_output(
-    student: TrainState,
-    draw: Batch,
-    course: TrainingConfig,
-    beta: float,
-    prior: Batch | None = None,
-) -> StepOutput:
-    """The loss of Direct Consistency Optimization, or the plain one of noise prediction, for one draw.
-
-    Args:
-        prior: pictures of the class, by which the model is to keep what else it knows (arXiv:2208.12242, Equation 2). Their
-            error counts as that of a reference which is fitted no better than by the base.
+    With `cached_noise` the base model's error is computed once for each example and noise.
     """
-    share = loss_weights(student.family, draw, course)
-    base_error = share * reference_error(student, draw) if course.objective == "dco" else None
-    error = share * denoising_error(student, draw, base=False)
-    loss = (
-        error.mean() if base_error is None else dco_loss(error, base_error, beta, course.reduction)
-    )
-    if prior is not None:
-        prior_error = (
-            loss_weights(student.family, prior, course)
-            * denoising_error(student, prior, base=False)
-        ).mean()
-        loss = loss + course.prior_weight * (1.0 if base_error is None else beta / 2) * prior_error
-    return StepOutput(loss, error.detach(), base_error)
 
+    def __init__(
+        self,
+        state: TrainState,
+        reference: Sequence[TrainingExample],
+        config: TrainingConfig,
+        *,
+        seed: int,
+        prior: Sequence[TrainingExample] = (),
+    ) -> None:
+        """As `DenoisingMethod`."""
+        super().__init__(state, reference, config, seed=seed, prior=prior)
+        self.mean_gap = 0.0  # running mean of |error - base error|, which an automatic beta follows
+        self.base_errors: Tensor | None = None  # (examples, noises), NaN where not known yet
+        if config.cached_noise:
+            self.base_errors = torch.full((len(reference), config.cached_noise), math.nan)
 
-def loss_weights(family: DiffusionModel, draw: Batch, course: TrainingConfig) -> Tensor:
-    """How much the error at each timestep counts, (B,)."""
-    if not course.snr_gamma:
-        return torch.ones(len(draw.timesteps), device=draw.timesteps.device)
-    process = family.noise_process
-    return snr_weights(process.snr(draw.timesteps), course.snr_gamma, process.prediction)
+    def beta(self, step: int) -> float:
+        """How strongly this step is held to the base model."""
+        beta = self.config.beta
+        return automatic_beta(self.mean_gap, step) if beta == "auto" else beta
 
+    def loss(self, batch: Batches, step: int) -> StepOutput:
+        """The loss of DCO, plus the error of class images times `prior_weight` and beta / 2.
 
-def denoising_error(student: TrainState, draw: Batch, *, base: bool) -> Tensor:
-    """Squared errors (B,) of the model as it is now.
+        So class images count as reference pictures do that are fitted no better than by the base.
+        """
+        beta = self.beta(step)
+        base_error = self.loss_weights(batch.reference) * self.base_error(batch.reference)
+        error = self.weighted_error(batch.reference)
+        loss = dco_loss(error, base_error, beta, self.config.reduction)
+        if batch.prior is not None:
+            prior_weight = self.config.prior_weight * (beta / 2)
+            loss = loss + prior_weight * self.weighted_error(batch.prior).mean()
+        error = error.detach()
+        gap = error - base_error
+        metrics: dict[str, Tensor | float] = {
+            "error": error.mean(),
+            "base_error": base_error.mean(),
+            "gap": gap.abs().mean(),
+            "better": (gap < 0).float().mean(),
+            "beta": beta,
+        }
+        return StepOutput(loss, metrics)
 
-    Args:
-        base: whether it is told the captions without the new word.
-    """
-    family = student.family
-    noisy = family.noise_process.add_noise(draw.latents, draw.noise, draw.timesteps)
-    captions = [example.caption.base if base else example.caption.text for example in draw.examples]
-    text = student.text(captions, base=base).including("frames", draw.frames())
-    target = family.noise_process.target(draw.latents, draw.noise, draw.timesteps)
-    return squared_error(family.predict(noisy, draw.timesteps, text), target, draw.weight())
+    @torch.no_grad()
+    def base_error(self, batch: Batch) -> Tensor:
+        """Squared error of the base model, (B,), from the cache where it is there."""
+        cache = self.base_errors
+        if cache is None:
+            return base_denoising_error(self.train_state, batch)
+        at = tuple(torch.tensor(column) for column in zip(*batch.noise_indices, strict=True))
+        if missing := cache[at].isnan().nonzero().flatten().tolist():
+            errors = base_denoising_error(self.train_state, batch.select(missing))
+            for row, error in zip(missing, errors.cpu(), strict=True):
+                cache[batch.noise_indices[row]] = error
+        return cache[at].to(batch.latents.device)
 
+    def after_step(self, output: StepOutput) -> None:
+        """Keep the length of the embeddings, and follow the gap to the base model."""
+        super().after_step(output)
+        self.mean_gap = update_running_mean(self.mean_gap, float(output.metrics["gap"]))
 
-@torch.no_grad()
-def reference_error(student: TrainState, draw: Batch) -> Tensor:
-    """Squared errors (B,) of the frozen base; where draws are kept, it is asked about each of them once."""
-    known = student.reference
-    if known is None:
-        with AdapterSet(student.family).disabled():
-            return denoising_error(student, draw, base=True)
-    at = tuple(torch.tensor(column) for column in zip(*draw.numbers, strict=True))
-    if missing := known[at].isnan().nonzero().flatten().tolist():
-        with AdapterSet(student.family).disabled():
-            found = denoising_error(student, draw.picked(missing), base=True)
-        for row, error in zip(missing, found.cpu(), strict=True):
-            known[draw.numbers[row]] = error
-    return known[at].to(draw.latents.device)
+    def state(self) -> dict[str, Tensor]:
+        """The adapter, the running mean, and the known errors of the base model."""
+        tensors = super().state()
+        tensors["mean_gap"] = torch.tensor(self.mean_gap, dtype=torch.float64)
+        if self.base_errors is not None:
+            tensors["reference"] = self.base_errors  # the name in checkpoints of earlier versions
+        return tensors
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        super().restore(tensors)
+        self.mean_gap = float(tensors["mean_gap"])
+        if self.base_errors is not None:
+            self.base_errors.copy_(tensors["reference"])

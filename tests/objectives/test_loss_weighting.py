@@ -1,4 +1,4 @@
-"""Weights of timesteps against diffusers' own signal-to-noise ratio and against errors of clean latents; flows against their line."""
+"""Loss weights against diffusers' own signal-to-noise ratio and errors of clean latents."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_the_formula_of_the_usual_training_scripts():
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample", "flow"])
 def test_every_prediction_weighs_the_same_error_of_clean_latents_alike(prediction):
-    """An error of what is predicted, turned into one of the clean latents, counts min(SNR, gamma) times."""
+    """An error, turned into one of the clean latents, counts min(SNR, gamma) times."""
     latents, noise = tensors(0)
     (slip,) = tensors(1, 1)
     signal = SCHEDULE.alphas_cumprod[TIMESTEPS].double()[:, None, None, None]
