@@ -1,0 +1,77 @@
+"""How right the embedded captioner is on scenes of StickerWorld, whose truth is known.
+
+python examples/bench/captions.py [--count 1000] [--look]      needs the art of examples/mini (fetch.py, art.py); --look prints twenty
+
+Scenes that no model was trained on (another seed), of all kinds: the named thing is one of those that are there, the style, the
+number, and the colour of a plain ground. "Unseen" are scenes with a combination that was withheld from the judges, which read
+them: (subject, style), (subject, colour), two subjects.
+"""
+
+import argparse
+
+import numpy as np
+from PIL import Image
+
+from examples.recipes.mini.scene import Truth, combinations, is_withheld
+from examples.recipes.mini.sprites import to_image
+from examples.recipes.mini.world import World, make_world
+from stickerforge.captioning.captioner import CaptionRequest
+from stickerforge.captioning.embedded import EmbeddedCaptioner, compose_caption
+
+SEED = 4711
+
+
+def load_scene(scenes: World, index: int) -> tuple[Image.Image, Truth]:
+    """One of them, as a file would hold it."""
+    rgba, truth = scenes[index]
+    return to_image(rgba), truth
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--look", action="store_true")
+    args = parser.parse_args()
+    scenes, captioner = make_world("all", seed=SEED), EmbeddedCaptioner()
+    label_of, rows = (
+        {name: captioner.plain(label) for name, label in captioner.judge.label_of.items()},
+        [],
+    )
+    for index in range(args.count):
+        picture, truth = load_scene(scenes, index)
+        seen = captioner.look(picture)
+        there = [label_of[thing.subject.name] for thing in truth.things]
+        row = {
+            "thing": seen.things[0] in there,
+            "first thing": seen.things[0] == there[0],
+            "style": seen.style == truth.style,
+        }
+        row |= {
+            "number": seen.count == sum(thing.count for thing in truth.things),
+            "drawn": seen.drawn,
+        }
+        if len(there) == 1 and truth.things[0].count == 1 and not truth.things[0].wears:
+            row["single thing"] = row["thing"]
+        if any(is_withheld("judge", *names) for names in combinations(truth)):
+            row |= {"thing, unseen": row["thing"], "style, unseen": row["style"]}
+        if truth.ground.kind == "plain":
+            row["plain ground"] = (seen.ground.kind, seen.ground.colours) == (
+                "plain",
+                truth.ground.colours,
+            )
+        rows.append(row)
+        if args.look and index < 20:
+            said = compose_caption(seen, CaptionRequest("", "", "long"), seen.colours)
+            print(
+                said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours
+            )
+    for name in dict.fromkeys(name for row in rows for name in row):
+        known = [row[name] for row in rows if name in row]
+        print(f"{name:14}{np.mean(known):8.1%}  of {len(known)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Print the figures that README quotes: python examples/figures.py
+
+Each is the median of several runs on this machine; the machine and the date are printed with them.
+"""
+
+import argparse
+import datetime as dt
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+GENERATE = ["generate", "cat astronaut", "--style", "sticker", "--offline", "--quiet"]
+HELPS = (
+    ["--help"],
+    ["generate", "--help"],
+    ["customize", "--help"],
+    ["merge", "--help"],
+    ["caption", "--help"],
+    ["evaluate", "--help"],
+    ["adapters", "--help"],
+    ["adapters", "list", "--help"],
+    ["adapters", "show", "--help"],
+    ["adapters", "remove", "--help"],
+    ["models", "--help"],
+    ["models", "list", "--help"],
+    ["models", "show", "--help"],
+    ["doctor", "--help"],
+)
+
+
+def process_seconds(arguments: list[str], folder: str) -> float:
+    """Seconds of one whole process."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "stickerforge", *arguments],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - started
+
+
+def cold_seconds(runs: int) -> float:
+    """One sticker from a new process to a file on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        return statistics.median(
+            process_seconds([*GENERATE, "--seed", str(seed)], folder) for seed in range(runs)
+        )
+
+
+def warm_seconds(runs: int) -> float:
+    """One more sticker in a process that has the model loaded: denoising, decoding, finishing, writing."""
+    from stickerforge.commands.generate import save
+    from stickerforge.config.resolve import resolve
+    from stickerforge.config.schema import GenerateConfig
+    from stickerforge.generation.pipeline import load, plan_generation
+    from stickerforge.generation.sampler import sample_batch
+    from stickerforge.runtime.console import Console
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "prompt": ["cat astronaut"],
+            "style": "sticker",
+            "count": runs + 1,
+            "seed": 0,
+            "output.folder": folder,
+        }
+        whole = plan_generation(
+            resolve(GenerateConfig, settings), Console(quiet=True), offline=True
+        )
+        family, seconds = load(whole), []
+        for item in whole.items:
+            started = time.perf_counter()
+            save(
+                *sample_batch(family, whole.config, {0: item}, lambda: None)[0],
+                None,
+                keep_prompt=True,
+            )
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])
+
+
+def processor_name() -> str:
+    """The processor's name, where the system says it."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return found[1] if found else platform.processor()
+
+
+def main(runs: int) -> None:
+    """Measure and print."""
+    print(
+        f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}, {dt.date.today()}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for arguments in HELPS:
+            process_seconds(arguments, folder)
+            seconds = statistics.median(
+                process_seconds(arguments, folder) for _ in range(2 * runs + 1)
+            )
+            print(f"stickerforge {' '.join(arguments):20} {seconds:6.2f} s")
+    print(f"cold, one sticker                 {cold_seconds(runs):6.2f} s")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"peak memory of that process       {peak:6.0f} MiB")
+    print(f"warm, one sticker                 {warm_seconds(2 * runs):6.2f} s")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    main(parser.parse_args().runs)

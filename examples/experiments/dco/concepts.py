@@ -1,0 +1,174 @@
+"""Teaching, drawing and measuring in one process: what the experiments of this folder share.
+
+Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from examples.experiments.bench.protocol_items import drawing_of, slug
+from examples.experiments.dco.images import sample_latents
+from examples.recipes.mini.art import Subject
+from examples.recipes.mini.settings import STYLES
+from examples.recipes.mini.vocabulary import short_name
+from examples.recipes.mini.world import World
+from stickerforge.adapters.lora_weights import AdapterWeights
+from stickerforge.data.buckets import crop_to_bucket
+from stickerforge.data.captions import Caption
+from stickerforge.data.english import with_article
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.loading import load_model
+from stickerforge.models.registry import find_model
+from stickerforge.training.batches import TrainingExample
+from stickerforge.training.best_checkpoint import ValidationSchedule
+from stickerforge.training.checkpoint import Mark
+from stickerforge.training.config import TrainingConfig
+from stickerforge.training.trainer import train
+
+CLASS_IMAGES = 48  # pictures of the class
+CLASSES = (
+    "bird",
+    "flower",
+    "fruit",
+    "tool",
+    "boat",
+    "food",
+    "drink",
+    "animal",
+)  # from the narrowest on; else "thing"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A subject or a style that is taught.
+
+    Args:
+        token: "<llama>"; "" for a style.
+        words: the class; "" for a style.
+        examples: the references, encoded; `pictures` as they are.
+    """
+
+    name: str
+    token: str
+    words: str
+    examples: list[TrainingExample]
+    pictures: list[Image.Image]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """placeholder -> class."""
+        return {self.token: self.words} if self.token else {}
+
+
+def load_base() -> DiffusionModel:
+    """sticker-mini as it ships."""
+    return load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
+
+
+def encode_example(
+    family: DiffusionModel, picture: Image.Image, caption: Caption
+) -> TrainingExample:
+    """A reference as `customize` would learn from it."""
+    ready = crop_to_bucket(np.asarray(picture.convert("RGBA")), family.pixels, family.multiple)
+    with torch.no_grad():
+        mean, deviation = family.encode(torch.from_numpy(ready.premultiplied)[None])
+    return TrainingExample(caption.base, caption, mean[0], deviation[0], ready.frame)
+
+
+def subject_concept(family: DiffusionModel, scenes: World, subject: Subject, held: int) -> Concept:
+    """A subject from its drawings in three styles, with their styles said."""
+    token, words = f"<{slug(subject.name)}>", class_word(subject)
+    shown = {
+        style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
+    }
+    captions = {
+        style: Caption(f"a {token}, in {style} style", f"{with_article(words)}, in {style} style")
+        for style in shown
+    }
+    examples = [
+        encode_example(family, picture, captions[style]) for style, picture in shown.items()
+    ]
+    return Concept(slug(subject.name), token, words, examples, list(shown.values()))
+
+
+def style_concept(
+    family: DiffusionModel, scenes: World, name: str, style: str, subjects: Sequence[Subject]
+) -> Concept:
+    """A style from drawings of subjects that the model knows."""
+    shown = {short_name(subject.name): drawing_of(scenes, subject, style) for subject in subjects}
+    captions = [f"a {words}, in {name} style" for words in shown]
+    pairs = zip(shown.values(), captions, strict=True)
+    return Concept(
+        name,
+        "",
+        "",
+        [encode_example(family, picture, Caption(said, said)) for picture, said in pairs],
+        list(shown.values()),
+    )
+
+
+def train_adapter(
+    family: DiffusionModel,
+    lesson: Concept,
+    course: TrainingConfig,
+    look: Callable[[int], Any] | None = None,
+    every: int = 0,
+    prior: Sequence[TrainingExample] = (),
+) -> AdapterWeights:
+    """Teach it; `look` is called with the number of steps after every so many of them."""
+
+    def seen(done: int) -> dict[str, float]:
+        if look:
+            look(done)
+        return {"score": 0.0}
+
+    watch = ValidationSchedule(every, seen) if look else None
+    with TemporaryDirectory() as folder:
+        return train(
+            family,
+            lesson.examples,
+            course,
+            lesson.tokens,
+            Path(folder),
+            Mark(0, "", ""),
+            prior,
+            watch=watch,
+        )
+
+
+@cache
+def class_examples(words: str) -> list[TrainingExample]:
+    """Pictures of the class in every style as the base draws them, as examples; drawn once for all subjects of the class."""
+    family, said = (
+        load_base(),
+        [
+            f"{with_article(words)}, in {STYLES[number % len(STYLES)]} style"
+            for number in range(CLASS_IMAGES)
+        ],
+    )
+    latents = sample_latents(
+        family, [(text, text, 10_000 + number) for number, text in enumerate(said)]
+    )
+    whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
+    return [
+        TrainingExample(text, Caption(text, text), one, torch.zeros_like(one), whole)
+        for text, one in zip(said, latents, strict=True)
+    ]
+
+
+def class_word(subject: Subject) -> str:
+    """A word that the model knows for what the subject is: it was never told the subject's own name."""
+    return next((word for word in CLASSES if word in subject.keywords), "thing")
+
+
+def with_settings(course: TrainingConfig, settings: Mapping[str, Any]) -> TrainingConfig:
+    """A course with other settings, by the names of its fields."""
+    return replace(course, **settings)

@@ -1,0 +1,72 @@
+"""Samples of a model with adapters, by the code of `generate`.
+
+Shapes: N pictures; C, H, W latent channels, rows, columns.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stickerforge.config.schema import Sampling
+from stickerforge.generation.plan import sampling_settings
+from stickerforge.generation.postprocess import to_premultiplied
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.runtime.seeds import generator
+from stickerforge.sampling.denoise import Consistency, denoise
+from stickerforge.stickers.alpha import unpremultiply
+
+SAMPLE_BATCH = 11  # pictures that are denoised at once
+
+
+@torch.no_grad()
+def sample_latents(
+    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+) -> Tensor:
+    """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's card.
+
+    Args:
+        weight: of consistency guidance; None lets the adapter lead itself.
+    """
+    chosen = sampling_settings(Sampling(), family.card)
+    assert chosen.steps is not None and chosen.guidance is not None
+    found = []
+    for start in range(0, len(items), SAMPLE_BATCH):
+        part = items[start : start + SAMPLE_BATCH]
+        shape = family.latent_shape(family.pixels)
+        noise = torch.stack(
+            [torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part]
+        )
+        with family.adapters.off():
+            base, empty = (
+                family.encode_prompt([plain for _, plain, _ in part]),
+                family.encode_prompt([""] * len(part)),
+            )
+        led = None if weight is None else Consistency(base, family.adapters.off, weight)
+        text, scheduler = (
+            family.encode_prompt([said for said, _, _ in part]),
+            family.scheduler("model", chosen.steps),
+        )
+        found.append(
+            denoise(
+                family.predict,
+                scheduler,
+                noise,
+                text,
+                empty,
+                guidance=chosen.guidance,
+                consistency=led,
+            )
+        )
+    return torch.cat(found)
+
+
+def sample_images(
+    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+) -> list[Image.Image]:
+    """The same as finished pictures."""
+    pixels = torch.cat(
+        [family.decode(part) for part in sample_latents(family, items, weight).split(SAMPLE_BATCH)]
+    )
+    return [Image.fromarray(unpremultiply(to_premultiplied(picture, None))) for picture in pixels]
