@@ -15,7 +15,7 @@ test: $(VENV)/.tested
 	$(BIN)/pytest
 
 figures: $(VENV)/.installed
-	$(BIN)/python examples/figures.py
+	$(BIN)/python -m examples.experiments.bench.generate_speed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stickerforge needs Python 3.11 or newer: make PYTHON=python3.12")'

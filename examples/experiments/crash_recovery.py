@@ -1,10 +1,11 @@
 """Kill customize at random moments, again and again: does anything break, does everything resume?
 
-python examples/stress_customize.py [--kills 30] [--seed 0]
+python -m examples.experiments.crash_recovery [--kills 30] [--seed 0]
 
-Draws a few pictures, runs customize undisturbed once, then again and again: each run is killed (SIGKILL, SIGTERM or
-SIGINT) after a random time, resumed, perhaps killed again, until it ends. Counted: adapters that are there but
-cannot be read, runs that neither resume nor start over cleanly, adapters that differ from the undisturbed one.
+Draws a few pictures, runs customize undisturbed once, then again and again: each run is killed
+(SIGKILL, SIGTERM or SIGINT) after a random time, resumed, perhaps killed again, until it ends.
+Counted: adapters that are there but cannot be read, runs that neither resume nor start over
+cleanly, adapters that differ from the undisturbed one.
 """
 
 import argparse
@@ -56,7 +57,10 @@ def run_command(
 
 
 def adapter_digest(home: Path) -> str:
-    """Of the adapter's file, as `adapters show` has verified it; "" where it is broken or missing."""
+    """Of the adapter's file, as `adapters show` has verified it.
+
+    "" where it is broken or missing.
+    """
     if run_command(home, "adapters", "show", "blob")[0]:
         return ""
     (path,) = (home / "adapters" / "blob").glob("*.safetensors")

@@ -1,10 +1,14 @@
-"""The sheets of taught subjects and of a taught style: what `customize` makes of them with a class word, else by default.
+"""The sheets of taught subjects and of a taught style.
 
-python examples/gallery/taught.py        needs the art of examples/mini (fetch.py, art.py); about ten minutes
+What `customize` makes of them with a class word, else by default.
 
-Six held-out subjects, each from its renders in noto, twemoji and fluent, and one held-out style, Fluent's
-high contrast, from twelve drawings of learned subjects, named by their files. The sheets are the previews, and
-one that shows every subject in four styles at two weights of consistency guidance; flat it was never shown in.
+python -m examples.gallery.adapter_sheets
+    needs the art of examples/recipes/mini (fetch.py, art.py); about ten minutes
+
+Six held-out subjects, each from its renders in noto, twemoji and fluent, and one held-out style,
+Fluent's high contrast, from twelve drawings of learned subjects, named by their files. The sheets
+are the previews, and one that shows every subject in four styles at two weights of consistency
+guidance; flat it was never shown in.
 """
 
 import os
@@ -63,7 +67,10 @@ def run_command(home: Path, *arguments: str) -> None:
 
 
 def customize_subject(home: Path, name: str, folder: Path, codepoints: str) -> list[Image.Image]:
-    """Teach a subject from its drawings in three styles; the taught one in each style, at each weight."""
+    """Teach a subject from its drawings in three styles.
+
+    The taught one in each style, at each weight.
+    """
     folder.mkdir()
     for style in STYLES[:3]:
         svg = read_svg(style, codepoints, name)

@@ -37,9 +37,11 @@ class Item:
     """One picture to be made.
 
     Args:
-        group: prompts that belong together: the bootstrap draws these; from version 3 on all that ask for one combination.
+        group: prompts that belong together: the bootstrap draws these; from version 3 on all that
+            ask for one combination.
         truth: of the family "diversity" without a style: its real renders are those of all styles.
-        others: further subjects that answer the same word ("cat": a face, a whole cat), from version 3 on.
+        others: further subjects that answer the same word ("cat": a face, a whole cat), from
+            version 3 on.
     """
 
     id: str
@@ -102,7 +104,10 @@ def is_unseen(truth: Truth, names: tuple[str, ...], version: int) -> bool:
 def candidates(
     scenes: World, family: str, rng: np.random.Generator, version: int = 2
 ) -> Iterator[Truth]:
-    """Scenes of a family, without end; those that show a combination which no weights were shown."""
+    """Scenes of a family, without end.
+
+    Those that show a combination which no weights were shown.
+    """
     kinds = {
         "single": ("one",),
         "colour": ("one",),
@@ -150,13 +155,16 @@ def prompt_for(truth: Truth, family: str, rng: np.random.Generator) -> str:
 
 
 def in_list(which: str, key: str, version: int) -> bool:
-    """Whether something belongs to the list `test` or `dev`: by its hash; what was on version 2's `dev` is on version 3's, too."""
+    """Whether something belongs to the list `test` or `dev`: by its hash.
+
+    What was on version 2's `dev` is on version 3's, too.
+    """
     names = ("list",) if version == 2 else ("list3", "list")
     return any(stable_hash(f"{name}|{key}") % 4 == 0 for name in names) == (which == "dev")
 
 
 def bench_items(which: str, quick: bool, version: int = 2) -> list[Item]:
-    """Every picture of a list. A scene belongs to `test` or to `dev` by the hash of what it shows."""
+    """Every picture of a list; a scene belongs to `test` or `dev` by the hash of what it shows."""
     scenes, found, mark = bench_world(version), [], "dev-" if which == "dev" else ""
     for family, count in COUNTS.items():
         rng = np.random.default_rng((77, list(COUNTS).index(family)))

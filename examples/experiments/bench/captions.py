@@ -1,10 +1,12 @@
 """How right the embedded captioner is on scenes of StickerWorld, whose truth is known.
 
-python examples/bench/captions.py [--count 1000] [--look]      needs the art of examples/mini (fetch.py, art.py); --look prints twenty
+python -m examples.experiments.bench.captions [--count 1000] [--look]
+    needs the art of examples/recipes/mini (fetch.py, art.py); --look prints twenty
 
-Scenes that no model was trained on (another seed), of all kinds: the named thing is one of those that are there, the style, the
-number, and the colour of a plain ground. "Unseen" are scenes with a combination that was withheld from the judges, which read
-them: (subject, style), (subject, colour), two subjects.
+Scenes that no model was trained on (another seed), of all kinds: the named thing is one of those
+that are there, the style, the number, and the colour of a plain ground. "Unseen" are scenes with a
+combination that was withheld from the judges, which read them: (subject, style), (subject, colour),
+two subjects.
 """
 
 import argparse

@@ -1,20 +1,29 @@
-"""Milliseconds per training step: ours against the loop of diffusers' DreamBooth LoRA scripts, on the same model in the same run.
+"""Milliseconds per training step.
 
-python examples/bench/customize_speed.py [--model mini|sd|sdxl] [--width 0.5] [--pixels 256] [--batch 4] [--rank 16] [--steps 60]
+Ours against the loop of diffusers' DreamBooth LoRA scripts, on the same model in the same run.
+
+python -m examples.experiments.bench.customize_speed [--model mini|sd|sdxl] [--width 0.5] [--pixels
+    256] [--batch 4] [--rank 16] [--steps 60]
 
 plain      ordinary LoRA training, as `customize --objective plain`
 live       DCO, the base asked anew in every step
-cached     DCO with kept draws (training.draws), once the base was asked about all of them; what asking costs is added beside it
-token      the same as live with a new word, whose row is trained through the text encoders: what `customize --subject` does
-diffusers  the peer's step, written out after train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py in `examples/dreambooth` of
-           diffusers 0.42: encode the pictures, draw noise and timesteps, encode the prompts (sd; sdxl keeps them), predict,
+cached     DCO with kept draws (training.draws), once the base was asked about all of them; what
+           asking costs is added beside it
+token      the same as live with a new word, whose row is trained through the text encoders: what
+           `customize --subject` does
+diffusers  the peer's step, written out after train_dreambooth_lora.py and
+    train_dreambooth_lora_sdxl.py in `examples/dreambooth` of
+           diffusers 0.42: encode the pictures, draw noise and timesteps, encode the prompts (sd;
+           sdxl keeps them), predict,
            backward, clip, AdamW, scheduler; without checkpoints and logging
-bare       the same with latents and prompts kept: what is left of the peer's step where encoding is none of its work
+bare       the same with latents and prompts kept: what is left of the peer's step where encoding is
+           none of its work
 
-sticker-mini comes with its weights; sd and sdxl are built from their published configurations at a share of their width, with random
-weights: what a step costs at the full width or 512 px is not said by them. All take turns in an order that rotates, so a busy machine
-slows all; ratios are of the same round, with the middle 95 % of their median's bootstrap. `--layers all` trains convolutions of ours as
-well, and leaves the peer out, which does not.
+sticker-mini comes with its weights; sd and sdxl are built from their published configurations at a
+share of their width, with random weights: what a step costs at the full width or 512 px is not said
+by them. All take turns in an order that rotates, so a busy machine slows all; ratios are of the
+same round, with the middle 95 % of their median's bootstrap. `--layers all` trains convolutions of
+ours as well, and leaves the peer out, which does not.
 """
 
 import argparse
@@ -52,7 +61,9 @@ Step = Callable[[int], None]
 
 
 def random_pictures(pixels: int, channels: int) -> torch.Tensor:
-    """Smooth random pictures, (PICTURES, channels, pixels, pixels) in [0, 1], premultiplied where there is alpha."""
+    """Smooth random pictures, (PICTURES, channels, pixels, pixels) in [0, 1], premultiplied where
+    there is alpha.
+    """
     noise = torch.rand((PICTURES, channels, 8, 8), generator=torch.Generator().manual_seed(0))
     planes = F.interpolate(noise, pixels, mode="bicubic").clamp(0, 1)
     return torch.cat([planes[:, :3] * planes[:, 3:], planes[:, 3:]], 1) if channels == 4 else planes
@@ -88,9 +99,8 @@ def stickerforge_step(
             "a cat, in flat style",
         )
         examples.append(TrainingExample(str(index), said, mean[0], deviation[0], (0,) * 6))
-    student = init_state(
-        family, course, {"<tom>": "cat"} if kind == "token" else {}
-    )  # without a new word, as the peer's
+    # Without a new word, as the peer's.
+    student = init_state(family, course, {"<tom>": "cat"} if kind == "token" else {})
     optimizer = build_optimizer(student, course)
     if course.draws:
         student.reference, number = torch.full((PICTURES, CACHED_NOISE), math.nan), 1_000_000
@@ -240,10 +250,12 @@ def main() -> None:
         else f"{args.model} at {args.width:g} of its width ({weights / 4e6:.0f} million weights)"
     )
     print(
-        f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, ours on {args.layers} layers, {torch.get_num_threads()} threads"
+        f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, "
+        f"ours on {args.layers} layers, {torch.get_num_threads()} threads"
     )
     print(
-        f"torch {torch.__version__}, diffusers {diffusers.__version__}, {platform.machine()}, medians of {args.steps} rounds"
+        f"torch {torch.__version__}, diffusers {diffusers.__version__}, "
+        f"{platform.machine()}, medians of {args.steps} rounds"
     )
     print(", ".join(f"{kind} {np.median(values):.0f} ms" for kind, values in found.items()))
     for one in ("live", "cached", "token", "diffusers", "bare"):

@@ -1,4 +1,4 @@
-"""Print the figures that README quotes: python examples/figures.py
+"""Print the figures that README quotes: python -m examples.experiments.bench.generate_speed
 
 Each is the median of several runs on this machine; the machine and the date are printed with them.
 """
@@ -56,7 +56,10 @@ def cold_seconds(runs: int) -> float:
 
 
 def warm_seconds(runs: int) -> float:
-    """One more sticker in a process that has the model loaded: denoising, decoding, finishing, writing."""
+    """One more sticker in a process that has the model loaded.
+
+    Denoising, decoding, finishing, writing.
+    """
     from stickerforge.commands.generate import save
     from stickerforge.config.resolve import resolve
     from stickerforge.config.schema import GenerateConfig
@@ -97,7 +100,8 @@ def processor_name() -> str:
 def main(runs: int) -> None:
     """Measure and print."""
     print(
-        f"{processor_name()}, {os.cpu_count()} cores, Python {platform.python_version()}, {dt.date.today()}"
+        f"{processor_name()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {dt.date.today()}"
     )
     with tempfile.TemporaryDirectory() as folder:
         for arguments in HELPS:

@@ -1,13 +1,16 @@
 """What sticker-mini remembers: generated pictures beside the nearest pictures that it learned from.
 
-python examples/bench/memorisation.py [--bench FOLDER] [--out FOLDER]       after sticker_bench.py, whose pictures it reads
+python -m examples.experiments.bench.memorisation [--bench FOLDER] [--out FOLDER]
+    after sticker_bench.py, whose pictures it reads
 
-Two kinds of prompts: "shown", for single drawings that it learned, and "novel", those of StickerBench that ask for combinations
-which were withheld. Every picture is compared with every training scene (32 px, colours over grey and alpha, root mean square);
-closer than 0.05 counts as a copy. Real renders of the same prompts say how near to a training scene a right answer lies anyway,
-and what the autoencoder alone changes in training scenes says how near a perfect recital would be. Prints the shares and writes
-nearest.png: novel combinations, each above the training scene that is nearest and above what a perfect model would have drawn.
-Needs the art of examples/mini (fetch.py, art.py).
+Two kinds of prompts: "shown", for single drawings that it learned, and "novel", those of
+StickerBench that ask for combinations which were withheld. Every picture is compared with every
+training scene (32 px, colours over grey and alpha, root mean square); closer than 0.05 counts as a
+copy. Real renders of the same prompts say how near to a training scene a right answer lies anyway,
+and what the autoencoder alone changes in training scenes says how near a perfect recital would be.
+Prints the shares and writes nearest.png: novel combinations, each above the training scene that is
+nearest and above what a perfect model would have drawn. Needs the art of examples/recipes/mini
+(fetch.py, art.py).
 """
 
 import argparse
@@ -39,7 +42,10 @@ SHEET_EACH = 6  # of each family on the sheet
 
 
 def thumbnail_vector(picture: Image.Image) -> np.ndarray:
-    """32 x 32 means of the premultiplied picture, colours laid on grey, and alpha: (4096,) in [0, 1]."""
+    """32 x 32 means of the premultiplied picture, colours laid on grey, and alpha.
+
+    (4096,) in [0, 1].
+    """
     premultiplied = np.asarray(
         picture.convert("RGBA").convert("RGBa").resize((PIXELS, PIXELS), Image.Resampling.BOX),
         np.float32,
@@ -78,7 +84,9 @@ def training_vectors(scenes: World, count: int, path: Path) -> np.ndarray:
 def nearest(
     vectors: np.ndarray, training: np.ndarray, block: int = 4096
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(index of the nearest training scene, root mean square difference to it) of each vector (N, 4096)."""
+    """(index of the nearest training scene, root mean square difference to it) of each vector (N,
+    4096).
+    """
     best, where = np.full(len(vectors), np.inf, np.float32), np.zeros(len(vectors), int)
     own = np.square(vectors).sum(1)
     for start in range(0, len(training), block):
@@ -122,7 +130,9 @@ def copy_shares(
     real: Sequence[Image.Image],
     training: np.ndarray,
 ) -> dict[str, object]:
-    """Shares of copies, and how far the nearest training scene is, for generated pictures and for real renders."""
+    """Shares of copies, and how far the nearest training scene is, for generated pictures and for
+    real renders.
+    """
     told: dict[str, object] = {"pictures": len(chosen)}
     for name, pictures in (("generated", made), ("real", real)):
         _, distance = nearest(
@@ -143,7 +153,9 @@ def nearest_sheet(
     training: np.ndarray,
     scenes: World,
 ) -> Image.Image:
-    """Columns of generated picture, nearest training scene, and real render, twelve beside each other."""
+    """Columns of generated picture, nearest training scene, and real render, twelve beside each
+    other.
+    """
     where, distance = nearest(np.stack([thumbnail_vector(picture) for picture in made]), training)
     across, cell, tall = 12, PIXELS + 6, 3 * (PIXELS + 6) + 34
     page = Image.new("RGB", (across * cell, -(-len(chosen) // across) * tall), (206, 206, 206))
@@ -205,7 +217,10 @@ def main() -> None:
 
 
 def reconstruction_distance(scenes: World, model: str, count: int = 200) -> dict[str, float]:
-    """How far training scenes are from themselves once they went through the model's autoencoder: median, and 95th percentile."""
+    """How far training scenes are from themselves once they went through the model's autoencoder.
+
+    Median, and 95th percentile.
+    """
     family, distances = load_model(find_model(model), torch.device("cpu"), torch.float32), []
     for index in range(count):
         rgba = scenes[index][0]
@@ -240,7 +255,8 @@ def open_pictures(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
     missing = [item.id for item, picture in zip(chosen, found, strict=True) if picture is None]
     if missing:
         raise SystemExit(
-            f"{folder} lacks {len(missing)} pictures, first {missing[0]}: run sticker_bench.py first"
+            f"{folder} lacks {len(missing)} pictures, first {missing[0]}: "
+            "run sticker_bench.py first"
         )
     return [picture for picture in found if picture is not None]
 

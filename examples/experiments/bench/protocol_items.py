@@ -23,12 +23,8 @@ TUNING_SUBJECT = "flamingo"  # settings were chosen on it before there was this 
 NEW_STYLE = "high contrast"
 STYLE_DRAWINGS, STYLE_SUBJECTS = 10, 30  # a style is learned from, and asked for with, so many
 MERGE_SUBJECTS = 6  # subjects that are merged
-STYLE_NAMES = {
-    "zorn": NEW_STYLE,
-    "quill": "noto",
-    "brisk": "twemoji",
-    "velvet": "fluent",
-}  # adapters' names, which tell nothing
+# Adapters' names, which tell nothing.
+STYLE_NAMES = {"zorn": NEW_STYLE, "quill": "noto", "brisk": "twemoji", "velvet": "fluent"}
 TIMES = 2  # pictures per prompt
 
 
@@ -49,7 +45,10 @@ class Arm:
 
 
 def held_out_subjects(scenes: World, which: str, count: int) -> list[Subject]:
-    """Subjects that were never shown, in an order that their names decide: four for `dev`, then those of `test`."""
+    """Subjects that were never shown, in an order that their names decide.
+
+    Four for `dev`, then those of `test`.
+    """
     names = [line.split("\t")[1] for line in HELD_OUT[2].read_text().splitlines()[1:]]
     ranked = sorted(
         names, key=lambda name: (name != TUNING_SUBJECT, stable_hash(f"protocol|{name}"))
@@ -113,7 +112,10 @@ def subject_prompt(truth: Truth, subject: Subject, word: str, rng: np.random.Gen
 
 
 def scene_items(subject: Subject, scenes: World, word: str, held: int, mark: str) -> list[Item]:
-    """Everything one subject is asked for: first the new style, then the scenes in a style it was shown in."""
+    """Everything one subject is asked for.
+
+    First the new style, then the scenes in a style it was shown in.
+    """
     asked = [("new style", Truth(STYLES[held], (Thing(subject),), "", CLEAR))]
     asked += ten_scenes(subject, scenes, STYLES[(held + 1) % len(STYLES)])
     found = []

@@ -1,19 +1,27 @@
-"""What customize and merge are worth, on StickerBench's scale: subjects and a style that the model never saw, taught from a few drawings.
+"""What customize and merge are worth, on StickerBench's scale.
 
-python examples/bench/protocols.py [--protocol subject,style,merge] [--subjects 12] [--lists test|dev] [--out bench-taught]
+Subjects and a style that the model never saw, taught from a few drawings.
 
-subject  held-out subjects, each taught from its drawings in three styles (the fourth rotates) and asked for in the fourth and in
+python -m examples.experiments.bench.protocols [--protocol subject,style,merge] [--subjects 12]
+    [--lists test|dev] [--out bench-taught]
+
+subject  held-out subjects, each taught from its drawings in three styles (the fourth rotates) and
+    asked for in the fourth and in
          ten scenes; the same with plain words and without adapter
-style    Fluent's high contrast, which the model never saw, taught from ten drawings and asked for with thirty other subjects;
+style    Fluent's high contrast, which the model never saw, taught from ten drawings and asked for
+         with thirty other subjects;
          the same without adapter
-merge    six of the subjects, each merged with four styles that were taught from ten drawings under made-up names; apart, those
-         styles in which the subject itself was shown (reciting is enough there) and those in which it was not
+merge    six of the subjects, each merged with four styles that were taught from ten drawings under
+         made-up names; apart, those
+         styles in which the subject itself was shown (reciting is enough there) and those in which
+         it was not
 
-Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the bootstrap over subjects. `--subjects 56`
-takes all held-out subjects but those of the list dev. What was taught and drawn lies in the folder and is not made twice, so an
-interrupted run goes on; other settings need another folder.
-The lists are fixed by hash: `test` is for results, `dev`, four other subjects, for choosing settings. Needs the art of
-examples/mini (fetch.py, art.py, judge_pictures.py).
+Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the
+bootstrap over subjects. `--subjects 56` takes all held-out subjects but those of the list dev. What
+was taught and drawn lies in the folder and is not made twice, so an interrupted run goes on; other
+settings need another folder. The lists are fixed by hash: `test` is for results, `dev`, four other
+subjects, for choosing settings. Needs the art of examples/recipes/mini (fetch.py, art.py,
+judge/dataset.py).
 """
 
 import argparse
@@ -201,7 +209,8 @@ def check_settings(out: Path, settings: Sequence[str]) -> None:
     file = out / "settings.json"
     if file.exists() and json.loads(file.read_text()) != said:
         raise SystemExit(
-            f"{out} holds what was taught with other settings or by another model: give another --out"
+            f"{out} holds what was taught with other settings or by another model: "
+            "give another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(said) + "\n")

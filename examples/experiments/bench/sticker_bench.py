@@ -1,14 +1,18 @@
 """StickerBench: one scale for every model, measured by a judge that never saw a generated picture.
 
-python examples/bench/sticker_bench.py [--model sticker-mini] [--adapter NAME] [--quick] [--lists test|dev] [--out FOLDER]
-python examples/bench/sticker_bench.py --pictures FOLDER      pictures made elsewhere, named ID.png for the ids of --write-prompts
-python examples/bench/sticker_bench.py --write-prompts FILE   the prompts, as `stickerforge generate --prompts` takes them
+python -m examples.experiments.bench.sticker_bench [--model sticker-mini] [--adapter NAME] [--quick]
+    [--lists test|dev] [--out FOLDER]
+python -m examples.experiments.bench.sticker_bench --pictures FOLDER
+    pictures made elsewhere, named ID.png for the ids of --write-prompts
+python -m examples.experiments.bench.sticker_bench --write-prompts FILE
+    the prompts, as `stickerforge generate --prompts` takes them
 
-Seven families of prompts over StickerWorld, each about combinations that were withheld from sticker-mini: from version 2, or
-(--world 3) from version 3, which goes on from it, so that its lists hold only what neither was shown. A score is what the judge
-finds in the generated pictures over what it finds in real renders of the same prompts, so that its own mistakes cancel. Pictures lie
-in FOLDER and are not made twice, so an interrupted run goes on. Settings are chosen on the list `dev`; `test` is for results. Needs
-the art of examples/mini (fetch.py, art.py).
+Seven families of prompts over StickerWorld, each about combinations that were withheld from
+sticker-mini: from version 2, or (--world 3) from version 3, which goes on from it, so that its
+lists hold only what neither was shown. A score is what the judge finds in the generated pictures
+over what it finds in real renders of the same prompts, so that its own mistakes cancel. Pictures
+lie in FOLDER and are not made twice, so an interrupted run goes on. Settings are chosen on the list
+`dev`; `test` is for results. Needs the art of examples/recipes/mini (fetch.py, art.py).
 """
 
 import argparse
@@ -32,8 +36,9 @@ from stickerforge.evaluation.statistics import RESAMPLES, group_means
 from stickerforge.models.judge.model import Judge, load_judge
 from stickerforge.models.judge.network import Readings
 
-# A thing counts as present among so many likeliest labels of 1,274, one more for each further thing. On the list `dev` real
-# pairs pass in 69 % (others in 2 %), real accessories in all (others, which share many, in 29 %).
+# A thing counts as present among so many likeliest labels of 1,274, one more for each further
+# thing. On the list `dev` real pairs pass in 69 % (others in 2 %), real accessories in all (others,
+# which share many, in 29 %).
 TOP_LABELS = {"pair": 20, "worn": 3, "long": 20}
 
 
@@ -89,7 +94,9 @@ def score_pictures(
 def pairwise_diversity(
     chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judge, version: int = 2
 ) -> dict[str, float]:
-    """{group: mean of 1 - cosine over its pairs of pictures}; from version 3 on a pair counts as nothing unless both show the subject.
+    """{group: mean of 1 - cosine over its pairs of pictures}.
+
+    From version 3 on a pair counts as nothing unless both show the subject.
 
     Otherwise what nobody can name would count as diverse.
     """
@@ -161,7 +168,8 @@ def print_table(rows: dict[str, dict[str, float]]) -> None:
     for name, row in rows.items():
         spread = f"{row['low']:.1%} to {row['high']:.1%}"
         print(
-            f"{name:36}{row['share']:>8.1%}   {spread:18}{row['ours']:>7.3f}{row['real']:>7.3f}  {row['prompts']:.0f}",
+            f"{name:36}{row['share']:>8.1%}   {spread:18}"
+            f"{row['ours']:>7.3f}{row['real']:>7.3f}  {row['prompts']:.0f}",
             flush=True,
         )
 

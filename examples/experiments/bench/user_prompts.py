@@ -1,9 +1,13 @@
-"""What a stranger would ask for, three seeds each, on sheets to be judged by eye: could one of the three be sent to somebody?
+"""What a stranger would ask for, three seeds each, on sheets to be judged by eye.
 
-python examples/bench/wishes.py [--model sticker-mini] [--lists dev|test] [--out FOLDER]
+Could one of the three be sent to somebody?
 
-The prompts (user_prompts.txt) were written by somebody who knew no training caption. Half of them are sealed in user_prompts_test.txt, to be read
-once, for the result: `--lists test` opens them. Sheets of 25 prompts lie in FOLDER; what an eye finds goes into RESULTS.md.
+python -m examples.experiments.bench.user_prompts [--model sticker-mini] [--lists dev|test] [--out
+    FOLDER]
+
+The prompts (user_prompts.txt) were written by somebody who knew no training caption. Half of them
+are sealed in user_prompts_test.txt, to be read once, for the result: `--lists test` opens them.
+Sheets of 25 prompts lie in FOLDER; what an eye finds goes into RESULTS.md.
 """
 
 import argparse
@@ -112,7 +116,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--model", default="sticker-mini")
     parser.add_argument("--lists", choices=("dev", "test"), default="dev")
-    parser.add_argument("--out", type=Path, default=Path("wishes"))
+    parser.add_argument("--out", type=Path, default=Path("user-prompts"))
     args = parser.parse_args()
     wanted, place = read_prompts(args.lists), args.out / f"{Path(args.model).name}-{args.lists}"
     generate_images(wanted, args.model, place)

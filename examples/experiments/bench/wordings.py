@@ -1,11 +1,17 @@
-"""Do words that mean nothing change nothing? The same things asked for in many ways, on the same seeds, read by the judge.
+"""Do words that mean nothing change nothing? The same things asked for in many ways, on the same
+seeds, read by the judge.
 
-python examples/bench/wordings.py [--model sticker-mini] [--model FOLDER ...] [--lists dev|test] [--quick] [--out FOLDER]
+python -m examples.experiments.bench.wordings [--model sticker-mini] [--model FOLDER ...] [--lists
+    dev|test] [--quick] [--out FOLDER]
 
-For every model a table: learned subjects in the house style, each wording's share of right subjects over the plain name's (`wordings.txt`
-says which may be taught and which never are); then modifiers and styles, asked for plainly and in wordings that are never taught.
-Several models stand side by side, paired: other weights of sticker-mini are a folder, for instance of an earlier commit:
-git archive COMMIT stickerforge/models/mini | tar x -C FOLDER. Needs the art of examples/mini (fetch.py, art.py).
+For every model a table: learned subjects in the house style, each wording's share of right subjects
+    over the plain name's (`wordings.txt`
+says which may be taught and which never are); then modifiers and styles, asked for plainly and in
+    wordings that are never taught.
+Several models stand side by side, paired: other weights of sticker-mini are a folder, for instance
+    of an earlier commit:
+git archive COMMIT stickerforge/models/mini | tar x -C FOLDER. Needs the art of
+    examples/recipes/mini (fetch.py, art.py).
 """
 
 import argparse
@@ -110,7 +116,10 @@ def generate_images(asked: Sequence[WordingItem], model: str, out: Path) -> None
 
 
 def score_ratio(worded: np.ndarray, plain: np.ndarray) -> tuple[float, float, float]:
-    """(mean over mean, and its 95 % interval by the bootstrap over subjects): both (subject,), by the same subjects."""
+    """(mean over mean, and its 95 % interval by the bootstrap over subjects).
+
+    Both (subject,), by the same subjects.
+    """
     drawn = np.random.default_rng(0).integers(0, len(worded), (RESAMPLES, len(worded)))
     ratios = worded[drawn].mean(1) / np.maximum(plain[drawn].mean(1), 1e-9)
     low, high = np.quantile(ratios, (0.025, 0.975))
@@ -172,9 +181,8 @@ def print_table(lines: Sequence[dict[str, object]], models: Sequence[str]) -> No
             cell = line[f"model {number}"]
             assert isinstance(cell, dict)
             value, low, high = cell["share"]
-            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{value:>7.0%} ({low:.0%}-{high:.0%})".ljust(
-                34
-            )
+            share = f"{value:>7.0%} ({low:.0%}-{high:.0%})"
+            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{share}".ljust(34)
         print(f"{line['row']:44}{cells}", flush=True)
 
 

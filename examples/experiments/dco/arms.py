@@ -7,11 +7,8 @@ from stickerforge.training.config import TrainingConfig
 LENGTHS, STEPS = (50, 100, 200), 400  # the length axis: 50, 100, 200, 400
 DEFAULT_STEPS = 200  # steps where length is no question
 TRIAL_STEPS = (50, 100)  # steps after which the settings of the arms are compared
-CONSISTENCY_SHARES = (
-    0.25,
-    0.5,
-    0.75,
-)  # weights of consistency guidance at the end, in shares of the guidance scale
+# Weights of consistency guidance at the end, in shares of the guidance scale.
+CONSISTENCY_SHARES = (0.25, 0.5, 0.75)
 TIMES = 2  # pictures per prompt
 CONFIG = TrainingConfig(
     steps=STEPS,
@@ -46,12 +43,8 @@ TRIALS = {
     arm: [one | {"token_rate": rate} for one in own for rate in TOKEN_RATES]
     for arm, own in ARM_SETTINGS.items()
 }
-STYLE_SETTINGS = {
-    "rank": 64,
-    "rate": 1e-3,
-    "offset_noise": 0.1,
-    "beta": 20.0,
-}  # what the card of sticker-mini says of styles
+# What the card of sticker-mini says of styles.
+STYLE_SETTINGS = {"rank": 64, "rate": 1e-3, "offset_noise": 0.1, "beta": 20.0}
 LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # at which two arms are compared
 BETAS = (1.0, 8.0, 64.0, 512.0)
 DEVIATION_STEPS = 40  # steps after which the deviation is measured

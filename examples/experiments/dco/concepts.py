@@ -34,16 +34,8 @@ from stickerforge.training.config import TrainingConfig
 from stickerforge.training.trainer import train
 
 CLASS_IMAGES = 48  # pictures of the class
-CLASSES = (
-    "bird",
-    "flower",
-    "fruit",
-    "tool",
-    "boat",
-    "food",
-    "drink",
-    "animal",
-)  # from the narrowest on; else "thing"
+# From the narrowest on; else "thing".
+CLASSES = ("bird", "flower", "fruit", "tool", "boat", "food", "drink", "animal")
 
 
 @dataclass(frozen=True)
@@ -146,7 +138,10 @@ def train_adapter(
 
 @cache
 def class_examples(words: str) -> list[TrainingExample]:
-    """Pictures of the class in every style as the base draws them, as examples; drawn once for all subjects of the class."""
+    """Pictures of the class in every style as the base draws them, as examples.
+
+    Drawn once for all subjects of the class.
+    """
     family, said = (
         load_base(),
         [
@@ -165,7 +160,10 @@ def class_examples(words: str) -> list[TrainingExample]:
 
 
 def class_word(subject: Subject) -> str:
-    """A word that the model knows for what the subject is: it was never told the subject's own name."""
+    """A word that the model knows for what the subject is.
+
+    It was never told the subject's own name.
+    """
     return next((word for word in CLASSES if word in subject.keywords), "thing")
 
 

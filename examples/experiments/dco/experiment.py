@@ -41,7 +41,10 @@ PACKAGES = ("training", "objectives", "sampling", "models", "adapters")  # of st
 
 
 def result_context() -> dict[str, Any]:
-    """What decides every result: the model, its settings, the judges, and the code that makes and measures."""
+    """What decides every result.
+
+    The model, its settings, the judges, and the code that makes and measures.
+    """
     package = Path(stickerforge.__file__).parent
     files = [Path(examples.__file__).parent / name for name in SOURCES]
     files += sorted(path for part in PACKAGES for path in (package / part).rglob("*.py"))
@@ -123,7 +126,10 @@ class Experiment:
         many: Sequence[Mapping[str, Any]],
         looks: Checkpoints,
     ) -> NDArray[np.float64]:
-        """(settings, subjects, points, 2): likeness and fit on their scales; not numbers where a subject diverged."""
+        """(settings, subjects, points, 2): likeness and fit on their scales.
+
+        Not numbers where a subject diverged.
+        """
         both = self.ends(name, subjects)
         rows = self.results.all(
             self.curve(name, case, settings, looks)

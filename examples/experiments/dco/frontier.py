@@ -1,6 +1,9 @@
-"""What an arm reaches between two qualities: its points, the region they dominate, and how sure a difference is.
+"""What an arm reaches between two qualities.
 
-Shapes: S subjects; P points of an arm; 2 qualities, each 0 at the untaught base and 1 for real renders, larger is better.
+Its points, the region they dominate, and how sure a difference is.
+
+Shapes: S subjects; P points of an arm; 2 qualities, each 0 at the untaught base and 1 for real
+renders, larger is better.
 """
 
 from collections.abc import Callable
@@ -14,7 +17,10 @@ Points = NDArray[np.float64]
 
 
 def dominated_area(points: Points) -> float:
-    """The area between (0, 0) and the points (P, 2): the hypervolume of Zitzler and Thiele (1999) in two dimensions."""
+    """The area between (0, 0) and the points (P, 2).
+
+    The hypervolume of Zitzler and Thiele (1999) in two dimensions.
+    """
     area, height = 0.0, 0.0
     for first, second in sorted(np.maximum(points, 0).tolist(), reverse=True):
         if second > height:
@@ -23,12 +29,16 @@ def dominated_area(points: Points) -> float:
 
 
 def second_at(points: Points, level: float) -> float:
-    """The best second quality of the points (P, 2) whose first one is `level` or more; nan where none is."""
+    """The best second quality of the points (P, 2) whose first one is `level` or more.
+
+    Nan where none is.
+    """
     return max((float(second) for first, second in points if first >= level), default=float("nan"))
 
 
 def lead(ours: Points, theirs: Points) -> tuple[float, float, float]:
-    """(difference of the dominated areas of the mean points, 95 % interval of the bootstrap over subjects).
+    """(difference of the dominated areas of the mean points, 95 % interval of the bootstrap over
+    subjects).
 
     Args:
         ours, theirs: (S, P, 2) each, for the same subjects.
@@ -40,7 +50,10 @@ def lead(ours: Points, theirs: Points) -> tuple[float, float, float]:
 
 
 def lead_at(ours: Points, theirs: Points, level: float) -> tuple[float, float, float]:
-    """The same for the best second quality where the first is `level` or more; not numbers where an arm does not get there."""
+    """The same for the best second quality where the first is `level` or more.
+
+    Not numbers where an arm does not get there.
+    """
     return interval(
         len(ours),
         lambda rows: second_at(ours[rows].mean(0), level) - second_at(theirs[rows].mean(0), level),
@@ -50,7 +63,10 @@ def lead_at(ours: Points, theirs: Points, level: float) -> tuple[float, float, f
 def interval(
     subjects: int, gap: Callable[[NDArray[np.int64]], float]
 ) -> tuple[float, float, float]:
-    """(a figure of all subjects, 95 % interval of its bootstrap over them); not numbers where one in twenty draws has none."""
+    """(a figure of all subjects, 95 % interval of its bootstrap over them).
+
+    Not numbers where one in twenty draws has none.
+    """
     rng = np.random.default_rng(0)
     drawn = np.array([gap(rows) for rows in rng.integers(0, subjects, (RESAMPLES, subjects))])
     if np.isnan(drawn).mean() > 0.05:

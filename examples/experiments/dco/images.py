@@ -24,7 +24,8 @@ SAMPLE_BATCH = 11  # pictures that are denoised at once
 def sample_latents(
     family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
 ) -> Tensor:
-    """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's card.
+    """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's
+    card.
 
     Args:
         weight: of consistency guidance; None lets the adapter lead itself.

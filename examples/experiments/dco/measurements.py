@@ -1,4 +1,6 @@
-"""What the experiments on DCO's claims make and measure, one function per result; nothing is compared here.
+"""What the experiments on DCO's claims make and measure, one function per result.
+
+Nothing is compared here.
 
 Shapes: P points; 2 qualities, likeness and fit.
 """
@@ -52,7 +54,9 @@ DEVIATION_BATCHES = 12  # batches of four draws that the deviation is measured o
 
 @dataclass(frozen=True)
 class Case:
-    """A subject, the number of the style that it is not shown in, and how many pictures there are of each prompt."""
+    """A subject, the number of the style that it is not shown in, and how many pictures there are
+    of each prompt.
+    """
 
     subject: Subject
     held: int
@@ -92,7 +96,10 @@ def training_curve(
 
 
 def scale_ends(scenes: World, case: Case, judge: Judge) -> dict[str, dict[str, list[float]]]:
-    """What the untaught base draws for the same prompts in plain words, and real renders: both ends of the scales."""
+    """What the untaught base draws for the same prompts in plain words, and real renders.
+
+    Both ends of the scales.
+    """
     family, items = load_base(), concept_items(scenes, case.subject, case.held, case.times)
     lesson = subject_concept(family, scenes, case.subject, case.held)
     base = sample_images(
@@ -110,7 +117,8 @@ def merge_scores(
     courses: tuple[TrainingConfig, TrainingConfig],
     styles: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """One row per style, and one for the subject's adapter alone in the style that it was not shown in; none where it diverged.
+    """One row per style, and one for the subject's adapter alone in the style that it was not shown
+    in; none where it diverged.
 
     Args:
         courses: of the subject and of the styles.
@@ -149,8 +157,10 @@ def merge_scores(
 def style_scores(
     scenes: World, lesson: Concept, case: Case, adapters: Sequence[Any], style: tuple[str, str]
 ) -> dict[str, float]:
-    """By itself, in a colour, with a crown and twice, by the sum of the adapters: the shares of pictures with the subject among the
-    TOP labels, with the style, with both, and the share of what else the prompts ask for.
+    """By itself, in a colour, with a crown and twice, by the sum of the adapters.
+
+    The shares of pictures with the subject among the TOP labels, with the style, with both, and the
+    share of what else the prompts ask for.
 
     Args:
         style: what the judge calls it, and what the prompt does.
@@ -201,7 +211,9 @@ def style_scores(
 
 
 def base_deviation(scenes: World, case: Case, course: TrainingConfig) -> float | None:
-    """Mean squared difference of the predictions of adapted model and base, under fixed draws of the references; None where it diverged."""
+    """Mean squared difference of the predictions of adapted model and base, under fixed draws of
+    the references; None where it diverged.
+    """
     family = load_base()
     lesson = subject_concept(family, scenes, case.subject, case.held)
     try:

@@ -6,6 +6,8 @@ from xml.sax.saxutils import escape
 from examples.experiments.dco.frontier import Points
 
 WIDTH, HEIGHT, EDGE = 720, 470, 56
+ACROSS = "likeness: 0 the untaught base, 1 real renders"
+UPWARDS = "fit: share of what else the prompt asks for, over that of real renders"
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce")
 
 
@@ -16,8 +18,8 @@ def curves_svg(
 
     Args:
         arms: name -> (P, 2).
-        places: of each point its steps and its weight of consistency guidance; points without one are joined by a line, in the order
-            of their steps, and those with one by a dashed line.
+        places: of each point its steps and its weight of consistency guidance; points without one
+            are joined by a line, in the order of their steps, and those with one by a dashed line.
         base_fit: of the untaught base, whose likeness is 0.
     """
     every = [
@@ -38,34 +40,35 @@ def curves_svg(
         level = tick / 10
         if low_x <= level <= high_x:
             x, _ = at((level, low_y))
-            parts.append(
-                f'<path d="M{x} {EDGE}V{HEIGHT - EDGE}" stroke="#e5e5e5"/><text x="{x - 8}" y="{HEIGHT - 36}">{level:.1f}</text>'
-            )
+            parts += [grid_svg(f"M{x} {EDGE}V{HEIGHT - EDGE}")]
+            parts += [text_svg(x - 8, HEIGHT - 36, f"{level:.1f}")]
         if low_y <= level <= high_y:
             _, y = at((low_x, level))
-            parts.append(
-                f'<path d="M{EDGE} {y}H{WIDTH - EDGE}" stroke="#e5e5e5"/><text x="{EDGE - 26}" y="{y + 4}">{level:.1f}</text>'
-            )
-    parts.append(
-        f'<text x="{WIDTH / 2 - 160}" y="{HEIGHT - 12}">likeness: 0 the untaught base, 1 real renders</text>'
-    )
-    parts.append(
-        f'<text x="{EDGE - 26}" y="{EDGE - 18}">fit: share of what else the prompt asks for, over that of real renders</text>'
-    )
+            parts += [grid_svg(f"M{EDGE} {y}H{WIDTH - EDGE}")]
+            parts += [text_svg(EDGE - 26, y + 4, f"{level:.1f}")]
+    parts += [
+        text_svg(WIDTH / 2 - 160, HEIGHT - 12, ACROSS),
+        text_svg(EDGE - 26, EDGE - 18, UPWARDS),
+    ]
     x, y = at((0, base_fit))
-    parts.append(
-        f'<path d="M{x - 5} {y}h10M{x} {y - 5}v10" stroke="black"/><text x="{x + 8}" y="{y + 4}">base</text>'
-    )
+    parts += [f'<path d="M{x - 5} {y}h10M{x} {y - 5}v10" stroke="black"/>']
+    parts += [text_svg(x + 8, y + 4, "base")]
     for number, (name, points) in enumerate(arms.items()):
-        parts += arm_svg(
-            name,
-            [at(point) for point in points.tolist()],
-            places,
-            COLOURS[number % len(COLOURS)],
-            number,
-        )
-    body = "\n".join(parts)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">\n{body}\n</svg>\n'
+        color = COLOURS[number % len(COLOURS)]
+        parts += arm_svg(name, [at(point) for point in points.tolist()], places, color, number)
+    font = 'font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {font}>'
+    return "\n".join([head, *parts, "</svg>"]) + "\n"
+
+
+def grid_svg(path: str) -> str:
+    """A line of the grid."""
+    return f'<path d="{path}" stroke="#e5e5e5"/>'
+
+
+def text_svg(x: float, y: float, text: str, style: str = "") -> str:
+    """Words at a place."""
+    return f'<text x="{x}" y="{y}"{style}>{escape(text)}</text>'
 
 
 def arm_svg(
@@ -86,16 +89,15 @@ def arm_svg(
         for point, (_, weight) in zip(points, places, strict=True)
         if weight is not None
     ]
-    parts = [
-        f'<text x="{WIDTH - EDGE - 60}" y="{EDGE + 18 * number}" fill="{colour}" font-weight="bold">{escape(name)}</text>'
-    ]
+    fill = f' fill="{colour}"'
+    bold = f'{fill} font-weight="bold"'
+    parts = [text_svg(WIDTH - EDGE - 60, EDGE + 18 * number, name, bold)]
     for those, dash in ((by_length, ""), (led, ' stroke-dasharray="5 4"')):
         line = " ".join(f"{x},{y}" for (x, y), _ in those)
         parts.append(
             f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>'
         )
         for (x, y), label in those:
-            parts.append(
-                f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"/><text x="{x + 6}" y="{y - 6}" fill="{colour}">{label}</text>'
-            )
+            parts += [f'<circle cx="{x}" cy="{y}" r="4"{fill}/>']
+            parts += [text_svg(x + 6, y - 6, label, fill)]
     return parts

@@ -1,4 +1,6 @@
-"""Results of experiments that take hours: kept under everything that decides them, so that a call can be interrupted and go on.
+"""Results of experiments that take hours.
+
+Kept under everything that decides them, so that a call can be interrupted and go on.
 
 Several processes may share the work: the same call, started once per core, with one thread each.
 """
@@ -41,7 +43,8 @@ class ResultCache:
     def all(self, tasks: Iterable[Task]) -> list[Any]:
         """The results of tasks; what another process is making is waited for.
 
-        The first process goes from the front, a second one from the back: they seldom meet, and what tasks in a row share is made once.
+        The first process goes from the front, a second one from the back: they seldom meet, and
+        what tasks in a row share is made once.
         """
         wanted = list(tasks)
         missing = [task for task in wanted if not self._path(task).exists()]
@@ -58,7 +61,9 @@ class ResultCache:
         return self.folder / f"{task.name} {hashlib.sha256(whole.encode()).hexdigest()[:12]}.json"
 
     def _made(self, task: Task, *, wait: bool) -> bool:
-        """Whether the result is there, made now where it was not; not where another process is making it and we do not wait.
+        """Whether the result is there, made now where it was not.
+
+        Not where another process is making it and we do not wait.
 
         Raises:
             SystemExit: something that decides every result was changed under the experiment.

@@ -1,24 +1,33 @@
 """The claims of Direct Consistency Optimization (arXiv:2402.12004), as experiments on sticker-mini.
 
-python examples/claims/dco.py choose             settings of every arm, on four development subjects
-python examples/claims/dco.py pareto             (a) likeness against prompt fit, over length and consistency weight, twelve test subjects;
+python -m examples.experiments.dco.run choose
+    settings of every arm, on four development subjects
+python -m examples.experiments.dco.run pareto
+    (a) likeness against prompt fit, over length and consistency weight, twelve test subjects;
                                                  writes pareto.svg, too
-python examples/claims/dco.py merge              (b) subject and style together, six subjects by four styles
-python examples/claims/dco.py deviation          (c) how far the model moves from its base, over beta
-python examples/claims/dco.py draws              what kept draws of noise cost in quality
+python -m examples.experiments.dco.run merge
+    (b) subject and style together, six subjects by four styles
+python -m examples.experiments.dco.run deviation
+    (c) how far the model moves from its base, over beta
+python -m examples.experiments.dco.run draws              what kept draws of noise cost in quality
 
-Arms: dco; plain (ordinary LoRA training); prior (plain, with as many pictures of the class in every step). Each is given eight trials
-of the same number of steps on the development subjects: two rates of the new word, by two rates of the adapter and two values of a
-setting of its own (beta; the weight of the class), or, as plain training has none, by four rates of the adapter. The largest dominated
-area of likeness and fit, as the second judge sees them, is chosen; test subjects are run once, with what was chosen, and the first judge
-measures. The lists are those of ../bench/protocols.py, fixed by hash. A subject is taught from three styles, by a class word that the
-model knows, and asked for in the fourth style, in a colour, with a crown and with glasses, twice, three times, and beside two things.
+Arms: dco; plain (ordinary LoRA training); prior (plain, with as many pictures of the class in every
+step). Each is given eight trials of the same number of steps on the development subjects: two rates
+of the new word, by two rates of the adapter and two values of a setting of its own (beta; the
+weight of the class), or, as plain training has none, by four rates of the adapter. The largest
+dominated area of likeness and fit, as the second judge sees them, is chosen; test subjects are run
+once, with what was chosen, and the first judge measures. The lists are those of
+../bench/protocols.py, fixed by hash. A subject is taught from three styles, by a class word that
+the model knows, and asked for in the fourth style, in a colour, with a crown and with glasses,
+twice, three times, and beside two things.
 
-Likeness is the mean cosine with the references: 0 is what the untaught base draws for the same prompts in plain words, 1 real renders
-of them, on average over the subjects. Fit is the share of what the prompt asks for beside the subject (the fourth style, the colour, the
-number, what is worn, the other thing), over that of real renders; the style that a subject was shown in is not counted, since
-reciting brings it. Intervals are of the bootstrap over subjects. What is done is kept in --out, so an interrupted call goes on; the same
-call once per core, each with OMP_NUM_THREADS=1, shares the work. Needs the art of examples/mini (fetch.py, art.py, judge_pictures.py).
+Likeness is the mean cosine with the references: 0 is what the untaught base draws for the same
+prompts in plain words, 1 real renders of them, on average over the subjects. Fit is the share of
+what the prompt asks for beside the subject (the fourth style, the colour, the number, what is worn,
+the other thing), over that of real renders; the style that a subject was shown in is not counted,
+since reciting brings it. Intervals are of the bootstrap over subjects. What is done is kept in
+--out, so an interrupted call goes on; the same call once per core, each with OMP_NUM_THREADS=1,
+shares the work. Needs the art of examples/recipes/mini (fetch.py, art.py, judge/dataset.py).
 """
 
 import argparse
@@ -64,7 +73,8 @@ from stickerforge.evaluation.statistics import paired_difference
 
 
 def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
-    """{arm: settings}: the largest area under likeness and fit, means of the development subjects, as the second judge sees it.
+    """{arm: settings}: the largest area under likeness and fit, means of the development subjects,
+    as the second judge sees it.
 
     Raises:
         SystemExit: an arm diverged in every trial.
@@ -92,7 +102,9 @@ def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
-    """(a) Every arm's points, the areas they dominate, and which leads where the other quality is the same."""
+    """(a) Every arm's points, the areas they dominate, and which leads where the other quality is
+    the same.
+    """
     looks: Checkpoints = {steps: () for steps in LENGTHS} | {
         STEPS: tuple(share * guidance() for share in CONSISTENCY_SHARES)
     }
@@ -100,7 +112,8 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     both = whole.ends("judge", whole.test)
     base, real = (np.mean([np.mean(each[end]["fit"]) for each in both]) for end in ("base", "real"))
     print(
-        f"untaught base: likeness 0, fit {base / real:.3f}; real renders: fit {real:.3f} before scaling"
+        f"untaught base: likeness 0, fit {base / real:.3f}; "
+        f"real renders: fit {real:.3f} before scaling"
     )
     valid = np.isfinite(found).all((0, 2, 3))
     print(f"{valid.sum()} of {len(valid)} subjects diverged in no arm")
@@ -124,13 +137,16 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
                 )
                 if np.isfinite(difference):
                     print(
-                        f"  {first} at least {level}: {second} of dco - {other} = {difference:+.3f} ({low:+.3f} to {high:+.3f})"
+                        f"  {first} at least {level}: {second} of dco - {other} = "
+                        f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
                     )
     print_length_effect(clouds)
 
 
 def print_length_effect(clouds: Mapping[str, NDArray[np.float64]]) -> None:
-    """What training longer does to fit, by itself and against DCO. Looked at after the areas were known: they are no part of the claim."""
+    """What training longer does to fit, by itself and against DCO. Looked at after the areas were
+    known: they are no part of the claim.
+    """
     first, last = 0, len(LENGTHS)  # places of the shortest and of the longest training
     fallen = {arm: cloud[:, last, 1] - cloud[:, first, 1] for arm, cloud in clouds.items()}
     for arm, changes in fallen.items():
@@ -146,14 +162,22 @@ def print_length_effect(clouds: Mapping[str, NDArray[np.float64]]) -> None:
 
 def print_difference(what: str, differences: NDArray[np.float64]) -> None:
     """A mean difference over subjects, its interval and p."""
-    found = paired_difference(differences)
-    print(
-        f"{what}: {found['change']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f}), p {found['p']:.3f}"
+    print(f"{what}: {with_interval(paired_difference(differences))}")
+
+
+def with_interval(result: Mapping[str, float]) -> str:
+    """A difference, its interval and p."""
+    return (
+        f"{result['change']:+.3f} ({result['low']:+.3f} to {result['high']:+.3f}), "
+        f"p {result['p']:.3f}"
     )
 
 
 def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
-    """(b) Sums of subject and style adapters, both taught by dco or both plainly; the subject's adapter alone beside them."""
+    """(b) Sums of subject and style adapters, both taught by dco or both plainly.
+
+    The subject's adapter alone beside them.
+    """
     found = whole.results.all(
         task for arm in ("dco", "plain") for task in merge_tasks(whole, arm, best[arm])
     )
@@ -168,10 +192,8 @@ def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
             ]
             dco, plain = np.array(per).T
             difference = paired_difference(dco - plain)
-            print(
-                f"{kind:6} {name:8} dco {dco.mean():.3f}, plain {plain.mean():.3f}; difference {difference['change']:+.3f} "
-                f"({difference['low']:+.3f} to {difference['high']:+.3f}), p {difference['p']:.3f}"
-            )
+            means = f"dco {dco.mean():.3f}, plain {plain.mean():.3f}"
+            print(f"{kind:6} {name:8} {means}; difference {with_interval(difference)}")
 
 
 def merge_tasks(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Task]:
@@ -193,7 +215,9 @@ def merge_tasks(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> lis
 
 
 def deviation(whole: Experiment) -> None:
-    """(c) Mean squared difference between the predictions of adapted model and base on the references, over beta."""
+    """(c) Mean squared difference between the predictions of adapted model and base on the
+    references, over beta.
+    """
     made = whole.results.all(task for beta in BETAS for task in deviation_tasks(whole, beta))
     values = np.array(made, float).reshape(len(BETAS), -1)
     values = values[:, np.isfinite(values).all(0)]
@@ -204,11 +228,11 @@ def deviation(whole: Experiment) -> None:
         difference = paired_difference(logs[number + 1] - logs[number])
         interval = f"{difference['low']:+.3f} to {difference['high']:+.3f}"
         print(
-            f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({interval}), p {difference['p']:.4f}"
+            f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({interval}), "
+            f"p {difference['p']:.4f}"
         )
-    print(
-        f"falls at every step for {int((np.diff(logs, axis=0) < 0).all(0).sum())} of {logs.shape[1]} subjects"
-    )
+    falling = int((np.diff(logs, axis=0) < 0).all(0).sum())
+    print(f"falls at every step for {falling} of {logs.shape[1]} subjects")
 
 
 def deviation_tasks(whole: Experiment, beta: float) -> list[Task]:
@@ -228,7 +252,9 @@ def deviation_tasks(whole: Experiment, beta: float) -> list[Task]:
 
 
 def cached_noise(whole: Experiment, settings: Mapping[str, Any]) -> None:
-    """Likeness and fit where noises are kept, about each of which the base is asked once, against new noise in every step (0)."""
+    """Likeness and fit where noises are kept, about each of which the base is asked once, against
+    new noise in every step (0).
+    """
     tried = [dict(settings) | {"draws": count, "steps": DEFAULT_STEPS} for count in CACHED_NOISE]
     found = whole.clouds("judge", whole.others, tried, {DEFAULT_STEPS: ()})[:, :, 0]
     found = found[:, np.isfinite(found).all((0, 2))]
@@ -240,7 +266,8 @@ def cached_noise(whole: Experiment, settings: Mapping[str, Any]) -> None:
         for column, name in enumerate(("likeness", "fit") if count else ()):
             difference = paired_difference(values[:, column] - found[0][:, column])
             print(
-                f"; {name} against 0: {difference['change']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})",
+                f"; {name} against 0: {difference['change']:+.3f} "
+                f"({difference['low']:+.3f} to {difference['high']:+.3f})",
                 end="",
             )
         print()
@@ -253,7 +280,7 @@ def main() -> None:
     )
     parser.add_argument("experiment", choices=("choose", "pareto", "merge", "deviation", "draws"))
     parser.add_argument("--subjects", type=int, default=12, help="test subjects")
-    parser.add_argument("--out", type=Path, default=Path("claims"))
+    parser.add_argument("--out", type=Path, default=Path("dco"))
     args = parser.parse_args()
     whole = Experiment(make_world("all"), ResultCache(args.out, result_context), args.subjects)
     if args.experiment == "deviation":

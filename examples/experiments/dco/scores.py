@@ -30,14 +30,20 @@ def prompts_of(items: Sequence[Item], lesson: Concept) -> list[tuple[str, str, i
 
 
 def plain_words(text: str, lesson: Concept) -> str:
-    """The text with the class for the new word: "an animal" for "a <llama>", "two animals" for "two <llama>"."""
+    """The text with the class for the new word.
+
+    "an animal" for "a <llama>", "two animals" for "two <llama>".
+    """
     token, words = lesson.token, lesson.words
     many = re.sub(rf"\b(two|three|four|five) ((?:\w+ )?){token}", rf"\1 \2{plural(words)}", text)
     return many.replace(f"a {token}", with_article(words)).replace(token, words)
 
 
 def concept_items(scenes: World, subject: Subject, held: int, times: int) -> list[Item]:
-    """What a taught subject is asked for, each so many times, under seeds of its own: the fourth style, and scenes with more in them."""
+    """What a taught subject is asked for, each so many times, under seeds of its own.
+
+    The fourth style, and scenes with more in them.
+    """
     found = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
     some = [
         item for item in found if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"
@@ -46,10 +52,12 @@ def concept_items(scenes: World, subject: Subject, held: int, times: int) -> lis
 
 
 def prompt_fit(item: Item, read: Readings, row: int, judge: Judge) -> float:
-    """Share of what a scene asks for beside its subject that the judge finds: colour, number, what is worn, the other thing.
+    """Share of what a scene asks for beside its subject that the judge finds.
 
-    The subject is left out, since whether that is there is the other axis, and the style where the subject was shown in it:
-    reciting brings that.
+    Colour, number, what is worn, the other thing.
+
+    The subject is left out, since whether that is there is the other axis, and the style where the
+    subject was shown in it: reciting brings that.
     """
     truth, first = item.truth, item.truth.things[0]
     claims = []
@@ -73,7 +81,9 @@ def prompt_fit(item: Item, read: Readings, row: int, judge: Judge) -> float:
 def score_images(
     pictures: Sequence[Image.Image], lesson: Concept, items: Sequence[Item], judge: Judge
 ) -> dict[str, list[float]]:
-    """Of each picture: "likeness", the mean cosine with the references, and "fit", what it shows beside the subject."""
+    """Of each picture: "likeness", the mean cosine with the references, and "fit", what it shows
+    beside the subject.
+    """
     seen = judge.pictures(pictures)
     likeness = (
         judge.encode_image(seen) @ judge.encode_image(judge.pictures(lesson.pictures)).T

@@ -1,6 +1,7 @@
 """Augmentation of the judges' training pictures.
 
-python -m examples.recipes.judge.augmentation    runs/judge/sheet.png: batches as the judges see them
+python -m examples.recipes.judge.augmentation
+    runs/judge/sheet.png: batches as the judges see them
 
 Shapes: B pictures of a batch.
 """
@@ -31,7 +32,10 @@ def load_photographs() -> list[Image.Image]:
 
 
 def random_grounds(count: int, rng: np.random.Generator) -> np.ndarray:
-    """What is behind transparent pictures, float (B, PIXELS, PIXELS, 3): white, grey, any colour, a gradient, noise, a photograph."""
+    """What is behind transparent pictures, float (B, PIXELS, PIXELS, 3).
+
+    White, grey, any colour, a gradient, noise, a photograph.
+    """
     found = np.empty((count, PIXELS, PIXELS, 3), np.float32)
     for row, kind in enumerate(rng.choice(6, count, p=(0.2, 0.2, 0.25, 0.1, 0.05, 0.2))):
         if kind == 0:
@@ -86,11 +90,15 @@ def random_affine(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) ->
 
 
 def distort(rgb: Tensor, rng: np.random.Generator) -> Tensor:
-    """Light, contrast, saturation and a little hue; blur; noise; JPEG and WebP: (B, 3, PIXELS, PIXELS) in [0, 1]."""
+    """Light, contrast, saturation and a little hue; blur; noise.
+
+    JPEG and WebP: (B, 3, PIXELS, PIXELS) in [0, 1].
+    """
     count = len(rgb)
-    draw = lambda spread: torch.from_numpy(
-        rng.normal(0, spread, (count, 1, 1, 1)).astype(np.float32)
-    )  # noqa: E731
+
+    def draw(spread: float) -> Tensor:
+        return torch.from_numpy(rng.normal(0, spread, (count, 1, 1, 1)).astype(np.float32))
+
     grey = rgb.mean(1, keepdim=True)
     rgb = grey + (rgb - grey) * (1 + draw(0.05))
     rgb = (rgb - 0.5) * (1 + draw(0.05)) + 0.5 + draw(0.02)
@@ -130,7 +138,10 @@ def recompress(rgb: Tensor, kind: str, quality: int) -> Tensor:
 
 
 def augment(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) -> Tensor:
-    """A batch as it is trained on, (B, 4, PIXELS, PIXELS): one picture in four comes without alpha, as a photograph would."""
+    """A batch as it is trained on, (B, 4, PIXELS, PIXELS).
+
+    One picture in four comes without alpha, as a photograph would.
+    """
     planes = random_affine(rgba, rng, alone=alone)
     behind = torch.from_numpy(random_grounds(len(rgba), rng)).permute(0, 3, 1, 2)
     alpha = torch.where(
@@ -140,7 +151,10 @@ def augment(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) -> Tenso
 
 
 def augment_gently(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) -> Tensor:
-    """A batch turned, shifted and resized, on white, (B, 4, PIXELS, PIXELS): about as `evaluate` shows pictures to a judge."""
+    """A batch turned, shifted and resized, on white, (B, 4, PIXELS, PIXELS).
+
+    About as `evaluate` shows pictures to a judge.
+    """
     planes = random_affine(rgba, rng, alone=alone)
     return torch.cat([planes[:, :3] + 1 - planes[:, 3:], planes[:, 3:]], 1)
 

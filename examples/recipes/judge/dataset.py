@@ -1,8 +1,12 @@
-"""What sticker-judge learns from: drawings by themselves and scenes, each with its truth, disturbed afresh every time.
+"""What sticker-judge learns from.
 
-python examples/mini/judge_pictures.py [--look]     render what judge_train.py and judge_gate.py read; --look: a sheet as the judge sees it
+Drawings by themselves and scenes, each with its truth, disturbed afresh every time.
 
-Shapes: N pictures of STORED pixels, premultiplied uint8 (N, STORED, STORED, 4); L labels; B pictures of a batch.
+python -m examples.recipes.judge.dataset [--look]
+    render what judge/train.py and judge/gates.py read; --look: a sheet as the judge sees it
+
+Shapes: N pictures of STORED pixels, premultiplied uint8 (N, STORED, STORED, 4); L labels; B
+pictures of a batch.
 """
 
 import argparse
@@ -28,7 +32,10 @@ DOUBTFUL_SHARE = 0.08  # share from which on nobody would say
 
 
 def colour_shares(rgba: np.ndarray) -> np.ndarray:
-    """Share of the visible pixels of a premultiplied picture in each of COLOURS; a pixel has the colour it is nearest to by name."""
+    """Share of the visible pixels of a premultiplied picture in each of COLOURS.
+
+    A pixel has the colour it is nearest to by name.
+    """
     alpha = rgba[..., 3]
     rgb = rgba[alpha > 128][:, :3] / np.maximum(alpha[alpha > 128][:, None], 1)
     high, low = rgb.max(-1, initial=0), rgb.min(-1, initial=1)
@@ -52,7 +59,10 @@ def colour_shares(rgba: np.ndarray) -> np.ndarray:
 
 
 def scene_colours(scenes: World, truth: Truth) -> np.ndarray:
-    """Which COLOURS a scene's things have: 1, 0, or NaN where nobody would say; a recoloured thing has its colour for certain."""
+    """Which COLOURS a scene's things have: 1, 0, or NaN where nobody would say.
+
+    A recoloured thing has its colour for certain.
+    """
     found = np.zeros(len(COLOURS), np.float32)
     for thing in truth.things:
         shares = colour_shares(resize(scenes.draw_thing(thing, truth.style), 48))
@@ -104,7 +114,9 @@ def present_labels(scenes: World, truth: Truth, given: Sequence[int]) -> list[in
 
 
 def render_scenes(part: str) -> None:
-    """Write the scenes of a judge, or those of the test, which may show what both judges never saw together."""
+    """Write the scenes of a judge, or those of the test, which may show what both judges never saw
+    together.
+    """
     seed = {"judge": 11, "second": 12, "test": 13}[part]  # other seeds: other scenes
     scenes = make_world("all" if part == "test" else "judge", seed=seed)
     _, given = all_labels(load_subjects()[0])
@@ -167,7 +179,10 @@ def load_scenes(part: str) -> JudgeDataset:
 
 
 def load_drawings(seen: bool | None) -> JudgeDataset:
-    """Every subject alone in every style: the pairs that the judges see, those withheld from them, or all (None)."""
+    """Every subject alone in every style.
+
+    The pairs that the judges see, those withheld from them, or all (None).
+    """
     subjects, sprites = load_subjects()
     high_contrast = np.load(DATA / "high_contrast.npy", mmap_mode="r")
     _, given = all_labels(subjects)

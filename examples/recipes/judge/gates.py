@@ -1,11 +1,13 @@
 """The gates of sticker-judge, on what ships.
 
-python examples/mini/judge_gate.py [--name judge|second]      fetches and renders what is missing (about six minutes), then a minute
+python -m examples.recipes.judge.gates [--name judge|second]
+    fetches and renders what is missing (about six minutes), then a minute
 
-For their subject drawings are disturbed as in training but with other draws; for their style they are shown as `evaluate`
-shows them. The scenes are those of another seed, with everything that the judges never saw together. Floors for judges
-trained without a GPU. Beside the table: runs/judge/confusions.png, the thirty commonest mistakes, each as the picture and
-a drawing of what it was taken for.
+For their subject drawings are disturbed as in training but with other draws; for their style they
+are shown as `evaluate` shows them. The scenes are those of another seed, with everything that the
+judges never saw together. Floors for judges trained without a GPU. Beside the table:
+runs/judge/confusions.png, the thirty commonest mistakes, each as the picture and a drawing of what
+it was taken for.
 """
 
 import argparse
@@ -180,14 +182,13 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
     }
     for number, style in enumerate(ALL_STYLES):
         of_style = {seen: stock.style == number for seen, stock in both.items()}
-        told = [
-            f"{accuracy(read[seen].subject[of_style[seen]], both[seen].subject[of_style[seen]]):.1%}"
-            for seen in (True, False)
-        ]
-        print(f"  {style:14} seen pairs {told[0]:>6}, withheld pairs {told[1]:>6}")
-    print(
-        f"  style of disturbed drawings: {accuracy(torch.cat([read[seen].style for seen in both]), wanted):.1%}"
-    )
+        seen, withheld = (
+            accuracy(read[part].subject[of_style[part]], both[part].subject[of_style[part]])
+            for part in (True, False)
+        )
+        print(f"  {style:14} seen pairs {seen:>6.1%}, withheld pairs {withheld:>6.1%}")
+    augmented = accuracy(torch.cat([read[part].style for part in both]), wanted)
+    print(f"  style of augmented drawings: {augmented:.1%}")
     return figures, confusions(judge, both[False], rows[False], read[False])
 
 
@@ -210,11 +211,11 @@ if __name__ == "__main__":
     asked = load_judge(args.name)
     found, mistakes = measure(asked)
     for key, value in found.items():
-        print(
-            f"{key:34} {value:6.1%}   floor {FLOORS[key]:.0%}   {'passed' if value >= FLOORS[key] else 'FAILED'}"
-        )
+        verdict = "passed" if value >= FLOORS[key] else "FAILED"
+        print(f"{key:34} {value:6.1%}   floor {FLOORS[key]:.0%}   {verdict}")
     print(
-        f"64 pictures of 512 px: {read_seconds(asked):.2f} s on {torch.get_num_threads()} cores (at most 3), {PIXELS} px read"
+        f"64 pictures of 512 px: {read_seconds(asked):.2f} s on {torch.get_num_threads()} cores "
+        f"(at most 3), {PIXELS} px read"
     )
     print("commonest confusions of withheld pairs: " + "; ".join(mistakes))
     (RUNS / f"gate-{args.name}.json").write_text(

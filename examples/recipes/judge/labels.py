@@ -1,6 +1,8 @@
-"""What sticker-judge tells apart: subjects that nobody could tell apart from a small drawing share one label.
+"""What sticker-judge tells apart.
 
-python examples/mini/judge_labels.py      every label that several subjects share
+Subjects that nobody could tell apart from a small drawing share one label.
+
+python -m examples.recipes.judge.labels      every label that several subjects share
 """
 
 import re
@@ -21,7 +23,8 @@ SHARED = (
     (r"(1st|2nd|3rd) place medal", "medal"),
     (r"(Mrs\. |Mx |Santa )Claus", "Claus"),
     (
-        r"(slightly smiling|kissing|neutral|confused|frowning|slightly frowning) face|face without mouth|face with diagonal mouth",
+        r"(slightly smiling|kissing|neutral|confused|frowning|slightly frowning) face"
+        r"|face without mouth|face with diagonal mouth",
         "plain face",
     ),
     (r"grinning face( with big eyes)?", "grinning face"),
@@ -40,7 +43,10 @@ GENDERED = re.compile(r"(?:man|woman|person) ")
 
 
 def label(name: str, names: set[str]) -> str:
-    """The label of a subject among all the subjects that there are: "teacher" for "woman teacher"."""
+    """The label of a subject among all the subjects that there are.
+
+    "teacher" for "woman teacher".
+    """
     for pattern, shared in SHARED:
         if re.fullmatch(pattern, name):
             return shared

@@ -1,6 +1,6 @@
 """Turn the checkpoints into what ships: fp16 weights of both judges, their words, the card.
 
-python examples/mini/judge_package.py      writes stickerforge/models/judge
+python -m examples.recipes.judge.package      writes stickerforge/models/judge
 """
 
 import hashlib

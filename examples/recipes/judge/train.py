@@ -1,10 +1,11 @@
 """Train a judge: both towers and the heads at once, on drawings and scenes in equal parts.
 
-python examples/mini/judge_train.py judge [--steps 6500]      or: second; resumes from runs/judge/NAME.safetensors
+python -m examples.recipes.judge.train judge [--steps 6500]
+    or: second; resumes from runs/judge/NAME.safetensors
 
-Never on a generated picture. The two judges differ in size, seed and scenes. Losses: cross-entropy for the one
-subject and the count; binary cross-entropy for every label and colour; the symmetric contrastive loss of CLIP
-between pictures and captions of one register.
+Never on a generated picture. The two judges differ in size, seed and scenes. Losses: cross-entropy
+for the one subject and the count; binary cross-entropy for every label and colour; the symmetric
+contrastive loss of CLIP between pictures and captions of one register.
 """
 
 import argparse
@@ -99,7 +100,10 @@ class Batch:
 
 
 class Batches:
-    """Drawings in the first half of each batch, scenes in the second; a function of (seed, step)."""
+    """Drawings in the first half of each batch, scenes in the second.
+
+    A function of (seed, step).
+    """
 
     def __init__(self, name: str, labels: int, size: int = 128) -> None:
         self.seed, self.labels, self.half = SEEDS[name], labels, size // 2
@@ -214,19 +218,20 @@ def train(name: str, steps: int, peak: float) -> None:
             seen[key] = seen.get(key, 0.0) + float(value.detach()) / 100
         if step % 100 == 99:
             told = " ".join(f"{key} {value:.3f}" for key, value in seen.items())
-            print(
-                f"{name} step {step + 1} {told} {100 * 128 / (time.monotonic() - started):.0f} pictures/s",
-                flush=True,
-            )
+            speed = 100 * 128 / (time.monotonic() - started)
+            print(f"{name} step {step + 1} {told} {speed:.0f} pictures/s", flush=True)
             started, seen = time.monotonic(), {}
         if step % 500 == 499 or step == steps - 1:
             save_checkpoint(path, {"judge": judge, "mean": mean}, optimizer, step + 1)
 
 
 def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
-    """Train the style head of a finished judge: it reads no tower, so it learns last, alone and quickly.
+    """Train the style head of a finished judge.
 
-    Two batches of three are hardly disturbed: a style is known by its palette, and a palette that was changed is another one.
+    It reads no tower, so it learns last, alone and quickly.
+
+    Two batches of three are hardly disturbed: a style is known by its palette, and a palette that
+    was changed is another one.
     """
     path, judge = RUNS / f"{name}.safetensors", JudgeNet(judge_shape(name))
     mean = ema_copy(judge)
@@ -259,7 +264,7 @@ if __name__ == "__main__":
     parser.add_argument("--style-steps", type=int, default=3000)
     args = parser.parse_args()
     assert Path(DATA / "high_contrast.npy").exists(), (
-        "python examples/mini/judge_pictures.py comes first"
+        "python -m examples.recipes.judge.dataset comes first"
     )
     train(args.name, args.steps, args.rate)
     train_style(args.name, args.style_steps)

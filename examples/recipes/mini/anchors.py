@@ -1,9 +1,12 @@
-"""An AutoencoderKL whose norms do nothing: one constant channel outweighs all others wherever a norm looks.
+"""An AutoencoderKL whose norms do nothing.
 
-Group norm divides by the spread over the whole picture and so mixes its contents into every colour. With it the autoencoder
-of version 1 missed the mean colour of solid cells by 11 levels of 255 after 62,000 pictures; without, one that saw 5,000 misses it by
-2. diffusers has no switch for it, but a channel that is ANCHOR everywhere makes mean and spread of a norm over all channels
-constants, which its scale and shift undo. What ships is a plain AutoencoderKL all the same.
+One constant channel outweighs all others wherever a norm looks.
+
+Group norm divides by the spread over the whole picture and so mixes its contents into every colour.
+With it the autoencoder of version 1 missed the mean colour of solid cells by 11 levels of 255 after
+62,000 pictures; without, one that saw 5,000 misses it by 2. diffusers has no switch for it, but a
+channel that is ANCHOR everywhere makes mean and spread of a norm over all channels constants, which
+its scale and shift undo. What ships is a plain AutoencoderKL all the same.
 """
 
 import torch
@@ -31,7 +34,10 @@ def anchor_writers(model: AutoencoderKL) -> list[nn.Conv2d]:
 
 
 def anchor_readers(model: AutoencoderKL) -> list[nn.Conv2d]:
-    """Convolutions that see the anchor, and must not: its column would learn a hundred times faster than the others."""
+    """Convolutions that see the anchor, and must not.
+
+    Its column would learn a hundred times faster than the others.
+    """
     return [
         module.conv for module in model.modules() if isinstance(module, (Downsample2D, Upsample2D))
     ] + [
@@ -43,7 +49,9 @@ def anchor_readers(model: AutoencoderKL) -> list[nn.Conv2d]:
 
 @torch.no_grad()
 def add_anchors(model: AutoencoderKL) -> AutoencoderKL:
-    """Anchors in place, residual branches that begin at nothing, and signals that keep their size: no norm mends them."""
+    """Anchors in place, residual branches that begin at nothing, and signals that keep their size:
+    no norm mends them.
+    """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")

@@ -1,9 +1,11 @@
 """Render the art: every subject that all four sets draw, as sprites of one size.
 
-python examples/mini/art.py          data/sprites.npy and data/subjects.json, about four minutes
+python -m examples.recipes.mini.art
+    data/sprites.npy and data/subjects.json, about four minutes
 
-A subject is a Unicode emoji without skin tone, flags and keycaps left out; its name and keywords are
-CLDR's. Sprites are uint8 RGBA with premultiplied alpha, so that they can be resized as they are.
+A subject is a Unicode emoji without skin tone, flags and keycaps left out; its name and keywords
+are CLDR's. Sprites are uint8 RGBA with premultiplied alpha, so that they can be resized as they
+are.
 """
 
 import io
@@ -81,7 +83,8 @@ def read_svg(style: str, codepoints: str, name: str) -> str | None:
         if codepoints not in characters:
             return None
         body = icons["icons"][characters[codepoints]]["body"]
-        return f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 128 128">{body}</svg>'
+        names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+        return f'<svg {names} viewBox="0 0 128 128">{body}</svg>'
     if style == "twemoji":
         candidates = [DATA / "twemoji" / f"{codepoints}.svg"]
     else:
@@ -130,7 +133,9 @@ def render_sprites(drawings: list[str]) -> np.ndarray:
 
 
 def pack_drawings(path: Path) -> None:
-    """Every subject with its drawings as one file, from which `write` renders where nothing was fetched."""
+    """Every subject with its drawings as one file, from which `write` renders where nothing was
+    fetched.
+    """
     rows = [
         subject_record(s)
         | {"drawings": [read_svg(style, s.codepoints, s.name) for style in STYLES]}
@@ -145,7 +150,9 @@ def subject_record(subject: Subject) -> dict[str, object]:
 
 
 def load_subjects(version: int = 2) -> tuple[list[Subject], np.ndarray]:
-    """Subjects, with the kinds of a version, and their sprites, uint8 premultiplied (subject, style, pixels, pixels, 4)."""
+    """Subjects, with the kinds of a version, and their sprites, uint8 premultiplied (subject,
+    style, pixels, pixels, 4).
+    """
     rows = json.loads((DATA / "subjects.json").read_text())
     known = learned_kinds(version)
     subjects = [
@@ -156,7 +163,8 @@ def load_subjects(version: int = 2) -> tuple[list[Subject], np.ndarray]:
 
 
 def write_sprites(path: Path, packed: Path | None = None, workers: int | None = None) -> None:
-    """Render every subject in every style into one array on disk, from the fetched sets or from what `pack` wrote.
+    """Render every subject in every style into one array on disk, from the fetched sets or from
+    what `pack` wrote.
 
     Args:
         workers: processes; by default as many as there are cores.
@@ -180,7 +188,8 @@ def write_sprites(path: Path, packed: Path | None = None, workers: int | None = 
     sprites.flush()
     partial.rename(path)
     print(
-        f"{len(rows)} subjects x {len(STYLES)} styles, {len(learned_kinds())} of them learned by version 2, {len(learned_kinds(3))} by version 3"
+        f"{len(rows)} subjects x {len(STYLES)} styles, {len(learned_kinds())} of them learned "
+        f"by version 2, {len(learned_kinds(3))} by version 3"
     )
 
 

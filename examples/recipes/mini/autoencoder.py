@@ -1,12 +1,13 @@
 """Train the RGBA autoencoder: 128 x 128 x 4 to 16 x 16 x 8 and back.
 
-python examples/mini/autoencoder.py [--steps 4500]      resumes from runs/v2/autoencoder.safetensors
+python -m examples.recipes.mini.autoencoder [--steps 4500]
+    resumes from runs/v2/autoencoder.safetensors
 
 Pixels are premultiplied RGBA in [-1, 1]: where alpha is 0 all four channels are -1, so the network
-never has to invent a colour that nobody sees, and an error counts as much as it is visible.
-One picture in nine is a crop of a photograph, since people teach the model photographs.
-Its norms are anchored (anchors.py), so that it can learn from crops around what is drawn: half of a scene is empty.
-Shapes: B pictures; 4 channels; H, W rows and columns.
+never has to invent a colour that nobody sees, and an error counts as much as it is visible. One
+picture in nine is a crop of a photograph, since people teach the model photographs. Its norms are
+anchored (anchors.py), so that it can learn from crops around what is drawn: half of a scene is
+empty. Shapes: B pictures; 4 channels; H, W rows and columns.
 """
 
 import argparse
@@ -69,8 +70,8 @@ def init_autoencoder() -> AutoencoderKL:
 def standardize_latents(model: AutoencoderKL, mean: Tensor, spread: Tensor) -> AutoencoderKL:
     """The same autoencoder with latents of mean 0 and deviation 1 in each channel, (C,) each.
 
-    The change is folded into the two 1 x 1 convolutions around the latents, so the pictures stay the
-    same and the scaling factor is 1.
+    The change is folded into the two 1 x 1 convolutions around the latents, so the pictures stay
+    the same and the scaling factor is 1.
     """
     encode, decode = model.quant_conv, model.post_quant_conv
     channels = len(mean)
@@ -83,7 +84,9 @@ def standardize_latents(model: AutoencoderKL, mean: Tensor, spread: Tensor) -> A
 
 
 class ImageMixture:
-    """Scenes of what the denoiser will draw, scenes of every subject not withheld, crops of photographs."""
+    """Scenes of what the denoiser will draw, scenes of every subject not withheld, crops of
+    photographs.
+    """
 
     SHARES = (0.62, 0.27, 0.11)
 
@@ -118,7 +121,10 @@ class ImageMixture:
         return self.others[index].rgba if source else self.learned[index][0]
 
     def batch(self, step: int, size: int, side: int) -> Tensor:
-        """Pixels in [-1, 1], (size, 4, side, side), two crops of each picture: always the same for one step."""
+        """Pixels in [-1, 1], (size, 4, side, side), two crops of each picture.
+
+        Always the same for one step.
+        """
         rng = np.random.default_rng((SEED, step))
         found = [
             random_crop(picture, side, rng)
@@ -141,8 +147,8 @@ def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.
 
 
 def reconstruction_loss(decoded: Tensor, pixels: Tensor) -> Tensor:
-    """Error of the pixels, of their differences (edges) and of their hue, here and at a quarter of the size; and of the
-    mean colour of whole latent cells, by which people and judges tell a style.
+    """Error of the pixels, of their differences (edges) and of their hue, here and at a quarter of
+    the size; and of the mean colour of whole latent cells, by which people and judges tell a style.
     """
     loss = pixels.new_zeros(())
     for scale in (1, 4):
@@ -163,9 +169,8 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     model = init_autoencoder().to(DEVICE)
     freeze_anchors(model)
     mean = ema_copy(model)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0
-    )  # anchors must not shrink
+    # Anchors must not shrink.
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.99), weight_decay=0.0)
     modules = {"model": model, "mean": mean}
     start = load_checkpoint(CHECKPOINT, modules, optimizer) if CHECKPOINT.exists() else 0
     pictures, keeper = ImageMixture(), Checkpointer(CHECKPOINT, modules, optimizer, steps, minutes)

@@ -21,12 +21,8 @@ from examples.recipes.mini.world import World
 
 # Shares of captions: none, at length, in the short variants of version 2.
 EMPTY_SHARE, LONG_SHARE, PLAIN_SHARE = 0.1, 0.12, 0.15
-NAME_SHARES = {
-    "short": 0.5,
-    "name": 0.15,
-    "everyday": 0.25,
-    "keyword": 0.1,
-}  # how a thing is called
+# How a thing is called.
+NAME_SHARES = {"short": 0.5, "name": 0.15, "everyday": 0.25, "keyword": 0.1}
 SET_PHRASE_SHARE = (
     0.5  # how often what can be said by itself ("good night") is, where that is all that is shown
 )
@@ -35,7 +31,9 @@ MAX_SHARED = 3  # subjects that may share a keyword by which one of them is call
 
 @cache
 def everyday_words() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """CLDR name -> (nouns that it answers, what is said by itself that it answers), of everyday.txt."""
+    """CLDR name -> (nouns that it answers, what is said by itself that it answers), of
+    everyday.txt.
+    """
     found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for line in (HERE / "everyday.txt").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -59,7 +57,8 @@ def held_out_words() -> set[str]:
 
 
 def distinctive_keywords(subjects: list[Subject], names: set[str]) -> dict[str, tuple[str, ...]]:
-    """CLDR name -> keywords that few subjects share, that are no name of anything and mean something.
+    """CLDR name -> keywords that few subjects share, that are no name of anything and mean
+    something.
 
     Args:
         names: what a keyword may not be.
@@ -88,14 +87,18 @@ class CaptionSampler:
     """Tells scenes, each time anew."""
 
     def __init__(self, subjects: list[Subject], names: set[str]) -> None:
-        """Args:
-        subjects: all that may be told; their keywords are compared.
-        names: of everything that there is, held-out things too: none is taught as another word for something else.
+        """Args: subjects: all that may be told.
+
+        Their keywords are compared. names: of everything that there is, held-out things too: none
+        is taught as another word for something else.
         """
         self.keywords: Mapping[str, tuple[str, ...]] = distinctive_keywords(subjects, names)
 
     def name(self, thing: Thing, rng: np.random.Generator) -> str:
-        """What somebody calls a thing: its short name, its full one, an everyday word, or a keyword."""
+        """What somebody calls a thing.
+
+        Its short name, its full one, an everyday word, or a keyword.
+        """
         way = str(rng.choice(list(NAME_SHARES), p=list(NAME_SHARES.values())))
         nouns = everyday_words().get(thing.subject.name, ((), ()))[0]
         found = (
@@ -116,7 +119,9 @@ class CaptionSampler:
         return f"{thing.colour} {choose(rng, tuple(fit))}".strip()
 
     def alone(self, truth: Truth, rng: np.random.Generator) -> str:
-        """What is said by itself for a single plain thing ("good night"), with an ending and a style; "" for others."""
+        """What is said by itself for a single plain thing ("good night"), with an ending and a
+        style; "" for others.
+        """
         first = truth.things[0]
         usual = (
             len(truth.things) == 1
@@ -162,7 +167,10 @@ def make_caption_sampler(scenes: World) -> CaptionSampler:
 
 
 def shorten_name(name: str, rng: np.random.Generator) -> str:
-    """A long name, now and then with what people leave out of it: "tears of joy" for "face with tears of joy"."""
+    """A long name, now and then with what people leave out of it.
+
+    "tears of joy" for "face with tears of joy".
+    """
     if len(name.split()) < 3 or rng.random() < 0.7:
         return name
     left = re.sub(r"\bface\b( with)?", " ", name).split()

@@ -2,7 +2,8 @@
 
 terse          "cat astronaut", "3 red apples"
 plain          "three red apples, flat style"
-comprehensive  "two red apples to the left of a cat wearing a crown, flat style, on a pale blue ground"
+comprehensive  "two red apples to the left of a cat wearing a crown, flat style, on a pale blue
+    ground"
 long           six to ten sentences, every one of them true of the picture
 """
 
@@ -198,7 +199,8 @@ def long_caption(truth: "Truth", rng: np.random.Generator) -> str:
         words = [word for word in thing.subject.keywords if word not in thing.subject.name][:4]
         if len(words) > 1:
             facts.append(
-                f"One may think of {', '.join(words[:-1])} or {words[-1]} when looking at the {short_name(thing.subject.name)}."
+                f"One may think of {', '.join(words[:-1])} or {words[-1]} "
+                f"when looking at the {short_name(thing.subject.name)}."
             )
         if thing.wears:
             worn = (
@@ -208,14 +210,15 @@ def long_caption(truth: "Truth", rng: np.random.Generator) -> str:
             )
             facts.append(f"The {short_name(thing.subject.name)} has {worn}.")
     total = sum(thing.count + bool(thing.wears) for thing in truth.things)
-    facts.append(
-        f"Altogether {NUMBERS.get(total, str(total))} {'thing is' if total == 1 else 'things are'} drawn, and nothing else besides."
-    )
+    number = NUMBERS.get(total, str(total))
+    things = "thing is" if total == 1 else "things are"
+    facts.append(f"Altogether {number} {things} drawn, and nothing else besides.")
     if first.count > 1:
         facts.append(f"All {NUMBERS[first.count]} look alike and have the same size.")
     if len(facts) < 6:
         facts.append(
-            f"Nothing is written in it, and the {short_name(first.subject.name)} is not cut off at any border."
+            f"Nothing is written in it, and the {short_name(first.subject.name)} "
+            "is not cut off at any border."
         )
     facts = facts[:10]
     order = rng.permutation(len(facts)) if rng.random() < 0.3 else np.arange(len(facts))
@@ -233,4 +236,7 @@ def size_sentence(thing: "Thing", truth: "Truth", number: int) -> str:
         return f"It is {thing.size}."
     left, top, right, bottom = boxes[0]
     wide, high = round(100 * (right - left)), round(100 * (bottom - top))
-    return f"The {name} lies {place_phrase(thing)}, about {wide} percent as wide and {high} percent as high as the picture."
+    return (
+        f"The {name} lies {place_phrase(thing)}, about {wide} percent as wide "
+        f"and {high} percent as high as the picture."
+    )

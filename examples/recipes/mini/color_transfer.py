@@ -31,12 +31,18 @@ def premultiply(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def opaque_mask(alpha: np.ndarray) -> np.ndarray:
-    """Where a drawing's own colours are seen: the inside, or for want of any whatever is more than half there."""
+    """Where a drawing's own colours are seen.
+
+    The inside, or for want of any whatever is more than half there.
+    """
     return alpha > 0.98 if (alpha > 0.98).any() else alpha > 0.5
 
 
 def flat_palette(sprite: np.ndarray, count: int = PALETTE_SIZE) -> np.ndarray:
-    """The colours of a flat drawing, (up to `count`, 3) in [0, 1]: its common ones, or as many clusters of them."""
+    """The colours of a flat drawing, (up to `count`, 3) in [0, 1].
+
+    Its common ones, or as many clusters of them.
+    """
     colours, alpha = unpremultiply(sprite)
     seen = colours[opaque_mask(alpha)]
     found, often = np.unique((seen * 63).round().astype(int), axis=0, return_counts=True)
@@ -51,7 +57,10 @@ def flat_palette(sprite: np.ndarray, count: int = PALETTE_SIZE) -> np.ndarray:
 
 
 def recolour_flat(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """A drawing with each of its colours exchanged for the nearest ink of another; both premultiplied uint8 (P, P, 4)."""
+    """A drawing with each of its colours exchanged for the nearest ink of another.
+
+    Both premultiplied uint8 (P, P, 4).
+    """
     colours, alpha = unpremultiply(shape)
     seen, palette = alpha > 0.02, flat_palette(model)
     colours[seen] = palette[cKDTree(lab(255 * palette)).query(lab(255 * colours[seen]))[1]]
@@ -59,7 +68,9 @@ def recolour_flat(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
 
 
 def recolour_shaded(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """A drawing with colours from pixels of another that are near in colour and in place, which carries gradients over."""
+    """A drawing with colours from pixels of another that are near in colour and in place, which
+    carries gradients over.
+    """
     (colours, alpha), (given, solid) = unpremultiply(shape), unpremultiply(model)
     seen, inside = alpha > 0.02, opaque_mask(solid)
     chosen = np.random.default_rng(0).permutation(int(inside.sum()))[:SAMPLED_PIXELS]

@@ -1,6 +1,9 @@
-"""What sticker-mini learns from: StickerWorld without what is withheld from it, every scene told in several ways.
+"""What sticker-mini learns from.
 
-python examples/mini/lessons.py      a sheet of samples with all their captions: runs/lessons.png
+StickerWorld without what is withheld from it, every scene told in several ways.
+
+python -m examples.recipes.mini.dataset
+    a sheet of samples with all their captions: runs/dataset.png
 """
 
 import numpy as np
@@ -36,10 +39,12 @@ def training_world() -> World:
 
 
 def caption_variants(truth: Truth, rng: np.random.Generator) -> list[str]:
-    """A scene in as many ways as WAYS: as people type, with an article, plainly, comprehensively, and at length.
+    """A scene in as many ways as WAYS.
 
-    A single subject at its usual size has its keywords in the last one instead: they are how synonyms are learned. A ground is
-    always told, or the model would learn to add one unasked.
+    As people type, with an article, plainly, comprehensively, and at length.
+
+    A single subject at its usual size has its keywords in the last one instead: they are how
+    synonyms are learned. A ground is always told, or the model would learn to add one unasked.
     """
     first = truth.things[0]
     style, ground = (
@@ -117,5 +122,5 @@ def dataset_sheet(scenes: World, count: int = 24, columns: int = 3) -> Image.Ima
 
 if __name__ == "__main__":
     RUNS.mkdir(exist_ok=True)
-    dataset_sheet(training_world()).save(RUNS / "lessons.png")
-    print(RUNS / "lessons.png")
+    dataset_sheet(training_world()).save(RUNS / "dataset.png")
+    print(RUNS / "dataset.png")

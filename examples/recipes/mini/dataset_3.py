@@ -1,9 +1,13 @@
-"""What sticker-mini 3 learns from: more things, told in the voices of people and by the words that they use.
+"""What sticker-mini 3 learns from.
 
-python examples/mini/lessons_3.py [--count 24]     a sheet of samples, each told five times: runs/lessons_3.png
+More things, told in the voices of people and by the words that they use.
 
-Some words are answered by several drawings ("cat" by a face and by a whole cat), so that seeds differ. Where a thing is mirrored, small or
-somewhere else, the caption says so: places that were not told tore subjects apart.
+python -m examples.recipes.mini.dataset_3 [--count 24]
+    a sheet of samples, each told five times: runs/dataset_3.png
+
+Some words are answered by several drawings ("cat" by a face and by a whole cat), so that seeds
+differ. Where a thing is mirrored, small or somewhere else, the caption says so: places that were
+not told tore subjects apart.
 """
 
 import argparse
@@ -31,7 +35,8 @@ SHARES = {
     "suited": 0.06,
 }
 CLEAR = 0.75
-WITHHELD = "one in sixteen; worn things in their styles, too"  # of what rule the scenes are that were drawn
+# Of what rule the scenes are that were drawn.
+WITHHELD = "one in sixteen; worn things in their styles, too"
 FRONTAL = (
     *HEADS,
     "mouse face",
@@ -108,5 +113,5 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=24)
     args = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
-    dataset_3_sheet(training_world_3(), args.count).save(RUNS / "lessons_3.png")
-    print(RUNS / "lessons_3.png", f"{len(learned_kinds(3))} subjects")
+    dataset_3_sheet(training_world_3(), args.count).save(RUNS / "dataset_3.png")
+    print(RUNS / "dataset_3.png", f"{len(learned_kinds(3))} subjects")

@@ -1,12 +1,14 @@
 """Train the decoder further, on latents as the denoiser delivers them.
 
-python examples/mini/decoder.py [--steps 3000]      after denoiser.py; resumes from runs/v2/decoder.safetensors
+python -m examples.recipes.mini.decoder [--steps 3000]
+    after denoiser.py; resumes from runs/v2/decoder.safetensors
 
-Until here it has seen exact latents only, and answers small errors with blotches, by which flat drawings look shaded. Now most
-are drawn by the denoiser in the steps that `generate` takes: single subjects from pure noise, for of what it has learned it draws
-the very scene; everything else from the scene itself, half buried in noise. A few carry white noise, or are exact. The encoder
-stays as it is, so the latents that the denoiser learned stay right.
-Shapes: B pictures; C, H, W latent channels, rows, columns.
+Until here it has seen exact latents only, and answers small errors with blotches, by which flat
+drawings look shaded. Now most are drawn by the denoiser in the steps that `generate` takes: single
+subjects from pure noise, for of what it has learned it draws the very scene; everything else from
+the scene itself, half buried in noise. A few carry white noise, or are exact. The encoder stays as
+it is, so the latents that the denoiser learned stay right. Shapes: B pictures; C, H, W latent
+channels, rows, columns.
 """
 
 import argparse
@@ -46,7 +48,9 @@ SOURCE = CHECKPOINT.with_suffix(".source")  # digest of what the checkpoint was 
 SAMPLES = RUN / "drawn.npy"  # latents by the denoiser, of the first scenes
 SAMPLE_COUNT, STEPS = 8192, 12  # how many of them, in how many steps of DDIM
 GUIDANCE = (1.0, 3.0)  # between these
-MAX_STEPS_LEFT = 7  # of the steps, what is not a plain single subject is drawn from the scene with this many left at most
+# Of the steps, what is not a plain single subject is drawn from the scene with this many left at
+# most.
+MAX_STEPS_LEFT = 7
 MAX_DISTANCE = (
     0.3  # latents that are further (mean square) from those of the scene show another drawing
 )
@@ -84,7 +88,10 @@ class LatentSampler:
     def draw(
         self, latents: Tensor, captions: list[str], noise: Tensor, left: int, guidance: float
     ) -> Tensor:
-        """Clean latents (B, C, H, W), drawn from noisy ones by the last `left` steps; nothing is left of them where `left` is STEPS."""
+        """Clean latents (B, C, H, W), drawn from noisy ones by the last `left` steps.
+
+        Nothing is left of them where `left` is STEPS.
+        """
         text, empty = self.read(captions), self.read([""]).expand(len(captions), -1, -1)
         timesteps = self.scheduler.timesteps[STEPS - left :]
         noisy = self.scheduler.add_noise(latents, noise, timesteps[:1].expand(len(latents)))
@@ -100,7 +107,10 @@ class LatentSampler:
 
 
 def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
-    """Have the denoiser draw the first BANK scenes: drawn.npy (float16); where it draws something else, the exact latents stay."""
+    """Have the denoiser draw the first BANK scenes: drawn.npy (float16).
+
+    Where it draws something else, the exact latents stay.
+    """
     made = SAMPLES.with_suffix(".source")
     if SAMPLES.exists() and made.exists() and made.read_text() == source_digest():
         return
@@ -139,7 +149,10 @@ def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
 
 
 def source_digest(*more: Path) -> str:
-    """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws; and of more files."""
+    """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws.
+
+    And of more files.
+    """
     drawing = (SAMPLE_COUNT, STEPS, GUIDANCE, MAX_STEPS_LEFT, MAX_DISTANCE, MAX_NOISE)
     digest = hashlib.sha256(repr(drawing).encode())
     for path in (STANDARD, DENOISER, *more):
@@ -148,15 +161,21 @@ def source_digest(*more: Path) -> str:
 
 
 def check_source(checkpoint: Path, *more: Path) -> None:
-    """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another denoiser."""
+    """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another
+    denoiser.
+    """
     if checkpoint.with_suffix(".source").read_text() != source_digest(*more):
         raise SystemExit(
-            f"{checkpoint} was trained on another autoencoder or denoiser: remove it, and run {checkpoint.stem}.py again"
+            f"{checkpoint} was trained on another autoencoder or denoiser: "
+            "remove it, and train it again"
         )
 
 
 def perturb_latents(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
-    """Latents as they may come, (B, C, H, W): one exact, one with white noise, all others as they were drawn."""
+    """Latents as they may come, (B, C, H, W).
+
+    One exact, one with white noise, all others as they were drawn.
+    """
     generator = torch.Generator().manual_seed(SEED + step)
     found = drawn.clone()
     found[0] = exact[0]
@@ -167,10 +186,12 @@ def perturb_latents(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
 
 
 def texture_loss(decoded: Tensor, pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """How far colours and steps between neighbours are distributed otherwise than in the pictures, wherever they lie.
+    """How far colours and steps between neighbours are distributed otherwise than in the pictures,
+    wherever they lie.
 
-    The sliced Wasserstein distance (Bonneel et al. 2015) of pixels as (colour, alpha, steps across, steps along), of both (B, 4, H, W). An
-    estimate that is a little wrong everywhere is decoded to its middle, soft and mottled; this asks for flat areas and hard edges.
+    The sliced Wasserstein distance (Bonneel et al. 2015) of pixels as (colour, alpha, steps across,
+    steps along), of both (B, 4, H, W). An estimate that is a little wrong everywhere is decoded to
+    its middle, soft and mottled; this asks for flat areas and hard edges.
     """
     clouds = []
     for planes in (decoded, pixels):

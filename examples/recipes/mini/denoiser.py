@@ -1,10 +1,11 @@
 """Train the denoiser and its text encoder, on latents of the autoencoder.
 
-python examples/mini/denoiser.py [--steps 25000]      resumes from runs/v2/denoiser.safetensors
+python -m examples.recipes.mini.denoiser [--steps 25000]
+    resumes from runs/v2/denoiser.safetensors
 
-Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a sticker is
-mostly empty ground, and with any signal left at the last timestep the ground comes out tinted.
-Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
+Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a
+sticker is mostly empty ground, and with any signal left at the last timestep the ground comes out
+tinted. Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
 """
 
 import argparse
@@ -43,7 +44,8 @@ from examples.recipes.mini.settings import DEVICE, RUN, SEED
 from examples.recipes.mini.tokenizer import TEXT_LENGTH
 
 CHECKPOINT = RUN / "denoiser.safetensors"
-# How much likelier scenes are drawn than their share: everything is made of plain single subjects, and pairs are learned last.
+# How much likelier scenes are drawn than their share: everything is made of plain single subjects,
+# and pairs are learned last.
 SINGLES, PAIRS = 5.0, 1.5
 RELATED = r" (to the (left|right) of|above|below|behind|in front of|inside|holding) "
 ELSEWHERE = rf" (wearing|in a space suit|at the|in the middle) |{RELATED}"
@@ -53,8 +55,8 @@ ELSEWHERE = rf" (wearing|in a space suit|at the|in the middle) |{RELATED}"
 def channel_weights(autoencoder: AutoencoderKL, latents: Tensor, noise: float = 0.3) -> Tensor:
     """How much pictures change with each channel of their latents (B, C, H, W), mean 1, (C, 1, 1).
 
-    All channels have been brought to one deviation, also those that hold little but fine noise. Unweighted, half of the loss was
-    about four channels that a sixth of the picture depends on.
+    All channels have been brought to one deviation, also those that hold little but fine noise.
+    Unweighted, half of the loss was about four channels that a sixth of the picture depends on.
     """
     generator, decoded = torch.Generator().manual_seed(SEED), autoencoder.decode(latents).sample
     changes = []
@@ -69,7 +71,9 @@ def channel_weights(autoencoder: AutoencoderKL, latents: Tensor, noise: float = 
 
 
 def is_plain_single(caption: str) -> bool:
-    """Whether a comprehensive caption is about one thing at its usual size, without ground or accessory."""
+    """Whether a comprehensive caption is about one thing at its usual size, without ground or
+    accessory.
+    """
     many = caption.startswith(("two ", "three ", "four ", "five "))
     return (
         caption.count(",") == 1
@@ -93,7 +97,8 @@ def velocity_loss(
     step: int,
     weight: Tensor,
 ) -> Tensor:
-    """Mean squared error of the velocity alpha * noise - sigma * latents at one timestep per picture.
+    """Mean squared error of the velocity alpha * noise - sigma * latents at one timestep per
+    picture.
 
     Args:
         latents: (B, C, H, W), mean 0 and deviation 1.
@@ -103,8 +108,9 @@ def velocity_loss(
     """
     generator = torch.Generator().manual_seed(SEED + step)
     noise = torch.randn(latents.shape, generator=generator).to(latents.device)
-    # One timestep from each of B equally likely intervals: less variance than independent draws. Noisy ones are
-    # likelier (half lie above 750), since what is drawn, and in which style, is decided there.
+    # One timestep from each of B equally likely intervals: less variance than independent draws.
+    # Noisy ones are likelier (half lie above 750), since what is drawn, and in which style, is
+    # decided there.
     strata = (torch.arange(len(latents)) + torch.rand(len(latents), generator=generator)) / len(
         latents
     )
@@ -150,9 +156,8 @@ def train(steps: int, batch: int, minutes: float, peak: float, scenes: int) -> N
         )
         rows[rng.random(batch) < CAPTION_DROPOUT] = len(flat) - 1  # the empty caption
         order = rng.permutation(batch)
-        tokens = ids[rows[order]].to(
-            DEVICE
-        )  # all 77: the padding is where the encoder can lay out a picture
+        # All 77: the padding is where the encoder can lay out a picture.
+        tokens = ids[rows[order]].to(DEVICE)
         loss = velocity_loss(
             model["unet"], model["text"], scheduler, latents[order].to(DEVICE), tokens, step, weight
         )

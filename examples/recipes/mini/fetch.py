@@ -1,6 +1,7 @@
 """Fetch the vector art and the names: four npm packages, through the ordinary npm client.
 
-python examples/mini/fetch.py        about 35 MB; does nothing where the packages are already there
+python -m examples.recipes.mini.fetch
+    about 35 MB; does nothing where the packages are already there
 """
 
 import subprocess

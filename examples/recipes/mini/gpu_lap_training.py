@@ -2,7 +2,8 @@
 
 python3 mini/gpu_lap_training.py [--minutes 25] [--batch 2048] [--workers 13] [--steps N]
 
-Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K tellings of a scene; L tokens.
+Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K tellings of a scene; L
+tokens.
 """
 
 import argparse
@@ -39,7 +40,9 @@ def lap_loss(
     weight: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
-    """The loss of denoiser.py with everything drawn on the device: the mean squared error of the velocity.
+    """The loss of denoiser.py with everything drawn on the device.
+
+    The mean squared error of the velocity.
 
     Args:
         signal: alphas_cumprod of the scheduler, (timesteps,).
@@ -69,7 +72,10 @@ def lap_lr(passed: float, step: int) -> float:
 
 
 def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int = 20) -> None:
-    """Compile the denoiser where that makes a step faster; `step` takes one and changes nothing that matters."""
+    """Compile the denoiser where that makes a step faster.
+
+    `step` takes one and changes nothing that matters.
+    """
 
     def seconds() -> float:
         for _ in range(3):
@@ -95,7 +101,10 @@ def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int
 def save_lap(
     mean: nn.ModuleDict, begun: Weights, seen: int, metrics: list[dict[str, float]], device: str
 ) -> None:
-    """Everything that is to come back; a step of version 3 is BATCH pictures, whatever the batch of a lap."""
+    """Everything that is to come back.
+
+    A step of version 3 is BATCH pictures, whatever the batch of a lap.
+    """
     OUT.mkdir(exist_ok=True)
     write_halves(mean, OUT, begun.step + seen // BATCH)
     (OUT / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
@@ -170,7 +179,8 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
             saved = time.monotonic()
     save_lap(mean, begun, seen, metrics, device)
     print(
-        f"{time.monotonic() - started:.0f} s: done, {step} steps, step {begun.step + seen // BATCH} of version 3",
+        f"{time.monotonic() - started:.0f} s: done, {step} steps, "
+        f"step {begun.step + seen // BATCH} of version 3",
         flush=True,
     )
 

@@ -1,6 +1,7 @@
 """A first-in, first-out buffer of latents on the device, filled by worker processes.
 
-Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K captions of a scene; L tokens.
+Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K captions of a scene; L
+tokens.
 """
 
 import queue
@@ -30,13 +31,15 @@ SHARES = {
 CAPTIONS_EACH, BLOCK = 6, 64  # captions of each scene; scenes of a block
 
 
-SceneBlock = tuple[
-    np.ndarray, np.ndarray
-]  # pixels uint8 (TOGETHER, P, P, 4), tokens int16 (TOGETHER, K, L)
+# Pixels uint8 (TOGETHER, P, P, 4), tokens int16 (TOGETHER, K, L).
+SceneBlock = tuple[np.ndarray, np.ndarray]
 
 
 def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[SceneBlock]") -> None:
-    """Draw every `workers`-th block of scenes, without end, with tellings of each; after each step of version 3 other ones."""
+    """Draw every `workers`-th block of scenes, without end, with tellings of each.
+
+    After each step of version 3 other ones.
+    """
     torch.set_num_threads(1)
     scenes = training_world_3(everything=True)
     scenes.shares, scenes.seed = SHARES, scenes.seed + step
@@ -87,7 +90,10 @@ class LatentBuffer:
 
     @torch.no_grad()
     def take(self, handed: "mp.Queue[SceneBlock]", wait: float = 0.0, most: int = 2) -> None:
-        """Encode what the workers have handed over, at most so many blocks; waits for the first one if there is time."""
+        """Encode what the workers have handed over, at most so many blocks.
+
+        Waits for the first one if there is time.
+        """
         for number in range(most):
             try:
                 pixels, tokens = (
@@ -104,7 +110,9 @@ class LatentBuffer:
             self.seen += len(pixels)
 
     def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(latents (count, C, H, W), tokens (count, L)) of scenes drawn evenly, each in one of its tellings."""
+        """(latents (count, C, H, W), tokens (count, L)) of scenes drawn evenly, each in one of its
+        tellings.
+        """
         rows = torch.randint(
             min(self.seen, self.room), (count,), generator=generator, device=self.device
         )

@@ -1,4 +1,5 @@
-"""A bank of scenes: latents on disk, and beside them what each scene shows, so that it can be told anew each time.
+"""A bank of scenes: latents on disk, and beside them what each scene shows, so that it can be told
+anew each time.
 
 Shapes: N scenes; C, H, W latent channels, rows, columns.
 """
@@ -79,7 +80,10 @@ def write_latent_cache(
     workers: int = 1,
     stop: Callable[[], object] = lambda: False,
 ) -> None:
-    """Draw and encode `count` scenes: latents.npy, float16 (N, C, H, W), and truths.jsonl. What an interrupted call has written is kept.
+    """Draw and encode `count` scenes.
+
+    Latents.npy, float16 (N, C, H, W), and truths.jsonl. What an interrupted call has written is
+    kept.
 
     Args:
         stop: asked after each block whether to leave it at that for now.

@@ -40,7 +40,10 @@ def to_pixels(rgba: np.ndarray) -> Tensor:
 
 @torch.no_grad()
 def load_standard_autoencoder(scenes: World) -> AutoencoderKL:
-    """The trained autoencoder, its latents brought to mean 0 and deviation 1; written once, read afterwards."""
+    """The trained autoencoder, its latents brought to mean 0 and deviation 1.
+
+    Written once, read afterwards.
+    """
     autoencoder = build_autoencoder().eval()
     if STANDARD.exists():
         load_checkpoint(STANDARD, {"mean": autoencoder})
@@ -58,7 +61,9 @@ def load_standard_autoencoder(scenes: World) -> AutoencoderKL:
 
 @torch.no_grad()
 def write_latents(count: int) -> None:
-    """Draw `count` scenes and encode them once: latents.npy (float16), and captions.json with every way of telling each.
+    """Draw `count` scenes and encode them once.
+
+    Latents.npy (float16), and captions.json with every way of telling each.
 
     What an interrupted call has written is kept.
     """
@@ -115,7 +120,10 @@ def sample_scenes(
     batch: int,
     rng: np.random.Generator,
 ) -> tuple[Tensor, list[str]]:
-    """(latents (B, C, H, W), captions) of scenes as denoiser.py takes them; some are told nothing."""
+    """(latents (B, C, H, W), captions) of scenes as denoiser.py takes them.
+
+    Some are told nothing.
+    """
     rows = rng.choice(len(stored), batch, replace=False, p=chances)
     said = [
         captions[row][way]

@@ -28,8 +28,9 @@ def build_scheduler() -> DDIMScheduler:
 def build_unet() -> UNet2DConditionModel:
     """Few channels at 16 x 16, where a CPU is slow; attention from 8 x 8 down. 9.3 million weights.
 
-    The pooled text joins the timestep and so scales and shifts every residual block. With attention to the
-    words alone, nothing at 16 x 16 knew the style, and after 265,000 pictures half of the styles were wrong.
+    The pooled text joins the timestep and so scales and shifts every residual block. With attention
+    to the words alone, nothing at 16 x 16 knew the style, and after 265,000 pictures half of the
+    styles were wrong.
     """
     return UNet2DConditionModel(
         sample_size=PIXELS // 8,
@@ -66,7 +67,7 @@ def build_text_encoder(words: CLIPTokenizer) -> CLIPTextModel:
 
 
 def muon_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """(inner matrices, what AdamW does better: embeddings, first and last layers, norms, biases)."""
+    """(inner matrices, what AdamW does better: embeddings, outer layers, norms, biases)."""
     outer = ("token_embedding", "position_embedding", "conv_in", "conv_out")
     inner = [
         p

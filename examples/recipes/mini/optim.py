@@ -1,4 +1,6 @@
-"""What both trainings share: a checkpoint that appears whole or not at all, a moving average, a rate.
+"""What both trainings share.
+
+A checkpoint that appears whole or not at all, a moving average, a rate.
 
 Shapes: whatever the modules have.
 """
@@ -41,9 +43,11 @@ def cosine_lr(step: int, steps: int, peak: float, warmup: int = 200) -> float:
 def trapezoid_lr(
     step: int, steps: int, peak: float, warmup: int = 200, falling: float = 0.3
 ) -> float:
-    """Learning rate: a linear start, then level, then straight down to 2 % of the peak over the last share `falling` of the steps.
+    """Learning rate: a linear start, then level, then straight down to 2 % of the peak over the
+    last share `falling` of the steps.
 
-    Unlike a cosine it does not depend on the length until it falls, so a run can be ended whenever there is time for the fall.
+    Unlike a cosine it does not depend on the length until it falls, so a run can be ended whenever
+    there is time for the fall.
     """
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -52,15 +56,18 @@ def trapezoid_lr(
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices by orthogonalized momentum (Jordan et al. 2024, kellerjordan.github.io/posts/muon), everything else by AdamW.
+    """Matrices by orthogonalized momentum (Jordan et al. 2024, kellerjordan.github.io/posts/muon),
+    everything else by AdamW.
 
-    Every singular direction of a gradient is followed alike, so what is rare in the data, such as single subjects, is learned as
-    fast as what is common. Steps of matrices are as large as AdamW's (arXiv:2502.16982, Equation 4), so one rate does for both.
+    Every singular direction of a gradient is followed alike, so what is rare in the data, such as
+    single subjects, is learned as fast as what is common. Steps of matrices are as large as AdamW's
+    (arXiv:2502.16982, Equation 4), so one rate does for both.
     """
 
     def __init__(self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float) -> None:
-        """Args:
-        matrices: weights of two dimensions or more; those of convolutions count as (out, in * height * width).
+        """Args: matrices: weights of two dimensions or more.
+
+        Those of convolutions count as (out, in * height * width).
         """
         groups = [
             {"params": matrices, "matrix": True, "weight_decay": 0.05},
@@ -79,7 +86,9 @@ class Muon(torch.optim.Optimizer):
                     parameter.add_(update, alpha=-group["lr"])
 
     def turned(self, parameter: nn.Parameter) -> Tensor:
-        """The momentum (Nesterov, 0.95) with all singular values near one, as large as a step of AdamW."""
+        """The momentum (Nesterov, 0.95) with all singular values near one, as large as a step of
+        AdamW.
+        """
         momentum = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
         momentum.lerp_(parameter.grad, 0.05)
         longer = max(parameter.flatten(1).shape)
@@ -98,10 +107,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix (flattened to two dimensions) with its singular values brought near one, by Newton and Schulz's iteration.
+    """A matrix (flattened to two dimensions) with its singular values brought near one, by Newton
+    and Schulz's iteration.
 
-    X <- (a I + b X X' + c (X X')^2) X. All these polynomials are of one symmetric matrix, so for long matrices they are multiplied
-    up on the short side, and X is touched twice only.
+    X <- (a I + b X X' + c (X X')^2) X. All these polynomials are of one symmetric matrix, so for
+    long matrices they are multiplied up on the short side, and X is touched twice only.
     """
     flat = matrix.flatten(1)
     tall = flat.shape[0] > flat.shape[1]

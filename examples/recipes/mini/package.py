@@ -1,7 +1,8 @@
 """Turn the checkpoints into the folder that ships: fp16 safetensors, sha256 sums, the card.
 
-python examples/mini/package.py            writes stickerforge/models/mini
-python examples/mini/package.py --unpack   the other way: checkpoints from which denoiser.py goes on training
+python -m examples.recipes.mini.package            writes stickerforge/models/mini
+python -m examples.recipes.mini.package --unpack
+    the other way: checkpoints from which denoiser.py goes on training
 
 The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
 """
@@ -41,10 +42,8 @@ from examples.recipes.mini.weights import load_shipped
 from stickerforge.stickers.color import lab
 
 SHARD = "12MB"  # no file over 16 MB
-FLAT, INKS = (
-    ("twemoji", "flat"),
-    48,
-)  # styles without shading, and how many of their colours are told
+# Styles without shading, and how many of their colours are told.
+FLAT, INKS = (("twemoji", "flat"), 48)
 MIN_DISTANCE = 5.0  # colours closer than this (CIELAB) are one
 SAMPLED_PIXELS = 800  # of a drawing, that are looked at for them
 CARD = {
@@ -106,7 +105,8 @@ def prefix_text_encoder(folder: Path) -> None:
         for key, value in load_file(path).items()
     }
     save_file(tensors, path, metadata)
-    # transformers computes in the type that the configuration names, diffusers in float32: they must agree.
+    # transformers computes in the type that the configuration names, diffusers in float32: they
+    # must agree.
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"dtype": "float32"}, indent=2) + "\n")
 
@@ -133,7 +133,9 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def style_inks() -> dict[str, list[str]]:
-    """The commonest colours of the drawings that were learned in each flat style, as "rrggbb", none like a commoner one."""
+    """The commonest colours of the drawings that were learned in each flat style, as "rrggbb", none
+    like a commoner one.
+    """
     scenes, found = training_world(), {}
     for style in FLAT:
         seen = []
@@ -160,7 +162,10 @@ def style_inks() -> dict[str, list[str]]:
 
 
 def caption_words() -> list[str]:
-    """Every word of its captions, in order; of an unpacked model those that it has, and since version 2.1 those that change nothing."""
+    """Every word of its captions, in order.
+
+    Of an unpacked model those that it has, and since version 2.1 those that change nothing.
+    """
     if CAPTIONS.exists():
         said = " ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))).lower()
         seen = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said))
@@ -220,7 +225,10 @@ def write_checkpoint_model(checkpoint: Path, folder: Path) -> int:
 
 
 def unpack() -> None:
-    """Checkpoints of the shipped weights, without the optimizer's state; nothing that is there is overwritten."""
+    """Checkpoints of the shipped weights, without the optimizer's state.
+
+    Nothing that is there is overwritten.
+    """
     pipeline = StableDiffusionPipeline.from_pretrained(MODEL)
     step = json.loads((MODEL / "stickerforge.json").read_text())["step"]
     model = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder}).float()

@@ -1,10 +1,12 @@
 """How people put what they want: the same scene in many voices, drawn anew each time.
 
-python examples/mini/voices.py [--count 40]      a list of samples, each beside what it means
+python -m examples.recipes.mini.paraphrases [--count 40]
+    a list of samples, each beside what it means
 
-Words that change a picture (colours, numbers, sizes, places, what is worn) keep their meaning; moods, requests, picture words,
-endings, words that mean nothing here and slips of the finger are to change nothing. What `examples/bench/wordings.txt` holds back
-for the bench is in no list of this module; a test holds that.
+Words that change a picture (colours, numbers, sizes, places, what is worn) keep their meaning;
+moods, requests, picture words, endings, words that mean nothing here and slips of the finger are to
+change nothing. What `examples/recipes/mini/wordings.txt` holds back for the bench is in no list of
+this module; a test holds that.
 """
 
 import argparse
@@ -102,13 +104,15 @@ def random_ending(rng: np.random.Generator) -> str:
         else ""
     )
     whose = choose(rng, ("my", "the", "our", "a", "his", "her"))
-    return f"{choose(rng, ('for', 'for', 'for', 'to give to', 'to show', 'on'))} {whose} {kind}{receiver}"
+    purpose = choose(rng, ("for", "for", "for", "to give to", "to show", "on"))
+    return f"{purpose} {whose} {kind}{receiver}"
 
 
 def random_request(rng: np.random.Generator) -> str:
     """A request before the thing."""
     praise = f"{random_adjective(rng)} " if rng.random() < 0.2 else ""
-    kind = f"{choose(rng, ('a ', 'an ', '', '', 'the ', 'some '))}{praise}{choose(rng, KINDS)} {choose(rng, PREPOSITIONS)}"
+    lead = choose(rng, ("a ", "an ", "", "", "the ", "some "))
+    kind = f"{lead}{praise}{choose(rng, KINDS)} {choose(rng, PREPOSITIONS)}"
     drawn = rng.random()
     if drawn < 0.35:
         return kind
@@ -123,7 +127,10 @@ def random_request(rng: np.random.Generator) -> str:
 
 
 def add_typo(words: str, rng: np.random.Generator) -> str:
-    """With one slip in one longer word: two letters swapped, one left out, doubled, or struck beside."""
+    """With one slip in one longer word.
+
+    Two letters swapped, one left out, doubled, or struck beside.
+    """
     spots = [match.span() for match in re.finditer(r"[a-z]{4,}", words)]
     if not spots:
         return words
@@ -144,7 +151,9 @@ def add_typo(words: str, rng: np.random.Generator) -> str:
 def describe_thing(
     thing: Thing, name: str, rng: np.random.Generator, *, sized: bool, moods: float
 ) -> str:
-    """A thing with adjectives that change nothing, and some article: "my cute small dog with a crown on".
+    """A thing with adjectives that change nothing, and some article.
+
+    "my cute small dog with a crown on".
 
     Args:
         name: its colour and name, "red apple".

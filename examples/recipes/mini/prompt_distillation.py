@@ -1,11 +1,13 @@
 """Teach sticker-mini that words which mean nothing change nothing: version 2.1 from version 2.
 
-python examples/mini/wording.py [--steps 400]      after restyled.py, or package.py --unpack; resumes from runs/v2/wording.safetensors
+python -m examples.recipes.mini.prompt_distillation [--steps 400]
+    after style_augmentation.py, or package.py --unpack; resumes from runs/v2/wording.safetensors
 
-A prompt as people type it ("can i get a cute dog pls") is to be answered as the same model, before this training, answers the plain one ("a
-dog"): the target is its own velocity, not the drawing, which would undo the reward for style. So nothing has to be drawn, and
-combinations that are withheld can be worded, too: their states are pictures of its own. Plain captions of all kinds keep their answers.
-Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
+A prompt as people type it ("can i get a cute dog pls") is to be answered as the same model, before
+this training, answers the plain one ("a dog"): the target is its own velocity, not the drawing,
+which would undo the reward for style. So nothing has to be drawn, and combinations that are
+withheld can be worded, too: their states are pictures of its own. Plain captions of all kinds keep
+their answers. Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
 """
 
 import argparse
@@ -52,15 +54,18 @@ from examples.recipes.mini.world import World, make_world
 CHECKPOINT = RUN / "wording.safetensors"
 SCENES = RUN / "wording_scenes"
 OWN_SAMPLES = RUN / "wording_own.npy"
-SCENE_SEED = 23  # other scenes than lessons.py
+SCENE_SEED = 23  # other scenes than dataset.py
 COUNT, OWN_COUNT = 12_000, 768
 OWN_SHARE = 0.15  # of a batch: pictures of its own, of combinations that it never saw
-PLAIN_SHARE = 0.3  # share of captions that stay as they are, in all the ways of lessons.py
+PLAIN_SHARE = 0.3  # share of captions that stay as they are, in all the ways of dataset.py
 STEPS, GUIDANCE, SAMPLE_BATCH = 12, 2.0, 64  # as it draws its own pictures
 
 
 def earlier_checkpoints() -> tuple[Path, ...]:
-    """The trainings between the denoiser and this one, where they were run; what ships holds them already."""
+    """The trainings between the denoiser and this one, where they were run.
+
+    What ships holds them already.
+    """
     return tuple(path for path in (REWARD, RESTYLED) if path.exists())
 
 
@@ -83,7 +88,10 @@ def withheld_scenes(count: int) -> list[Truth]:
 
 
 def assemble_teacher() -> nn.ModuleDict:
-    """The denoiser and its text encoder before this training: what `package.py` would have shipped without it."""
+    """The denoiser and its text encoder before this training.
+
+    What `package.py` would have shipped without it.
+    """
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
     load_checkpoint(DENOISER, {"mean": model})

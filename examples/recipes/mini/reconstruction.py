@@ -1,10 +1,14 @@
-"""How much of a picture survives the autoencoder: colours, alpha, and the style as the judge reads it.
+"""How much of a picture survives the autoencoder.
 
-python examples/mini/reconstruction.py [--photos FOLDER] [--shipped]      the checkpoint, or with --shipped the packaged model
+Colours, alpha, and the style as the judge reads it.
 
-On held-out drawings, which no autoencoder was trained on, in all four styles as scenes show them: PSNR of the colours over grey and the
-mean absolute error of alpha; the mean colour of solid cells of 8 x 8 pixels, in levels of 255; and the share of drawings whose
-style the judge reads rightly, before and after. Photographs of a folder are made 128 px wide and cropped to a square.
+python -m examples.recipes.mini.reconstruction [--photos FOLDER] [--shipped]
+    the checkpoint, or with --shipped the packaged model
+
+On held-out drawings, which no autoencoder was trained on, in all four styles as scenes show them:
+PSNR of the colours over grey and the mean absolute error of alpha; the mean colour of solid cells
+of 8 x 8 pixels, in levels of 255; and the share of drawings whose style the judge reads rightly,
+before and after. Photographs of a folder are made 128 px wide and cropped to a square.
 """
 
 import argparse
@@ -97,12 +101,15 @@ def main() -> None:
         torch.from_numpy(np.stack([rgba for rgba, _ in shown])).permute(0, 3, 1, 2).float() / 255
     )
     found, styles = reconstruct(encode_decode, pixels), [style for _, style in shown]
+    alpha_error = float((pixels[:, 3] - found[:, 3]).abs().mean())
     print(
-        f"{len(pixels)} held-out drawings: PSNR over grey {psnr(over_grey(pixels), over_grey(found)):.1f} dB, alpha off by "
-        f"{float((pixels[:, 3] - found[:, 3]).abs().mean()):.4f}, solid cells by {cell_error(pixels, found):.1f} of 255"
+        f"{len(pixels)} held-out drawings: "
+        f"PSNR over grey {psnr(over_grey(pixels), over_grey(found)):.1f} dB, "
+        f"alpha off by {alpha_error:.4f}, solid cells by {cell_error(pixels, found):.1f} of 255"
     )
     print(
-        f"styles that the judge reads rightly: {style_accuracy(pixels, styles):.1%} before, {style_accuracy(found, styles):.1%} after"
+        f"styles that the judge reads rightly: {style_accuracy(pixels, styles):.1%} before, "
+        f"{style_accuracy(found, styles):.1%} after"
     )
     if args.photos:
         files = sorted(
@@ -115,9 +122,8 @@ def main() -> None:
             for path in files
         ]
         pixels = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float() / 255
-        print(
-            f"{len(photos)} photographs: PSNR {psnr(over_grey(pixels), over_grey(reconstruct(encode_decode, pixels))):.1f} dB"
-        )
+        quality = psnr(over_grey(pixels), over_grey(reconstruct(encode_decode, pixels)))
+        print(f"{len(photos)} photographs: PSNR {quality:.1f} dB")
 
 
 if __name__ == "__main__":

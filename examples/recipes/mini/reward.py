@@ -1,18 +1,24 @@
-"""Train the denoiser further on states as it reaches them itself, with a reward for the style that was asked for.
+"""Train the denoiser further on states as it reaches them itself, with a reward for the style that
+was asked for.
 
-python examples/mini/reward.py [--steps 850] [--workers 2]      after decoder.py; resumes from runs/v2/reward.safetensors
+python -m examples.recipes.mini.reward [--steps 850] [--workers 2]
+    after decoder.py; resumes from runs/v2/reward.safetensors
 
-Until here it has seen real drawings under noise, and half of the drawings that it never saw come out with the palette and the
-shading of other styles. Now it draws prompts as `generate` does, and a step takes some of the states on the way:
+Until here it has seen real drawings under noise, and half of the drawings that it never saw come
+out with the palette and the shading of other styles. Now it draws prompts as `generate` does, and a
+step takes some of the states on the way:
 
 - from each it is to reach the drawing that was asked for, where the state is near it (`near`);
-- the pictures it would make of later ones are read by the second judge: the style that it reads is to be the one asked for, and the
-  look (palette, steps between neighbours) that of the drawing. Earlier estimates are means of what may become of them, and no style
-  can be asked of a mean. Prompts also name subjects that it was never shown, so that a style is learned as such and not with a subject.
+- the pictures it would make of later ones are read by the second judge: the style that it reads is
+  to be the one asked for, and the look (palette, steps between neighbours) that of the drawing.
+  Earlier estimates are means of what may become of them, and no style can be asked of a mean.
+  Prompts also name subjects that it was never shown, so that a style is learned as such and not
+  with a subject.
 
-The gradient goes through one step only (ReFL: Xu et al. 2023, arXiv:2304.05977, Algorithm 1; DRaFT-1: Clark et al. 2024,
-arXiv:2309.17400). As many pictures under plain noise keep everything else. The first judge, which measures, has no part in it.
-Shapes: B states; C, H, W latent channels, rows, columns; L tokens; D text width.
+The gradient goes through one step only (ReFL: Xu et al. 2023, arXiv:2304.05977, Algorithm 1;
+DRaFT-1: Clark et al. 2024, arXiv:2309.17400). As many pictures under plain noise keep everything
+else. The first judge, which measures, has no part in it. Shapes: B states; C, H, W latent channels,
+rows, columns; L tokens; D text width.
 """
 
 import argparse
@@ -50,11 +56,15 @@ from examples.recipes.mini.style_reward import StyleReward
 from examples.recipes.mini.tokenizer import tokenize
 
 CHECKPOINT = RUN / "reward.safetensors"
-MAX_DISTANCE = 0.5  # states whose estimate is further (mean square) from the drawing that was asked for show another one
+# States whose estimate is further (mean square) from the drawing that was asked for show another
+# one.
+MAX_DISTANCE = 0.5
 REWARD, MATCH = 0.1, 0.005  # weights of the style that is read, and of the look
 LATE_TIMESTEP = 800  # timesteps below it are read
 MAX_DECODED = 6  # states of a step at most: decoding takes longer than denoising
-MIX = 0.75  # of the way from the denoiser to what is trained here: the whole way costs small details, such as eyes
+# Of the way from the denoiser to what is trained here: the whole way costs small details, such as
+# eyes.
+MIX = 0.75
 
 
 def reward_loss(
@@ -65,10 +75,12 @@ def reward_loss(
     states: list[State],
     weight: Tensor,
 ) -> tuple[Tensor, dict[str, float]]:
-    """How far estimates from states are from the drawing asked for, in latents and in their look, and the cross-entropy of their style.
+    """How far estimates from states are from the drawing asked for, in latents and in their look,
+    and the cross-entropy of their style.
 
-    An estimate is sqrt(a) x - sqrt(1 - a) v at a state x with velocity v and signal a (Salimans & Ho 2022, arXiv:2202.00512).
-    The first one is of the prompt alone, the picture that is read has guidance.
+    An estimate is sqrt(a) x - sqrt(1 - a) v at a state x with velocity v and signal a (Salimans &
+    Ho 2022, arXiv:2202.00512). The first one is of the prompt alone, the picture that is read has
+    guidance.
 
     Args:
         weight: of the channels, (C, 1, 1).

@@ -67,7 +67,9 @@ class State:
 
 
 class PromptSampler:
-    """What is asked for: scenes without a ground, whose figures alone a style is read from, and things that were never shown."""
+    """What is asked for: scenes without a ground, whose figures alone a style is read from, and
+    things that were never shown.
+    """
 
     def __init__(
         self, stored: np.ndarray, captions: list[list[str]], reader: "StyleReward"
@@ -144,7 +146,10 @@ def state_batches(
     worker: int,
     start: int,
 ) -> Iterator[list[State]]:
-    """States for one step after the other; prompts are drawn anew when those that were kept are used up."""
+    """States for one step after the other.
+
+    Prompts are drawn anew when those that were kept are used up.
+    """
     scheduler = build_scheduler()
     with torch.no_grad():
         empty = encode_captions(text, words, [""])

@@ -5,16 +5,18 @@ from PIL import Image
 from torch import nn
 
 from examples.recipes.mini.networks import build_scheduler
+from examples.recipes.mini.phrase_lists import split_phrases
 from examples.recipes.mini.settings import LATENT_CHANNELS, PIXELS, STYLES
 from examples.recipes.mini.sprites import to_image
 from examples.recipes.mini.tokenizer import TEXT_LENGTH
 from examples.recipes.mini.weights import Weights
 
-SHEET_PROMPTS = tuple(
-    """cat/draw a happy corgi/thumbs up/i love you/penguin wearing a scarf/birthday cake/two red apples/pizza please/good morning/
-    gimme a dragon in flat style/a dog wearing a crown/small blue star""".replace(
-        "\n    ", ""
-    ).split("/")
+SHEET_PROMPTS = split_phrases(
+    """
+    cat/draw a happy corgi/thumbs up/i love you/penguin wearing a scarf/birthday cake/
+    two red apples/pizza please/good morning/gimme a dragon in flat style/a dog wearing a crown/
+    small blue star
+    """
 )
 
 

@@ -8,9 +8,8 @@ from typing import Literal
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.backgrounds import Ground
 
-Part = Literal[
-    "all", "generator", "generator3", "judge"
-]  # generator3: sticker-mini from version 3 on
+# Generator3: sticker-mini from version 3 on.
+Part = Literal["all", "generator", "generator3", "judge"]
 RELATIONS = (
     "to the left of",
     "to the right of",
@@ -51,8 +50,8 @@ class Truth:
 
     Args:
         things: the first one is what the second one relates to: "things[0] relation things[1]".
-        boxes: left, top, right, bottom of every drawn thing on a unit square, in the order of `things`, each as
-            often as it is counted; empty until drawn.
+        boxes: left, top, right, bottom of every drawn thing on a unit square, in the order of
+            `things`, each as often as it is counted; empty until drawn.
     """
 
     style: str
@@ -69,9 +68,12 @@ def stable_hash(text: str) -> int:
 
 
 def is_withheld(part: Part, *names: str) -> bool:
-    """Whether a part of the project may not see a combination: (code points, style), (subject, colour), two subjects...
+    """Whether a part of the project may not see a combination.
 
-    One in sixteen is kept from the generator, others of version 3, one in five from the judge, whatever the others may see.
+    (code points, style), (subject, colour), two subjects...
+
+    One in sixteen is kept from the generator, others of version 3, one in five from the judge,
+    whatever the others may see.
     """
     if part == "all":
         return False

@@ -1,11 +1,11 @@
 """Pictures and their captions: what the autoencoder and the denoiser are shown.
 
 A scene is a pure function of (seed, index). Most are one subject as drawn; the rest show what
-single drawings cannot: other sizes and places, mirror images, coloured grounds, two subjects side by
-side, a hat or glasses on a face, other colours, an animal's face inside the astronaut's helmet.
+single drawings cannot: other sizes and places, mirror images, coloured grounds, two subjects side
+by side, a hat or glasses on a face, other colours, an animal's face inside the astronaut's helmet.
 Whatever is changed is said in the caption, so that the words can be learned.
 
-python examples/mini/scenes.py       a sheet of samples with captions: runs/scenes.png
+python -m examples.recipes.mini.scenes       a sheet of samples with captions: runs/scenes.png
 """
 
 from collections.abc import Callable
@@ -26,7 +26,9 @@ from examples.recipes.mini.sprites import (
 )
 from examples.recipes.mini.vocabulary import EYEWEAR, GROUNDS, HATS, HEADS, HUES, short_name
 
-SCALE = 0.93  # of a single subject; always the same, so that no step of a short training is spent on where it lies
+# Of a single subject; always the same, so that no step of a short training is spent on where it
+# lies.
+SCALE = 0.93
 NEVER_ASTRONAUTS = ("koala", "pig face", "lion")  # so that the idea can be told from the memory
 
 

@@ -93,7 +93,10 @@ def dress_as_astronaut(head: np.ndarray, suit: np.ndarray, style: str) -> np.nda
 
 
 def dress(wearer: np.ndarray, worn: np.ndarray, *, hat: bool) -> np.ndarray:
-    """A head with something on it, on a canvas of the sprite's size: the head is lowered to make room for a hat."""
+    """A head with something on it, on a canvas of the sprite's size.
+
+    The head is lowered to make room for a hat.
+    """
     side = SPRITE_PIXELS
     canvas = np.zeros_like(wearer)
     small = resize(wearer, round(0.8 * side)) if hat else wearer

@@ -1,11 +1,15 @@
-"""Draw what one set has drawn in the colours and the shading of another, and train the denoiser further on that.
+"""Draw what one set has drawn in the colours and the shading of another, and train the denoiser
+further on that.
 
-python examples/mini/restyled.py [--steps 1200]      after reward.py; resumes from runs/v2/restyled.safetensors; look at runs/restyled.png
+python -m examples.recipes.mini.style_augmentation [--steps 1200]
+    after reward.py; resumes from runs/v2/restyled.safetensors; look at runs/style_augmentation.png
 
-Every drawing that the denoiser learns belongs to one style, so it could learn shapes with styles, and where a drawing was withheld it laid
-the shapes of the other three over each other. Here each learned subject also comes in the shapes of its other sets: the colours are
-those of the set that is asked for, taken from its own drawing of the same subject. Withheld drawings are neither shape nor colour of any.
-A picture is kept where the second judge reads its style and knows its subject; the first judge, which measures, has no part in it.
+Every drawing that the denoiser learns belongs to one style, so it could learn shapes with styles,
+and where a drawing was withheld it laid the shapes of the other three over each other. Here each
+learned subject also comes in the shapes of its other sets: the colours are those of the set that is
+asked for, taken from its own drawing of the same subject. Withheld drawings are neither shape nor
+colour of any. A picture is kept where the second judge reads its style and knows its subject; the
+first judge, which measures, has no part in it.
 """
 
 import argparse
@@ -75,14 +79,15 @@ LATENTS = RUN / "restyled_drawings.npy"
 CAPTIONS = RUN / "restyled_drawings.json"
 CAPTIONS_SEED = 22
 AUGMENTED_SHARE = 0.25  # of a batch
-MIX = 0.4  # of the way from the rewarded denoiser to this one: more of it draws withheld subjects rightly, and learned ones less sharply
-CAPTIONS_EACH = 3  # of each picture, each in all the ways of lessons.py
+# Of the way from the rewarded denoiser to this one: more of it draws withheld subjects rightly, and
+# learned ones less sharply.
+MIX = 0.4
+CAPTIONS_EACH = 3  # of each picture, each in all the ways of dataset.py
 TOP_SUBJECTS = 3  # likeliest subjects that the right one must be among
 ENCODE_BATCH = 64  # pictures that are encoded at once
 
-Augmented = tuple[
-    int, str, str, np.ndarray
-]  # subject's index, the style of the shape, that of the colours, premultiplied uint8
+# Subject's index, the style of the shape, that of the colours, premultiplied uint8.
+Augmented = tuple[int, str, str, np.ndarray]
 
 
 def restyle_subject(subject: Subject) -> list[Augmented]:
@@ -109,7 +114,9 @@ def restyle_subject(subject: Subject) -> list[Augmented]:
 
 
 def filter_by_judge(scenes: World, made: list[Augmented]) -> Iterator[Augmented]:
-    """Those in which the second judge reads the style that was wanted and, among its likeliest, the subject."""
+    """Those in which the second judge reads the style that was wanted and, among its likeliest, the
+    subject.
+    """
     judge, by_index = load_judge("second"), {subject.index: subject for subject in scenes.subjects}
     for start in range(0, len(made), 256):
         part = made[start : start + 256]
@@ -123,7 +130,9 @@ def filter_by_judge(scenes: World, made: list[Augmented]) -> Iterator[Augmented]
 
 def augmentation_digest() -> str:
     """What decides the restyled drawings and their captions."""
-    return f"{source_digest()} {(CAPTIONS_SEED, CAPTIONS_EACH, PALETTE_SIZE, MIN_COLOUR_SHARE, SAMPLED_PIXELS, PLACE_WEIGHT, NEIGHBOURS, SHADED_STYLES, TOP_SUBJECTS)}"
+    transfer = (PALETTE_SIZE, MIN_COLOUR_SHARE, SAMPLED_PIXELS, PLACE_WEIGHT, NEIGHBOURS)
+    settings = (CAPTIONS_SEED, CAPTIONS_EACH, *transfer, SHADED_STYLES, TOP_SUBJECTS)
+    return f"{source_digest()} {settings}"
 
 
 @torch.no_grad()
@@ -156,7 +165,7 @@ def write_augmented() -> None:
         ]
         captions.append([caption_variants(truth, np.random.default_rng(seed)) for seed in seeds])
     np.save(LATENTS, np.concatenate(latents))
-    augmentation_sheet(kept).save(RUNS / "restyled.png")
+    augmentation_sheet(kept).save(RUNS / "style_augmentation.png")
     write_json(CAPTIONS, captions)
     CAPTIONS.with_suffix(".source").write_text(augmentation_digest())
     print(f"{len(kept)} of {len(made)} kept, {time.monotonic() - started:.0f} s", flush=True)
@@ -185,7 +194,10 @@ def sample_augmented(
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
-    """Run, or go on, until `steps` are done; a checkpoint every `minutes`. It begins with the whole way of the reward."""
+    """Run, or go on, until `steps` are done.
+
+    A checkpoint every `minutes`. It begins with the whole way of the reward.
+    """
     stored, captions = np.load(SCENE_LATENTS, mmap_mode="r"), json.loads(SCENE_CAPTIONS.read_text())
     drawn, said = np.load(LATENTS), json.loads(CAPTIONS.read_text())
     words, scheduler = CLIPTokenizer.from_pretrained(TOKENIZER), build_scheduler()

@@ -39,7 +39,9 @@ class StyleReward:
 
 
 def soft_features(pictures: Tensor, solid: Tensor) -> Tensor:
-    """The judges' `look` with a gradient: roots are softened at nothing, and thresholds have the slope of sigmoids.
+    """The judges' `look` with a gradient.
+
+    Roots are softened at nothing, and thresholds have the slope of sigmoids.
 
     Args:
         pictures: (B, 3, P, P) in [0, 1].
@@ -64,9 +66,8 @@ def soft_features(pictures: Tensor, solid: Tensor) -> Tensor:
         pairs = both.sum((1, 2)).clamp(min=1)
         for threshold in CHANGES:
             soft = torch.sigmoid((step - threshold) / (SIGMOID_WIDTH * threshold))
-            passed = (
-                soft + ((step > threshold).float() - soft).detach()
-            )  # the value of the threshold, the slope of the sigmoid
+            # The value of the threshold, the slope of the sigmoid.
+            passed = soft + ((step > threshold).float() - soft).detach()
             changes.append((passed * both).sum((1, 2)) / pairs)
     shares = palette / weight.sum(1, keepdim=True).clamp(min=1)
     return torch.cat(

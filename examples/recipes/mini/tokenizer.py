@@ -1,8 +1,8 @@
 """Train the tokenizer: CLIP's byte-pair encoding over the words of our captions.
 
-All 256 bytes are in the vocabulary, with and without the end-of-word mark, so no text at all yields the
-unknown token (which in CLIP is the end-of-text token). The end-of-text id is the last of the vocabulary,
-never 2: with 2, transformers pools at the largest id instead of at the end of the text.
+All 256 bytes are in the vocabulary, with and without the end-of-word mark, so no text at all yields
+the unknown token (which in CLIP is the end-of-text token). The end-of-text id is the last of the
+vocabulary, never 2: with 2, transformers pools at the largest id instead of at the end of the text.
 """
 
 from collections.abc import Iterable, Sequence

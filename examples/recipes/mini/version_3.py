@@ -1,11 +1,12 @@
 """Train sticker-mini 3: the same network, going on from what ships, for as long as there is time.
 
-python examples/mini/version_3.py [--steps 2000]      after fetch.py and art.py; goes on from its checkpoint; background.py runs it
+python -m examples.recipes.mini.version_3 [--steps 2000]
+    after fetch.py and art.py; goes on from its checkpoint; background.py runs it
 
-The loss is that of denoiser.py; scenes and captions are those of lessons_3.py, told anew each time. Scenes are drawn in parts: the
-first ones before the training, one more at every sixth checkpoint until there are PARTS. The rate stays level, and the averaged weights
-are those to look at.
-Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
+The loss is that of denoiser.py; scenes and captions are those of dataset_3.py, told anew each time.
+Scenes are drawn in parts: the first ones before the training, one more at every sixth checkpoint
+until there are PARTS. The rate stays level, and the averaged weights are those to look at. Shapes:
+B pictures; C, H, W latent channels, rows, columns; L tokens.
 """
 
 import argparse
@@ -39,16 +40,11 @@ from examples.recipes.mini.weights import load_newest
 
 RUN = RUNS / "v3"
 CHECKPOINT = RUN / "version_3.safetensors"
-SHARD, FIRST_SHARDS, MAX_SHARDS = (
-    6_000,
-    3,
-    16,
-)  # scenes of a part, parts before the training, and in the end
+# Scenes of a part, parts before the training, and in the end.
+SHARD, FIRST_SHARDS, MAX_SHARDS = (6_000, 3, 16)
 SHARD_EVERY = 6  # checkpoints from one part to the next
-SINGLES, PAIRS = (
-    4.0,
-    1.5,
-)  # how much likelier plain single subjects and pairs are drawn than their share
+# How much likelier plain single subjects and pairs are drawn than their share.
+SINGLES, PAIRS = (4.0, 1.5)
 BATCH, RATE, WARMUP, EMA_DECAY = 32, 5e-4, 200, 0.999
 MINUTES = 5  # between checkpoints
 
@@ -99,7 +95,9 @@ class ShardWorld:
 
 
 def shard_folder(scenes: World3, number: int) -> Path:
-    """Where a part lies: what decides its scenes is in its name, so that others are drawn where that changes."""
+    """Where a part lies: what decides its scenes is in its name, so that others are drawn where
+    that changes.
+    """
     kinds = (
         scenes.seed,
         SHARD,
@@ -131,9 +129,9 @@ def write_shard(
     write_latent_cache(
         shard_folder(scenes, number), lambda: ShardWorld(scenes, number), SHARD, encode, stop=stop
     )
+    seconds = time.monotonic() - started
     print(
-        f"{time.strftime('%H:%M:%S')} part {number} of {MAX_SHARDS}, {time.monotonic() - started:.0f} s",
-        flush=True,
+        f"{time.strftime('%H:%M:%S')} shard {number} of {MAX_SHARDS}, {seconds:.0f} s", flush=True
     )
 
 

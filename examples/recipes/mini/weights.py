@@ -30,7 +30,10 @@ class Weights:
 
 
 def load_newest(folder: Path = CANDIDATE) -> Weights:
-    """The candidate where there is one, else the shipped weights; always the shipped autoencoder and tokenizer."""
+    """The candidate where there is one, else the shipped weights.
+
+    Always the shipped autoencoder and tokenizer.
+    """
     candidate = (folder / "step.json").exists()
     step = int(json.loads((folder / "step.json").read_text())["step"]) if candidate else 0
     model = load_candidate(folder, build_untrained()) if candidate else load_shipped()
@@ -107,7 +110,10 @@ def write_candidate(checkpoint: Path, folder: Path = CANDIDATE) -> int:
 
 
 def write_halves(model: nn.ModuleDict, folder: Path, step: int) -> None:
-    """Weights as float16 in two files, and step.json; each appears whole or not at all, and knows its step."""
+    """Weights as float16 in two files, and step.json.
+
+    Each appears whole or not at all, and knows its step.
+    """
     tensors = {
         key: value.half() if value.is_floating_point() else value
         for key, value in model.state_dict().items()

@@ -1,11 +1,12 @@
 """StickerWorld: scenes together with the exact truth about them.
 
-python examples/mini/world.py [--count 48] [--part all|generator|judge]     a sheet of samples: runs/world.png
+python -m examples.recipes.mini.world [--count 48] [--part all|generator|judge]
+    a sheet of samples: runs/world.png
 
-A scene is a function of (seed, index): what is in it (one to five things, their colours, sizes, places, what they
-wear or hold, how they stand to each other), its style and its ground. `World.truth` decides, `World.draw` draws and
-notes where everything came to lie, `captions.py` tells. What a part of the project may not see is withheld by
-rule: see `withheld`.
+A scene is a function of (seed, index): what is in it (one to five things, their colours, sizes,
+places, what they wear or hold, how they stand to each other), its style and its ground.
+`World.truth` decides, `World.draw` draws and notes where everything came to lie, `captions.py`
+tells. What a part of the project may not see is withheld by rule: see `withheld`.
 """
 
 import argparse
@@ -111,7 +112,10 @@ class World:
         )
 
     def can_recolour(self, subject: Subject, colour: str) -> bool:
-        """Whether turning every hue shows: greys stay grey, and what has this hue already would not change."""
+        """Whether turning every hue shows.
+
+        Greys stay grey, and what has this hue already would not change.
+        """
         return all(
             hue_share(sprite) > 0.5 and not has_hue(sprite, HUES[colour])
             for sprite in np.asarray(self.sprites[subject.index])
@@ -228,18 +232,13 @@ class World:
             shape = alone[..., 3] > 96
             left, top, right, bottom = bounding_box(alone)
             boxes[number] = (left / PIXELS, top / PIXELS, right / PIXELS, bottom / PIXELS)
-            areas[number] = max(
-                1, int((piece[..., 3] > 96).sum())
-            )  # what lies beyond the border counts as hidden
+            # What lies beyond the border counts as hidden.
+            areas[number] = max(1, int((piece[..., 3] > 96).sum()))
             owner[shape] = number
             paste(layer, piece, PIXELS * x, PIXELS * y)
         seen = min(float((owner == number).sum()) / areas[number] for number in range(len(pieces)))
-        inside = truth.relation in (
-            "inside",
-            "behind",
-            "holding",
-            "in front of",
-        )  # these hide something by nature
+        # These hide something by nature.
+        inside = truth.relation in ("inside", "behind", "holding", "in front of")
         ground = ground_canvas(truth.ground)
         paste(ground, layer, PIXELS / 2, PIXELS / 2)
         return ground, replace(truth, boxes=tuple(boxes)), seen + (0.25 if inside else 0.0)
@@ -253,7 +252,10 @@ def make_world(
     shares: Mapping[str, float] = SHARES,
     clear: float = 0.5,
 ) -> World:
-    """The world over all subjects that a part may see: all of them, but for the generator, which is to be taught the held-out ones."""
+    """The world over all subjects that a part may see.
+
+    All of them, but for the generator, which is to be taught the held-out ones.
+    """
     subjects, sprites = load_subjects()
     hidden = withheld_names() if part == "generator" else set()
     shown = [s for s in subjects if s.name not in hidden and (s.kind or not learned_only)]

@@ -1,4 +1,7 @@
-"""What the claims are told by: dominated areas, results under what decides them, what is asked beside a subject."""
+"""What the claims are told by.
+
+Dominated areas, results under what decides them, what is asked beside a subject.
+"""
 
 import numpy as np
 import pytest
@@ -54,7 +57,9 @@ def test_results_are_kept_under_everything_that_decides_them(tmp_path):
 
 
 def test_several_processes_share_the_work(tmp_path):
-    """While one makes the first of four results, another makes those that are left, and each has all in the end."""
+    """While one makes the first of four results, another makes those that are left, and each has
+    all in the end.
+    """
     from threading import Event, Thread
 
     begun, others_done, made = Event(), Event(), []

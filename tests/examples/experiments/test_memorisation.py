@@ -1,5 +1,7 @@
 """What was learned and what was made, compared picture by picture."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,7 +44,5 @@ def test_a_picture_and_the_scene_it_copies_are_the_same_vector(tmp_path):
 
 
 def test_missing_pictures_are_named(tmp_path):
-    from types import SimpleNamespace
-
     with pytest.raises(SystemExit, match="lacks 1 pictures, first single-000"):
         memorisation.open_pictures([SimpleNamespace(id="single-000")], tmp_path)

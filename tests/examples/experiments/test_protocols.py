@@ -1,4 +1,7 @@
-"""StickerBench's protocols for what is taught, over drawings of our own: what is asked, what counts, what is not made twice."""
+"""StickerBench's protocols for what is taught, over drawings of our own.
+
+What is asked, what counts, what is not made twice.
+"""
 
 from collections import defaultdict
 

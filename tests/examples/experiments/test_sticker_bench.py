@@ -1,15 +1,27 @@
-"""StickerBench over drawings of our own: lists that share nothing, scores that are right for what is there."""
+"""StickerBench over drawings of our own.
+
+Lists that share nothing, scores that are right for what is there.
+"""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from examples.experiments.bench import bench_images, bench_items, sticker_bench
+from examples.experiments.bench import (
+    bench_images,
+    bench_items,
+    sticker_bench,
+)
 from examples.recipes.mini import scene, world
 from examples.recipes.mini.art import Subject
+from examples.recipes.mini.backgrounds import Ground
+from examples.recipes.mini.scene import Thing, Truth, is_withheld
 from examples.recipes.mini.settings import SPRITE_PIXELS, STYLES
 from stickerforge.models.judge.model import load_judge
 from stickerforge.models.judge.network import Readings
+from tests.examples.recipes.mini.scenes import make_subject, make_truths
 
 NAMES = (
     "cat face",
@@ -76,12 +88,15 @@ def test_lists_are_repeatable_and_share_no_combination(bench):
     assert len(test) == sum(bench_items.COUNTS.values()) - bench_items.COUNTS["diversity"] + len(
         [i for i in test if i.family == "diversity"]
     )
-    shown = lambda items: {
-        names
-        for item in items
-        if item.truth.style
-        for names in bench_items.key_combinations(item.truth, item.family)
-    }  # noqa: E731
+
+    def shown(items):
+        return {
+            names
+            for item in items
+            if item.truth.style
+            for names in bench_items.key_combinations(item.truth, item.family)
+        }
+
     singles = [[item for item in items if item.family == "single"] for items in (test, dev)]
     assert not shown(singles[0]) & shown(singles[1])
     assert len({item.id for item in test}) == len(test) and set(
@@ -152,3 +167,39 @@ def test_shares_and_their_intervals(bench):
         row["share"] == pytest.approx(ours.mean() / real.mean(), abs=1e-4)
         and row["low"] < row["share"] < row["high"]
     )
+
+
+def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
+    learned, new, worn = (
+        make_subject(*each) for each in (("cat face",), ("banana", "1f34c"), ("crown", "1f451"))
+    )
+    for each in (learned, new, worn):
+        for number in range(400):
+            truth = Truth(f"style {number}", (Thing(each),), "", Ground("transparent"))
+            names = (each.codepoints, truth.style)
+            wanted = (
+                is_withheld("generator3", *names)
+                and each is not worn
+                and (each is new or is_withheld("generator", *names))
+            )
+            assert bench_items.is_unseen(truth, names, 3) == wanted
+
+
+def test_what_cannot_be_named_is_not_diverse(monkeypatch):
+    truth = make_truths()["plain"]
+    items = [
+        bench_items.Item(f"{i}", "diversity", "cat", i, "cat", truth, ("cat",)) for i in range(4)
+    ]
+    subject = torch.eye(3)[[0, 1, 2, 2]]  # a cat's face, a whole cat, twice something else
+    judge = SimpleNamespace(
+        labels=["cat face", "cat", "dog"],
+        label_of={name: name for name in ("cat face", "cat", "dog")},
+        pictures=lambda pictures: pictures,
+        encode_image=lambda pictures: torch.eye(4),
+        read=lambda pictures: SimpleNamespace(subject=subject),
+    )
+    assert sticker_bench.pairwise_diversity(items, [None] * 4, judge, 2) == {"cat": 1.0}
+    # One of six pairs shows cats.
+    assert sticker_bench.pairwise_diversity(items, [None] * 4, judge, 3) == {
+        "cat": pytest.approx(1 / 6)
+    }

@@ -1,4 +1,6 @@
-"""The recipe of the judges: labels, colours, figures. What needs the fetched art is not tested here."""
+"""The recipe of the judges: labels, colours, figures. What needs the fetched art is not tested
+here.
+"""
 
 import json
 
