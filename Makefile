@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check figures clean
+.PHONY: demo test test-all figures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/stickerforge generate "cat astronaut" --style sticker --count 4 --seed 1 --out stickers
@@ -13,6 +13,9 @@ test: $(VENV)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-all: test  # and what takes over 20 seconds
+	$(BIN)/pytest -m slow
 
 figures: $(VENV)/.installed
 	$(BIN)/python -m examples.experiments.bench.generate_speed

@@ -24,6 +24,6 @@ for number, angle in enumerate((-12, 0, 12) if not any(FOLDER.iterdir()) else ()
         pen.ellipse((x - 7, 132, x + 7, 146), fill="#1c1917")
     page.rotate(angle, Image.Resampling.BICUBIC).save(FOLDER / f"drawing-{number}.png")
 
-settings = {"subject": "bolt", "class_words": "robot", "training.steps": STEPS, "preview.count": 2}
+settings = {"subject": "bolt", "class_words": "robot", "training.steps": STEPS, "preview.count": 1}
 result = stickerforge.customize(FOLDER, settings=settings, force=True)
 print(f"<bolt> from {result.pictures} drawings; preview: {result.preview}")

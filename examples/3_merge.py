@@ -1,6 +1,4 @@
-"""A subject and a style in one adapter.
-
-Python examples/3_merge.py [FOLDER] [STEPS], after 2_customize.py
+"""A subject and a style in one adapter: python examples/3_merge.py [FOLDER] [STEPS], after 2
 
 The style is learned from stickers that are printed in two colours here; use your own drawings.
 """

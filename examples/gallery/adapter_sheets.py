@@ -1,14 +1,12 @@
-"""The sheets of taught subjects and of a taught style.
+"""The sheets of learned subjects and of a learned style that README shows.
 
-What `customize` makes of them with a class word, else by default.
+python -m examples.gallery.adapter_sheets        about ten minutes
 
-python -m examples.gallery.adapter_sheets
-    needs the art of examples/recipes/mini (fetch.py, art.py); about ten minutes
-
-Six held-out subjects, each from its renders in noto, twemoji and fluent, and one held-out style,
-Fluent's high contrast, from twelve drawings of learned subjects, named by their files. The sheets
-are the previews, and one that shows every subject in four styles at two weights of consistency
-guidance; flat it was never shown in.
+They are what `customize` makes with a class word, else by default. Six held-out subjects, each from
+its renders in noto, twemoji and fluent, and one held-out style, Fluent's high contrast, from twelve
+drawings of learned subjects, named by their files. The sheets are the previews, and one that shows
+every subject in four styles at two weights of consistency guidance; flat it was never shown in.
+Needs the art of the recipe (fetch.py, art.py).
 """
 
 import os
@@ -125,7 +123,7 @@ def main(place: Path) -> None:
     )
     with ThreadPoolExecutor(os.cpu_count()) as cores:
         style = cores.submit(customize_ink, home, place / "ink")
-        found = list(
+        result = list(
             cores.map(
                 lambda name: customize_subject(home, name, place / name, codepoints[name]), SUBJECTS
             )
@@ -137,7 +135,7 @@ def main(place: Path) -> None:
         for style in SHEET_STYLES
         for weight in WEIGHTS
     ]
-    pictures = [picture for those in found for picture in those]
+    pictures = [picture for those in result for picture in those]
     contact_sheet(pictures, captions, columns=len(SHEET_STYLES) * len(WEIGHTS)).save(
         HERE / "consistency.png", optimize=True
     )

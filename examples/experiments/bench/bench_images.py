@@ -15,19 +15,19 @@ from examples.recipes.mini.sprites import to_image
 from examples.recipes.mini.world import World
 
 
-def write_prompts(chosen: Sequence[Item], path: Path) -> None:
+def write_prompts(items: Sequence[Item], path: Path) -> None:
     """For `stickerforge generate --prompts`."""
     rows = [
         json.dumps({"id": item.id, "prompt": item.prompt, "seed": item.seed}, ensure_ascii=False)
-        for item in chosen
+        for item in items
     ]
     path.write_text("\n".join(rows) + "\n")
 
 
-def generate_images(chosen: Sequence[Item], out: Path, options: Sequence[str]) -> None:
+def generate_images(items: Sequence[Item], out: Path, options: Sequence[str]) -> None:
     """Make what is missing, with the very command of a user."""
     out.mkdir(parents=True, exist_ok=True)
-    write_prompts(chosen, out / "prompts.jsonl")
+    write_prompts(items, out / "prompts.jsonl")
     command = [
         sys.executable,
         "-m",

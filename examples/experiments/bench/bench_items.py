@@ -117,10 +117,10 @@ def candidates(
     }
     while True:
         kind = str(rng.choice(kinds.get(family, ("one", "pair", "counted", "dressed"))))
-        made = getattr(scenes, kind)(rng)
-        if made is None:
+        drawn_things = getattr(scenes, kind)(rng)
+        if drawn_things is None:
             continue
-        things, relation = made
+        things, relation = drawn_things
         if family == "colour":
             colour = str(rng.choice(list(HUES)))
             if not scenes.can_recolour(things[0].subject, colour):
@@ -165,30 +165,30 @@ def in_list(which: str, key: str, version: int) -> bool:
 
 def bench_items(which: str, quick: bool, version: int = 2) -> list[Item]:
     """Every picture of a list; a scene belongs to `test` or `dev` by the hash of what it shows."""
-    scenes, found, mark = bench_world(version), [], "dev-" if which == "dev" else ""
+    scenes, results, mark = bench_world(version), [], "dev-" if which == "dev" else ""
     for family, count in COUNTS.items():
         rng = np.random.default_rng((77, list(COUNTS).index(family)))
         if family == "diversity":
-            found += diversity_items(scenes, which, count, version)
+            results += diversity_items(scenes, which, count, version)
             continue
-        kept: dict[str, Item] = {}
+        selected: dict[str, Item] = {}
         repeats: dict[str, int] = {}
         for truth in candidates(scenes, family, rng, version):
-            if len(kept) == count:
+            if len(selected) == count:
                 break
             key = "|".join(sorted("|".join(names) for names in key_combinations(truth, family)))
             if not in_list(which, key, version):
                 continue
             prompt = prompt_for(truth, family, rng)
             repeats[prompt] = repeats.get(prompt, -1) + 1
-            name = f"{mark}{family}-{len(kept):03d}"
+            name = f"{mark}{family}-{len(selected):03d}"
             group, same = (
                 prompt if version == 2 else key,
                 synonyms(truth.things[0].subject.name, version),
             )
-            kept[name] = Item(name, family, prompt, 1000 + repeats[prompt], group, truth, same)
-        found += list(kept.values())
-    return quick_subset(found) if quick else found
+            selected[name] = Item(name, family, prompt, 1000 + repeats[prompt], group, truth, same)
+        results += list(selected.values())
+    return quick_subset(results) if quick else results
 
 
 def quick_subset(found: list[Item]) -> list[Item]:

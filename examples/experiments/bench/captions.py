@@ -1,12 +1,11 @@
 """How right the embedded captioner is on scenes of StickerWorld, whose truth is known.
 
-python -m examples.experiments.bench.captions [--count 1000] [--look]
-    needs the art of examples/recipes/mini (fetch.py, art.py); --look prints twenty
+python -m examples.experiments.bench.captions [--count 1000] [--show]
 
 Scenes that no model was trained on (another seed), of all kinds: the named thing is one of those
 that are there, the style, the number, and the colour of a plain ground. "Unseen" are scenes with a
 combination that was withheld from the judges, which read them: (subject, style), (subject, colour),
-two subjects.
+two subjects. --show prints twenty. Needs the art of the recipe (fetch.py, art.py).
 """
 
 import argparse
@@ -35,7 +34,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--look", action="store_true")
+    parser.add_argument("--show", action="store_true")
     args = parser.parse_args()
     scenes, captioner = make_world("all", seed=SEED), EmbeddedCaptioner()
     label_of, rows = (
@@ -44,31 +43,31 @@ def main() -> None:
     )
     for index in range(args.count):
         picture, truth = load_scene(scenes, index)
-        seen = captioner.look(picture)
+        analysis = captioner.look(picture)
         there = [label_of[thing.subject.name] for thing in truth.things]
         row = {
-            "thing": seen.things[0] in there,
-            "first thing": seen.things[0] == there[0],
-            "style": seen.style == truth.style,
+            "thing": analysis.things[0] in there,
+            "first thing": analysis.things[0] == there[0],
+            "style": analysis.style == truth.style,
         }
         row |= {
-            "number": seen.count == sum(thing.count for thing in truth.things),
-            "drawn": seen.drawn,
+            "number": analysis.count == sum(thing.count for thing in truth.things),
+            "drawn": analysis.drawn,
         }
         if len(there) == 1 and truth.things[0].count == 1 and not truth.things[0].wears:
             row["single thing"] = row["thing"]
         if any(is_withheld("judge", *names) for names in combinations(truth)):
             row |= {"thing, unseen": row["thing"], "style, unseen": row["style"]}
         if truth.ground.kind == "plain":
-            row["plain ground"] = (seen.ground.kind, seen.ground.colours) == (
+            row["plain ground"] = (analysis.ground.kind, analysis.ground.colours) == (
                 "plain",
                 truth.ground.colours,
             )
         rows.append(row)
-        if args.look and index < 20:
-            said = compose_caption(seen, CaptionRequest("", "", "long"), seen.colours)
+        if args.show and index < 20:
+            text = compose_caption(analysis, CaptionRequest("", "", "long"), analysis.colours)
             print(
-                said, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours
+                text, "|", " + ".join(there), truth.style, truth.ground.kind, *truth.ground.colours
             )
     for name in dict.fromkeys(name for row in rows for name in row):
         known = [row[name] for row in rows if name in row]

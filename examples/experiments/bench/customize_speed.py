@@ -1,23 +1,20 @@
-"""Milliseconds per training step.
+"""Milliseconds per training step: ours against diffusers' DreamBooth LoRA loop, in the same run.
 
-Ours against the loop of diffusers' DreamBooth LoRA scripts, on the same model in the same run.
-
-python -m examples.experiments.bench.customize_speed [--model mini|sd|sdxl] [--width 0.5] [--pixels
-    256] [--batch 4] [--rank 16] [--steps 60]
+python -m examples.experiments.bench.customize_speed [--model mini|sd|sdxl] [--width 0.5]
+    [--pixels 256] [--batch 4] [--rank 16] [--steps 60]
 
 plain      ordinary LoRA training, as `customize --objective plain`
 live       DCO, the base asked anew in every step
-cached     DCO with kept draws (training.draws), once the base was asked about all of them; what
-           asking costs is added beside it
+cached     DCO with cached noise (training.cached_noise), once the base was asked about all of it;
+           what asking costs is added beside it
 token      the same as live with a new word, whose row is trained through the text encoders: what
            `customize --subject` does
-diffusers  the peer's step, written out after train_dreambooth_lora.py and
-    train_dreambooth_lora_sdxl.py in `examples/dreambooth` of
-           diffusers 0.42: encode the pictures, draw noise and timesteps, encode the prompts (sd;
-           sdxl keeps them), predict,
-           backward, clip, AdamW, scheduler; without checkpoints and logging
-bare       the same with latents and prompts kept: what is left of the peer's step where encoding is
-           none of its work
+diffusers  the peer's step, written out after train_dreambooth_lora.py and its SDXL variant in
+           `examples/dreambooth` of diffusers 0.42: encode the pictures, draw noise and timesteps,
+           encode the prompts (sd; sdxl keeps them), predict, backward, clip, AdamW, scheduler;
+           without checkpoints and logging
+bare       the same with latents and prompts kept: what is left of the peer's step where encoding
+           is none of its work
 
 sticker-mini comes with its weights; sd and sdxl are built from their published configurations at a
 share of their width, with random weights: what a step costs at the full width or 512 px is not said
@@ -73,7 +70,7 @@ def stickerforge_step(
     folder: str, kind: str, pixels: int, batch: int, rank: int, layers: str
 ) -> Step:
     """A step of `customize`; the base is asked about all kept draws before it is timed."""
-    course = TrainingConfig(
+    config = TrainingConfig(
         steps=1,
         batch=batch,
         rank=rank,
@@ -89,25 +86,25 @@ def stickerforge_step(
         save_every=100,
         draws=CACHED_NOISE if kind == "cached" else 0,
     )
-    family = load_model(find_model(folder), torch.device("cpu"), torch.float32)
+    model = load_model(find_model(folder), torch.device("cpu"), torch.float32)
     examples = []
-    for index, picture in enumerate(random_pictures(pixels, 4 if family.has_alpha else 3)):
+    for index, picture in enumerate(random_pictures(pixels, 4 if model.has_alpha else 3)):
         with torch.no_grad():
-            mean, deviation = family.encode(picture[None])
-        said = Caption(
+            mean, deviation = model.encode(picture[None])
+        caption = Caption(
             "a <tom>, in flat style" if kind == "token" else "a cat, in flat style",
             "a cat, in flat style",
         )
-        examples.append(TrainingExample(str(index), said, mean[0], deviation[0], (0,) * 6))
+        examples.append(TrainingExample(str(index), caption, mean[0], deviation[0], (0,) * 6))
     # Without a new word, as the peer's.
-    student = init_state(family, course, {"<tom>": "cat"} if kind == "token" else {})
-    optimizer = build_optimizer(student, course)
-    if course.draws:
-        student.reference, number = torch.full((PICTURES, CACHED_NOISE), math.nan), 1_000_000
-        while student.reference.isnan().any():
-            train_step(student, optimizer, examples, course, number)
+    state = init_state(model, config, {"<tom>": "cat"} if kind == "token" else {})
+    optimizer = build_optimizer(state, config)
+    if config.draws:
+        state.reference, number = torch.full((PICTURES, CACHED_NOISE), math.nan), 1_000_000
+        while state.reference.isnan().any():
+            train_step(state, optimizer, examples, config, number)
             number += 1
-    return lambda step: train_step(student, optimizer, examples, course, step) and None
+    return lambda step: train_step(state, optimizer, examples, config, step) and None
 
 
 def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bool) -> Step:
@@ -133,10 +130,10 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
     parameters = [parameter for parameter in unet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=1e-2)
     schedule = get_scheduler("constant", optimizer=optimizer)
-    shown = random_pictures(pixels, vae.config.in_channels) * 2 - 1
+    images = random_pictures(pixels, vae.config.in_channels) * 2 - 1
     added: dict[str, torch.Tensor] | None = None
     if large:  # as in its script, one prompt is encoded once
-        hidden = torch.randn(batch, 77, unet.config.cross_attention_dim)
+        embeddings = torch.randn(batch, 77, unet.config.cross_attention_dim)
         pooled = (
             unet.config.projection_class_embeddings_input_dim
             - 6 * unet.config.addition_time_embed_dim
@@ -147,8 +144,8 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
         }
 
     def encoded(number: int) -> torch.Tensor:
-        chosen = shown[[(number * batch + i) % PICTURES for i in range(batch)]]
-        return vae.encode(chosen).latent_dist.sample() * vae.config.scaling_factor
+        batch_images = images[[(number * batch + i) % PICTURES for i in range(batch)]]
+        return vae.encode(batch_images).latent_dist.sample() * vae.config.scaling_factor
 
     def prompts() -> torch.Tensor:
         ids = words(
@@ -161,14 +158,14 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
         return text(ids)[0]
 
     with torch.no_grad():
-        kept = (encoded(0), hidden if large else prompts()) if bare else None
+        cached = (encoded(0), embeddings if large else prompts()) if bare else None
 
     def step(number: int) -> None:
-        latents = encoded(number) if kept is None else kept[0]
+        latents = encoded(number) if cached is None else cached[0]
         noise = torch.randn_like(latents)
         timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (batch,))
         noisy = scheduler.add_noise(latents, noise, timesteps)
-        prompt = kept[1] if kept is not None else hidden if large else prompts()
+        prompt = cached[1] if cached is not None else embeddings if large else prompts()
         prediction = unet(noisy, timesteps, prompt, added_cond_kwargs=added).sample
         velocity = scheduler.config.prediction_type == "v_prediction"
         target = scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
@@ -198,8 +195,8 @@ def time_rounds(runs: dict[str, Step], steps: int) -> dict[str, NDArray[np.float
 def ratio(one: NDArray[np.float64], other: NDArray[np.float64]) -> str:
     """The median of the rounds' ratios, and the middle 95 % of its bootstrap."""
     values = one / other
-    drawn = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(np.median(values[drawn], 1), (0.025, 0.975))
+    rows = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(values[rows], 1), (0.025, 0.975))
     return f"{np.median(values):.2f} ({low:.2f} to {high:.2f})"
 
 
@@ -242,7 +239,7 @@ def main() -> None:
                 kind: diffusers_step(folder, pixels, args.batch, args.rank, bare=kind == "bare")
                 for kind in ("diffusers", "bare")
             }
-        found = time_rounds(runs, args.steps)
+        result = time_rounds(runs, args.steps)
         weights = sum(path.stat().st_size for path in (folder / "unet").glob("*.safetensors"))
     what = (
         "sticker-mini"
@@ -257,13 +254,15 @@ def main() -> None:
         f"torch {torch.__version__}, diffusers {diffusers.__version__}, "
         f"{platform.machine()}, medians of {args.steps} rounds"
     )
-    print(", ".join(f"{kind} {np.median(values):.0f} ms" for kind, values in found.items()))
+    print(", ".join(f"{kind} {np.median(values):.0f} ms" for kind, values in result.items()))
     for one in ("live", "cached", "token", "diffusers", "bare"):
-        if one in found:
-            print(f"{one} / plain {ratio(found[one], found['plain'])}")
-    asking = USUAL_DRAWS * PICTURES / (USUAL_STEPS * args.batch) * (found["live"] - found["plain"])
-    said = f"over {USUAL_STEPS} steps, {USUAL_DRAWS} draws of {PICTURES} pictures asked about"
-    print(f"cached / plain {said}: {ratio(found['cached'] + asking, found['plain'])}")
+        if one in result:
+            print(f"{one} / plain {ratio(result[one], result['plain'])}")
+    asking = (
+        USUAL_DRAWS * PICTURES / (USUAL_STEPS * args.batch) * (result["live"] - result["plain"])
+    )
+    spread = f"over {USUAL_STEPS} steps, {USUAL_DRAWS} draws of {PICTURES} pictures asked about"
+    print(f"cached / plain {spread}: {ratio(result['cached'] + asking, result['plain'])}")
 
 
 if __name__ == "__main__":

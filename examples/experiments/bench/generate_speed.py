@@ -1,4 +1,6 @@
-"""Print the figures that README quotes: python -m examples.experiments.bench.generate_speed
+"""Seconds of starting, of a first sticker and of one more: the figures that README quotes.
+
+python -m examples.experiments.bench.generate_speed [--runs 3]
 
 Each is the median of several runs on this machine; the machine and the date are printed with them.
 """
@@ -75,14 +77,12 @@ def warm_seconds(runs: int) -> float:
             "seed": 0,
             "output.folder": folder,
         }
-        whole = plan_generation(
-            resolve(GenerateConfig, settings), Console(quiet=True), offline=True
-        )
-        family, seconds = load(whole), []
-        for item in whole.items:
+        plan = plan_generation(resolve(GenerateConfig, settings), Console(quiet=True), offline=True)
+        model, seconds = load(plan), []
+        for item in plan.items:
             started = time.perf_counter()
             save(
-                *sample_batch(family, whole.config, {0: item}, lambda: None)[0],
+                *sample_batch(model, plan.config, {0: item}, lambda: None)[0],
                 None,
                 keep_prompt=True,
             )
@@ -93,8 +93,8 @@ def warm_seconds(runs: int) -> float:
 def processor_name() -> str:
     """The processor's name, where the system says it."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
-    return found[1] if found else platform.processor()
+    result = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    return result[1] if result else platform.processor()
 
 
 def main(runs: int) -> None:

@@ -1,16 +1,17 @@
 """What sticker-mini remembers: generated pictures beside the nearest pictures that it learned from.
 
 python -m examples.experiments.bench.memorisation [--bench FOLDER] [--out FOLDER]
-    after sticker_bench.py, whose pictures it reads
 
-Two kinds of prompts: "shown", for single drawings that it learned, and "novel", those of
-StickerBench that ask for combinations which were withheld. Every picture is compared with every
-training scene (32 px, colours over grey and alpha, root mean square); closer than 0.05 counts as a
-copy. Real renders of the same prompts say how near to a training scene a right answer lies anyway,
-and what the autoencoder alone changes in training scenes says how near a perfect recital would be.
+Reads the pictures of sticker_bench.py, which comes first. Two kinds of prompts: "shown", for single
+drawings that it learned, and "novel", those of StickerBench that ask for combinations which were
+withheld. Every picture is compared with every training scene (32 px, colours over grey and alpha,
+root mean square); closer than 0.05 counts as a copy. Real renders of the same prompts say how near
+to a training scene a right answer lies anyway, and what the autoencoder alone changes in training
+scenes says how near a perfect copy would be.
+
 Prints the shares and writes nearest.png: novel combinations, each above the training scene that is
-nearest and above what a perfect model would have drawn. Needs the art of examples/recipes/mini
-(fetch.py, art.py).
+nearest and above what a perfect model would have drawn. Needs the art of the recipe (fetch.py,
+art.py).
 """
 
 import argparse
@@ -71,14 +72,14 @@ def training_vectors(scenes: World, count: int, path: Path) -> np.ndarray:
         return stored
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    found = np.lib.format.open_memmap(partial, "w+", np.float16, (count, 4 * SIDE * SIDE))
+    result = np.lib.format.open_memmap(partial, "w+", np.float16, (count, 4 * SIDE * SIDE))
     for index in range(count):
-        found[index] = to_vector(scenes[index][0])
+        result[index] = to_vector(scenes[index][0])
         if index % 5000 == 4999:
             print(f"{index + 1} of {count} training scenes drawn", flush=True)
-    found.flush()
+    result.flush()
     partial.rename(path)
-    return found
+    return result
 
 
 def nearest(
@@ -92,10 +93,10 @@ def nearest(
     for start in range(0, len(training), block):
         part = np.asarray(training[start : start + block], np.float32)
         squares = own[:, None] + np.square(part).sum(1) - 2 * vectors @ part.T
-        found = squares.argmin(1)
-        lowest = squares[np.arange(len(vectors)), found]
+        result = squares.argmin(1)
+        lowest = squares[np.arange(len(vectors)), result]
         closer = lowest < best
-        best[closer], where[closer] = lowest[closer], start + found[closer]
+        best[closer], where[closer] = lowest[closer], start + result[closer]
     return where, np.sqrt(np.maximum(best, 0) / vectors.shape[1])
 
 
@@ -108,10 +109,10 @@ def learned_items(scenes: World) -> list[Item]:
         if not is_withheld("generator", subject.codepoints, style)
     ]
     order = np.random.default_rng(79).permutation(len(known))[:LEARNED_COUNT]
-    found = []
+    results = []
     for number, (subject, style) in enumerate(known[i] for i in order):
         truth = Truth(style, (Thing(subject),), "", CLEAR)
-        found.append(
+        results.append(
             Item(
                 f"shown-{number:03d}",
                 "shown",
@@ -121,34 +122,34 @@ def learned_items(scenes: World) -> list[Item]:
                 truth,
             )
         )
-    return found
+    return results
 
 
 def copy_shares(
-    chosen: Sequence[Item],
-    made: Sequence[Image.Image],
+    items: Sequence[Item],
+    generated: Sequence[Image.Image],
     real: Sequence[Image.Image],
     training: np.ndarray,
 ) -> dict[str, object]:
     """Shares of copies, and how far the nearest training scene is, for generated pictures and for
     real renders.
     """
-    told: dict[str, object] = {"pictures": len(chosen)}
-    for name, pictures in (("generated", made), ("real", real)):
+    record: dict[str, object] = {"pictures": len(items)}
+    for name, pictures in (("generated", generated), ("real", real)):
         _, distance = nearest(
             np.stack([thumbnail_vector(picture) for picture in pictures]), training
         )
-        told[name] = {
+        record[name] = {
             "copies": round(float((distance < NEAR).mean()), 4),
             "nearest 5 %": round(float(np.quantile(distance, 0.05)), 4),
             "median": round(float(np.median(distance)), 4),
         }
-    return told
+    return record
 
 
 def nearest_sheet(
-    chosen: Sequence[Item],
-    made: Sequence[Image.Image],
+    items: Sequence[Item],
+    generated: Sequence[Image.Image],
     real: Sequence[Image.Image],
     training: np.ndarray,
     scenes: World,
@@ -156,15 +157,17 @@ def nearest_sheet(
     """Columns of generated picture, nearest training scene, and real render, twelve beside each
     other.
     """
-    where, distance = nearest(np.stack([thumbnail_vector(picture) for picture in made]), training)
+    where, distance = nearest(
+        np.stack([thumbnail_vector(picture) for picture in generated]), training
+    )
     across, cell, tall = 12, PIXELS + 6, 3 * (PIXELS + 6) + 34
-    page = Image.new("RGB", (across * cell, -(-len(chosen) // across) * tall), (206, 206, 206))
+    page = Image.new("RGB", (across * cell, -(-len(items) // across) * tall), (206, 206, 206))
     pen = ImageDraw.Draw(page)
-    for number, item in enumerate(chosen):
+    for number, item in enumerate(items):
         x, y = number % across * cell + 3, number // across * tall
         rgba = scenes[int(where[number])][0]
-        found = to_image(rgba)
-        for row, picture in enumerate((made[number], found, real[number])):
+        result = to_image(rgba)
+        for row, picture in enumerate((generated[number], result, real[number])):
             fitted = picture.resize((PIXELS, PIXELS))
             page.paste(fitted, (x, y + 32 + row * cell), fitted)
         pen.text(
@@ -187,30 +190,30 @@ def main() -> None:
     parser.add_argument("--model", default="sticker-mini")
     parser.add_argument("--out", type=Path, default=RUNS / "memorisation")
     args = parser.parse_args()
-    learned, everything = training_world(), make_world("all", learned_only=True)
-    training = training_vectors(learned, SCENES, RUNS / "scenes-32.npy")
-    asked = learned_items(learned)
-    generate_images(asked, args.out, ["--model", args.model])
-    groups = {"shown": (asked, args.out / "pictures")}
+    scenes, all_scenes = training_world(), make_world("all", learned_only=True)
+    training = training_vectors(scenes, SCENES, RUNS / "scenes-32.npy")
+    prompts = learned_items(scenes)
+    generate_images(prompts, args.out, ["--model", args.model])
+    groups = {"shown": (prompts, args.out / "pictures")}
     groups["novel"] = (
         [item for item in bench_items("test", False) if item.family in NOVEL_FAMILIES],
         args.bench / "pictures",
     )
-    recited = reconstruction_distance(learned, args.model)
-    results: dict[str, object] = {"recital": recited}
-    print("recital", json.dumps(recited), flush=True)
-    for name, (chosen, folder) in groups.items():
-        opened = open_pictures(chosen, folder)
-        real = [render_truth(item, everything) for item in chosen]
-        results[name] = copy_shares(chosen, opened, real, training)
+    floor = reconstruction_distance(scenes, args.model)
+    results: dict[str, object] = {"recital": floor}
+    print("recital", json.dumps(floor), flush=True)
+    for name, (group, folder) in groups.items():
+        generated = open_pictures(group, folder)
+        real = [render_truth(item, all_scenes) for item in group]
+        results[name] = copy_shares(group, generated, real, training)
         print(name, json.dumps(results[name]), flush=True)
     few = [
         n
         for family in NOVEL_FAMILIES
-        for n in [n for n, item in enumerate(chosen) if item.family == family][:SHEET_EACH]
+        for n in [n for n, item in enumerate(group) if item.family == family][:SHEET_EACH]
     ]
-    picked = [[those[n] for n in few] for those in (chosen, opened, real)]
-    nearest_sheet(*picked, training, learned).save(args.out / "nearest.png")
+    columns = [[those[n] for n in few] for those in (group, generated, real)]
+    nearest_sheet(*columns, training, scenes).save(args.out / "nearest.png")
     (args.out / "memorisation.json").write_text(
         json.dumps({"model": args.model, "near": NEAR} | results, indent=1) + "\n"
     )
@@ -221,13 +224,13 @@ def reconstruction_distance(scenes: World, model: str, count: int = 200) -> dict
 
     Median, and 95th percentile.
     """
-    family, distances = load_model(find_model(model), torch.device("cpu"), torch.float32), []
+    network, distances = load_model(find_model(model), torch.device("cpu"), torch.float32), []
     for index in range(count):
         rgba = scenes[index][0]
         pixels = torch.from_numpy(rgba.astype(np.float32) / 255).permute(2, 0, 1)[None]
         with torch.inference_mode():
             again = (
-                family.decode(family.encode(pixels)[0])[0].clamp(0, 1).permute(1, 2, 0).numpy()
+                network.decode(network.encode(pixels)[0])[0].clamp(0, 1).permute(1, 2, 0).numpy()
                 * 255
             )
         distances.append(
@@ -245,20 +248,20 @@ def reconstruction_distance(scenes: World, model: str, count: int = 200) -> dict
     }
 
 
-def open_pictures(chosen: Sequence[Item], folder: Path) -> list[Image.Image]:
+def open_pictures(items: Sequence[Item], folder: Path) -> list[Image.Image]:
     """The generated pictures.
 
     Raises:
         SystemExit: one is missing.
     """
-    found = [find_picture(item, folder) for item in chosen]
-    missing = [item.id for item, picture in zip(chosen, found, strict=True) if picture is None]
+    results = [find_picture(item, folder) for item in items]
+    missing = [item.id for item, picture in zip(items, results, strict=True) if picture is None]
     if missing:
         raise SystemExit(
             f"{folder} lacks {len(missing)} pictures, first {missing[0]}: "
             "run sticker_bench.py first"
         )
-    return [picture for picture in found if picture is not None]
+    return [picture for picture in results if picture is not None]
 
 
 if __name__ == "__main__":

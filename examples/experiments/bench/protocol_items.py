@@ -53,8 +53,8 @@ def held_out_subjects(scenes: World, which: str, count: int) -> list[Subject]:
     ranked = sorted(
         names, key=lambda name: (name != TUNING_SUBJECT, stable_hash(f"protocol|{name}"))
     )
-    chosen = ranked[:DEV_SUBJECTS] if which == "dev" else ranked[DEV_SUBJECTS:][:count]
-    return [scenes.by_name[name] for name in chosen]
+    selected = ranked[:DEV_SUBJECTS] if which == "dev" else ranked[DEV_SUBJECTS:][:count]
+    return [scenes.by_name[name] for name in selected]
 
 
 def slug(name: str) -> str:
@@ -105,10 +105,10 @@ def subject_prompt(truth: Truth, subject: Subject, word: str, rng: np.random.Gen
         replace(t, subject=replace(t.subject, name=word)) if t.subject == subject else t
         for t in truth.things
     )
-    said = caption(replace(truth, things=renamed), "comprehensive", rng).replace(
+    text = caption(replace(truth, things=renamed), "comprehensive", rng).replace(
         f", {truth.style} style", f", in {truth.style} style"
     )
-    return said.replace(plural(word), word) if word.startswith("<") else said
+    return text.replace(plural(word), word) if word.startswith("<") else text
 
 
 def scene_items(subject: Subject, scenes: World, word: str, held: int, mark: str) -> list[Item]:
@@ -116,18 +116,18 @@ def scene_items(subject: Subject, scenes: World, word: str, held: int, mark: str
 
     First the new style, then the scenes in a style it was shown in.
     """
-    asked = [("new style", Truth(STYLES[held], (Thing(subject),), "", CLEAR))]
-    asked += ten_scenes(subject, scenes, STYLES[(held + 1) % len(STYLES)])
-    found = []
-    for number, (family, truth) in enumerate(asked):
+    truths = [("new style", Truth(STYLES[held], (Thing(subject),), "", CLEAR))]
+    truths += ten_scenes(subject, scenes, STYLES[(held + 1) % len(STYLES)])
+    results = []
+    for number, (family, truth) in enumerate(truths):
         prompt = subject_prompt(truth, subject, word, np.random.default_rng(number))
         for seed in range(TIMES):
-            found.append(
+            results.append(
                 Item(
                     f"{mark}-{number:02d}-{seed}", family, prompt, 1000 + seed, subject.name, truth
                 )
             )
-    return found
+    return results
 
 
 def drawing_of(scenes: World, subject: Subject, style: str) -> Image.Image:

@@ -53,13 +53,13 @@ def customize_subject(
     home: Path, scenes: World, subject: Subject, held: int, extra: Sequence[str]
 ) -> str:
     """Its adapter, from three styles; returns the name."""
-    shown = {
+    drawings = {
         style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
     }
     customize_once(
         home,
         slug(subject.name),
-        shown,
+        drawings,
         ["--subject", slug(subject.name), "--class", short_name(subject.name), *extra],
     )
     return slug(subject.name)
@@ -67,8 +67,8 @@ def customize_subject(
 
 def customize_style(home: Path, scenes: World, name: str, style: str, extra: Sequence[str]) -> None:
     """A style adapter from drawings of learned subjects, which their files name."""
-    shown = {
+    drawings = {
         slug(s.name): drawing_of(scenes, s, style)
         for s in learned_subjects(scenes)[:STYLE_DRAWINGS]
     }
-    customize_once(home, name, shown, ["--style", name, *extra])
+    customize_once(home, name, drawings, ["--style", name, *extra])

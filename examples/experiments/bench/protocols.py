@@ -1,27 +1,21 @@
-"""What customize and merge are worth, on StickerBench's scale.
-
-Subjects and a style that the model never saw, taught from a few drawings.
+"""What customize and merge are worth, on StickerBench's scale, for what the model never saw.
 
 python -m examples.experiments.bench.protocols [--protocol subject,style,merge] [--subjects 12]
     [--lists test|dev] [--out bench-taught]
 
-subject  held-out subjects, each taught from its drawings in three styles (the fourth rotates) and
-    asked for in the fourth and in
-         ten scenes; the same with plain words and without adapter
-style    Fluent's high contrast, which the model never saw, taught from ten drawings and asked for
-         with thirty other subjects;
-         the same without adapter
-merge    six of the subjects, each merged with four styles that were taught from ten drawings under
-         made-up names; apart, those
-         styles in which the subject itself was shown (reciting is enough there) and those in which
-         it was not
+subject  held-out subjects, each learned from its drawings in three styles (the fourth rotates) and
+         asked for in the fourth and in ten scenes; the same with plain words and without adapter
+style    Fluent's high contrast, which the model never saw, learned from ten drawings and asked for
+         with thirty other subjects; the same without adapter
+merge    six of the subjects, each merged with four styles that were learned from ten drawings under
+         made-up names; apart, those styles in which the subject itself was shown (reciting is
+         enough there) and those in which it was not
 
 Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the
-bootstrap over subjects. `--subjects 56` takes all held-out subjects but those of the list dev. What
-was taught and drawn lies in the folder and is not made twice, so an interrupted run goes on; other
+bootstrap over subjects. `--subjects 56` takes all held-out subjects but those of the list dev.
+Adapters and pictures lie in the folder and are not made twice, so an interrupted run goes on; other
 settings need another folder. The lists are fixed by hash: `test` is for results, `dev`, four other
-subjects, for choosing settings. Needs the art of examples/recipes/mini (fetch.py, art.py,
-judge/dataset.py).
+subjects, for choosing settings. Needs the art of the recipes (fetch.py, art.py, judge/dataset.py).
 """
 
 import argparse
@@ -127,28 +121,28 @@ def merge_arms(
         customize_style(home, scenes, name, style, extra)
     arms = []
     for number, subject in enumerate(subjects[:MERGE_SUBJECTS]):
-        taught = customize_subject(home, scenes, subject, number % len(STYLES), extra)
+        adapter = customize_subject(home, scenes, subject, number % len(STYLES), extra)
         for name, style in STYLE_NAMES.items():
-            merged = f"{taught}-{name}"
+            merged = f"{adapter}-{name}"
             if not (home / "adapters" / merged / "adapter.json").exists():
-                run_command(home, "merge", taught, name, "--name", merged, "--quiet")
+                run_command(home, "merge", adapter, name, "--name", merged, "--quiet")
             truth = Truth(style, (Thing(subject),), "", CLEAR)
             rows = [
                 Item(
                     f"{merged}-{seed}",
                     "new style",
-                    f"<{taught}> in {name} style",
+                    f"<{adapter}> in {name} style",
                     1000 + seed,
                     subject.name,
                     truth,
                 )
                 for seed in range(TIMES)
             ]
-            seen = style in STYLES and STYLES.index(style) != number % len(STYLES)
+            style_shown = style in STYLES and STYLES.index(style) != number % len(STYLES)
             arms.append(
                 Arm(
                     merged,
-                    "merged, shown" if seen else "merged, new",
+                    "merged, shown" if style_shown else "merged, new",
                     ("--adapter", merged),
                     tuple(rows),
                 )
@@ -182,7 +176,7 @@ def score_arms(
     judge: Judge,
 ) -> dict[str, dict[str, float]]:
     """{"taught: subject": its share...} over the arms of one kind."""
-    twins, found = twin_names(), {}
+    twins, results = twin_names(), {}
     for kind in dict.fromkeys(arm.kind for arm in arms):
         pairs = [(arm, item) for arm in arms if arm.kind == kind for item in arm.items]
         scores: list[dict[str, dict[str, list[float]]]] = []
@@ -199,21 +193,21 @@ def score_arms(
             ours, best = (
                 np.array([np.mean(side[name][group]) for group in groups]) for side in scores
             )
-            found[f"{kind}: {name}"] = score_ratio(ours, best)
-    return found
+            results[f"{kind}: {name}"] = score_ratio(ours, best)
+    return results
 
 
 def check_settings(out: Path, settings: Sequence[str]) -> None:
     """Stop where the folder holds what was taught with other settings or by another model."""
-    said = {"settings": list(settings), "model": fingerprint(find_model("sticker-mini").folder)}
+    record = {"settings": list(settings), "model": fingerprint(find_model("sticker-mini").folder)}
     file = out / "settings.json"
-    if file.exists() and json.loads(file.read_text()) != said:
+    if file.exists() and json.loads(file.read_text()) != record:
         raise SystemExit(
             f"{out} holds what was taught with other settings or by another model: "
             "give another --out"
         )
     out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(said) + "\n")
+    file.write_text(json.dumps(record) + "\n")
 
 
 def main() -> None:
@@ -247,16 +241,16 @@ def main() -> None:
             arms, lambda arm, item: find_picture(item, args.out / "made" / arm.name), scenes, judge
         )
         print_table(results)
-    said = {
+    record = {
         "lists": args.lists,
         "subjects": [subject.name for subject in subjects],
         "settings": args.settings,
         "judge": judge.sha256,
     }
-    said |= {"seconds": round(time.monotonic() - started), "figures": results}
+    record |= {"seconds": round(time.monotonic() - started), "figures": results}
     file = args.out / f"taught-{args.lists}.json"
     before = json.loads(file.read_text())["figures"] if file.exists() else {}
-    file.write_text(json.dumps(said | {"figures": before | results}, indent=1) + "\n")
+    file.write_text(json.dumps(record | {"figures": before | results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ sticker-mini: from version 2, or (--world 3) from version 3, which goes on from 
 lists hold only what neither was shown. A score is what the judge finds in the generated pictures
 over what it finds in real renders of the same prompts, so that its own mistakes cancel. Pictures
 lie in FOLDER and are not made twice, so an interrupted run goes on. Settings are chosen on the list
-`dev`; `test` is for results. Needs the art of examples/recipes/mini (fetch.py, art.py).
+`dev`; `test` is for results. Needs the art of the recipe (fetch.py, art.py).
 """
 
 import argparse
@@ -51,15 +51,15 @@ def picture_scores(item: Item, read: Readings, row: int, judge: Judge) -> dict[s
         for thing in truth.things
         if thing.wears
     ]
-    wanted = list(
+    expected = list(
         dict.fromkeys(
             [label(thing.subject.name) for thing in truth.things] + [label(name) for name in worn]
         )
     )
     likeliest = (
-        read.presence[row].topk(TOP_LABELS.get(item.family, 1) + len(wanted) - 1).indices.tolist()
+        read.presence[row].topk(TOP_LABELS.get(item.family, 1) + len(expected) - 1).indices.tolist()
     )
-    present = [float(name in likeliest) for name in wanted]
+    present = [float(name in likeliest) for name in expected]
     style = float(judge.styles[int(read.style[row].argmax())] == truth.style)
     total = sum(thing.count for thing in truth.things)
     counted = float(int(read.count[row].argmax()) + 1 == total)
@@ -80,19 +80,19 @@ def picture_scores(item: Item, read: Readings, row: int, judge: Judge) -> dict[s
 
 
 def score_pictures(
-    chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judge
+    items: Sequence[Item], pictures: Sequence[Image.Image], judge: Judge
 ) -> dict[str, dict[str, float]]:
     """{id: scores} of all families but diversity."""
-    found = {}
-    for start in range(0, len(chosen), 256):
+    results = {}
+    for start in range(0, len(items), 256):
         read = judge.read(judge.pictures(pictures[start : start + 256]))
-        for row, item in enumerate(chosen[start : start + 256]):
-            found[item.id] = picture_scores(item, read, row, judge)
-    return found
+        for row, item in enumerate(items[start : start + 256]):
+            results[item.id] = picture_scores(item, read, row, judge)
+    return results
 
 
 def pairwise_diversity(
-    chosen: Sequence[Item], pictures: Sequence[Image.Image], judge: Judge, version: int = 2
+    items: Sequence[Item], pictures: Sequence[Image.Image], judge: Judge, version: int = 2
 ) -> dict[str, float]:
     """{group: mean of 1 - cosine over its pairs of pictures}.
 
@@ -103,25 +103,25 @@ def pairwise_diversity(
     prepared = judge.pictures(pictures)
     vectors, read = judge.encode_image(prepared).numpy(), judge.read(prepared)
     right = np.array(
-        [version == 2 or item.right(read, row, judge) for row, item in enumerate(chosen)], float
+        [version == 2 or item.right(read, row, judge) for row, item in enumerate(items)], float
     )
-    found = {}
-    for group in dict.fromkeys(item.group for item in chosen):
-        own = [item.group == group for item in chosen]
+    results = {}
+    for group in dict.fromkeys(item.group for item in items):
+        own = [item.group == group for item in items]
         if sum(own) > 1:
             apart = (1 - vectors[own] @ vectors[own].T) * np.outer(right[own], right[own])
-            found[group] = float(apart[np.triu_indices(sum(own), 1)].mean())
-    return found
+            results[group] = float(apart[np.triu_indices(sum(own), 1)].mean())
+    return results
 
 
 def score_ratio(ours: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Mean over mean, with the bootstrap over prompts."""
     rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(ours), (RESAMPLES, len(ours)))
+    rows = rng.integers(0, len(ours), (RESAMPLES, len(ours)))
     low, high = np.quantile(
-        ours[drawn].mean(1) / np.maximum(real[drawn].mean(1), 1e-9), (0.025, 0.975)
+        ours[rows].mean(1) / np.maximum(real[rows].mean(1), 1e-9), (0.025, 0.975)
     )
-    told = {
+    record = {
         "share": ours.mean() / max(real.mean(), 1e-9),
         "low": low,
         "high": high,
@@ -129,11 +129,11 @@ def score_ratio(ours: np.ndarray, real: np.ndarray) -> dict[str, float]:
         "real": real.mean(),
         "prompts": len(ours),
     }
-    return {key: round(float(value), 4) for key, value in told.items()}
+    return {key: round(float(value), 4) for key, value in record.items()}
 
 
 def score_table(
-    chosen: Sequence[Item],
+    items: Sequence[Item],
     open_picture: Callable[[Item], Image.Image | None],
     judge: Judge,
     version: int = 2,
@@ -141,18 +141,19 @@ def score_table(
     """Every figure of StickerBench; a picture that is missing counts as one that shows nothing."""
     scenes, rows = bench_world(version), {}
     for family in COUNTS:
-        those = [item for item in chosen if item.family == family]
-        made = [open_picture(item) or Image.new("RGBA", (64, 64)) for item in those]
+        those = [item for item in items if item.family == family]
+        generated = [open_picture(item) or Image.new("RGBA", (64, 64)) for item in those]
         if not those:
             continue
         real = [render_truth(item, scenes) for item in those]
         if family == "diversity":
             both = [
-                pairwise_diversity(those, pictures, judge, version) for pictures in (made, real)
+                pairwise_diversity(those, pictures, judge, version)
+                for pictures in (generated, real)
             ]
             rows[family] = score_ratio(*(np.array(list(values.values())) for values in both))
             continue
-        both = [score_pictures(those, pictures, judge) for pictures in (made, real)]
+        both = [score_pictures(those, pictures, judge) for pictures in (generated, real)]
         groups = [item.group for item in those]
         for name in both[0][those[0].id]:
             means = [
@@ -197,9 +198,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--write-prompts", type=Path)
     args = parser.parse_args()
-    chosen, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
+    items, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
     if args.write_prompts:
-        write_prompts(chosen, args.write_prompts)
+        write_prompts(items, args.write_prompts)
         return
     if not args.pictures:
         options = [
@@ -208,15 +209,15 @@ def main() -> None:
             *(part for name in args.adapter for part in ("--adapter", name)),
         ]
         generate_images(
-            chosen,
+            items,
             args.out,
             [*options, *(part for text in args.settings for part in ("--set", text))],
         )
     folder = args.pictures or args.out / "pictures"
     judge = load_judge("judge")
-    rows = score_table(chosen, lambda item: find_picture(item, folder), judge, args.world)
+    rows = score_table(items, lambda item: find_picture(item, folder), judge, args.world)
     args.out.mkdir(parents=True, exist_ok=True)
-    told = {
+    record = {
         "model": args.model,
         "adapters": args.adapter,
         "settings": args.settings,
@@ -224,8 +225,8 @@ def main() -> None:
         "world": args.world,
         "quick": args.quick,
     }
-    told |= {"judge": judge.sha256, "seconds": round(time.monotonic() - started), "figures": rows}
-    (args.out / f"bench-{args.lists}.json").write_text(json.dumps(told, indent=1) + "\n")
+    record |= {"judge": judge.sha256, "seconds": round(time.monotonic() - started), "figures": rows}
+    (args.out / f"bench-{args.lists}.json").write_text(json.dumps(record, indent=1) + "\n")
     print_table(rows)
 
 

@@ -1,13 +1,12 @@
 """What a stranger would ask for, three seeds each, on sheets to be judged by eye.
 
-Could one of the three be sent to somebody?
+python -m examples.experiments.bench.user_prompts [--model sticker-mini] [--lists dev|test]
+    [--out FOLDER]
 
-python -m examples.experiments.bench.user_prompts [--model sticker-mini] [--lists dev|test] [--out
-    FOLDER]
-
-The prompts (user_prompts.txt) were written by somebody who knew no training caption. Half of them
-are sealed in user_prompts_test.txt, to be read once, for the result: `--lists test` opens them.
-Sheets of 25 prompts lie in FOLDER; what an eye finds goes into RESULTS.md.
+Could one of the three be sent to somebody? The prompts (user_prompts.txt) were written by somebody
+who knew no training caption. Half of them are sealed in user_prompts_test.txt, to be read once, for
+the result: `--lists test` opens them. Sheets of 25 prompts lie in FOLDER; what an eye finds goes
+into RESULTS.md.
 """
 
 import argparse
@@ -38,23 +37,23 @@ def read_prompts(which: str) -> list[str]:
         for line in (HERE / "user_prompts_test.txt").read_text().splitlines()
         if not line.startswith("#")
     ]
-    found = (
+    result = (
         zlib.decompress(base64.b64decode(lines[-1].removeprefix("sealed "))).decode().splitlines()
     )
-    assert [hashlib.sha256(prompt.encode()).hexdigest() for prompt in found] == lines[:-1], (
+    assert [hashlib.sha256(prompt.encode()).hexdigest() for prompt in result] == lines[:-1], (
         "user_prompts_test.txt is not what was sealed"
     )
-    return found
+    return result
 
 
-def generate_images(asked: list[str], model: str, folder: Path) -> None:
+def generate_images(prompts: list[str], model: str, folder: Path) -> None:
     """Make what is missing, with the very command of a user."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         json.dumps(
             {"id": f"wish-{number:03d}-{seed}", "prompt": prompt, "seed": seed, "style": "sticker"}
         )
-        for number, prompt in enumerate(asked)
+        for number, prompt in enumerate(prompts)
         for seed in SEEDS
     ]
     (folder / "prompts.jsonl").write_text("\n".join(rows) + "\n")
@@ -84,15 +83,15 @@ def generate_images(asked: list[str], model: str, folder: Path) -> None:
     )
 
 
-def write_sheets(asked: list[str], folder: Path) -> list[Path]:
+def write_sheets(prompts: list[str], folder: Path) -> list[Path]:
     """All pictures, each prompt's beside each other over its words."""
-    found, each = [], COLUMNS * ROWS
-    for start in range(0, len(asked), each):
+    results, each = [], COLUMNS * ROWS
+    for start in range(0, len(prompts), each):
         page = Image.new(
             "RGB", (COLUMNS * (len(SEEDS) * SIDE + 12), ROWS * (SIDE + 20)), (206, 206, 206)
         )
         pen = ImageDraw.Draw(page)
-        for place, prompt in enumerate(asked[start : start + each]):
+        for place, prompt in enumerate(prompts[start : start + each]):
             x, y = place % COLUMNS * (len(SEEDS) * SIDE + 12), place // COLUMNS * (SIDE + 20)
             for number, seed in enumerate(SEEDS):
                 picture = Image.open(
@@ -105,9 +104,9 @@ def write_sheets(asked: list[str], folder: Path) -> list[Path]:
                 fill=(0, 0, 0),
                 font_size=12,
             )
-        found.append(folder / f"sheet-{start // each + 1}.png")
-        page.save(found[-1])
-    return found
+        results.append(folder / f"sheet-{start // each + 1}.png")
+        page.save(results[-1])
+    return results
 
 
 if __name__ == "__main__":

@@ -62,15 +62,15 @@ def bench_subjects(which: str) -> list[str]:
 
 def wording_items(which: str, quick: bool) -> list[WordingItem]:
     """Everything that is asked of a model."""
-    found: list[WordingItem] = []
+    results: list[WordingItem] = []
 
     def ask(
         row: str, worded: str, thing: str, subject: str, style: str, number: int, colour: str = ""
     ) -> None:
         words = worded.replace("a {}", "{}") if thing.startswith("two ") else worded
-        found.append(
+        results.append(
             WordingItem(
-                f"{which}-{len(found):04d}",
+                f"{which}-{len(results):04d}",
                 row,
                 worded,
                 words.format(thing),
@@ -110,4 +110,4 @@ def wording_items(which: str, quick: bool) -> list[WordingItem]:
                     HOUSE_STYLE if style == "fluent" else style,
                     number,
                 )
-    return found
+    return results

@@ -1,17 +1,17 @@
-"""Do words that mean nothing change nothing? The same things asked for in many ways, on the same
-seeds, read by the judge.
+"""Do words that mean nothing change nothing? The same things, asked for in many ways.
 
-python -m examples.experiments.bench.wordings [--model sticker-mini] [--model FOLDER ...] [--lists
-    dev|test] [--quick] [--out FOLDER]
+python -m examples.experiments.bench.wordings [--model sticker-mini] [--model FOLDER ...]
+    [--lists dev|test] [--quick] [--out FOLDER]
 
-For every model a table: learned subjects in the house style, each wording's share of right subjects
-    over the plain name's (`wordings.txt`
-says which may be taught and which never are); then modifiers and styles, asked for plainly and in
-    wordings that are never taught.
-Several models stand side by side, paired: other weights of sticker-mini are a folder, for instance
-    of an earlier commit:
-git archive COMMIT stickerforge/models/mini | tar x -C FOLDER. Needs the art of
-    examples/recipes/mini (fetch.py, art.py).
+Everything is drawn on the same seeds and read by the judge. For every model a table: learned
+subjects in the house style, each wording's share of right subjects over the plain name's (the
+recipe's `wordings.txt` says which may be taught and which never are); then modifiers and styles,
+asked for plainly and in wordings that are never taught. Several models stand side by side, paired:
+other weights of sticker-mini are a folder, for instance of an earlier commit:
+
+    git archive COMMIT stickerforge/models/mini | tar x -C FOLDER
+
+Needs the art of the recipe (fetch.py, art.py).
 """
 
 import argparse
@@ -39,57 +39,57 @@ TOP_LABELS = 4  # likeliest labels that what is worn must be among
 
 
 def is_right(
-    asked: WordingItem, picture: Image.Image, read: Readings, row: int, judge: Judge
+    item: WordingItem, picture: Image.Image, read: Readings, row: int, judge: Judge
 ) -> float:
     """Whether a picture shows what its row is about."""
-    if asked.row.startswith("wording"):
-        return float(judge.labels[int(read.subject[row].argmax())] == judge.label_of[asked.subject])
-    if asked.row.startswith("style"):
+    if item.row.startswith("wording"):
+        return float(judge.labels[int(read.subject[row].argmax())] == judge.label_of[item.subject])
+    if item.row.startswith("style"):
         return float(
-            judge.styles[int(read.style[row].argmax())] == asked.row.removeprefix("style: ")
+            judge.styles[int(read.style[row].argmax())] == item.row.removeprefix("style: ")
         )
     alpha = np.asarray(picture.getchannel("A"), float) / 255
-    if asked.row == "small":
+    if item.row == "small":
         rows, columns = np.where(alpha > 0.5)
         return float(
             len(rows) > 0
             and max(np.ptp(rows), np.ptp(columns)) + 1 <= MAX_SMALL_SIDE * alpha.shape[0]
         )
-    if asked.row == "ground":
+    if item.row == "ground":
         return float(alpha.mean() > MIN_GROUND_ALPHA)
-    if asked.row == "two":
+    if item.row == "two":
         return float(int(read.count[row].argmax()) == 1)
-    if asked.row == "crown":
+    if item.row == "crown":
         return float(
             judge.labels.index(judge.label_of["crown"])
             in read.presence[row].topk(TOP_LABELS).indices.tolist()
         )
     hues = {hue: float(read.colours[row, judge.colours.index(hue)]) for hue in HUES}
-    return float(max(hues, key=hues.__getitem__) == asked.colour)
+    return float(max(hues, key=hues.__getitem__) == item.colour)
 
 
 def score_items(
-    asked: Sequence[WordingItem], picture: Callable[[WordingItem], Image.Image | None], judge: Judge
+    items: Sequence[WordingItem], picture: Callable[[WordingItem], Image.Image | None], judge: Judge
 ) -> dict[str, float]:
     """{id: right or not}; a picture that is missing shows nothing."""
-    found: dict[str, float] = {}
-    for start in range(0, len(asked), 256):
-        part = asked[start : start + 256]
+    results: dict[str, float] = {}
+    for start in range(0, len(items), 256):
+        part = items[start : start + 256]
         pictures = [picture(each) or Image.new("RGBA", (64, 64)) for each in part]
         read = judge.read(judge.pictures(pictures))
-        found |= {
+        results |= {
             each.id: is_right(each, pictures[row], read, row, judge)
             for row, each in enumerate(part)
         }
-    return found
+    return results
 
 
-def generate_images(asked: Sequence[WordingItem], model: str, out: Path) -> None:
+def generate_images(items: Sequence[WordingItem], model: str, out: Path) -> None:
     """Make what is missing, with the very command of a user."""
     out.mkdir(parents=True, exist_ok=True)
     rows = [
         json.dumps({"id": each.id, "prompt": each.prompt, "style": each.style, "seed": each.seed})
-        for each in asked
+        for each in items
     ]
     (out / "prompts.jsonl").write_text("\n".join(rows) + "\n")
     command = [
@@ -120,20 +120,20 @@ def score_ratio(worded: np.ndarray, plain: np.ndarray) -> tuple[float, float, fl
 
     Both (subject,), by the same subjects.
     """
-    drawn = np.random.default_rng(0).integers(0, len(worded), (RESAMPLES, len(worded)))
-    ratios = worded[drawn].mean(1) / np.maximum(plain[drawn].mean(1), 1e-9)
+    rows = np.random.default_rng(0).integers(0, len(worded), (RESAMPLES, len(worded)))
+    ratios = worded[rows].mean(1) / np.maximum(plain[rows].mean(1), 1e-9)
     low, high = np.quantile(ratios, (0.025, 0.975))
     return float(worded.mean() / max(plain.mean(), 1e-9)), float(low), float(high)
 
 
 def group_rows(
-    asked: Sequence[WordingItem], which: str
+    items: Sequence[WordingItem], which: str
 ) -> dict[str, tuple[list[list[WordingItem]], list[list[WordingItem]]]]:
     """{row: (the worded ones, the plain ones)}, each by subject, in one order."""
     plain: dict[tuple[str, str], list[WordingItem]] = {}
     worded: dict[str, dict[str, list[WordingItem]]] = {}
     held = set(read_wordings(which))
-    for each in asked:
+    for each in items:
         group = "wording" if each.row.startswith("wording") else each.row
         if each.worded == "{}":
             plain.setdefault((group, each.subject), []).append(each)
@@ -151,15 +151,15 @@ def group_rows(
 
 
 def score_table(
-    asked: Sequence[WordingItem], results: Sequence[dict[str, float]], which: str
+    items: Sequence[WordingItem], results: Sequence[dict[str, float]], which: str
 ) -> list[dict[str, object]]:
     """A line for each row: for each model the plain mean, the worded mean, and their share."""
     lines = []
-    for row, (worded, plain) in group_rows(asked, which).items():
+    for row, (worded, plain) in group_rows(items, which).items():
         line: dict[str, object] = {"row": row, "subjects": len(worded)}
-        for number, found in enumerate(results):
+        for number, result in enumerate(results):
             both = [
-                np.array([np.mean([found[each.id] for each in own]) for own in group])
+                np.array([np.mean([result[each.id] for each in own]) for own in group])
                 for group in (worded, plain)
             ]
             line[f"model {number}"] = {
@@ -199,16 +199,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("wordings"))
     args = parser.parse_args()
     models, judge, results = args.model or ["sticker-mini"], load_judge("judge"), []
-    asked = wording_items(args.lists, args.quick)
+    items = wording_items(args.lists, args.quick)
     for number, model in enumerate(models):
         folder = args.out / f"{number}-{Path(model).name}-{args.lists}"
-        generate_images(asked, model, folder)
+        generate_images(items, model, folder)
         results.append(
             score_items(
-                asked, lambda each, folder=folder: find_picture(each, folder / "pictures"), judge
+                items, lambda each, folder=folder: find_picture(each, folder / "pictures"), judge
             )
         )
-    lines = score_table(asked, results, args.lists)
+    lines = score_table(items, results, args.lists)
     (args.out / f"wordings-{args.lists}.json").write_text(
         json.dumps({"models": models, "rows": lines}, indent=1) + "\n"
     )

@@ -1,7 +1,4 @@
-"""Teaching, drawing and measuring in one process: what the experiments of this folder share.
-
-Shapes: N pictures; C, H, W latent channels, rows, columns; D features.
-"""
+"""Concepts (a subject or a style), and training an adapter on one in this process."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,69 +63,71 @@ def load_base() -> DiffusionModel:
 
 
 def encode_example(
-    family: DiffusionModel, picture: Image.Image, caption: Caption
+    model: DiffusionModel, picture: Image.Image, caption: Caption
 ) -> TrainingExample:
     """A reference as `customize` would learn from it."""
-    ready = crop_to_bucket(np.asarray(picture.convert("RGBA")), family.pixels, family.multiple)
+    ready = crop_to_bucket(np.asarray(picture.convert("RGBA")), model.pixels, model.multiple)
     with torch.no_grad():
-        mean, deviation = family.encode(torch.from_numpy(ready.premultiplied)[None])
+        mean, deviation = model.encode(torch.from_numpy(ready.premultiplied)[None])
     return TrainingExample(caption.base, caption, mean[0], deviation[0], ready.frame)
 
 
-def subject_concept(family: DiffusionModel, scenes: World, subject: Subject, held: int) -> Concept:
+def subject_concept(model: DiffusionModel, scenes: World, subject: Subject, held: int) -> Concept:
     """A subject from its drawings in three styles, with their styles said."""
     token, words = f"<{slug(subject.name)}>", class_word(subject)
-    shown = {
+    drawings = {
         style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
     }
     captions = {
         style: Caption(f"a {token}, in {style} style", f"{with_article(words)}, in {style} style")
-        for style in shown
+        for style in drawings
     }
     examples = [
-        encode_example(family, picture, captions[style]) for style, picture in shown.items()
+        encode_example(model, picture, captions[style]) for style, picture in drawings.items()
     ]
-    return Concept(slug(subject.name), token, words, examples, list(shown.values()))
+    return Concept(slug(subject.name), token, words, examples, list(drawings.values()))
 
 
 def style_concept(
-    family: DiffusionModel, scenes: World, name: str, style: str, subjects: Sequence[Subject]
+    model: DiffusionModel, scenes: World, name: str, style: str, subjects: Sequence[Subject]
 ) -> Concept:
     """A style from drawings of subjects that the model knows."""
-    shown = {short_name(subject.name): drawing_of(scenes, subject, style) for subject in subjects}
-    captions = [f"a {words}, in {name} style" for words in shown]
-    pairs = zip(shown.values(), captions, strict=True)
+    drawings = {
+        short_name(subject.name): drawing_of(scenes, subject, style) for subject in subjects
+    }
+    captions = [f"a {words}, in {name} style" for words in drawings]
+    pairs = zip(drawings.values(), captions, strict=True)
     return Concept(
         name,
         "",
         "",
-        [encode_example(family, picture, Caption(said, said)) for picture, said in pairs],
-        list(shown.values()),
+        [encode_example(model, picture, Caption(text, text)) for picture, text in pairs],
+        list(drawings.values()),
     )
 
 
 def train_adapter(
-    family: DiffusionModel,
-    lesson: Concept,
-    course: TrainingConfig,
-    look: Callable[[int], Any] | None = None,
+    model: DiffusionModel,
+    concept: Concept,
+    config: TrainingConfig,
+    on_validation: Callable[[int], Any] | None = None,
     every: int = 0,
     prior: Sequence[TrainingExample] = (),
 ) -> AdapterWeights:
     """Teach it; `look` is called with the number of steps after every so many of them."""
 
     def seen(done: int) -> dict[str, float]:
-        if look:
-            look(done)
+        if on_validation:
+            on_validation(done)
         return {"score": 0.0}
 
-    watch = ValidationSchedule(every, seen) if look else None
+    watch = ValidationSchedule(every, seen) if on_validation else None
     with TemporaryDirectory() as folder:
         return train(
-            family,
-            lesson.examples,
-            course,
-            lesson.tokens,
+            model,
+            concept.examples,
+            config,
+            concept.tokens,
             Path(folder),
             Mark(0, "", ""),
             prior,
@@ -142,7 +141,7 @@ def class_examples(words: str) -> list[TrainingExample]:
 
     Drawn once for all subjects of the class.
     """
-    family, said = (
+    model, texts = (
         load_base(),
         [
             f"{with_article(words)}, in {STYLES[number % len(STYLES)]} style"
@@ -150,12 +149,12 @@ def class_examples(words: str) -> list[TrainingExample]:
         ],
     )
     latents = sample_latents(
-        family, [(text, text, 10_000 + number) for number, text in enumerate(said)]
+        model, [(text, text, 10_000 + number) for number, text in enumerate(texts)]
     )
-    whole = (family.pixels, family.pixels, 0, 0, family.pixels, family.pixels)
+    frame = (model.pixels, model.pixels, 0, 0, model.pixels, model.pixels)
     return [
-        TrainingExample(text, Caption(text, text), one, torch.zeros_like(one), whole)
-        for text, one in zip(said, latents, strict=True)
+        TrainingExample(text, Caption(text, text), one, torch.zeros_like(one), frame)
+        for text, one in zip(texts, latents, strict=True)
     ]
 
 
@@ -167,6 +166,6 @@ def class_word(subject: Subject) -> str:
     return next((word for word in CLASSES if word in subject.keywords), "thing")
 
 
-def with_settings(course: TrainingConfig, settings: Mapping[str, Any]) -> TrainingConfig:
+def with_settings(config: TrainingConfig, settings: Mapping[str, Any]) -> TrainingConfig:
     """A course with other settings, by the names of its fields."""
-    return replace(course, **settings)
+    return replace(config, **settings)

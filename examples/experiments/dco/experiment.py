@@ -108,15 +108,21 @@ class Experiment:
             for c in test_cases(subjects)
         )
 
-    def curve(self, name: str, case: Case, settings: Mapping[str, Any], looks: Checkpoints) -> Task:
+    def curve(
+        self, name: str, case: Case, settings: Mapping[str, Any], checkpoints: Checkpoints
+    ) -> Task:
         """The rows of one subject."""
-        course, judge = config_of(case.subject, settings), load_judge(name)  # type: ignore[arg-type]
-        said = " ".join(f"{key}={value}" for key, value in settings.items())
-        decides = case_key(case) | {"course": asdict(course), "looks": looks, "prior": CLASS_IMAGES}
+        config, judge = config_of(case.subject, settings), load_judge(name)  # type: ignore[arg-type]
+        label = " ".join(f"{key}={value}" for key, value in settings.items())
+        decides = case_key(case) | {
+            "course": asdict(config),
+            "looks": checkpoints,
+            "prior": CLASS_IMAGES,
+        }
         return Task(
-            f"{name} {case.subject.name} {said}",
+            f"{name} {case.subject.name} {label}",
             decides,
-            lambda: training_curve(self.scenes, case, course, judge, looks),
+            lambda: training_curve(self.scenes, case, config, judge, checkpoints),
         )
 
     def clouds(
@@ -124,7 +130,7 @@ class Experiment:
         name: str,
         subjects: Sequence[Subject],
         many: Sequence[Mapping[str, Any]],
-        looks: Checkpoints,
+        checkpoints: Checkpoints,
     ) -> NDArray[np.float64]:
         """(settings, subjects, points, 2): likeness and fit on their scales.
 
@@ -132,21 +138,26 @@ class Experiment:
         """
         both = self.ends(name, subjects)
         rows = self.results.all(
-            self.curve(name, case, settings, looks)
+            self.curve(name, case, settings, checkpoints)
             for settings in many
             for case in test_cases(subjects)
         )
         bottom, top = (
             np.array([np.mean(each[end]["likeness"]) for each in both]) for end in ("base", "real")
         )
-        whole = np.mean([np.mean(each["real"]["fit"]) for each in both])
-        found = np.full(
-            (len(many), len(subjects), sum(1 + len(weights) for weights in looks.values()), 2),
+        real_fit = np.mean([np.mean(each["real"]["fit"]) for each in both])
+        result = np.full(
+            (
+                len(many),
+                len(subjects),
+                sum(1 + len(weights) for weights in checkpoints.values()),
+                2,
+            ),
             np.nan,
         )
         for number, those in enumerate(rows):
             setting, subject = divmod(number, len(subjects))
             for point, row in enumerate(those):
                 likeness = (np.mean(row["likeness"]) - bottom[subject]) / np.mean(top - bottom)
-                found[setting, subject, point] = likeness, np.mean(row["fit"]) / whole
-        return found
+                result[setting, subject, point] = likeness, np.mean(row["fit"]) / real_fit
+        return result

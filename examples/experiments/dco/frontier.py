@@ -1,6 +1,4 @@
-"""What an arm reaches between two qualities.
-
-Its points, the region they dominate, and how sure a difference is.
+"""The points that an arm reaches between two qualities, the region they dominate, and differences.
 
 Shapes: S subjects; P points of an arm; 2 qualities, each 0 at the untaught base and 1 for real
 renders, larger is better.
@@ -68,8 +66,8 @@ def interval(
     Not numbers where one in twenty draws has none.
     """
     rng = np.random.default_rng(0)
-    drawn = np.array([gap(rows) for rows in rng.integers(0, subjects, (RESAMPLES, subjects))])
-    if np.isnan(drawn).mean() > 0.05:
+    gaps = np.array([gap(rows) for rows in rng.integers(0, subjects, (RESAMPLES, subjects))])
+    if np.isnan(gaps).mean() > 0.05:
         return float("nan"), float("nan"), float("nan")
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    low, high = np.nanquantile(gaps, (0.025, 0.975))
     return gap(np.arange(subjects)), float(low), float(high)

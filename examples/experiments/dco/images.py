@@ -22,7 +22,7 @@ SAMPLE_BATCH = 11  # pictures that are denoised at once
 
 @torch.no_grad()
 def sample_latents(
-    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+    model: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
 ) -> Tensor:
     """Latents (N, C, H, W) for (text, text in plain words, seed) with the settings of the model's
     card.
@@ -30,44 +30,44 @@ def sample_latents(
     Args:
         weight: of consistency guidance; None lets the adapter lead itself.
     """
-    chosen = sampling_settings(Sampling(), family.card)
-    assert chosen.steps is not None and chosen.guidance is not None
-    found = []
+    sampling = sampling_settings(Sampling(), model.card)
+    assert sampling.steps is not None and sampling.guidance is not None
+    results = []
     for start in range(0, len(items), SAMPLE_BATCH):
         part = items[start : start + SAMPLE_BATCH]
-        shape = family.latent_shape(family.pixels)
+        shape = model.latent_shape(model.pixels)
         noise = torch.stack(
             [torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part]
         )
-        with family.adapters.off():
+        with model.adapters.off():
             base, empty = (
-                family.encode_prompt([plain for _, plain, _ in part]),
-                family.encode_prompt([""] * len(part)),
+                model.encode_prompt([plain for _, plain, _ in part]),
+                model.encode_prompt([""] * len(part)),
             )
-        led = None if weight is None else Consistency(base, family.adapters.off, weight)
+        consistency = None if weight is None else Consistency(base, model.adapters.off, weight)
         text, scheduler = (
-            family.encode_prompt([said for said, _, _ in part]),
-            family.scheduler("model", chosen.steps),
+            model.encode_prompt([said for said, _, _ in part]),
+            model.scheduler("model", sampling.steps),
         )
-        found.append(
+        results.append(
             denoise(
-                family.predict,
+                model.predict,
                 scheduler,
                 noise,
                 text,
                 empty,
-                guidance=chosen.guidance,
-                consistency=led,
+                guidance=sampling.guidance,
+                consistency=consistency,
             )
         )
-    return torch.cat(found)
+    return torch.cat(results)
 
 
 def sample_images(
-    family: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
+    model: DiffusionModel, items: Sequence[tuple[str, str, int]], weight: float | None = None
 ) -> list[Image.Image]:
     """The same as finished pictures."""
     pixels = torch.cat(
-        [family.decode(part) for part in sample_latents(family, items, weight).split(SAMPLE_BATCH)]
+        [model.decode(part) for part in sample_latents(model, items, weight).split(SAMPLE_BATCH)]
     )
     return [Image.fromarray(unpremultiply(to_premultiplied(picture, None))) for picture in pixels]

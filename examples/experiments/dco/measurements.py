@@ -1,6 +1,4 @@
-"""What the experiments on DCO's claims make and measure, one function per result.
-
-Nothing is compared here.
+"""What the experiments on DCO's claims measure, one function per result; nothing is compared here.
 
 Shapes: P points; 2 qualities, likeness and fit.
 """
@@ -64,30 +62,30 @@ class Case:
 
 
 def training_curve(
-    scenes: World, case: Case, course: TrainingConfig, judge: Judge, looks: Checkpoints
+    scenes: World, case: Case, config: TrainingConfig, judge: Judge, checkpoints: Checkpoints
 ) -> list[dict[str, Any]]:
-    """Teach a subject and measure it on the way: a row per look; none where the training diverged.
+    """Train on a subject and measure on the way: a row per checkpoint; none where it diverged.
 
     Args:
-        looks: {steps: weights of consistency guidance there}, beside the adapter by itself.
+        checkpoints: {steps: weights of consistency guidance there}, beside the adapter by itself.
     """
-    family, items = load_base(), concept_items(scenes, case.subject, case.held, case.times)
-    lesson = subject_concept(family, scenes, case.subject, case.held)
-    wanted, rows = prompts_of(items, lesson), []
+    model, items = load_base(), concept_items(scenes, case.subject, case.held, case.times)
+    concept = subject_concept(model, scenes, case.subject, case.held)
+    prompts, rows = prompts_of(items, concept), []
 
-    def look(steps: int) -> None:
-        for weight in (None, *looks[steps]) if steps in looks else ():
-            told = score_images(sample_images(family, wanted, weight), lesson, items, judge)
-            rows.append({"steps": steps, "weight": weight} | told)
+    def validate(steps: int) -> None:
+        for weight in (None, *checkpoints[steps]) if steps in checkpoints else ():
+            scores = score_images(sample_images(model, prompts, weight), concept, items, judge)
+            rows.append({"steps": steps, "weight": weight} | scores)
 
     try:
         train_adapter(
-            family,
-            lesson,
-            course,
-            look,
-            min(looks),
-            class_examples(lesson.words) if course.prior_weight else [],
+            model,
+            concept,
+            config,
+            validate,
+            min(checkpoints),
+            class_examples(concept.words) if config.prior_weight else [],
         )
     except InputError as error:
         print(f"{case.subject.name}: {error}", flush=True)
@@ -100,14 +98,16 @@ def scale_ends(scenes: World, case: Case, judge: Judge) -> dict[str, dict[str, l
 
     Both ends of the scales.
     """
-    family, items = load_base(), concept_items(scenes, case.subject, case.held, case.times)
-    lesson = subject_concept(family, scenes, case.subject, case.held)
+    model, items = load_base(), concept_items(scenes, case.subject, case.held, case.times)
+    concept = subject_concept(model, scenes, case.subject, case.held)
     base = sample_images(
-        family, [(plain, plain, seed) for _, plain, seed in prompts_of(items, lesson)]
+        model, [(plain, plain, seed) for _, plain, seed in prompts_of(items, concept)]
     )
     return {
-        "base": score_images(base, lesson, items, judge),
-        "real": score_images([render_target(item, scenes) for item in items], lesson, items, judge),
+        "base": score_images(base, concept, items, judge),
+        "real": score_images(
+            [render_target(item, scenes) for item in items], concept, items, judge
+        ),
     }
 
 
@@ -124,10 +124,10 @@ def merge_scores(
         courses: of the subject and of the styles.
         styles: adapters of styles that were taught before, and will be.
     """
-    family, found = load_base(), []
-    lesson = subject_concept(family, scenes, case.subject, case.held)
+    model, results = load_base(), []
+    concept = subject_concept(model, scenes, case.subject, case.held)
     try:
-        taught = train_adapter(family, lesson, courses[0])
+        subject_adapter = train_adapter(model, concept, courses[0])
         for name in STYLE_NAMES:
             if name not in styles:
                 other = load_base()
@@ -144,18 +144,19 @@ def merge_scores(
         return []
     for name, style in STYLE_NAMES.items():
         kind = "shown" if style in STYLES and STYLES.index(style) != case.held else "new"
-        found.append(
+        results.append(
             {"kind": kind}
-            | style_scores(scenes, lesson, case, [taught, styles[name]], (style, name))
+            | style_scores(scenes, concept, case, [subject_adapter, styles[name]], (style, name))
         )
     return [
-        *found,
-        {"kind": "alone"} | style_scores(scenes, lesson, case, [taught], (STYLES[case.held],) * 2),
+        *results,
+        {"kind": "alone"}
+        | style_scores(scenes, concept, case, [subject_adapter], (STYLES[case.held],) * 2),
     ]
 
 
 def style_scores(
-    scenes: World, lesson: Concept, case: Case, adapters: Sequence[Any], style: tuple[str, str]
+    scenes: World, concept: Concept, case: Case, adapters: Sequence[Any], style: tuple[str, str]
 ) -> dict[str, float]:
     """By itself, in a colour, with a crown and twice, by the sum of the adapters.
 
@@ -165,29 +166,29 @@ def style_scores(
     Args:
         style: what the judge calls it, and what the prompt does.
     """
-    family, judge = load_base(), load_judge("judge")
-    family.adapters.attach("sum", concatenate([(taught.lora, 1.0) for taught in adapters]))
-    family.adapters.use({"sum": 1.0})
+    model, judge = load_base(), load_judge("judge")
+    model.adapters.attach("sum", concatenate([(adapter.lora, 1.0) for adapter in adapters]))
+    model.adapters.use({"sum": 1.0})
     for token, rows in adapters[0].tokens.items():
-        family.add_token(token, rows)
+        model.add_token(token, rows)
     scenes_of = ten_scenes(case.subject, scenes, style[0])
     kinds = [("single", scenes_of[7][1]), scenes_of[0], scenes_of[1], scenes_of[3]]
-    said = [
+    templates = [
         "a {}",
         "a " + scenes_of[0][1].things[0].colour + " {}",
         "a {} wearing a crown",
         "two {}",
     ]
     items, texts = [], []
-    for number, ((family_of, truth), words) in enumerate(zip(kinds, said, strict=True)):
+    for number, ((family_of, truth), words) in enumerate(zip(kinds, templates, strict=True)):
         for repeat in range(case.times):
             seed = stable_hash(f"claims|{case.subject.name}|{style[1]}|{number}|{repeat}") % 2**31
-            text = f"{' '.join(words.format(lesson.token).split())}, in {style[1]} style"
+            text = f"{' '.join(words.format(concept.token).split())}, in {style[1]} style"
             items.append(
                 Item(f"{number}-{repeat}", family_of, text, seed, case.subject.name, truth)
             )
-            texts.append((text, plain_words(text, lesson), seed))
-    read = judge.read(judge.pictures(sample_images(family, texts)))
+            texts.append((text, plain_words(text, concept), seed))
+    read = judge.read(judge.pictures(sample_images(model, texts)))
     label = judge.labels.index(judge.label_of[case.subject.name])
     subjects = [
         label in read.presence[row].topk(TOP_LABELS).indices.tolist() for row in range(len(items))
@@ -210,31 +211,33 @@ def style_scores(
     }
 
 
-def base_deviation(scenes: World, case: Case, course: TrainingConfig) -> float | None:
+def base_deviation(scenes: World, case: Case, config: TrainingConfig) -> float | None:
     """Mean squared difference of the predictions of adapted model and base, under fixed draws of
     the references; None where it diverged.
     """
-    family = load_base()
-    lesson = subject_concept(family, scenes, case.subject, case.held)
+    model = load_base()
+    concept = subject_concept(model, scenes, case.subject, case.held)
     try:
-        train_adapter(family, lesson, course)
+        train_adapter(model, concept, config)
     except InputError as error:
         print(f"{case.subject.name}: {error}", flush=True)
         return None
-    family.adapters.use({ADAPTER: 1.0})
+    model.adapters.use({ADAPTER: 1.0})
     values = []
     for step in range(DEVIATION_BATCHES):
-        draw = draw_of(lesson.examples, family, seed=99, step=step, batch=4, offset_noise=0.0)
-        noisy = family.noised(draw.latents, draw.noise, draw.timesteps)
+        sample = draw_of(concept.examples, model, seed=99, step=step, batch=4, offset_noise=0.0)
+        noisy = model.noised(sample.latents, sample.noise, sample.timesteps)
         with torch.no_grad():
-            adapted = family.predict(
-                noisy, draw.timesteps, family.encode_prompt([e.caption.text for e in draw.examples])
+            adapted = model.predict(
+                noisy,
+                sample.timesteps,
+                model.encode_prompt([e.caption.text for e in sample.examples]),
             )
-            with family.adapters.off():
-                base = family.predict(
+            with model.adapters.off():
+                base = model.predict(
                     noisy,
-                    draw.timesteps,
-                    family.encode_prompt([e.caption.base for e in draw.examples]),
+                    sample.timesteps,
+                    model.encode_prompt([e.caption.base for e in sample.examples]),
                 )
         values.append(float((adapted - base).square().mean()))
     return float(np.mean(values))

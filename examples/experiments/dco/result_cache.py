@@ -1,8 +1,7 @@
-"""Results of experiments that take hours.
+"""Results of experiments that take hours, under everything that decides them.
 
-Kept under everything that decides them, so that a call can be interrupted and go on.
-
-Several processes may share the work: the same call, started once per core, with one thread each.
+A call can be interrupted and goes on. Several processes may share the work: the same call, started
+once per core, with one thread each.
 """
 
 import hashlib
@@ -46,19 +45,19 @@ class ResultCache:
         The first process goes from the front, a second one from the back: they seldom meet, and
         what tasks in a row share is made once.
         """
-        wanted = list(tasks)
-        missing = [task for task in wanted if not self._path(task).exists()]
+        requested = list(tasks)
+        missing = [task for task in requested if not self._path(task).exists()]
         if missing and not self._made(missing[0], wait=False):
             missing.reverse()
         for task in missing:
             self._made(task, wait=False)
-        for task in wanted:
+        for task in requested:
             self._made(task, wait=True)
-        return [json.loads(self._path(task).read_text()) for task in wanted]
+        return [json.loads(self._path(task).read_text()) for task in requested]
 
     def _path(self, task: Task) -> Path:
-        whole = json.dumps([self.about, dict(task.decides)], sort_keys=True, default=str)
-        return self.folder / f"{task.name} {hashlib.sha256(whole.encode()).hexdigest()[:12]}.json"
+        key = json.dumps([self.about, dict(task.decides)], sort_keys=True, default=str)
+        return self.folder / f"{task.name} {hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
     def _made(self, task: Task, *, wait: bool) -> bool:
         """Whether the result is there, made now where it was not.
@@ -76,12 +75,12 @@ class ResultCache:
         return path.exists()
 
     def _make(self, task: Task, path: Path) -> None:
-        started, made = time.monotonic(), task.make()
+        started, result = time.monotonic(), task.make()
         if self.now() != self.about:
             raise SystemExit(
                 f"what decides the results was changed while {task.name} was made: start again"
             )
-        write_whole(path, (json.dumps(made) + "\n").encode())
+        write_whole(path, (json.dumps(result) + "\n").encode())
         print(
             f"{time.strftime('%H:%M:%S')} {task.name}: {time.monotonic() - started:.0f} s",
             flush=True,

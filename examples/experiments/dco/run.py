@@ -1,15 +1,15 @@
 """The claims of Direct Consistency Optimization (arXiv:2402.12004), as experiments on sticker-mini.
 
-python -m examples.experiments.dco.run choose
-    settings of every arm, on four development subjects
-python -m examples.experiments.dco.run pareto
-    (a) likeness against prompt fit, over length and consistency weight, twelve test subjects;
-                                                 writes pareto.svg, too
-python -m examples.experiments.dco.run merge
-    (b) subject and style together, six subjects by four styles
-python -m examples.experiments.dco.run deviation
-    (c) how far the model moves from its base, over beta
-python -m examples.experiments.dco.run draws              what kept draws of noise cost in quality
+python -m examples.experiments.dco.run choose     settings of every arm, on four development
+                                                  subjects
+python -m examples.experiments.dco.run pareto     (a) likeness against prompt fit, over length and
+                                                  consistency weight, twelve test subjects; writes
+                                                  pareto.svg, too
+python -m examples.experiments.dco.run merge      (b) subject and style together, six subjects by
+                                                  four styles
+python -m examples.experiments.dco.run deviation  (c) how far the model moves from its base, over
+                                                  beta
+python -m examples.experiments.dco.run noise      what cached noise costs in quality
 
 Arms: dco; plain (ordinary LoRA training); prior (plain, with as many pictures of the class in every
 step). Each is given eight trials of the same number of steps on the development subjects: two rates
@@ -17,7 +17,7 @@ of the new word, by two rates of the adapter and two values of a setting of its 
 weight of the class), or, as plain training has none, by four rates of the adapter. The largest
 dominated area of likeness and fit, as the second judge sees them, is chosen; test subjects are run
 once, with what was chosen, and the first judge measures. The lists are those of
-../bench/protocols.py, fixed by hash. A subject is taught from three styles, by a class word that
+../bench/protocols.py, fixed by hash. A subject is learned from three styles, by a class word that
 the model knows, and asked for in the fourth style, in a colour, with a crown and with glasses,
 twice, three times, and beside two things.
 
@@ -25,9 +25,11 @@ Likeness is the mean cosine with the references: 0 is what the untaught base dra
 prompts in plain words, 1 real renders of them, on average over the subjects. Fit is the share of
 what the prompt asks for beside the subject (the fourth style, the colour, the number, what is worn,
 the other thing), over that of real renders; the style that a subject was shown in is not counted,
-since reciting brings it. Intervals are of the bootstrap over subjects. What is done is kept in
---out, so an interrupted call goes on; the same call once per core, each with OMP_NUM_THREADS=1,
-shares the work. Needs the art of examples/recipes/mini (fetch.py, art.py, judge/dataset.py).
+since reciting brings it. Intervals are of the bootstrap over subjects.
+
+Results are cached in --out, so an interrupted call goes on; the same call once per core, each with
+OMP_NUM_THREADS=1, shares the work. Needs the art of the recipes (fetch.py, art.py,
+judge/dataset.py).
 """
 
 import argparse
@@ -72,7 +74,7 @@ from examples.recipes.mini.world import make_world
 from stickerforge.evaluation.statistics import paired_difference
 
 
-def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
+def choose(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """{arm: settings}: the largest area under likeness and fit, means of the development subjects,
     as the second judge sees it.
 
@@ -80,18 +82,18 @@ def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
         SystemExit: an arm diverged in every trial.
     """
     every = [(arm, settings) for arm, trials in TRIALS.items() for settings in trials]
-    looks: Checkpoints = {steps: () for steps in TRIAL_STEPS}
-    found = whole.clouds(
+    checkpoints: Checkpoints = {steps: () for steps in TRIAL_STEPS}
+    result = experiment.clouds(
         "second",
-        whole.development,
+        experiment.development,
         [settings | {"steps": TRIAL_STEPS[-1]} for _, settings in every],
-        looks,
+        checkpoints,
     )
     best: dict[str, tuple[float, dict[str, Any]]] = {}
-    for (arm, settings), points in zip(every, found.mean(1), strict=True):
+    for (arm, settings), points in zip(every, result.mean(1), strict=True):
         area = dominated_area(points) if np.isfinite(points).all() else float("nan")
-        told = ", ".join(f"{likeness:.3f} / {fit:.3f}" for likeness, fit in points)
-        print(f"{arm:6} {settings}: likeness / fit {told}; area {area:.3f}")
+        points_text = ", ".join(f"{likeness:.3f} / {fit:.3f}" for likeness, fit in points)
+        print(f"{arm:6} {settings}: likeness / fit {points_text}; area {area:.3f}")
         if area > best.get(arm, (-np.inf, {}))[0]:
             best[arm] = (area, settings)
     if missing := set(TRIALS) - set(best):
@@ -101,24 +103,24 @@ def choose(whole: Experiment) -> dict[str, dict[str, Any]]:
     return chosen
 
 
-def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
+def pareto(experiment: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(a) Every arm's points, the areas they dominate, and which leads where the other quality is
     the same.
     """
-    looks: Checkpoints = {steps: () for steps in LENGTHS} | {
+    checkpoints: Checkpoints = {steps: () for steps in LENGTHS} | {
         STEPS: tuple(share * guidance() for share in CONSISTENCY_SHARES)
     }
-    found = whole.clouds("judge", whole.test, list(best.values()), looks)
-    both = whole.ends("judge", whole.test)
+    result = experiment.clouds("judge", experiment.test, list(best.values()), checkpoints)
+    both = experiment.ends("judge", experiment.test)
     base, real = (np.mean([np.mean(each[end]["fit"]) for each in both]) for end in ("base", "real"))
     print(
         f"untaught base: likeness 0, fit {base / real:.3f}; "
         f"real renders: fit {real:.3f} before scaling"
     )
-    valid = np.isfinite(found).all((0, 2, 3))
+    valid = np.isfinite(result).all((0, 2, 3))
     print(f"{valid.sum()} of {len(valid)} subjects diverged in no arm")
-    places = [(steps, weight) for steps in looks for weight in (None, *looks[steps])]
-    clouds = dict(zip(best, found[:, valid], strict=True))
+    places = [(steps, weight) for steps in checkpoints for weight in (None, *checkpoints[steps])]
+    clouds = dict(zip(best, result[:, valid], strict=True))
     for arm, cloud in clouds.items():
         for (steps, weight), (likeness, fit) in zip(places, cloud.mean(0), strict=True):
             place = f"{steps} steps" + (f", consistency {weight:g}" if weight is not None else "")
@@ -126,7 +128,7 @@ def pareto(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     picture = curves_svg(
         {arm: cloud.mean(0) for arm, cloud in clouds.items()}, places, float(base / real)
     )
-    (whole.results.folder / "pareto.svg").write_text(picture)
+    (experiment.results.folder / "pareto.svg").write_text(picture)
     for other in ("plain", "prior"):
         difference, low, high = lead(clouds["dco"], clouds[other])
         print(f"dominated area: dco - {other} = {difference:+.4f} ({low:+.4f} to {high:+.4f})")
@@ -173,22 +175,22 @@ def with_interval(result: Mapping[str, float]) -> str:
     )
 
 
-def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
+def merge(experiment: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
     """(b) Sums of subject and style adapters, both taught by dco or both plainly.
 
     The subject's adapter alone beside them.
     """
-    found = whole.results.all(
-        task for arm in ("dco", "plain") for task in merge_tasks(whole, arm, best[arm])
+    result = experiment.results.all(
+        task for arm in ("dco", "plain") for task in merge_tasks(experiment, arm, best[arm])
     )
-    half = len(found) // 2
-    kept = [pair for pair in zip(found[:half], found[half:], strict=True) if all(pair)]
-    print(f"{len(kept)} of {half} subjects diverged in neither arm")
+    half = len(result) // 2
+    pairs = [pair for pair in zip(result[:half], result[half:], strict=True) if all(pair)]
+    print(f"{len(pairs)} of {half} subjects diverged in neither arm")
     for kind in ("new", "shown", "alone"):
         for name in ("subject", "style", "both", "prompt"):
             per = [
                 [np.mean([row[name] for row in rows if row["kind"] == kind]) for rows in pair]
-                for pair in kept
+                for pair in pairs
             ]
             dco, plain = np.array(per).T
             difference = paired_difference(dco - plain)
@@ -196,30 +198,32 @@ def merge(whole: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
             print(f"{kind:6} {name:8} {means}; difference {with_interval(difference)}")
 
 
-def merge_tasks(whole: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Task]:
+def merge_tasks(experiment: Experiment, arm: str, settings: Mapping[str, Any]) -> list[Task]:
     """The rows of every subject; a process teaches a style once."""
     styles: dict[str, Any] = {}
     of_styles = with_settings(CONFIG, {"objective": arm, "steps": DEFAULT_STEPS} | STYLE_SETTINGS)
-    made = []
-    for case in test_cases(whole.test[:MERGE_SUBJECTS]):
+    tasks = []
+    for case in test_cases(experiment.test[:MERGE_SUBJECTS]):
         courses = config_of(case.subject, dict(settings) | {"steps": DEFAULT_STEPS}), of_styles
-        decides = case_key(case) | {"courses": [asdict(course) for course in courses]}
-        made.append(
+        decides = case_key(case) | {"courses": [asdict(config) for config in courses]}
+        tasks.append(
             Task(
                 f"merge {arm} {case.subject.name}",
                 decides,
-                lambda c=case, two=courses: merge_scores(whole.scenes, c, two, styles),
+                lambda c=case, two=courses: merge_scores(experiment.scenes, c, two, styles),
             )
         )
-    return made
+    return tasks
 
 
-def deviation(whole: Experiment) -> None:
+def deviation(experiment: Experiment) -> None:
     """(c) Mean squared difference between the predictions of adapted model and base on the
     references, over beta.
     """
-    made = whole.results.all(task for beta in BETAS for task in deviation_tasks(whole, beta))
-    values = np.array(made, float).reshape(len(BETAS), -1)
+    deviations = experiment.results.all(
+        task for beta in BETAS for task in deviation_tasks(experiment, beta)
+    )
+    values = np.array(deviations, float).reshape(len(BETAS), -1)
     values = values[:, np.isfinite(values).all(0)]
     for beta, each in zip(BETAS, values, strict=True):
         print(f"beta {beta:5g}: deviation {each.mean():.5f}", *(f"{value:.5f}" for value in each))
@@ -235,36 +239,36 @@ def deviation(whole: Experiment) -> None:
     print(f"falls at every step for {falling} of {logs.shape[1]} subjects")
 
 
-def deviation_tasks(whole: Experiment, beta: float) -> list[Task]:
+def deviation_tasks(experiment: Experiment, beta: float) -> list[Task]:
     """How far every test subject moves the model at one beta."""
-    made = []
-    for case in test_cases(whole.test):
-        course = config_of(case.subject, {"beta": beta, "steps": DEVIATION_STEPS})
-        decides = case_key(case) | {"course": asdict(course)}
-        made.append(
+    tasks = []
+    for case in test_cases(experiment.test):
+        config = config_of(case.subject, {"beta": beta, "steps": DEVIATION_STEPS})
+        decides = case_key(case) | {"course": asdict(config)}
+        tasks.append(
             Task(
                 f"deviation {beta} {case.subject.name}",
                 decides,
-                lambda c=case, k=course: base_deviation(whole.scenes, c, k),
+                lambda c=case, k=config: base_deviation(experiment.scenes, c, k),
             )
         )
-    return made
+    return tasks
 
 
-def cached_noise(whole: Experiment, settings: Mapping[str, Any]) -> None:
+def cached_noise(experiment: Experiment, settings: Mapping[str, Any]) -> None:
     """Likeness and fit where noises are kept, about each of which the base is asked once, against
     new noise in every step (0).
     """
     tried = [dict(settings) | {"draws": count, "steps": DEFAULT_STEPS} for count in CACHED_NOISE]
-    found = whole.clouds("judge", whole.others, tried, {DEFAULT_STEPS: ()})[:, :, 0]
-    found = found[:, np.isfinite(found).all((0, 2))]
-    for count, values in zip(CACHED_NOISE, found, strict=True):
+    result = experiment.clouds("judge", experiment.others, tried, {DEFAULT_STEPS: ()})[:, :, 0]
+    result = result[:, np.isfinite(result).all((0, 2))]
+    for count, values in zip(CACHED_NOISE, result, strict=True):
         print(
-            f"{count:4} draws: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}",
+            f"{count:4} noises: likeness {values[:, 0].mean():.3f}, fit {values[:, 1].mean():.3f}",
             end="",
         )
         for column, name in enumerate(("likeness", "fit") if count else ()):
-            difference = paired_difference(values[:, column] - found[0][:, column])
+            difference = paired_difference(values[:, column] - result[0][:, column])
             print(
                 f"; {name} against 0: {difference['change']:+.3f} "
                 f"({difference['low']:+.3f} to {difference['high']:+.3f})",
@@ -278,20 +282,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("experiment", choices=("choose", "pareto", "merge", "deviation", "draws"))
+    parser.add_argument("experiment", choices=("choose", "pareto", "merge", "deviation", "noise"))
     parser.add_argument("--subjects", type=int, default=12, help="test subjects")
     parser.add_argument("--out", type=Path, default=Path("dco"))
     args = parser.parse_args()
-    whole = Experiment(make_world("all"), ResultCache(args.out, result_context), args.subjects)
+    experiment = Experiment(make_world("all"), ResultCache(args.out, result_context), args.subjects)
     if args.experiment == "deviation":
-        return deviation(whole)
-    best = choose(whole)
+        return deviation(experiment)
+    best = choose(experiment)
     if args.experiment == "pareto":
-        pareto(whole, best)
+        pareto(experiment, best)
     elif args.experiment == "merge":
-        merge(whole, best)
-    elif args.experiment == "draws":
-        cached_noise(whole, best["dco"])
+        merge(experiment, best)
+    elif args.experiment == "noise":
+        cached_noise(experiment, best["dco"])
 
 
 if __name__ == "__main__":

@@ -24,17 +24,17 @@ NEW_STYLE = (
 )
 
 
-def prompts_of(items: Sequence[Item], lesson: Concept) -> list[tuple[str, str, int]]:
+def prompts_of(items: Sequence[Item], concept: Concept) -> list[tuple[str, str, int]]:
     """(text, text in plain words, seed) of items about a subject."""
-    return [(item.prompt, plain_words(item.prompt, lesson), item.seed) for item in items]
+    return [(item.prompt, plain_words(item.prompt, concept), item.seed) for item in items]
 
 
-def plain_words(text: str, lesson: Concept) -> str:
+def plain_words(text: str, concept: Concept) -> str:
     """The text with the class for the new word.
 
     "an animal" for "a <llama>", "two animals" for "two <llama>".
     """
-    token, words = lesson.token, lesson.words
+    token, words = concept.token, concept.words
     many = re.sub(rf"\b(two|three|four|five) ((?:\w+ )?){token}", rf"\1 \2{plural(words)}", text)
     return many.replace(f"a {token}", with_article(words)).replace(token, words)
 
@@ -44,9 +44,11 @@ def concept_items(scenes: World, subject: Subject, held: int, times: int) -> lis
 
     The fourth style, and scenes with more in them.
     """
-    found = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
+    result = scene_items(subject, scenes, f"<{slug(subject.name)}>", held, slug(subject.name))
     some = [
-        item for item in found if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"
+        item
+        for item in result
+        if int(item.id.rsplit("-", 1)[1]) < times and item.family != "single"
     ]
     return [replace(item, seed=stable_hash(f"claims|{item.id}") % 2**31) for item in some]
 
@@ -79,16 +81,16 @@ def prompt_fit(item: Item, read: Readings, row: int, judge: Judge) -> float:
 
 
 def score_images(
-    pictures: Sequence[Image.Image], lesson: Concept, items: Sequence[Item], judge: Judge
+    pictures: Sequence[Image.Image], concept: Concept, items: Sequence[Item], judge: Judge
 ) -> dict[str, list[float]]:
     """Of each picture: "likeness", the mean cosine with the references, and "fit", what it shows
     beside the subject.
     """
-    seen = judge.pictures(pictures)
+    inputs = judge.pictures(pictures)
     likeness = (
-        judge.encode_image(seen) @ judge.encode_image(judge.pictures(lesson.pictures)).T
+        judge.encode_image(inputs) @ judge.encode_image(judge.pictures(concept.pictures)).T
     ).mean(1)
-    read = judge.read(seen)
+    read = judge.read(inputs)
     fit = [prompt_fit(item, read, row, judge) for row, item in enumerate(items)]
     return {
         "likeness": [round(float(value), 4) for value in likeness],

@@ -1,7 +1,6 @@
 """Augmentation of the judges' training pictures.
 
-python -m examples.recipes.judge.augmentation
-    runs/judge/sheet.png: batches as the judges see them
+python -m examples.recipes.judge.augmentation        runs/judge/sheet.png: as the judges see them
 
 Shapes: B pictures of a batch.
 """
@@ -36,24 +35,24 @@ def random_grounds(count: int, rng: np.random.Generator) -> np.ndarray:
 
     White, grey, any colour, a gradient, noise, a photograph.
     """
-    found = np.empty((count, PIXELS, PIXELS, 3), np.float32)
+    result = np.empty((count, PIXELS, PIXELS, 3), np.float32)
     for row, kind in enumerate(rng.choice(6, count, p=(0.2, 0.2, 0.25, 0.1, 0.05, 0.2))):
         if kind == 0:
-            found[row] = 1
+            result[row] = 1
         elif kind == 1:
-            found[row] = rng.uniform(0, 1)
+            result[row] = rng.uniform(0, 1)
         elif kind == 2:
-            found[row] = rng.uniform(0, 1, 3)
+            result[row] = rng.uniform(0, 1, 3)
         elif kind == 3:
             share = np.linspace(0, 1, PIXELS)[:, None, None]
-            found[row] = share * rng.uniform(0, 1, 3) + (1 - share) * rng.uniform(0, 1, 3)
+            result[row] = share * rng.uniform(0, 1, 3) + (1 - share) * rng.uniform(0, 1, 3)
         elif kind == 4:
-            found[row] = rng.uniform(0, 1, (8, 8, 3)).repeat(PIXELS // 8, 0).repeat(PIXELS // 8, 1)
+            result[row] = rng.uniform(0, 1, (8, 8, 3)).repeat(PIXELS // 8, 0).repeat(PIXELS // 8, 1)
         else:
             photo = load_photographs()[rng.integers(len(PHOTOGRAPHS))]
             left, top = rng.integers(0, 256 - 96, 2)
             side = int(rng.integers(48, 97))
-            found[row] = (
+            result[row] = (
                 np.asarray(
                     photo.resize(
                         (PIXELS, PIXELS),
@@ -63,7 +62,7 @@ def random_grounds(count: int, rng: np.random.Generator) -> np.ndarray:
                 )
                 / 255
             )
-    return found
+    return result
 
 
 def random_affine(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) -> Tensor:
@@ -164,8 +163,8 @@ def write_sheet(count: int = 48) -> None:
     rng = np.random.default_rng(0)
     rows = []
     for stock, single in ((load_drawings(True), True), (load_scenes("test"), False)):
-        chosen = np.sort(rng.choice(len(stock), count, replace=False))
-        batch = augment(stock.rgba[chosen], rng, alone=single)
+        rows_shown = np.sort(rng.choice(len(stock), count, replace=False))
+        batch = augment(stock.rgba[rows_shown], rng, alone=single)
         rows.append(
             batch[:, :3]
             .reshape(-1, 12, 3, PIXELS, PIXELS)

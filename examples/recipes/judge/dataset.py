@@ -1,12 +1,8 @@
-"""What sticker-judge learns from.
+"""What sticker-judge learns from: single drawings and scenes, each with its truth.
 
-Drawings by themselves and scenes, each with its truth, disturbed afresh every time.
+python -m examples.recipes.judge.dataset        render what train.py and gates.py read
 
-python -m examples.recipes.judge.dataset [--look]
-    render what judge/train.py and judge/gates.py read; --look: a sheet as the judge sees it
-
-Shapes: N pictures of STORED pixels, premultiplied uint8 (N, STORED, STORED, 4); L labels; B
-pictures of a batch.
+Shapes: N pictures of STORED pixels, premultiplied uint8 (N, STORED, STORED, 4); L labels.
 """
 
 import argparse
@@ -63,15 +59,15 @@ def scene_colours(scenes: World, truth: Truth) -> np.ndarray:
 
     A recoloured thing has its colour for certain.
     """
-    found = np.zeros(len(COLOURS), np.float32)
+    result = np.zeros(len(COLOURS), np.float32)
     for thing in truth.things:
         shares = colour_shares(resize(scenes.draw_thing(thing, truth.style), 48))
         own = np.where(shares >= COLOUR_SHARE, 1.0, np.where(shares >= DOUBTFUL_SHARE, np.nan, 0.0))
         if thing.colour:
             own[[COLOURS.index(colour) for colour in HUES]] = np.nan
             own[COLOURS.index(thing.colour)] = 1.0
-        found = np.where((found == 1) | (own == 1), 1.0, found + own)
-    return found.astype(np.float32)
+        result = np.where((result == 1) | (own == 1), 1.0, result + own)
+    return result.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class JudgeDataset:
         return len(self.rgba)
 
 
-def present_labels(scenes: World, truth: Truth, given: Sequence[int]) -> list[int]:
+def present_labels(scenes: World, truth: Truth, label_of: Sequence[int]) -> list[int]:
     """The labels of everything that can be seen: things, and what they wear."""
     names = [
         thing.wears if thing.wears != "space suit" else "astronaut"
@@ -109,8 +105,8 @@ def present_labels(scenes: World, truth: Truth, given: Sequence[int]) -> list[in
     indices = [thing.subject.index for thing in truth.things] + [
         scenes.by_name[name].index for name in names
     ]
-    found = list(dict.fromkeys(given[index] for index in indices))
-    return found + [-1] * (4 - len(found))
+    result = list(dict.fromkeys(label_of[index] for index in indices))
+    return result + [-1] * (4 - len(result))
 
 
 def render_scenes(part: str) -> None:
@@ -119,7 +115,7 @@ def render_scenes(part: str) -> None:
     """
     seed = {"judge": 11, "second": 12, "test": 13}[part]  # other seeds: other scenes
     scenes = make_world("all" if part == "test" else "judge", seed=seed)
-    _, given = all_labels(load_subjects()[0])
+    _, label_of = all_labels(load_subjects()[0])
     count = SCENES[part]
     rgba = np.lib.format.open_memmap(
         DATA / f"{part}.partial.npy", "w+", np.uint8, (count, STORED, STORED, 4)
@@ -132,10 +128,10 @@ def render_scenes(part: str) -> None:
         total = min(5, sum(thing.count for thing in truth.things))
         rows.append(
             {
-                "subject": given[truth.things[0].subject.index]
+                "subject": label_of[truth.things[0].subject.index]
                 if len(truth.things) == 1 and truth.things[0].wears != "space suit"
                 else -1,
-                "present": present_labels(scenes, truth, given),
+                "present": present_labels(scenes, truth, label_of),
                 "style": ALL_STYLES.index(truth.style),
                 "count": total - 1,
                 "colours": [
@@ -185,8 +181,8 @@ def load_drawings(seen: bool | None) -> JudgeDataset:
     """
     subjects, sprites = load_subjects()
     high_contrast = np.load(DATA / "high_contrast.npy", mmap_mode="r")
-    _, given = all_labels(subjects)
-    chosen = [
+    _, label_of = all_labels(subjects)
+    pairs = [
         (subject, style)
         for subject in subjects
         for style, name in enumerate(ALL_STYLES)
@@ -198,23 +194,23 @@ def load_drawings(seen: bool | None) -> JudgeDataset:
                 np.asarray(sprites[s.index, k] if k < len(STYLES) else high_contrast[s.index]),
                 STORED,
             )
-            for s, k in chosen
+            for s, k in pairs
         ]
     )
     shares = np.stack([colour_shares(picture[::2, ::2]) for picture in rgba])
     colours = np.where(
         shares >= COLOUR_SHARE, 1.0, np.where(shares >= DOUBTFUL_SHARE, np.nan, 0.0)
     ).astype(np.float32)
-    labels = np.array([given[subject.index] for subject, _ in chosen])
-    present = np.full((len(chosen), 4), -1)
+    labels = np.array([label_of[subject.index] for subject, _ in pairs])
+    present = np.full((len(pairs), 4), -1)
     present[:, 0] = labels
-    captions = [drawing_captions(subject, ALL_STYLES[style]) for subject, style in chosen]
+    captions = [drawing_captions(subject, ALL_STYLES[style]) for subject, style in pairs]
     return JudgeDataset(
         rgba,
         labels,
         present,
-        np.array([style for _, style in chosen]),
-        np.zeros(len(chosen), int),
+        np.array([style for _, style in pairs]),
+        np.zeros(len(pairs), int),
         colours,
         captions,
     )

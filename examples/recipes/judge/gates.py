@@ -1,11 +1,11 @@
 """The gates of sticker-judge, on what ships.
 
 python -m examples.recipes.judge.gates [--name judge|second]
-    fetches and renders what is missing (about six minutes), then a minute
 
-For their subject drawings are disturbed as in training but with other draws; for their style they
-are shown as `evaluate` shows them. The scenes are those of another seed, with everything that the
-judges never saw together. Floors for judges trained without a GPU. Beside the table:
+Fetches and renders what is missing (about six minutes), then takes a minute. For their subject
+drawings are augmented as in training but with other draws; for their style they are shown as
+`evaluate` shows them. The scenes are those of another seed, with everything that the judges never
+saw together. Floors are for judges trained without a GPU. Beside the table:
 runs/judge/confusions.png, the thirty commonest mistakes, each as the picture and a drawing of what
 it was taken for.
 """
@@ -126,10 +126,10 @@ def confusions(
     judge: Judge, stock: JudgeDataset, rows: np.ndarray, read: Readings, count: int = 30
 ) -> list[str]:
     """The commonest mistakes, and a sheet of them."""
-    said = read.subject.argmax(1).numpy()
+    predicted = read.subject.argmax(1).numpy()
     wrong = Counter(
         (int(stock.subject[row]), int(label))
-        for row, label in zip(rows, said, strict=True)
+        for row, label in zip(rows, predicted, strict=True)
         if stock.subject[row] != label
     )
     firsts = {int(label): number for number, label in reversed(list(enumerate(stock.subject)))}
@@ -164,7 +164,7 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
     }
     scenes = load_scenes("test")
     of_scenes = read_all(judge, plain_pictures(scenes, np.arange(len(scenes)), judge))
-    wanted = np.concatenate([stock.style for stock in both.values()])
+    styles = np.concatenate([stock.style for stock in both.values()])
     undisturbed = torch.cat(
         [
             read_all(judge, plain_pictures(stock, rows[seen], judge)).style
@@ -175,7 +175,7 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
         "seen pairs, top-1": accuracy(read[True].subject, both[True].subject),
         "withheld pairs, top-1": accuracy(read[False].subject, both[False].subject),
         "withheld pairs, top-5": accuracy(read[False].subject, both[False].subject, 5),
-        "style": accuracy(undisturbed, wanted),
+        "style": accuracy(undisturbed, styles),
         "scene presence, mAP": presence_map(judge, scenes, of_scenes),
         "count": accuracy(of_scenes.count, scenes.count),
         "text-to-image recall@1 of 1,000": caption_recall(judge, scenes, np.arange(1000)),
@@ -187,7 +187,7 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
             for part in (True, False)
         )
         print(f"  {style:14} seen pairs {seen:>6.1%}, withheld pairs {withheld:>6.1%}")
-    augmented = accuracy(torch.cat([read[part].style for part in both]), wanted)
+    augmented = accuracy(torch.cat([read[part].style for part in both]), styles)
     print(f"  style of augmented drawings: {augmented:.1%}")
     return figures, confusions(judge, both[False], rows[False], read[False])
 

@@ -1,6 +1,4 @@
-"""What sticker-judge tells apart.
-
-Subjects that nobody could tell apart from a small drawing share one label.
+"""The labels of sticker-judge: subjects that a small drawing does not tell apart share one.
 
 python -m examples.recipes.judge.labels      every label that several subjects share
 """
@@ -51,12 +49,12 @@ def label(name: str, names: set[str]) -> str:
         if re.fullmatch(pattern, name):
             return shared
     bare = GENDERED.sub("", name, count=1) if GENDERED.match(name) else name
-    family = {
+    variants = {
         other
         for other in (f"man {bare}", f"woman {bare}", f"person {bare}", bare)
         if other in names
     }
-    if len(family) < 2:
+    if len(variants) < 2:
         return name
     return bare if bare in names else f"person {bare}"
 
@@ -64,10 +62,10 @@ def label(name: str, names: set[str]) -> str:
 def all_labels(subjects: list[Subject]) -> tuple[list[str], list[int]]:
     """The labels in the order in which they first occur, and the label of every subject."""
     names = {subject.name for subject in subjects}
-    given = [label(subject.name, names) for subject in subjects]
-    found = list(dict.fromkeys(given))
-    place = {name: number for number, name in enumerate(found)}
-    return found, [place[name] for name in given]
+    labels = [label(subject.name, names) for subject in subjects]
+    result = list(dict.fromkeys(labels))
+    place = {name: number for number, name in enumerate(result)}
+    return result, [place[name] for name in labels]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Train a judge: both towers and the heads at once, on drawings and scenes in equal parts.
 
-python -m examples.recipes.judge.train judge [--steps 6500]
-    or: second; resumes from runs/judge/NAME.safetensors
+python -m examples.recipes.judge.train judge|second [--steps 6500]
 
-Never on a generated picture. The two judges differ in size, seed and scenes. Losses: cross-entropy
-for the one subject and the count; binary cross-entropy for every label and colour; the symmetric
-contrastive loss of CLIP between pictures and captions of one register.
+Resumes from runs/judge/NAME.safetensors. Never on a generated picture. The two judges differ in
+size, seed and scenes. Losses: cross-entropy for the one subject and the count; binary cross-entropy
+for every label and colour; the symmetric contrastive loss of CLIP between pictures and captions of
+one register.
 """
 
 import argparse
@@ -112,13 +112,13 @@ class Batches:
     def __getitem__(self, step: int) -> Batch:
         return self.seen(step, augment)
 
-    def seen(self, step: int, shown: Callable[..., Tensor]) -> Batch:
+    def seen(self, step: int, augmentation: Callable[..., Tensor]) -> Batch:
         """A batch whose pictures are shown so."""
         rng = np.random.default_rng((self.seed, step))
         register = int(rng.choice(len(REGISTERS), p=REGISTER_SHARES))
         rows = [np.sort(rng.choice(len(stock), self.half, replace=False)) for stock in self.stocks]
         pictures = [
-            shown(stock.rgba[chosen], rng, alone=single)
+            augmentation(stock.rgba[chosen], rng, alone=single)
             for stock, chosen, single in zip(self.stocks, rows, (True, False), strict=True)
         ]
         take = lambda field: torch.from_numpy(  # noqa: E731
@@ -201,12 +201,12 @@ def train(name: str, steps: int, peak: float) -> None:
     if path.exists():
         first = load_checkpoint(path, {"judge": judge, "mean": mean}, optimizer)
         print(f"resumed at step {first}")
-    batches, started, seen = Batches(name, judge.shape.labels), time.monotonic(), {}
+    batches, started, means = Batches(name, judge.shape.labels), time.monotonic(), {}
     for step in range(first, steps):
         judge.train()
-        found = losses(judge, batches[step], words)
+        result = losses(judge, batches[step], words)
         optimizer.zero_grad()
-        sum(found.values()).backward()  # type: ignore[union-attr]
+        sum(result.values()).backward()  # type: ignore[union-attr]
         torch.nn.utils.clip_grad_norm_(judge.parameters(), 5.0)
         for group in optimizer.param_groups:
             group["lr"] = cosine_lr(step, steps, peak, 300)
@@ -214,13 +214,13 @@ def train(name: str, steps: int, peak: float) -> None:
         update_ema(mean, judge, step, 0.999)
         for own, other in zip(mean.buffers(), judge.buffers(), strict=True):
             own.copy_(other)
-        for key, value in found.items():
-            seen[key] = seen.get(key, 0.0) + float(value.detach()) / 100
+        for key, value in result.items():
+            means[key] = means.get(key, 0.0) + float(value.detach()) / 100
         if step % 100 == 99:
-            told = " ".join(f"{key} {value:.3f}" for key, value in seen.items())
+            losses_text = " ".join(f"{key} {value:.3f}" for key, value in means.items())
             speed = 100 * 128 / (time.monotonic() - started)
-            print(f"{name} step {step + 1} {told} {speed:.0f} pictures/s", flush=True)
-            started, seen = time.monotonic(), {}
+            print(f"{name} step {step + 1} {losses_text} {speed:.0f} pictures/s", flush=True)
+            started, means = time.monotonic(), {}
         if step % 500 == 499 or step == steps - 1:
             save_checkpoint(path, {"judge": judge, "mean": mean}, optimizer, step + 1)
 
@@ -236,7 +236,7 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
     path, judge = RUNS / f"{name}.safetensors", JudgeNet(judge_shape(name))
     mean = ema_copy(judge)
     done = load_checkpoint(path, {"judge": judge, "mean": mean})
-    batches, seen = Batches(name, judge.shape.labels), []
+    batches, recent = Batches(name, judge.shape.labels), []
     optimizer = torch.optim.AdamW(judge.style.parameters(), lr=peak, weight_decay=0.05)
     for step in range(steps):
         batch = batches.seen(1_000_000 + step, augment if step % 3 == 0 else augment_gently)
@@ -248,9 +248,9 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
             group["lr"] = cosine_lr(step, steps, peak, 100)
         optimizer.step()
         update_ema(mean.style, judge.style, step, 0.995)
-        seen.append(float(loss.detach()))
+        recent.append(float(loss.detach()))
         if step % 200 == 199:
-            print(f"{name} style {step + 1} {np.mean(seen[-200:]):.3f}", flush=True)
+            print(f"{name} style {step + 1} {np.mean(recent[-200:]):.3f}", flush=True)
     save_checkpoint(final_path(name), {"mean": mean}, optimizer, done)
 
 

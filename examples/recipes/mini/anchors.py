@@ -21,16 +21,16 @@ ANCHOR = 100.0
 
 def anchor_writers(model: AutoencoderKL) -> list[nn.Conv2d]:
     """Convolutions whose first channel must be the anchor: they write what a norm will look at."""
-    found = [model.encoder.conv_in, model.decoder.conv_in]
+    results = [model.encoder.conv_in, model.decoder.conv_in]
     for module in model.modules():
         if isinstance(module, ResnetBlock2D):
-            found += [
+            results += [
                 module.conv1,
                 *([module.conv_shortcut] if module.conv_shortcut is not None else []),
             ]
         elif isinstance(module, (Downsample2D, Upsample2D)):
-            found.append(module.conv)
-    return found
+            results.append(module.conv)
+    return results
 
 
 def anchor_readers(model: AutoencoderKL) -> list[nn.Conv2d]:

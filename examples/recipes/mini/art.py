@@ -1,7 +1,6 @@
 """Render the art: every subject that all four sets draw, as sprites of one size.
 
-python -m examples.recipes.mini.art
-    data/sprites.npy and data/subjects.json, about four minutes
+python -m examples.recipes.mini.art     data/sprites.npy and data/subjects.json, about four minutes
 
 A subject is a Unicode emoji without skin tone, flags and keycaps left out; its name and keywords
 are CLDR's. Sprites are uint8 RGBA with premultiplied alpha, so that they can be resized as they
@@ -49,12 +48,12 @@ def slug(name: str) -> str:
 
 def learned_kinds(version: int = 2) -> dict[str, str]:
     """CLDR name -> kind, for the subjects that a version of sticker-mini learns."""
-    found = {}
+    results = {}
     for line in "".join((HERE / name).read_text() for name in LEARNED[version]).splitlines():
         if line and not line.startswith("#"):
             kind, names = line.split(": ", 1)
-            found |= {name.strip(): kind for name in names.split(";")}
-    return found
+            results |= {name.strip(): kind for name in names.split(";")}
+    return results
 
 
 def withheld_names(version: int = 2) -> set[str]:
@@ -97,7 +96,7 @@ def list_subjects() -> list[Subject]:
     """Every subject that all four sets draw, in CLDR's order; flags and variants are left out."""
     path = DATA / "cldr" / "annotations" / "en" / "annotations.json"
     annotations = json.loads(path.read_text())["annotations"]["annotations"]
-    known, found = learned_kinds(), []
+    known, results = learned_kinds(), []
     for emoji, entry in annotations.items():
         codes = [f"{ord(c):x}" for c in emoji if ord(c) != 0xFE0F]
         name = entry.get("tts", [""])[0]
@@ -106,13 +105,13 @@ def list_subjects() -> list[Subject]:
         if all(read_svg(style, "-".join(codes), name) for style in STYLES):
             keywords = tuple(word for word in entry.get("default", []) if word != name)
             codepoints = "-".join(codes)
-            found.append(Subject(len(found), codepoints, name, keywords, known.get(name, "")))
+            results.append(Subject(len(results), codepoints, name, keywords, known.get(name, "")))
     for version, names in LEARNED.items():
-        missing = set(learned_kinds(version)) - {subject.name for subject in found}
+        missing = set(learned_kinds(version)) - {subject.name for subject in results}
         assert not missing, f"{names} name what the four sets do not share: {sorted(missing)}"
         clash = set(learned_kinds(version)) & withheld_names(version)
         assert not clash, f"{names} name withheld subjects: {sorted(clash)}"
-    return found
+    return results
 
 
 def render(svg: str, pixels: int) -> np.ndarray:

@@ -1,13 +1,14 @@
 """Train the RGBA autoencoder: 128 x 128 x 4 to 16 x 16 x 8 and back.
 
 python -m examples.recipes.mini.autoencoder [--steps 4500]
-    resumes from runs/v2/autoencoder.safetensors
 
-Pixels are premultiplied RGBA in [-1, 1]: where alpha is 0 all four channels are -1, so the network
-never has to invent a colour that nobody sees, and an error counts as much as it is visible. One
-picture in nine is a crop of a photograph, since people teach the model photographs. Its norms are
-anchored (anchors.py), so that it can learn from crops around what is drawn: half of a scene is
-empty. Shapes: B pictures; 4 channels; H, W rows and columns.
+Resumes from runs/v2/autoencoder.safetensors. Pixels are premultiplied RGBA in [-1, 1]: where alpha
+is 0 all four channels are -1, so the network never has to invent a colour that nobody sees, and an
+error counts as much as it is visible. One picture in nine is a crop of a photograph, since people
+customize the model with photographs. Its norms are anchored (anchors.py), so that it can learn from
+crops around what is drawn: half of a scene is empty.
+
+Shapes: B pictures; 4 channels; H, W rows and columns.
 """
 
 import argparse
@@ -126,12 +127,12 @@ class ImageMixture:
         Always the same for one step.
         """
         rng = np.random.default_rng((SEED, step))
-        found = [
+        results = [
             random_crop(picture, side, rng)
             for picture in (self.picture(rng) for _ in range(size // 2))
             for _ in range(2)
         ]
-        return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return torch.from_numpy(np.stack(results)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def random_crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

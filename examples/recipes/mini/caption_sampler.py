@@ -1,6 +1,8 @@
 """Captions for the scenes of version 3: names, everyday words, keywords, paraphrases.
 
-Some words name several drawings ("cat" a face and a whole cat), so that seeds differ.
+Some words name several drawings ("cat" a face and a whole cat), so that seeds differ. Where a thing
+is mirrored, small or somewhere else, the caption says so: places that were not told tore subjects
+apart.
 """
 
 import re
@@ -34,7 +36,7 @@ def everyday_words() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     """CLDR name -> (nouns that it answers, what is said by itself that it answers), of
     everyday.txt.
     """
-    found: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    results: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for line in (HERE / "everyday.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             words, names = line.split(": ", 1)
@@ -44,16 +46,16 @@ def everyday_words() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
                 for part in (nouns, alone)
             )
             for name in names.split("; "):
-                before = found.get(name, ((), ()))
-                found[name] = (before[0] + both[0], before[1] + both[1])
-    return found
+                before = results.get(name, ((), ()))
+                results[name] = (before[0] + both[0], before[1] + both[1])
+    return results
 
 
 def held_out_words() -> set[str]:
     """Every word of the wordings that the bench keeps for itself."""
     lines = (HERE / "wordings.txt").read_text().splitlines()
-    kept = [line.split("\t")[1] for line in lines if line.startswith(("dev", "test"))]
-    return set(re.findall(r"\w+", " ".join(kept).lower()))
+    wordings = [line.split("\t")[1] for line in lines if line.startswith(("dev", "test"))]
+    return set(re.findall(r"\w+", " ".join(wordings).lower()))
 
 
 def distinctive_keywords(subjects: list[Subject], names: set[str]) -> dict[str, tuple[str, ...]]:
@@ -101,7 +103,7 @@ class CaptionSampler:
         """
         way = str(rng.choice(list(NAME_SHARES), p=list(NAME_SHARES.values())))
         nouns = everyday_words().get(thing.subject.name, ((), ()))[0]
-        found = (
+        result = (
             nouns
             if way == "everyday"
             else self.keywords.get(thing.subject.name, ())
@@ -110,7 +112,7 @@ class CaptionSampler:
         )
         fit = [
             word
-            for word in found
+            for word in result
             if not (thing.count > 1 and word.endswith("s"))
             and not (thing.colour and word.startswith(COLOURS))
         ]
@@ -133,8 +135,8 @@ class CaptionSampler:
             return ""
         style = f"in {truth.style} style" if rng.random() < 0.7 else ""
         after = random_ending(rng) if rng.random() < 0.25 else ""
-        said = choose(rng, words) + (after if after[:1] in "!.?" else f" {after}")
-        return ", ".join(part for part in (said.strip(), style) if part)
+        text = choose(rng, words) + (after if after[:1] in "!.?" else f" {after}")
+        return ", ".join(part for part in (text.strip(), style) if part)
 
     def __call__(self, truth: Truth, rng: np.random.Generator) -> str:
         """A caption."""

@@ -1,9 +1,9 @@
-"""What a scene of StickerWorld shows, told in four registers.
+"""What a scene of StickerWorld shows, in four registers.
 
 terse          "cat astronaut", "3 red apples"
 plain          "three red apples, flat style"
 comprehensive  "two red apples to the left of a cat wearing a crown, flat style, on a pale blue
-    ground"
+               ground"
 long           six to ten sentences, every one of them true of the picture
 """
 
@@ -188,9 +188,9 @@ def long_caption(truth: "Truth", rng: np.random.Generator) -> str:
             f"As for their arrangement, the {names[0]} is {truth.relation} the {names[1]}."
         )
     for number, thing in enumerate(truth.things):
-        said = noun_phrase(thing, short=False)
+        phrase = noun_phrase(thing, short=False)
         lead = "It shows" if number == 0 else "There is also"
-        facts.append(f"{lead} {said}.")
+        facts.append(f"{lead} {phrase}.")
         facts.append(size_sentence(thing, truth, number))
         if thing.colour:
             facts.append(

@@ -86,13 +86,13 @@ class Checkpointer:
     recent: list[Mapping[str, float]] = field(default_factory=list)
     saved: float = field(default_factory=time.monotonic)
 
-    def after(self, step: int, seen: Mapping[str, float]) -> None:
+    def after(self, step: int, metrics: Mapping[str, float]) -> None:
         """To be told of every step."""
-        self.recent.append(seen)
+        self.recent.append(metrics)
         if len(self.recent) == self.every:
             means = ", ".join(
                 f"{name} {sum(each[name] for each in self.recent) / self.every:.4f}"
-                for name in seen
+                for name in metrics
             )
             print(f"{time.strftime('%H:%M:%S')} step {step + 1} {means}", flush=True)
             self.recent = []

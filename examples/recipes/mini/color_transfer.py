@@ -26,8 +26,8 @@ def unpremultiply(sprite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def premultiply(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """The other way."""
-    whole = np.concatenate([colours * alpha[..., None], alpha[..., None]], -1)
-    return (whole * 255).round().clip(0, 255).astype(np.uint8)
+    planes = np.concatenate([colours * alpha[..., None], alpha[..., None]], -1)
+    return (planes * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def opaque_mask(alpha: np.ndarray) -> np.ndarray:
@@ -44,12 +44,12 @@ def flat_palette(sprite: np.ndarray, count: int = PALETTE_SIZE) -> np.ndarray:
     Its common ones, or as many clusters of them.
     """
     colours, alpha = unpremultiply(sprite)
-    seen = colours[opaque_mask(alpha)]
-    found, often = np.unique((seen * 63).round().astype(int), axis=0, return_counts=True)
-    found = found[often >= max(2, MIN_COLOUR_SHARE * len(seen))]
-    if 0 < len(found) <= count:
-        return found / 63
-    sample = np.random.default_rng(0).permutation(seen)[:SAMPLED_PIXELS]
+    inside = colours[opaque_mask(alpha)]
+    result, often = np.unique((inside * 63).round().astype(int), axis=0, return_counts=True)
+    result = result[often >= max(2, MIN_COLOUR_SHARE * len(inside))]
+    if 0 < len(result) <= count:
+        return result / 63
+    sample = np.random.default_rng(0).permutation(inside)[:SAMPLED_PIXELS]
     own = kmeans2(lab(255 * sample), count, minit="++", seed=0)[1]
     return np.stack(
         [np.median(sample[own == ink], 0) for ink in range(count) if (own == ink).any()]
@@ -62,8 +62,8 @@ def recolour_flat(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
     Both premultiplied uint8 (P, P, 4).
     """
     colours, alpha = unpremultiply(shape)
-    seen, palette = alpha > 0.02, flat_palette(model)
-    colours[seen] = palette[cKDTree(lab(255 * palette)).query(lab(255 * colours[seen]))[1]]
+    visible, palette = alpha > 0.02, flat_palette(model)
+    colours[visible] = palette[cKDTree(lab(255 * palette)).query(lab(255 * colours[visible]))[1]]
     return premultiply(colours, alpha)
 
 
@@ -72,16 +72,16 @@ def recolour_shaded(shape: np.ndarray, model: np.ndarray) -> np.ndarray:
     carries gradients over.
     """
     (colours, alpha), (given, solid) = unpremultiply(shape), unpremultiply(model)
-    seen, inside = alpha > 0.02, opaque_mask(solid)
-    chosen = np.random.default_rng(0).permutation(int(inside.sum()))[:SAMPLED_PIXELS]
+    visible, inside = alpha > 0.02, opaque_mask(solid)
+    sample = np.random.default_rng(0).permutation(int(inside.sum()))[:SAMPLED_PIXELS]
     source = np.concatenate(
         [lab(255 * given[inside]), PLACE_WEIGHT * relative_positions(model, inside)], 1
-    )[chosen]
-    wanted = np.concatenate(
-        [lab(255 * colours[seen]), PLACE_WEIGHT * relative_positions(shape, seen)], 1
+    )[sample]
+    queries = np.concatenate(
+        [lab(255 * colours[visible]), PLACE_WEIGHT * relative_positions(shape, visible)], 1
     )
-    near = cKDTree(source).query(wanted, k=min(NEIGHBOURS, len(source)))[1]
-    colours[seen] = given[inside][chosen][near.reshape(len(wanted), -1)].mean(1)
+    near = cKDTree(source).query(queries, k=min(NEIGHBOURS, len(source)))[1]
+    colours[visible] = given[inside][sample][near.reshape(len(queries), -1)].mean(1)
     return premultiply(colours, alpha)
 
 

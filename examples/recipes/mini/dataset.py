@@ -1,9 +1,6 @@
-"""What sticker-mini learns from.
+"""What sticker-mini 2 learns from: StickerWorld without what is withheld, in five captions each.
 
-StickerWorld without what is withheld from it, every scene told in several ways.
-
-python -m examples.recipes.mini.dataset
-    a sheet of samples with all their captions: runs/dataset.png
+python -m examples.recipes.mini.dataset     runs/dataset.png: samples with all their captions
 """
 
 import numpy as np

@@ -1,13 +1,6 @@
-"""What sticker-mini 3 learns from.
+"""What sticker-mini 3 learns from: more subjects, and mirrored ones.
 
-More things, told in the voices of people and by the words that they use.
-
-python -m examples.recipes.mini.dataset_3 [--count 24]
-    a sheet of samples, each told five times: runs/dataset_3.png
-
-Some words are answered by several drawings ("cat" by a face and by a whole cat), so that seeds
-differ. Where a thing is mirrored, small or somewhere else, the caption says so: places that were
-not told tore subjects apart.
+python -m examples.recipes.mini.dataset_3 [--count 24]     runs/dataset_3.png: five captions each
 """
 
 import argparse
@@ -85,9 +78,9 @@ def training_world_3(everything: bool = False, part: Part = "generator3") -> Wor
         part: "all" for scenes that show withheld combinations, too.
     """
     subjects, sprites = load_subjects(3)
-    hidden = withheld_names(3)
-    shown = [s for s in subjects if s.name not in hidden and (s.kind or everything)]
-    return World3(shown, sprites, part=part, seed=SEED, shares=SHARES, clear=CLEAR)
+    withheld = withheld_names(3)
+    visible = [s for s in subjects if s.name not in withheld and (s.kind or everything)]
+    return World3(visible, sprites, part=part, seed=SEED, shares=SHARES, clear=CLEAR)
 
 
 def dataset_3_sheet(scenes: World, count: int, columns: int = 3) -> Image.Image:

@@ -1,14 +1,15 @@
 """Train the decoder further, on latents as the denoiser delivers them.
 
-python -m examples.recipes.mini.decoder [--steps 3000]
-    after denoiser.py; resumes from runs/v2/decoder.safetensors
+python -m examples.recipes.mini.decoder [--steps 3000]      after denoiser.py
 
-Until here it has seen exact latents only, and answers small errors with blotches, by which flat
-drawings look shaded. Now most are drawn by the denoiser in the steps that `generate` takes: single
-subjects from pure noise, for of what it has learned it draws the very scene; everything else from
-the scene itself, half buried in noise. A few carry white noise, or are exact. The encoder stays as
-it is, so the latents that the denoiser learned stay right. Shapes: B pictures; C, H, W latent
-channels, rows, columns.
+Resumes from runs/v2/decoder.safetensors. Until here it has seen exact latents only, and answers
+small errors with blotches, by which flat drawings look shaded. Now most are drawn by the denoiser
+in the steps that `generate` takes: single subjects from pure noise, for of what it has learned it
+draws the very scene; everything else from the scene itself, half buried in noise. A few carry white
+noise, or are exact. The encoder stays as it is, so the latents that the denoiser learned stay
+right.
+
+Shapes: B pictures; C, H, W latent channels, rows, columns.
 """
 
 import argparse
@@ -97,11 +98,11 @@ class LatentSampler:
         noisy = self.scheduler.add_noise(latents, noise, timesteps[:1].expand(len(latents)))
         for timestep in timesteps:
             now = timestep.repeat(2 * len(latents)).to(DEVICE)
-            without, told = self.model["unet"](
+            unconditional, conditional = self.model["unet"](
                 noisy.repeat(2, 1, 1, 1), now, torch.cat([empty, text])
             ).sample.chunk(2)
             noisy = self.scheduler.step(
-                without + guidance * (told - without), timestep, noisy
+                unconditional + guidance * (conditional - unconditional), timestep, noisy
             ).prev_sample
         return noisy
 
@@ -111,14 +112,14 @@ def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
 
     Where it draws something else, the exact latents stay.
     """
-    made = SAMPLES.with_suffix(".source")
-    if SAMPLES.exists() and made.exists() and made.read_text() == source_digest():
+    digest_file = SAMPLES.with_suffix(".source")
+    if SAMPLES.exists() and digest_file.exists() and digest_file.read_text() == source_digest():
         return
     denoiser, partial = LatentSampler(), SAMPLES.with_suffix(".partial.npy")
-    told = [ways[COMPREHENSIVE] for ways in captions[:SAMPLE_COUNT]]
-    alone = np.array([is_plain_single(caption) for caption in told])
+    texts = [ways[COMPREHENSIVE] for ways in captions[:SAMPLE_COUNT]]
+    alone = np.array([is_plain_single(caption) for caption in texts])
     order = np.argsort(~alone, kind="stable")  # TOGETHER of a kind share their steps
-    drawn = np.array(stored[:SAMPLE_COUNT], np.float16)
+    samples = np.array(stored[:SAMPLE_COUNT], np.float16)
     kept = 0
     for start in range(0, SAMPLE_COUNT, ENCODE_BATCH):
         rows = order[start : start + ENCODE_BATCH]
@@ -131,21 +132,21 @@ def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
         guidance = float(torch.empty(()).uniform_(*GUIDANCE, generator=generator))
         latents = torch.from_numpy(stored[rows].astype(np.float32))
         noise = torch.randn(latents.shape, generator=generator)
-        found = denoiser.draw(
-            latents.to(DEVICE), [told[row] for row in rows], noise.to(DEVICE), left, guidance
+        result = denoiser.draw(
+            latents.to(DEVICE), [texts[row] for row in rows], noise.to(DEVICE), left, guidance
         ).cpu()
-        near = (found - latents).square().mean((1, 2, 3)) < MAX_DISTANCE
-        drawn[rows[near.numpy()]] = found[near].half().numpy()
+        near = (result - latents).square().mean((1, 2, 3)) < MAX_DISTANCE
+        samples[rows[near.numpy()]] = result[near].half().numpy()
         kept += int(near.sum())
         if start // ENCODE_BATCH % 16 == 15:
             print(
                 f"{time.strftime('%H:%M:%S')} {start + ENCODE_BATCH} scenes drawn, {kept} kept",
                 flush=True,
             )
-    np.save(partial, drawn)
-    made.unlink(missing_ok=True)
+    np.save(partial, samples)
+    digest_file.unlink(missing_ok=True)
     partial.rename(SAMPLES)
-    made.write_text(source_digest())
+    digest_file.write_text(source_digest())
 
 
 def source_digest(*more: Path) -> str:
@@ -171,18 +172,18 @@ def check_source(checkpoint: Path, *more: Path) -> None:
         )
 
 
-def perturb_latents(drawn: Tensor, exact: Tensor, step: int) -> Tensor:
+def perturb_latents(samples: Tensor, exact: Tensor, step: int) -> Tensor:
     """Latents as they may come, (B, C, H, W).
 
     One exact, one with white noise, all others as they were drawn.
     """
     generator = torch.Generator().manual_seed(SEED + step)
-    found = drawn.clone()
-    found[0] = exact[0]
-    found[1] = exact[1] + MAX_NOISE * float(torch.rand((), generator=generator)) * torch.randn(
+    result = samples.clone()
+    result[0] = exact[0]
+    result[1] = exact[1] + MAX_NOISE * float(torch.rand((), generator=generator)) * torch.randn(
         exact[1].shape, generator=generator
     )
-    return found
+    return result
 
 
 def texture_loss(decoded: Tensor, pixels: Tensor, generator: torch.Generator) -> Tensor:
@@ -232,7 +233,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         json.loads(CAPTIONS.read_text()),
     )
     write_samples(stored, captions)
-    autoencoder, drawn, pictures = (
+    autoencoder, samples, pictures = (
         load_standard_autoencoder(scenes),
         np.load(SAMPLES),
         ImageMixture(),
@@ -254,25 +255,25 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = cosine_lr(step, steps, peak, warmup=50)
         rng = np.random.default_rng((SEED, 7, step))
-        rows = rng.choice(len(drawn), batch, replace=False)
+        rows = rng.choice(len(samples), batch, replace=False)
         pixels = to_pixels(np.stack([scenes[int(row)][0] for row in rows])).to(DEVICE)
         latents = perturb_latents(
-            *(torch.from_numpy(kind[rows].astype(np.float32)) for kind in (drawn, stored)), step
+            *(torch.from_numpy(kind[rows].astype(np.float32)) for kind in (samples, stored)), step
         ).to(DEVICE)
         photos = to_pixels(np.stack([pictures.photograph(rng) for _ in range(PHOTOGRAPHS)])).to(
             DEVICE
         )
         with torch.no_grad():
             photo_latents = autoencoder.encode(photos).latent_dist.mean
-        taken = torch.cat([latents, photo_latents])
-        decoded, wanted = autoencoder.decode(taken).sample, torch.cat([pixels, photos])
+        inputs = torch.cat([latents, photo_latents])
+        decoded, targets = autoencoder.decode(inputs).sample, torch.cat([pixels, photos])
         places = torch.Generator().manual_seed(SEED + step)
-        loss = reconstruction_loss(decoded, wanted) + TEXTURE * texture_loss(
-            decoded, wanted, places
+        loss = reconstruction_loss(decoded, targets) + TEXTURE * texture_loss(
+            decoded, targets, places
         )
         clip_and_step(loss, parts, optimizer)
         update_ema(mean, parts, step, 0.998)
-        keeper.after(step, {"absolute error": float((decoded.detach() - wanted).abs().mean() / 2)})
+        keeper.after(step, {"absolute error": float((decoded.detach() - targets).abs().mean() / 2)})
 
 
 if __name__ == "__main__":

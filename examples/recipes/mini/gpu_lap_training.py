@@ -1,8 +1,9 @@
 """The training of a GPU lap, on the machine that it is for; gpu_lap.py starts it.
 
-python3 mini/gpu_lap_training.py [--minutes 25] [--batch 2048] [--workers 13] [--steps N]
+python3 -m examples.recipes.mini.gpu_lap_training [--minutes 25] [--batch 2048] [--workers 13]
+    [--steps N]
 
-Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K tellings of a scene; L
+Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K captions of a scene; L
 tokens.
 """
 
@@ -99,16 +100,16 @@ def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int
 
 
 def save_lap(
-    mean: nn.ModuleDict, begun: Weights, seen: int, metrics: list[dict[str, float]], device: str
+    mean: nn.ModuleDict, initial: Weights, seen: int, metrics: list[dict[str, float]], device: str
 ) -> None:
     """Everything that is to come back.
 
     A step of version 3 is BATCH pictures, whatever the batch of a lap.
     """
     OUT.mkdir(exist_ok=True)
-    write_halves(mean, OUT, begun.step + seen // BATCH)
+    write_halves(mean, OUT, initial.step + seen // BATCH)
     (OUT / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
-    sample_sheet(mean, begun, device).save(OUT / "sheet.png")
+    sample_sheet(mean, initial, device).save(OUT / "sheet.png")
 
 
 def train(minutes: float, batch: int, workers: int, steps: int, room: int, first: int) -> None:
@@ -116,27 +117,27 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
     started, device = time.monotonic(), "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(SEED)
     torch.set_float32_matmul_precision("high")
-    begun = load_newest()
+    initial = load_newest()
     handed: mp.Queue[SceneBlock] = mp.Queue(4 * workers)
     drawing = [
-        mp.Process(target=produce_scenes, args=(worker, workers, begun.step, handed), daemon=True)
+        mp.Process(target=produce_scenes, args=(worker, workers, initial.step, handed), daemon=True)
         for worker in range(workers)
     ]
     for process in drawing:
         process.start()
-    model, autoencoder = begun.model.to(device), begun.autoencoder.to(device)
+    model, autoencoder = initial.model.to(device), initial.autoencoder.to(device)
     bank = LatentBuffer(lambda pixels: autoencoder.encode(pixels).latent_dist.mean, device, room)
     while bank.seen < first:
         bank.take(handed, wait=20)
         if not all(process.is_alive() for process in drawing):
             raise RuntimeError("a process that draws scenes has ended: its error is above")
     print(
-        f"{time.monotonic() - started:.0f} s: {bank.seen} scenes, from step {begun.step}",
+        f"{time.monotonic() - started:.0f} s: {bank.seen} scenes, from step {initial.step}",
         flush=True,
     )
     weight = channel_weights(autoencoder, bank.latents[:64].float())
     signal = build_scheduler().alphas_cumprod.to(device)
-    generator = torch.Generator(device).manual_seed(SEED + begun.step)
+    generator = torch.Generator(device).manual_seed(SEED + initial.step)
     model["unet"].to(memory_format=torch.channels_last)
     if device == "cuda":
         compile_if_faster(
@@ -175,12 +176,12 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
             )
             losses = []
         if time.monotonic() - saved > SAVE_SECONDS:
-            save_lap(mean, begun, seen, metrics, device)
+            save_lap(mean, initial, seen, metrics, device)
             saved = time.monotonic()
-    save_lap(mean, begun, seen, metrics, device)
+    save_lap(mean, initial, seen, metrics, device)
     print(
         f"{time.monotonic() - started:.0f} s: done, {step} steps, "
-        f"step {begun.step + seen // BATCH} of version 3",
+        f"step {initial.step + seen // BATCH} of version 3",
         flush=True,
     )
 

@@ -46,18 +46,22 @@ def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[Scene
     tell, words = make_caption_sampler(scenes), CLIPTokenizer.from_pretrained(MODEL / "tokenizer")
     for block in range(worker, 1 << 40, workers):
         indices = range(block * BLOCK, (block + 1) * BLOCK)
-        drawn = [scenes[index] for index in indices]
-        told = [
+        block_scenes = [scenes[index] for index in indices]
+        texts = [
             tell(truth, np.random.default_rng((SEED, 61, step, index, k)))
-            for index, (_, truth) in zip(indices, drawn, strict=True)
+            for index, (_, truth) in zip(indices, block_scenes, strict=True)
             for k in range(CAPTIONS_EACH)
         ]
         ids = words(
-            told, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="np"
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=TEXT_LENGTH,
+            return_tensors="np",
         ).input_ids
         handed.put(
             (
-                np.stack([rgba for rgba, _ in drawn]),
+                np.stack([rgba for rgba, _ in block_scenes]),
                 ids.astype(np.int16).reshape(BLOCK, CAPTIONS_EACH, TEXT_LENGTH),
             )
         )

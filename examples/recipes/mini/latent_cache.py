@@ -1,5 +1,4 @@
-"""A bank of scenes: latents on disk, and beside them what each scene shows, so that it can be told
-anew each time.
+"""Latents of scenes on disk, and beside them what each scene shows, for new captions.
 
 Shapes: N scenes; C, H, W latent channels, rows, columns.
 """
@@ -28,22 +27,24 @@ _scenes: World | None = None  # of a worker process
 
 def truth_to_json(truth: Truth) -> str:
     """A truth as one line of JSON; subjects are named by their code points."""
-    told = asdict(truth)
-    for thing in told["things"]:
+    record = asdict(truth)
+    for thing in record["things"]:
         thing["subject"] = thing["subject"]["codepoints"]
-    return json.dumps(told, separators=(",", ":"))
+    return json.dumps(record, separators=(",", ":"))
 
 
 def truth_from_json(line: str, subjects: Mapping[str, Subject]) -> Truth:
     """The other way; `subjects` are by code points."""
-    told = json.loads(line)
+    record = json.loads(line)
     things = tuple(
-        Thing(**(thing | {"subject": subjects[thing["subject"]]})) for thing in told["things"]
+        Thing(**(thing | {"subject": subjects[thing["subject"]]})) for thing in record["things"]
     )
     ground = Ground(
-        told["ground"]["kind"], told["ground"]["name"], tuple(told["ground"]["colours"])
+        record["ground"]["kind"], record["ground"]["name"], tuple(record["ground"]["colours"])
     )
-    return Truth(told["style"], things, told["relation"], ground, tuple(map(tuple, told["boxes"])))
+    return Truth(
+        record["style"], things, record["relation"], ground, tuple(map(tuple, record["boxes"]))
+    )
 
 
 def _init_worker(make: Callable[[], World]) -> None:

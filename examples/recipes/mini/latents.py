@@ -77,14 +77,14 @@ def write_latents(count: int) -> None:
     )
     stored = np.lib.format.open_memmap(LATENTS, "r+" if captions else "w+", np.float16, shape)
     for start in range(len(captions), count, ENCODE_BATCH):
-        drawn = [scenes[index] for index in range(start, min(start + ENCODE_BATCH, count))]
+        block = [scenes[index] for index in range(start, min(start + ENCODE_BATCH, count))]
         posterior = autoencoder.encode(
-            to_pixels(np.stack([rgba for rgba, _ in drawn])).to(DEVICE)
+            to_pixels(np.stack([rgba for rgba, _ in block])).to(DEVICE)
         ).latent_dist
-        stored[start : start + len(drawn)] = posterior.mean.half().cpu().numpy()
+        stored[start : start + len(block)] = posterior.mean.half().cpu().numpy()
         captions += [
             caption_variants(truth, np.random.default_rng((SCENE_SEED, start + i, 1)))
-            for i, (_, truth) in enumerate(drawn)
+            for i, (_, truth) in enumerate(block)
         ]
         if start // ENCODE_BATCH % 32 == 31:
             stored.flush()
@@ -125,11 +125,11 @@ def sample_scenes(
     Some are told nothing.
     """
     rows = rng.choice(len(stored), batch, replace=False, p=chances)
-    said = [
+    texts = [
         captions[row][way]
         for row, way in zip(
             rows, rng.choice(len(VARIANT_WEIGHTS), batch, p=VARIANT_WEIGHTS), strict=True
         )
     ]
-    said = ["" if rng.random() < CAPTION_DROPOUT else caption for caption in said]
-    return torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE), said
+    texts = ["" if rng.random() < CAPTION_DROPOUT else caption for caption in texts]
+    return torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE), texts

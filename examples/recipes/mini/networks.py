@@ -74,5 +74,5 @@ def muon_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter
         for name, p in model.named_parameters()
         if p.ndim > 1 and not any(part in name for part in outer)
     ]
-    chosen = set(map(id, inner))
-    return inner, [p for p in model.parameters() if id(p) not in chosen]
+    inner_ids = set(map(id, inner))
+    return inner, [p for p in model.parameters() if id(p) not in inner_ids]

@@ -1,9 +1,4 @@
-"""What both trainings share.
-
-A checkpoint that appears whole or not at all, a moving average, a rate.
-
-Shapes: whatever the modules have.
-"""
+"""What the trainings share: Muon, learning rates, clipping, an average of the weights."""
 
 import copy
 import math

@@ -1,8 +1,7 @@
 """Turn the checkpoints into the folder that ships: fp16 safetensors, sha256 sums, the card.
 
 python -m examples.recipes.mini.package            writes stickerforge/models/mini
-python -m examples.recipes.mini.package --unpack
-    the other way: checkpoints from which denoiser.py goes on training
+python -m examples.recipes.mini.package --unpack   checkpoints from which denoiser.py goes on
 
 The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
 """
@@ -136,29 +135,29 @@ def style_inks() -> dict[str, list[str]]:
     """The commonest colours of the drawings that were learned in each flat style, as "rrggbb", none
     like a commoner one.
     """
-    scenes, found = training_world(), {}
+    scenes, results = training_world(), {}
     for style in FLAT:
-        seen = []
+        pixels = []
         for subject in scenes.subjects:
             if not is_withheld("generator", subject.codepoints, style):
                 colours, alpha = unpremultiply(
                     np.asarray(scenes.sprites[subject.index, STYLES.index(style)])
                 )
                 solid = colours[opaque_mask(alpha)]
-                seen.append(
+                pixels.append(
                     (solid[np.random.default_rng(0).permutation(len(solid))[:SAMPLED_PIXELS]] * 255)
                     .round()
                     .astype(np.uint8)
                 )
-        kinds, often = np.unique(np.concatenate(seen), axis=0, return_counts=True)
-        kept: list[np.ndarray] = []
+        kinds, often = np.unique(np.concatenate(pixels), axis=0, return_counts=True)
+        palette: list[np.ndarray] = []
         for colour in kinds[np.argsort(-often, kind="stable")]:
-            if len(kept) < INKS and all(
-                np.linalg.norm(lab(colour) - lab(other)) > MIN_DISTANCE for other in kept
+            if len(palette) < INKS and all(
+                np.linalg.norm(lab(colour) - lab(other)) > MIN_DISTANCE for other in palette
             ):
-                kept.append(colour)
-        found[style] = [bytes(colour).hex() for colour in kept]
-    return found
+                palette.append(colour)
+        results[style] = [bytes(colour).hex() for colour in palette]
+    return results
 
 
 def caption_words() -> list[str]:
@@ -167,11 +166,11 @@ def caption_words() -> list[str]:
     Of an unpacked model those that it has, and since version 2.1 those that change nothing.
     """
     if CAPTIONS.exists():
-        said = " ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))).lower()
-        seen = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", said))
+        text = " ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))).lower()
+        known = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
     else:
-        seen = set((MODEL / "words.txt").read_text().split())
-    return sorted(seen | listed_words(receivers=False) if WORDING.exists() else seen)
+        known = set((MODEL / "words.txt").read_text().split())
+    return sorted(known | listed_words(receivers=False) if WORDING.exists() else known)
 
 
 def package() -> None:

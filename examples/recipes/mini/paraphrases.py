@@ -1,12 +1,10 @@
-"""How people put what they want: the same scene in many voices, drawn anew each time.
+"""Paraphrases: how people put what they want, the same scene drawn anew each time.
 
-python -m examples.recipes.mini.paraphrases [--count 40]
-    a list of samples, each beside what it means
+python -m examples.recipes.mini.paraphrases [--count 40]      samples, each beside what it means
 
 Words that change a picture (colours, numbers, sizes, places, what is worn) keep their meaning;
-moods, requests, picture words, endings, words that mean nothing here and slips of the finger are to
-change nothing. What `examples/recipes/mini/wordings.txt` holds back for the bench is in no list of
-this module; a test holds that.
+moods, requests, picture words, endings, words that mean nothing here and typing errors are to
+change nothing.
 """
 
 import argparse
@@ -75,27 +73,27 @@ def invent_word(rng: np.random.Generator) -> str:
 def random_adjective(rng: np.random.Generator) -> str:
     """An adjective that changes nothing, now and then two, or a stressed one."""
     word = invent_word(rng) if rng.random() < INVENTED_SHARE else choose(rng, MOODS)
-    drawn = rng.random()
-    if drawn < 0.12:
+    chance = rng.random()
+    if chance < 0.12:
         return f"{choose(rng, INTENSE)} {word}"
-    if drawn < 0.25:
+    if chance < 0.25:
         return f"{choose(rng, MOODS)}{choose(rng, (' ', ', ', ' and '))}{word}"
     return word
 
 
 def random_ending(rng: np.random.Generator) -> str:
     """What comes after the thing."""
-    drawn = rng.random()
-    if drawn < 0.45:
+    chance = rng.random()
+    if chance < 0.45:
         return choose(rng, ENDINGS)
-    if drawn < 0.6:
-        said = [
+    if chance < 0.6:
+        parts = [
             choose(rng, QUALITY),
             choose(rng, ("quality picture", "high resolution", "detailed", "sharp", "", "")),
             choose(rng, QUALITY),
         ]
-        return ", ".join(part for part in said[: int(rng.integers(1, 4))] if part)
-    if drawn < 0.7:
+        return ", ".join(part for part in parts[: int(rng.integers(1, 4))] if part)
+    if chance < 0.7:
         return " ".join(invent_word(rng) for _ in range(int(rng.integers(1, 3))))
     receiver = invent_word(rng) if rng.random() < INVENTED_SHARE else choose(rng, RECEIVERS)
     kind = (
@@ -113,14 +111,14 @@ def random_request(rng: np.random.Generator) -> str:
     praise = f"{random_adjective(rng)} " if rng.random() < 0.2 else ""
     lead = choose(rng, ("a ", "an ", "", "", "the ", "some "))
     kind = f"{lead}{praise}{choose(rng, KINDS)} {choose(rng, PREPOSITIONS)}"
-    drawn = rng.random()
-    if drawn < 0.35:
+    chance = rng.random()
+    if chance < 0.35:
         return kind
     verb = choose(rng, VERBS) + choose(rng, ("", "", " me", " us", " for me"))
     ask = choose(rng, REQUESTS)
     if ask.split()[0] in ("can", "could", "would", "will", "may") and ask.endswith("you"):
         ask = f"{ask} {choose(rng, ('', 'please '))}{verb}"
-    words = verb if drawn < 0.65 else ask
+    words = verb if chance < 0.65 else ask
     if rng.random() < 0.2:
         words = f"{choose(rng, POLITE)}{choose(rng, (' ', ', '))}{words}"
     return f"{words} {kind}" if rng.random() < 0.25 else words
@@ -168,12 +166,12 @@ def describe_thing(
     words = f"{size}{before}{name}" if rng.random() < 0.3 else f"{before}{size}{name}"
     if thing.wears == "space suit" and rng.random() < 0.5:
         words = f"{words} astronaut"
-    drawn = rng.random()
+    chance = rng.random()
     words = (
         words
-        if drawn < 0.35
+        if chance < 0.35
         else article(words)
-        if drawn < 0.75
+        if chance < 0.75
         else f"{choose(rng, DETERMINERS)} {words}"
     )
     if thing.wears == "space suit":
@@ -199,29 +197,29 @@ def paraphrase(truth: Truth, rng: np.random.Generator, names: Sequence[str] = ()
         describe_thing(thing, name, rng, sized=single, moods=0.45 if single else 0.3)
         for thing, name in zip(truth.things, called, strict=True)
     ]
-    said = f" {truth.relation} ".join(parts)
-    meant = f" {truth.relation} ".join(
+    text = f" {truth.relation} ".join(parts)
+    plain = f" {truth.relation} ".join(
         noun_phrase(thing, short, sized=single) for thing in truth.things
     )
     if single and first.size != "large" and first.count == 1:
-        said, meant = (f"{words} {place_phrase(first)}" for words in (said, meant))
+        text, plain = (f"{words} {place_phrase(first)}" for words in (text, plain))
     if first.mirrored:
-        said, meant = f"{said} {choose(rng, MIRROR_PHRASES)}", f"{meant}, mirrored"
+        text, plain = f"{text} {choose(rng, MIRROR_PHRASES)}", f"{plain}, mirrored"
     style = f"in {truth.style} style" if truth.style and rng.random() < 0.75 else ""
     ground = ground_phrase(truth.ground)
     if rng.random() < 0.55:
-        said = f"{random_request(rng)} {said}"
+        text = f"{random_request(rng)} {text}"
     tail = [style, ground if rng.random() < 0.7 else ground.replace(" ground", " background")]
     tail.insert(int(rng.integers(3)), random_ending(rng) if rng.random() < 0.5 else "")
     for part in tail:
-        said += (
+        text += (
             "" if not part else part if part[0] in "!.?" else f"{choose(rng, (', ', ' '))}{part}"
         )
     if rng.random() < TYPO_SHARE:
-        said = add_typo(said, rng)
-    drawn = rng.random()
-    said = said if drawn < 0.8 else said.capitalize() if drawn < 0.93 else said.upper()
-    return Paraphrase(", ".join(part for part in (meant, style, ground) if part), said)
+        text = add_typo(text, rng)
+    chance = rng.random()
+    text = text if chance < 0.8 else text.capitalize() if chance < 0.93 else text.upper()
+    return Paraphrase(", ".join(part for part in (plain, style, ground) if part), text)
 
 
 if __name__ == "__main__":

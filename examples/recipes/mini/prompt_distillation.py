@@ -1,13 +1,15 @@
-"""Teach sticker-mini that words which mean nothing change nothing: version 2.1 from version 2.
+"""Distil plain prompts into paraphrases: sticker-mini 2.1 from version 2.
 
 python -m examples.recipes.mini.prompt_distillation [--steps 400]
-    after style_augmentation.py, or package.py --unpack; resumes from runs/v2/wording.safetensors
 
-A prompt as people type it ("can i get a cute dog pls") is to be answered as the same model, before
+After style_augmentation.py, or package.py --unpack; resumes from runs/v2/wording.safetensors. A
+prompt as people type it ("can i get a cute dog pls") is to be answered as the same model, before
 this training, answers the plain one ("a dog"): the target is its own velocity, not the drawing,
 which would undo the reward for style. So nothing has to be drawn, and combinations that are
-withheld can be worded, too: their states are pictures of its own. Plain captions of all kinds keep
-their answers. Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
+withheld can be paraphrased, too: their states are pictures of its own. Plain captions of all kinds
+keep their answers.
+
+Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
 """
 
 import argparse
@@ -76,14 +78,14 @@ def distillation_world() -> World:
 
 def withheld_scenes(count: int) -> list[Truth]:
     """Scenes that show a combination withheld from it; nothing of them is drawn."""
-    everything = make_world("all", learned_only=True, seed=SCENE_SEED, shares=SHARES, clear=CLEAR)
-    found: list[Truth] = []
+    all_scenes = make_world("all", learned_only=True, seed=SCENE_SEED, shares=SHARES, clear=CLEAR)
+    results: list[Truth] = []
     for index in range(1 << 40):
-        made = everything.truth(np.random.default_rng((SCENE_SEED, 1, index)))
-        if made and any(is_withheld("generator", *names) for names in combinations(made)):
-            found.append(made)
-        if len(found) == count:
-            return found
+        truth = all_scenes.truth(np.random.default_rng((SCENE_SEED, 1, index)))
+        if truth and any(is_withheld("generator", *names) for names in combinations(truth)):
+            results.append(truth)
+        if len(results) == count:
+            return results
     raise AssertionError
 
 
@@ -95,7 +97,7 @@ def assemble_teacher() -> nn.ModuleDict:
     words = CLIPTokenizer.from_pretrained(TOKENIZER)
     model = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder(words)})
     load_checkpoint(DENOISER, {"mean": model})
-    for path, taken, part, before in (
+    for path, mix, part, before in (
         (REWARD, REWARD_TAKEN, model["unet"], ()),
         (RESTYLED, RESTYLED_TAKEN, model, (REWARD,)),
     ):
@@ -104,7 +106,7 @@ def assemble_teacher() -> nn.ModuleDict:
             further = copy.deepcopy(part)
             load_checkpoint(path, {"mean": further})
             torch._foreach_lerp_(
-                [p.data for p in part.parameters()], [p.data for p in further.parameters()], taken
+                [p.data for p in part.parameters()], [p.data for p in further.parameters()], mix
             )
     return model
 
@@ -112,7 +114,7 @@ def assemble_teacher() -> nn.ModuleDict:
 @torch.no_grad()
 def sample_latents(model: nn.ModuleDict, words: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
     """Latents (B, C, H, W) that the model draws of captions, as `generate` does it."""
-    scheduler, side, found = build_scheduler(), PIXELS // 8, []
+    scheduler, side, results = build_scheduler(), PIXELS // 8, []
     empty = model["text"](tokenize(words, [""])).last_hidden_state
     for start in range(0, len(captions), SAMPLE_BATCH):
         text = model["text"](
@@ -128,16 +130,16 @@ def sample_latents(model: nn.ModuleDict, words: CLIPTokenizer, captions: Sequenc
             noisy = scheduler.step(
                 without + GUIDANCE * (with_text - without), timestep, noisy
             ).prev_sample
-        found.append(noisy.cpu())
-    return torch.cat(found)
+        results.append(noisy.cpu())
+    return torch.cat(results)
 
 
 def caption_pair(truth: Truth, rng: np.random.Generator) -> tuple[str, str]:
     """(what the teacher is told, what the student is told)."""
-    drawn = rng.random()
-    if drawn < CAPTION_DROPOUT:
+    chance = rng.random()
+    if chance < CAPTION_DROPOUT:
         return "", ""
-    if drawn < CAPTION_DROPOUT + PLAIN_SHARE:
+    if chance < CAPTION_DROPOUT + PLAIN_SHARE:
         plain = caption_variants(truth, rng)[rng.choice(len(VARIANT_WEIGHTS), p=VARIANT_WEIGHTS)]
         return plain, plain
     both = paraphrase(truth, rng)
@@ -156,7 +158,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         workers=2,
     )
     stored, truths = read_latent_cache(SCENES, training_world().subjects)
-    teacher, hidden = (
+    teacher, withheld_truths = (
         assemble_teacher().to(DEVICE).eval().requires_grad_(False),
         withheld_scenes(OWN_COUNT),
     )
@@ -166,7 +168,10 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
             sample_latents(
                 teacher,
                 words,
-                [paraphrase(t, np.random.default_rng(i)).plain for i, t in enumerate(hidden)],
+                [
+                    paraphrase(t, np.random.default_rng(i)).plain
+                    for i, t in enumerate(withheld_truths)
+                ],
             ).numpy(),
         )
     own = np.load(OWN_SAMPLES)
@@ -196,17 +201,20 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         latents = torch.from_numpy(
             np.concatenate([stored[np.sort(rows)].astype(np.float32), own[others]])
         ).to(DEVICE)
-        told_so = [
+        texts = [
             caption_pair(truth, rng)
-            for truth in [*(truths[row] for row in np.sort(rows)), *(hidden[row] for row in others)]
+            for truth in [
+                *(truths[row] for row in np.sort(rows)),
+                *(withheld_truths[row] for row in others),
+            ]
         ]
         order = rng.permutation(batch)  # timesteps follow the places
-        latents, told_so = latents[order], [told_so[place] for place in order]
+        latents, texts = latents[order], [texts[place] for place in order]
         strata = (torch.arange(batch) + torch.from_numpy(rng.random(batch))) / batch
         timesteps = ((1 - (1 - strata).square()) * 1000).long().clamp(max=999).to(DEVICE)
         noise = torch.from_numpy(rng.standard_normal(latents.shape, dtype=np.float32)).to(DEVICE)
         noisy = scheduler.add_noise(latents, noise, timesteps)
-        plain, worded = (tokenize(words, [both[side] for both in told_so]) for side in (0, 1))
+        plain, worded = (tokenize(words, [both[side] for both in texts]) for side in (0, 1))
         with torch.no_grad():
             target = teacher["unet"](
                 noisy, timesteps, teacher["text"](plain).last_hidden_state

@@ -1,14 +1,12 @@
-"""How much of a picture survives the autoencoder.
-
-Colours, alpha, and the style as the judge reads it.
+"""How much of a picture survives the autoencoder: colours, alpha and style.
 
 python -m examples.recipes.mini.reconstruction [--photos FOLDER] [--shipped]
-    the checkpoint, or with --shipped the packaged model
 
-On held-out drawings, which no autoencoder was trained on, in all four styles as scenes show them:
-PSNR of the colours over grey and the mean absolute error of alpha; the mean colour of solid cells
-of 8 x 8 pixels, in levels of 255; and the share of drawings whose style the judge reads rightly,
-before and after. Photographs of a folder are made 128 px wide and cropped to a square.
+Reads the checkpoint, or with --shipped the packaged model. On held-out drawings, which no
+autoencoder was trained on, in all four styles as scenes show them: PSNR of the colours over grey
+and the mean absolute error of alpha; the mean colour of solid cells of 8 x 8 pixels, in levels of
+255; and the share of drawings whose style the judge reads rightly, before and after. Photographs of
+a folder are made 128 px wide and cropped to a square.
 """
 
 import argparse
@@ -38,8 +36,8 @@ def load_codec(shipped: bool) -> Codec:
         from stickerforge.models.card import read_card
         from stickerforge.models.loading import load_model as load_model
 
-        family = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
-        return lambda pixels: family.decode(family.encode(pixels)[0])
+        network = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
+        return lambda pixels: network.decode(network.encode(pixels)[0])
     model = build_autoencoder().eval()
     load_checkpoint(CHECKPOINT, {"mean": model})
     return lambda pixels: (
@@ -90,26 +88,26 @@ def main() -> None:
     args = parser.parse_args()
     encode_decode = load_codec(args.shipped)
     subjects, sprites = load_subjects()
-    scenes, hidden = Scenes(subjects, sprites), withheld_names()
-    shown = [
+    scenes, withheld = Scenes(subjects, sprites), withheld_names()
+    drawings = [
         (scenes.place(scenes.sprite(s, k), SCALE), style)
         for s in subjects
-        if s.name in hidden
+        if s.name in withheld
         for k, style in enumerate(STYLES)
     ]
     pixels = (
-        torch.from_numpy(np.stack([rgba for rgba, _ in shown])).permute(0, 3, 1, 2).float() / 255
+        torch.from_numpy(np.stack([rgba for rgba, _ in drawings])).permute(0, 3, 1, 2).float() / 255
     )
-    found, styles = reconstruct(encode_decode, pixels), [style for _, style in shown]
-    alpha_error = float((pixels[:, 3] - found[:, 3]).abs().mean())
+    results, styles = reconstruct(encode_decode, pixels), [style for _, style in drawings]
+    alpha_error = float((pixels[:, 3] - results[:, 3]).abs().mean())
     print(
         f"{len(pixels)} held-out drawings: "
-        f"PSNR over grey {psnr(over_grey(pixels), over_grey(found)):.1f} dB, "
-        f"alpha off by {alpha_error:.4f}, solid cells by {cell_error(pixels, found):.1f} of 255"
+        f"PSNR over grey {psnr(over_grey(pixels), over_grey(results)):.1f} dB, "
+        f"alpha off by {alpha_error:.4f}, solid cells by {cell_error(pixels, results):.1f} of 255"
     )
     print(
         f"styles that the judge reads rightly: {style_accuracy(pixels, styles):.1%} before, "
-        f"{style_accuracy(found, styles):.1%} after"
+        f"{style_accuracy(results, styles):.1%} after"
     )
     if args.photos:
         files = sorted(

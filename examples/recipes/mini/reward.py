@@ -1,24 +1,23 @@
-"""Train the denoiser further on states as it reaches them itself, with a reward for the style that
-was asked for.
+"""Fine-tune the denoiser on states that it reaches itself, with a reward for the style asked for.
 
-python -m examples.recipes.mini.reward [--steps 850] [--workers 2]
-    after decoder.py; resumes from runs/v2/reward.safetensors
+python -m examples.recipes.mini.reward [--steps 850] [--workers 2]      after decoder.py
 
-Until here it has seen real drawings under noise, and half of the drawings that it never saw come
-out with the palette and the shading of other styles. Now it draws prompts as `generate` does, and a
-step takes some of the states on the way:
+Resumes from runs/v2/reward.safetensors. Until here it has seen real drawings under noise, and half
+of the drawings that it never saw come out with the palette and the shading of other styles. Now it
+draws prompts as `generate` does, and a step takes some of the states on the way:
 
-- from each it is to reach the drawing that was asked for, where the state is near it (`near`);
+- from each it is to reach the drawing that was asked for, where the state is near it;
 - the pictures it would make of later ones are read by the second judge: the style that it reads is
-  to be the one asked for, and the look (palette, steps between neighbours) that of the drawing.
-  Earlier estimates are means of what may become of them, and no style can be asked of a mean.
-  Prompts also name subjects that it was never shown, so that a style is learned as such and not
-  with a subject.
+  to be the one asked for, and the features (palette, steps between neighbours) those of the
+  drawing. Earlier estimates are means of what may become of them, and no style can be asked of a
+  mean. Prompts also name subjects that it was never shown, so that a style is learned as such and
+  not with a subject.
 
 The gradient goes through one step only (ReFL: Xu et al. 2023, arXiv:2304.05977, Algorithm 1;
 DRaFT-1: Clark et al. 2024, arXiv:2309.17400). As many pictures under plain noise keep everything
-else. The first judge, which measures, has no part in it. Shapes: B states; C, H, W latent channels,
-rows, columns; L tokens; D text width.
+else. The first judge, which measures, has no part in it.
+
+Shapes: B states; C, H, W latent channels, rows, columns; L tokens; D text width.
 """
 
 import argparse
@@ -59,7 +58,7 @@ CHECKPOINT = RUN / "reward.safetensors"
 # States whose estimate is further (mean square) from the drawing that was asked for show another
 # one.
 MAX_DISTANCE = 0.5
-REWARD, MATCH = 0.1, 0.005  # weights of the style that is read, and of the look
+REWARD, MATCH = 0.1, 0.005  # weights of the style that is read, and of the features
 LATE_TIMESTEP = 800  # timesteps below it are read
 MAX_DECODED = 6  # states of a step at most: decoding takes longer than denoising
 # Of the way from the denoiser to what is trained here: the whole way costs small details, such as
@@ -75,7 +74,7 @@ def reward_loss(
     states: list[State],
     weight: Tensor,
 ) -> tuple[Tensor, dict[str, float]]:
-    """How far estimates from states are from the drawing asked for, in latents and in their look,
+    """How far estimates from states are from the drawing asked for, in latents and in features,
     and the cross-entropy of their style.
 
     An estimate is sqrt(a) x - sqrt(1 - a) v at a state x with velocity v and signal a (Salimans &
@@ -85,31 +84,35 @@ def reward_loss(
     Args:
         weight: of the channels, (C, 1, 1).
     """
-    noisy, without = (
+    noisy, unconditional = (
         torch.stack([s.noisy for s in states]),
-        torch.stack([s.without for s in states]),
+        torch.stack([s.unconditional for s in states]),
     )
-    latents = torch.stack([s.asked.latents for s in states]).to(DEVICE)
+    latents = torch.stack([s.prompt.latents for s in states]).to(DEVICE)
     timesteps = torch.tensor([s.timestep for s in states], device=DEVICE)
     guidance = torch.tensor([s.guidance for s in states], device=DEVICE)[:, None, None, None]
     velocity = unet(noisy, timesteps, torch.stack([s.text for s in states])).sample
     signal = scheduler.alphas_cumprod.to(DEVICE)[timesteps][:, None, None, None]
     estimate = signal.sqrt() * noisy - (1 - signal).sqrt() * velocity
     guided = signal.sqrt() * noisy - (1 - signal).sqrt() * (
-        without + guidance * (velocity - without)
+        unconditional + guidance * (velocity - unconditional)
     )
     known = latents.abs().amax((1, 2, 3)) > 0
     near = known & ((estimate.detach() - latents).square().mean((1, 2, 3)) < MAX_DISTANCE)
     reach = ((estimate - latents).square() * weight).mean((1, 2, 3))[near].sum() / len(states)
     late = (timesteps < LATE_TIMESTEP).nonzero()[:MAX_DECODED, 0]
-    look = reader.look(decode(guided[late]).sample)
-    wanted = torch.tensor([states[i].asked.style for i in late], device=DEVICE)
-    logits = reader.logits(look)
-    style = F.cross_entropy(logits, wanted)
-    away = (look - torch.stack([states[i].asked.look for i in late]).to(DEVICE)).square().sum(1)
+    features = reader.features(decode(guided[late]).sample)
+    styles = torch.tensor([states[i].prompt.style for i in late], device=DEVICE)
+    logits = reader.logits(features)
+    style = F.cross_entropy(logits, styles)
+    away = (
+        (features - torch.stack([states[i].prompt.features for i in late]).to(DEVICE))
+        .square()
+        .sum(1)
+    )
     match = away[near[late]].sum() / len(late)
-    right = (logits.argmax(1) == wanted).float()
-    told = {
+    right = (logits.argmax(1) == styles).float()
+    metrics = {
         "reach": reach,
         "style": style,
         "match": match,
@@ -117,7 +120,7 @@ def reward_loss(
         "near": near.float().mean(),
     }
     return reach + REWARD * style + MATCH * match, {
-        name: float(value.detach()) for name, value in told.items()
+        name: float(value.detach()) for name, value in metrics.items()
     }
 
 
@@ -178,8 +181,10 @@ def train(
     for step in range(start, steps):
         for group in optimizer.param_groups:
             group["lr"] = linear_decay_lr(step, steps, peak)
-        loss, told = reward_loss(unet, autoencoder.decode, scheduler, reader, next(states), weight)
-        latents, said = sample_scenes(
+        loss, metrics = reward_loss(
+            unet, autoencoder.decode, scheduler, reader, next(states), weight
+        )
+        latents, texts = sample_scenes(
             stored, captions, chances, batch, np.random.default_rng((SEED, 12, worker, step))
         )
         plain = velocity_loss(
@@ -187,7 +192,7 @@ def train(
             model["text"],
             scheduler,
             latents,
-            tokenize(words, said),
+            tokenize(words, texts),
             step * workers + worker,
             weight,
         )
@@ -197,12 +202,12 @@ def train(
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         update_ema(mean, unet, step, 0.98)
-        recent.append(told | {"plain": float(plain.detach())})
+        recent.append(metrics | {"plain": float(plain.detach())})
         if len(recent) == 20 and worker == 0:
-            shown = ", ".join(
+            summary = ", ".join(
                 f"{key} {np.mean([each[key] for each in recent]):.4f}" for key in recent[0]
             )
-            print(f"{time.strftime('%H:%M:%S')} step {step + 1} {shown}", flush=True)
+            print(f"{time.strftime('%H:%M:%S')} step {step + 1} {summary}", flush=True)
             recent = []
         if worker == 0 and (time.monotonic() - saved > 60 * minutes or step + 1 == steps):
             save_checkpoint(CHECKPOINT, modules, optimizer, step + 1)

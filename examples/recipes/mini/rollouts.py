@@ -37,13 +37,13 @@ class Prompt:
     Args:
         style: its index.
         latents: of the drawing that it asks for, (C, H, W); zeros where nobody drew it.
-        look: of that drawing, (LOOK,).
+        features: style features of that drawing, (DRAWING_FEATURES,).
     """
 
     caption: str
     style: int
     latents: Tensor
-    look: Tensor
+    features: Tensor
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,18 @@ class State:
 
     Args:
         noisy: (C, H, W).
-        without: the velocity there without a text, (C, H, W).
+        unconditional: the velocity there without a text, (C, H, W).
         timestep: of the scheduler.
         guidance: that it was drawn with.
         text: hidden states of the prompt, (L, D).
     """
 
     noisy: Tensor
-    without: Tensor
+    unconditional: Tensor
     timestep: int
     guidance: float
     text: Tensor
-    asked: Prompt
+    prompt: Prompt
 
 
 class PromptSampler:
@@ -80,15 +80,15 @@ class PromptSampler:
             reader,
             training_world(),
         )
-        self.clear = [
+        self.rows = [
             row for row, ways in enumerate(captions) if ways[COMPREHENSIVE].endswith(" style")
         ]
-        chances = np.array([sampling_weight(captions[row][COMPREHENSIVE]) for row in self.clear])
+        chances = np.array([sampling_weight(captions[row][COMPREHENSIVE]) for row in self.rows])
         self.chances = chances / chances.sum()
         hidden = withheld_names()
         self.strangers = [s.name for s in load_subjects()[0] if not s.kind and s.name not in hidden]
 
-    def ask(self, rng: np.random.Generator) -> Prompt:
+    def sample(self, rng: np.random.Generator) -> Prompt:
         """One of them."""
         if rng.random() < UNSEEN_SHARE:
             style = int(rng.integers(len(STYLES)))
@@ -99,14 +99,17 @@ class PromptSampler:
                 torch.zeros(self.stored.shape[1:]),
                 torch.zeros(DRAWING_FEATURES),
             )
-        row = self.clear[rng.choice(len(self.clear), p=self.chances)]
+        row = self.rows[rng.choice(len(self.rows), p=self.chances)]
         ways = self.captions[row]
         name = ways[COMPREHENSIVE].split(" ")[-2]
-        said = ways[rng.choice(COMPREHENSIVE + 1)]
-        caption = said if f"{name} style" in said else ways[COMPREHENSIVE]
-        look = self.reader.look(to_pixels(self.scenes[row][0][None]))[0]
+        text = ways[rng.choice(COMPREHENSIVE + 1)]
+        caption = text if f"{name} style" in text else ways[COMPREHENSIVE]
+        features = self.reader.features(to_pixels(self.scenes[row][0][None]))[0]
         return Prompt(
-            caption, STYLES.index(name), torch.from_numpy(self.stored[row].astype(np.float32)), look
+            caption,
+            STYLES.index(name),
+            torch.from_numpy(self.stored[row].astype(np.float32)),
+            features,
         )
 
 
@@ -114,27 +117,29 @@ class PromptSampler:
 def rollout(
     unet: nn.Module,
     scheduler: DDIMScheduler,
-    asked: list[Prompt],
+    prompts: list[Prompt],
     text: Tensor,
     empty: Tensor,
     rng: np.random.Generator,
 ) -> list[State]:
     """Draw prompts from noise, and keep every state on the way, in an order that mixes them."""
     generator = torch.Generator().manual_seed(int(rng.integers(1 << 40)))
-    noisy = torch.randn((len(asked), *asked[0].latents.shape), generator=generator).to(DEVICE)
+    noisy = torch.randn((len(prompts), *prompts[0].latents.shape), generator=generator).to(DEVICE)
     guidance = float(rng.uniform(*GUIDANCE))
     scheduler.set_timesteps(int(rng.integers(*STEPS)))
-    found = []
+    results = []
     for timestep in scheduler.timesteps:
-        without, told = unet(
+        unconditional, conditional = unet(
             noisy.repeat(2, 1, 1, 1), timestep, torch.cat([empty.expand_as(text), text])
         ).sample.chunk(2)
-        found += [
-            State(noisy[i], without[i], int(timestep), guidance, text[i], each)
-            for i, each in enumerate(asked)
+        results += [
+            State(noisy[i], unconditional[i], int(timestep), guidance, text[i], each)
+            for i, each in enumerate(prompts)
         ]
-        noisy = scheduler.step(without + guidance * (told - without), timestep, noisy).prev_sample
-    return [found[i] for i in rng.permutation(len(found))]
+        noisy = scheduler.step(
+            unconditional + guidance * (conditional - unconditional), timestep, noisy
+        ).prev_sample
+    return [results[i] for i in rng.permutation(len(results))]
 
 
 def state_batches(
@@ -155,11 +160,13 @@ def state_batches(
         empty = encode_captions(text, words, [""])
     for round_ in range(start, 1 << 40):
         rng = np.random.default_rng((SEED, 11, worker, round_))
-        asked = [prompts.ask(rng) for _ in range(PROMPTS)]
+        asked = [prompts.sample(rng) for _ in range(PROMPTS)]
         with torch.no_grad():
             states = encode_captions(text, words, [each.caption for each in asked])
-        kept = rollout(unet, scheduler, asked, states, empty, rng)
-        yield from (kept[place : place + batch] for place in range(0, len(kept) - batch + 1, batch))
+        reached = rollout(unet, scheduler, asked, states, empty, rng)
+        yield from (
+            reached[place : place + batch] for place in range(0, len(reached) - batch + 1, batch)
+        )
 
 
 def encode_captions(text: nn.Module, words: CLIPTokenizer, captions: list[str]) -> Tensor:

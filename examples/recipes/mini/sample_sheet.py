@@ -22,7 +22,7 @@ SHEET_PROMPTS = split_phrases(
 
 @torch.no_grad()
 def sample_sheet(
-    mean: nn.ModuleDict, begun: Weights, device: str, steps: int = 12, guidance: float = 2.0
+    mean: nn.ModuleDict, initial: Weights, device: str, steps: int = 12, guidance: float = 2.0
 ) -> Image.Image:
     """What the averaged weights draw of SHOWN, a row for each seed, on grey."""
     scheduler, page = (
@@ -32,11 +32,11 @@ def sample_sheet(
     captions = [
         "",
         *(
-            f"{shown}, in {STYLES[i % 4]} style" if i < 2 else shown
-            for i, shown in enumerate(SHEET_PROMPTS)
+            f"{prompt}, in {STYLES[i % 4]} style" if i < 2 else prompt
+            for i, prompt in enumerate(SHEET_PROMPTS)
         ),
     ]
-    tokens = begun.words(
+    tokens = initial.words(
         captions, padding="max_length", truncation=True, max_length=TEXT_LENGTH, return_tensors="pt"
     ).input_ids
     hidden = mean["text"](tokens.to(device)).last_hidden_state
@@ -46,14 +46,14 @@ def sample_sheet(
         noisy = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
         scheduler.set_timesteps(steps)
         for timestep in scheduler.timesteps:
-            without, told = mean["unet"](
+            unconditional, conditional = mean["unet"](
                 noisy.repeat(2, 1, 1, 1), timestep.to(device), torch.cat([empty, text])
             ).sample.chunk(2)
             noisy = scheduler.step(
-                without + guidance * (told - without), timestep, noisy
+                unconditional + guidance * (conditional - unconditional), timestep, noisy
             ).prev_sample
         pixels = (
-            ((begun.autoencoder.decode(noisy).sample + 1) * 127.5)
+            ((initial.autoencoder.decode(noisy).sample + 1) * 127.5)
             .round()
             .clamp(0, 255)
             .byte()

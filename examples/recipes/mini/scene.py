@@ -85,16 +85,16 @@ def is_withheld(part: Part, *names: str) -> bool:
 
 def combinations(truth: Truth) -> list[tuple[str, ...]]:
     """What `withheld` is asked about for a scene."""
-    found: list[tuple[str, ...]] = [
+    results: list[tuple[str, ...]] = [
         (thing.subject.codepoints, truth.style) for thing in truth.things
     ]
     for thing in truth.things:
-        found += [
+        results += [
             (thing.subject.codepoints, extra) for extra in (thing.colour, thing.wears) if extra
         ]
     if len(truth.things) > 1:
-        found.append(tuple(sorted(thing.subject.codepoints for thing in truth.things)))
-    return found
+        results.append(tuple(sorted(thing.subject.codepoints for thing in truth.things)))
+    return results
 
 
 def placements(thing: Thing) -> list[tuple[float, float, float]]:

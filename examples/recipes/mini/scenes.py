@@ -1,11 +1,10 @@
-"""Pictures and their captions: what the autoencoder and the denoiser are shown.
+"""Pictures and captions of version 1, on which the autoencoder still learns.
+
+python -m examples.recipes.mini.scenes       runs/scenes.png: samples with their captions
 
 A scene is a pure function of (seed, index). Most are one subject as drawn; the rest show what
 single drawings cannot: other sizes and places, mirror images, coloured grounds, two subjects side
 by side, a hat or glasses on a face, other colours, an animal's face inside the astronaut's helmet.
-Whatever is changed is said in the caption, so that the words can be learned.
-
-python -m examples.recipes.mini.scenes       a sheet of samples with captions: runs/scenes.png
 """
 
 from collections.abc import Callable

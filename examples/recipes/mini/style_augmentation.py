@@ -1,15 +1,14 @@
-"""Draw what one set has drawn in the colours and the shading of another, and train the denoiser
-further on that.
+"""Train on the shapes of one set in the colours and shading of another: style augmentation.
 
-python -m examples.recipes.mini.style_augmentation [--steps 1200]
-    after reward.py; resumes from runs/v2/restyled.safetensors; look at runs/style_augmentation.png
+python -m examples.recipes.mini.style_augmentation [--steps 1200]      after reward.py
 
-Every drawing that the denoiser learns belongs to one style, so it could learn shapes with styles,
-and where a drawing was withheld it laid the shapes of the other three over each other. Here each
-learned subject also comes in the shapes of its other sets: the colours are those of the set that is
-asked for, taken from its own drawing of the same subject. Withheld drawings are neither shape nor
-colour of any. A picture is kept where the second judge reads its style and knows its subject; the
-first judge, which measures, has no part in it.
+Resumes from runs/v2/restyled.safetensors; look at runs/style_augmentation.png. Every drawing that
+the denoiser learns belongs to one style, so it could learn shapes with styles, and where a drawing
+was withheld it laid the shapes of the other three over each other. Here each learned subject also
+comes in the shapes of its other sets: the colours are those of the set that is asked for, taken
+from its own drawing of the same subject. Withheld drawings are neither shape nor colour of any. A
+picture is kept where the second judge reads its style and knows its subject; the first judge, which
+measures, has no part in it.
 """
 
 import argparse
@@ -94,32 +93,32 @@ def restyle_subject(subject: Subject) -> list[Augmented]:
     """Every shape that is learned of a subject in every other style that is."""
     scenes = training_world()
     known = [style for style in STYLES if not is_withheld("generator", subject.codepoints, style)]
-    found = []
-    for wanted in known:
+    results = []
+    for target in known:
         for other in known:
-            if other != wanted:
+            if other != target:
                 sprites = (
                     np.asarray(scenes.sprites[subject.index, STYLES.index(name)])
-                    for name in (other, wanted)
+                    for name in (other, target)
                 )
                 picture = np.zeros((PIXELS, PIXELS, 4), np.uint8)
                 paste(
                     picture,
-                    resize(transfer_style(*sprites, wanted), round(PIXELS * SIZES["large"])),
+                    resize(transfer_style(*sprites, target), round(PIXELS * SIZES["large"])),
                     PIXELS / 2,
                     PIXELS / 2,
                 )
-                found.append((subject.index, other, wanted, picture))
-    return found
+                results.append((subject.index, other, target, picture))
+    return results
 
 
-def filter_by_judge(scenes: World, made: list[Augmented]) -> Iterator[Augmented]:
+def filter_by_judge(scenes: World, candidates: list[Augmented]) -> Iterator[Augmented]:
     """Those in which the second judge reads the style that was wanted and, among its likeliest, the
     subject.
     """
     judge, by_index = load_judge("second"), {subject.index: subject for subject in scenes.subjects}
-    for start in range(0, len(made), 256):
-        part = made[start : start + 256]
+    for start in range(0, len(candidates), 256):
+        part = candidates[start : start + 256]
         read = judge.read(judge.pictures([to_image(each[3]) for each in part]))
         likeliest = read.subject.topk(TOP_SUBJECTS, 1).indices.tolist()
         for row, each in enumerate(part):
@@ -143,54 +142,60 @@ def write_augmented() -> None:
         return
     scenes, started = training_world(), time.monotonic()
     with Pool() as workers:
-        made = [
+        candidates = [
             each
-            for found in workers.imap(restyle_subject, scenes.subjects, chunksize=4)
-            for each in found
+            for result in workers.imap(restyle_subject, scenes.subjects, chunksize=4)
+            for each in result
         ]
-    kept = list(filter_by_judge(scenes, made))
+    selected = list(filter_by_judge(scenes, candidates))
     autoencoder, by_index = (
         load_standard_autoencoder(scenes),
         {subject.index: subject for subject in scenes.subjects},
     )
     latents, captions = [], []
-    for start in range(0, len(kept), ENCODE_BATCH):
-        pixels = to_pixels(np.stack([each[3] for each in kept[start : start + ENCODE_BATCH]]))
+    for start in range(0, len(selected), ENCODE_BATCH):
+        pixels = to_pixels(np.stack([each[3] for each in selected[start : start + ENCODE_BATCH]]))
         latents.append(autoencoder.encode(pixels.to(DEVICE)).latent_dist.mean.half().cpu().numpy())
-    for index, other, wanted, _ in kept:
-        truth = Truth(wanted, (Thing(by_index[index]),), "", Ground("transparent"))
+    for index, other, target, _ in selected:
+        truth = Truth(target, (Thing(by_index[index]),), "", Ground("transparent"))
         seeds = [
-            (CAPTIONS_SEED, index, STYLES.index(other), STYLES.index(wanted), telling)
+            (CAPTIONS_SEED, index, STYLES.index(other), STYLES.index(target), telling)
             for telling in range(CAPTIONS_EACH)
         ]
         captions.append([caption_variants(truth, np.random.default_rng(seed)) for seed in seeds])
     np.save(LATENTS, np.concatenate(latents))
-    augmentation_sheet(kept).save(RUNS / "style_augmentation.png")
+    augmentation_sheet(selected).save(RUNS / "style_augmentation.png")
     write_json(CAPTIONS, captions)
     CAPTIONS.with_suffix(".source").write_text(augmentation_digest())
-    print(f"{len(kept)} of {len(made)} kept, {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"{len(selected)} of {len(candidates)} kept, {time.monotonic() - started:.0f} s", flush=True
+    )
 
 
-def augmentation_sheet(kept: list[Augmented], count: int = 128, columns: int = 16) -> Image.Image:
+def augmentation_sheet(
+    pictures: list[Augmented], count: int = 128, columns: int = 16
+) -> Image.Image:
     """Some of them."""
     page = Image.new("RGB", (columns * 100, -(-count // columns) * 100), (206, 206, 206))
-    for place, row in enumerate(np.random.default_rng(1).permutation(len(kept))[:count]):
-        picture = to_image(kept[row][3]).resize((96, 96))
+    for place, row in enumerate(np.random.default_rng(1).permutation(len(pictures))[:count]):
+        picture = to_image(pictures[row][3]).resize((96, 96))
         page.paste(picture, (place % columns * 100, place // columns * 100), picture)
     return page
 
 
 def sample_augmented(
-    drawn: np.ndarray, said: list[list[list[str]]], count: int, rng: np.random.Generator
+    stored: np.ndarray, captions: list[list[list[str]]], count: int, rng: np.random.Generator
 ) -> tuple[Tensor, list[str]]:
     """(latents (count, C, H, W), captions) of some of them; some are told nothing."""
-    rows = rng.choice(len(drawn), count, replace=False)
-    chosen = [
-        said[row][rng.integers(CAPTIONS_EACH)][rng.choice(len(VARIANT_WEIGHTS), p=VARIANT_WEIGHTS)]
+    rows = rng.choice(len(stored), count, replace=False)
+    texts = [
+        captions[row][rng.integers(CAPTIONS_EACH)][
+            rng.choice(len(VARIANT_WEIGHTS), p=VARIANT_WEIGHTS)
+        ]
         for row in rows
     ]
-    chosen = ["" if rng.random() < CAPTION_DROPOUT else caption for caption in chosen]
-    return torch.from_numpy(drawn[rows].astype(np.float32)).to(DEVICE), chosen
+    texts = ["" if rng.random() < CAPTION_DROPOUT else caption for caption in texts]
+    return torch.from_numpy(stored[rows].astype(np.float32)).to(DEVICE), texts
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
@@ -199,7 +204,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     A checkpoint every `minutes`. It begins with the whole way of the reward.
     """
     stored, captions = np.load(SCENE_LATENTS, mmap_mode="r"), json.loads(SCENE_CAPTIONS.read_text())
-    drawn, said = np.load(LATENTS), json.loads(CAPTIONS.read_text())
+    augmented, augmented_captions = np.load(LATENTS), json.loads(CAPTIONS.read_text())
     words, scheduler = CLIPTokenizer.from_pretrained(TOKENIZER), build_scheduler()
     chances = np.array([sampling_weight(ways[COMPREHENSIVE]) for ways in captions])
     chances /= chances.sum()
@@ -225,15 +230,15 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
             group["lr"] = linear_decay_lr(step, steps, peak, warmup=100)
         rng = np.random.default_rng((SEED, 31, step))
         restyled_ones = sample_augmented(
-            drawn, said, int(rng.binomial(batch, AUGMENTED_SHARE)), rng
+            augmented, augmented_captions, int(rng.binomial(batch, AUGMENTED_SHARE)), rng
         )
         plain_ones = sample_scenes(stored, captions, chances, batch - len(restyled_ones[1]), rng)
-        latents, told_so = (
+        latents, texts = (
             torch.cat([plain_ones[0], restyled_ones[0]]),
             plain_ones[1] + restyled_ones[1],
         )
         order = rng.permutation(batch)  # timesteps follow the places
-        ids = tokenize(words, [told_so[place] for place in order])
+        ids = tokenize(words, [texts[place] for place in order])
         loss = velocity_loss(
             model["unet"], model["text"], scheduler, latents[order], ids, step, weight
         )

@@ -25,21 +25,21 @@ class StyleReward:
         self.pixels, self.head = judge.network.shape.pixels, judge.network.style.to(DEVICE)
         self.place = torch.tensor([judge.styles.index(style) for style in STYLES])
 
-    def look(self, decoded: Tensor) -> Tensor:
-        """Of pictures (B, 4, P, P) in [-1, 1], premultiplied; (B, LOOK)."""
+    def features(self, decoded: Tensor) -> Tensor:
+        """Of pictures (B, 4, P, P) in [-1, 1], premultiplied; (B, DRAWING_FEATURES)."""
         small = F.interpolate(
             (decoded + 1) / 2, size=self.pixels, mode="bicubic", antialias=True
         ).clamp(0, 1)
         on_white = (small[:, :3] + 1 - small[:, 3:]).clamp(0, 1)
         return soft_features(on_white, small[:, 3] > SOLID)
 
-    def logits(self, look: Tensor) -> Tensor:
-        """Of looks (B, LOOK); (B, styles), in the order of STYLES."""
-        return self.head(look)[:, self.place]  # type: ignore[no-any-return]
+    def logits(self, features: Tensor) -> Tensor:
+        """Of features (B, DRAWING_FEATURES); (B, styles), in the order of STYLES."""
+        return self.head(features)[:, self.place]  # type: ignore[no-any-return]
 
 
 def soft_features(pictures: Tensor, solid: Tensor) -> Tensor:
-    """The judges' `look` with a gradient.
+    """The judges' `drawing_features` with a gradient.
 
     Roots are softened at nothing, and thresholds have the slope of sigmoids.
 

@@ -20,9 +20,9 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 def train_tokenizer(captions: Iterable[str], pieces: int = 2600) -> CLIPTokenizer:
     """A CLIP tokenizer of at most `pieces` tokens, in which the words of the captions are whole."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    learned = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     shape = CLIPTokenizer()._tokenizer  # its normalizer and its way of splitting text
-    learned.normalizer, learned.pre_tokenizer = shape.normalizer, shape.pre_tokenizer
+    bpe.normalizer, bpe.pre_tokenizer = shape.normalizer, shape.pre_tokenizer
     trainer = trainers.BpeTrainer(
         vocab_size=pieces,
         initial_alphabet=alphabet,
@@ -30,31 +30,31 @@ def train_tokenizer(captions: Iterable[str], pieces: int = 2600) -> CLIPTokenize
         min_frequency=3,
         show_progress=False,
     )
-    learned.train_from_iterator(captions, trainer)
-    found = learned.get_vocab()
+    bpe.train_from_iterator(captions, trainer)
+    result = bpe.get_vocab()
     bytes_first = [*alphabet, *(character + "</w>" for character in alphabet)]
-    merges = [tuple(pair) for pair in _merges(learned)]
+    merges = [tuple(pair) for pair in _merges(bpe)]
     order = [*bytes_first, *("".join(pair) for pair in merges)]
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys(order))}
-    assert set(found) <= set(vocabulary), sorted(set(found) - set(vocabulary))[:5]
+    assert set(result) <= set(vocabulary), sorted(set(result) - set(vocabulary))[:5]
     vocabulary |= {START: len(vocabulary), END: len(vocabulary) + 1}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TEXT_LENGTH)
 
 
 def tokenize(words: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
     """Captions as the text encoder takes them, (B, TEXT_LENGTH), on the device of the recipe."""
-    found: Tensor = words(
+    result: Tensor = words(
         list(captions),
         padding="max_length",
         truncation=True,
         max_length=TEXT_LENGTH,
         return_tensors="pt",
     ).input_ids
-    return found.to(DEVICE)
+    return result.to(DEVICE)
 
 
-def _merges(learned: Tokenizer) -> list[list[str]]:
+def _merges(bpe: Tokenizer) -> list[list[str]]:
     import json
 
-    pairs = json.loads(learned.to_str())["model"]["merges"]
+    pairs = json.loads(bpe.to_str())["model"]["merges"]
     return [pair if isinstance(pair, list) else pair.split(" ") for pair in pairs]

@@ -1,12 +1,13 @@
 """Train sticker-mini 3: the same network, going on from what ships, for as long as there is time.
 
-python -m examples.recipes.mini.version_3 [--steps 2000]
-    after fetch.py and art.py; goes on from its checkpoint; background.py runs it
+python -m examples.recipes.mini.version_3 [--steps 2000]      after fetch.py and art.py
 
-The loss is that of denoiser.py; scenes and captions are those of dataset_3.py, told anew each time.
-Scenes are drawn in parts: the first ones before the training, one more at every sixth checkpoint
-until there are PARTS. The rate stays level, and the averaged weights are those to look at. Shapes:
-B pictures; C, H, W latent channels, rows, columns; L tokens.
+Goes on from its checkpoint; background.py runs it. The loss is that of denoiser.py; scenes and
+captions are those of dataset_3.py, the captions drawn anew in each step. Scenes come in shards: the
+first ones before the training, one more at every sixth checkpoint until there are MAX_SHARDS. The
+rate stays level, and the averaged weights are those to look at.
+
+Shapes: B pictures; C, H, W latent channels, rows, columns; L tokens.
 """
 
 import argparse
@@ -63,10 +64,12 @@ class TrainingData:
     truths: list[Truth]
     chances: np.ndarray
 
-    def rows(self, chosen: np.ndarray) -> Tensor:
+    def rows(self, indices: np.ndarray) -> Tensor:
         """Latents (B, C, H, W) of the scenes with these numbers."""
         return torch.from_numpy(
-            np.stack([self.latents[row // SHARD][row % SHARD] for row in chosen]).astype(np.float32)
+            np.stack([self.latents[row // SHARD][row % SHARD] for row in indices]).astype(
+                np.float32
+            )
         )
 
 
@@ -141,25 +144,25 @@ def read_shards(scenes: World3) -> TrainingData:
         read_latent_cache(shard_folder(scenes, number), scenes.subjects)
         for number in range(count_shards(scenes))
     ]
-    truths = [truth for _, told in parts for truth in told]
+    truths = [truth for _, shard_truths in parts for truth in shard_truths]
     chances = np.array([sampling_weight(truth) for truth in truths])
     return TrainingData([latents for latents, _ in parts], truths, chances / chances.sum())
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
-    begun = load_newest()
-    scenes, scheduler, autoencoder = training_world_3(), build_scheduler(), begun.autoencoder
+    initial = load_newest()
+    scenes, scheduler, autoencoder = training_world_3(), build_scheduler(), initial.autoencoder
     tell = make_caption_sampler(scenes)
     while count_shards(scenes) < FIRST_SHARDS:
         write_shard(autoencoder, scenes)
-    known = read_shards(scenes)
-    weight = channel_weights(autoencoder, known.rows(np.arange(64)).to(DEVICE))
-    model = begun.model
+    data = read_shards(scenes)
+    weight = channel_weights(autoencoder, data.rows(np.arange(64)).to(DEVICE))
+    model = initial.model
     model["unet"].to(memory_format=torch.channels_last)
     mean = ema_copy(model)
     optimizer = Muon(*muon_groups(model), lr=peak)
-    modules, start = {"model": model, "mean": mean}, begun.step
+    modules, start = {"model": model, "mean": mean}, initial.step
     if CHECKPOINT.exists() and checkpoint_step(CHECKPOINT) >= start:
         start = load_checkpoint(CHECKPOINT, modules, optimizer)
     print(f"{time.strftime('%H:%M:%S')} goes on from step {start}", flush=True)
@@ -174,14 +177,14 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = peak * min(1.0, (step - first + 1) / WARMUP)
         rng = np.random.default_rng((SEED, 51, step))
-        chosen = rng.choice(len(known.truths), batch, replace=False, p=known.chances)
-        told = tokenize(begun.words, [tell(known.truths[row], rng) for row in chosen])
+        rows = rng.choice(len(data.truths), batch, replace=False, p=data.chances)
+        token_ids = tokenize(initial.words, [tell(data.truths[row], rng) for row in rows])
         loss = velocity_loss(
             model["unet"],
             model["text"],
             scheduler,
-            known.rows(chosen).to(DEVICE),
-            told,
+            data.rows(rows).to(DEVICE),
+            token_ids,
             step,
             weight,
         )
@@ -192,7 +195,7 @@ def train(steps: int, batch: int, minutes: float, peak: float) -> None:
         saves += keeper.saved != before
         if saves == SHARD_EVERY and count_shards(scenes) < MAX_SHARDS:
             write_shard(autoencoder, scenes, lambda: ended)
-            known, keeper.saved, saves = read_shards(scenes), time.monotonic(), 0
+            data, keeper.saved, saves = read_shards(scenes), time.monotonic(), 0
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ def write_halves(model: nn.ModuleDict, folder: Path, step: int) -> None:
 
 def split_halves(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     """Two parts of about one size, in order."""
-    total, seen, parts = sum(value.nbytes for value in tensors.values()), 0, [{}, {}]
+    total, done, parts = sum(value.nbytes for value in tensors.values()), 0, [{}, {}]
     for key, value in tensors.items():
-        parts[seen * 2 >= total][key] = value
-        seen += value.nbytes
+        parts[done * 2 >= total][key] = value
+        done += value.nbytes
     return parts

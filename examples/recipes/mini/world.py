@@ -1,12 +1,11 @@
 """StickerWorld: scenes together with the exact truth about them.
 
-python -m examples.recipes.mini.world [--count 48] [--part all|generator|judge]
-    a sheet of samples: runs/world.png
+python -m examples.recipes.mini.world [--count 48] [--part all|generator|judge]     runs/world.png
 
 A scene is a function of (seed, index): what is in it (one to five things, their colours, sizes,
 places, what they wear or hold, how they stand to each other), its style and its ground.
 `World.truth` decides, `World.draw` draws and notes where everything came to lie, `captions.py`
-tells. What a part of the project may not see is withheld by rule: see `withheld`.
+words it. What a part of the project may not see is withheld by rule: see `scene.is_withheld`.
 """
 
 import argparse
@@ -84,9 +83,9 @@ class World:
             truth = self.truth(rng)
             if truth is None or self.shows_withheld(truth):
                 continue
-            picture, found, seen = self.draw(truth)
-            if seen >= MIN_VISIBLE:
-                return picture, found
+            picture, drawn_truth, visible_share = self.draw(truth)
+            if visible_share >= MIN_VISIBLE:
+                return picture, drawn_truth
         raise RuntimeError(f"scene {index}: nothing that may be shown in a hundred attempts")
 
     def shows_withheld(self, truth: Truth) -> bool:
@@ -97,10 +96,10 @@ class World:
         """What a scene is to show; None where the subjects at hand do not allow it."""
         style = str(rng.choice(STYLES))
         kind = list(self.shares)[rng.choice(len(self.shares), p=list(self.shares.values()))]
-        made: tuple[tuple[Thing, ...], str] | None = getattr(self, kind)(rng)
-        if made is None:
+        content: tuple[tuple[Thing, ...], str] | None = getattr(self, kind)(rng)
+        if content is None:
             return None
-        things, relation = made
+        things, relation = content
         return Truth(style, things, relation, random_ground(rng, self.clear))
 
     def random_thing(self, rng: np.random.Generator) -> Thing:
@@ -213,9 +212,9 @@ class World:
     def draw(self, truth: Truth) -> tuple[np.ndarray, Truth, float]:
         """(the picture, the truth with boxes, the least visible share of any thing)."""
         pieces = [
-            (looks, *place)
+            (sprite, *place)
             for thing in truth.things
-            for looks in [self.draw_thing(thing, truth.style)]
+            for sprite in [self.draw_thing(thing, truth.style)]
             for place in placements(thing)
         ]
         on_top_last = list(range(len(pieces)))
@@ -225,9 +224,9 @@ class World:
         owner = np.full((PIXELS, PIXELS), -1)
         boxes, areas = [(0.0, 0.0, 0.0, 0.0)] * len(pieces), [1] * len(pieces)
         for number in on_top_last:
-            looks, scale, x, y = pieces[number]
+            sprite, scale, x, y = pieces[number]
             alone = np.zeros_like(layer)
-            piece = resize(looks, max(8, round(PIXELS * scale)))
+            piece = resize(sprite, max(8, round(PIXELS * scale)))
             paste(alone, piece, PIXELS * x, PIXELS * y)
             shape = alone[..., 3] > 96
             left, top, right, bottom = bounding_box(alone)
@@ -236,12 +235,14 @@ class World:
             areas[number] = max(1, int((piece[..., 3] > 96).sum()))
             owner[shape] = number
             paste(layer, piece, PIXELS * x, PIXELS * y)
-        seen = min(float((owner == number).sum()) / areas[number] for number in range(len(pieces)))
+        visible_share = min(
+            float((owner == number).sum()) / areas[number] for number in range(len(pieces))
+        )
         # These hide something by nature.
         inside = truth.relation in ("inside", "behind", "holding", "in front of")
         ground = ground_canvas(truth.ground)
         paste(ground, layer, PIXELS / 2, PIXELS / 2)
-        return ground, replace(truth, boxes=tuple(boxes)), seen + (0.25 if inside else 0.0)
+        return ground, replace(truth, boxes=tuple(boxes)), visible_share + (0.25 if inside else 0.0)
 
 
 def make_world(
@@ -257,9 +258,9 @@ def make_world(
     All of them, but for the generator, which is to be taught the held-out ones.
     """
     subjects, sprites = load_subjects()
-    hidden = withheld_names() if part == "generator" else set()
-    shown = [s for s in subjects if s.name not in hidden and (s.kind or not learned_only)]
-    return World(shown, sprites, part=part, seed=seed, shares=shares, clear=clear)
+    withheld = withheld_names() if part == "generator" else set()
+    visible = [s for s in subjects if s.name not in withheld and (s.kind or not learned_only)]
+    return World(visible, sprites, part=part, seed=seed, shares=shares, clear=clear)
 
 
 def world_sheet(scenes: World, count: int, columns: int = 6) -> Image.Image:

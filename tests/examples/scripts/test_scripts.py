@@ -94,7 +94,7 @@ def test_drawings_become_an_adapter_and_one_with_a_style(run_python, tmp_path):
 
 def test_stickers_are_captioned_and_compared(run_python, tmp_path):
     lines = run_python("4_caption_and_evaluate.py", "out", 1).splitlines()
-    assert len(lines) == 5 + 3 + 1
+    assert len(lines) == 3 + 3 + 1
     assert (tmp_path / "out" / "high" / "captions.jsonl").exists()
     report = json.loads((tmp_path / "out" / "evaluation" / "report.json").read_text())
     shown = f"facts@judge: {report['figures']['facts@judge']['value']:.3f}"

@@ -48,7 +48,7 @@ def test_the_reward_reads_a_style_as_the_judge_does_and_leads_it():
 
     before = said_by_the_judge()
     for _ in range(15):
-        loss = torch.nn.functional.cross_entropy(reader.logits(reader.look(decoded)), wanted)
+        loss = torch.nn.functional.cross_entropy(reader.logits(reader.features(decoded)), wanted)
         optimizer.zero_grad()
         loss.backward()
         assert decoded.grad.isfinite().all()
@@ -65,7 +65,7 @@ def test_states_that_the_denoiser_reaches_are_to_lead_to_the_drawing():
     reader = style_reward.StyleReward()
     decoded = torch.rand((1, 4, 128, 128), generator=generator).repeat(2, 1, 1, 1)
     decoded[:, 3] = 1
-    looks = reader.look(decoded[:1])[0]
+    looks = reader.features(decoded[:1])[0]
 
     def loss_of(velocity: torch.Tensor, latents: torch.Tensor) -> tuple[float, float]:
         asked = rollouts.Prompt("a cat, in flat style", 3, latents, looks)
