@@ -36,6 +36,7 @@ import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -245,13 +246,8 @@ def deviation_tasks(experiment: Experiment, beta: float) -> list[Task]:
     for case in test_cases(experiment.test):
         config = config_of(case.subject, {"beta": beta, "steps": DEVIATION_STEPS})
         decides = case_key(case) | {"course": asdict(config)}
-        tasks.append(
-            Task(
-                f"deviation {beta} {case.subject.name}",
-                decides,
-                lambda c=case, k=config: base_deviation(experiment.scenes, c, k),
-            )
-        )
+        measure = partial(base_deviation, experiment.scenes, case, config)
+        tasks.append(Task(f"deviation {beta} {case.subject.name}", decides, measure))
     return tasks
 
 
