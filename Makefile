@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check figures clean
+.PHONY: demo test test-all figures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/stickerforge generate "cat astronaut" --style sticker --count 4 --seed 1 --out stickers
@@ -14,8 +14,11 @@ test: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+test-all: test  # and what takes over 20 seconds
+	$(BIN)/pytest -m slow
+
 figures: $(VENV)/.installed
-	$(BIN)/python examples/figures.py
+	$(BIN)/python -m examples.experiments.bench.generate_speed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stickerforge needs Python 3.11 or newer: make PYTHON=python3.12")'

@@ -5,7 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for sheet in styles astronauts; do
-    "${STICKERFORGE:-stickerforge}" generate --prompts "$sheet.csv" --seed 1 --out "$work/$sheet" --set output.columns="$([ "$sheet" = styles ] && echo 8 || echo 5)" --quiet
-    cp "$work/$sheet/contact-sheet.png" "$sheet.png"
-done
+make_sheet() { # NAME COLUMNS
+    "${STICKERFORGE:-stickerforge}" generate --prompts "$1.csv" --seed 1 --out "$work/$1" \
+        --set output.columns="$2" --quiet
+    cp "$work/$1/contact-sheet.png" "$1.png"
+}
+make_sheet styles 8
+make_sheet astronauts 5

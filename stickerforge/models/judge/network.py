@@ -2,7 +2,7 @@
 
 Two towers in the manner of CLIP (Radford et al., arXiv:2103.00020) and heads that read a picture:
 subject, presence of every subject, style, colours, count. Trained on StickerWorld alone
-(examples/mini/judge_train.py), never on a generated picture.
+(examples/recipes/judge/train.py), never on a generated picture.
 
 Shapes: B pictures or texts; L labels; D joint width; P side of a picture.
 """

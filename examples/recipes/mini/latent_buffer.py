@@ -1,0 +1,124 @@
+"""A first-in, first-out buffer of latents on the device, filled by worker processes.
+
+Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K captions of a scene; L
+tokens.
+"""
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch import multiprocessing as mp
+from transformers import CLIPTokenizer
+
+from examples.recipes.mini.caption_sampler import make_caption_sampler
+from examples.recipes.mini.dataset_3 import training_world_3
+from examples.recipes.mini.settings import LATENT_CHANNELS, MODEL, PIXELS, SEED
+from examples.recipes.mini.tokenizer import TEXT_LENGTH
+
+SHARES = {
+    "one": 0.68,
+    "mirrored": 0.03,
+    "placed": 0.04,
+    "counted": 0.07,
+    "pair": 0.11,
+    "dressed": 0.04,
+    "suited": 0.03,
+}
+CAPTIONS_EACH, BLOCK = 6, 64  # captions of each scene; scenes of a block
+
+
+# Pixels uint8 (TOGETHER, P, P, 4), tokens int16 (TOGETHER, K, L).
+SceneBlock = tuple[np.ndarray, np.ndarray]
+
+
+def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[SceneBlock]") -> None:
+    """Draw every `workers`-th block of scenes, without end, with tellings of each.
+
+    After each step of version 3 other ones.
+    """
+    torch.set_num_threads(1)
+    scenes = training_world_3(everything=True)
+    scenes.shares, scenes.seed = SHARES, scenes.seed + step
+    tell, words = make_caption_sampler(scenes), CLIPTokenizer.from_pretrained(MODEL / "tokenizer")
+    for block in range(worker, 1 << 40, workers):
+        indices = range(block * BLOCK, (block + 1) * BLOCK)
+        block_scenes = [scenes[index] for index in indices]
+        texts = [
+            tell(truth, np.random.default_rng((SEED, 61, step, index, k)))
+            for index, (_, truth) in zip(indices, block_scenes, strict=True)
+            for k in range(CAPTIONS_EACH)
+        ]
+        ids = words(
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=TEXT_LENGTH,
+            return_tensors="np",
+        ).input_ids
+        handed.put(
+            (
+                np.stack([rgba for rgba, _ in block_scenes]),
+                ids.astype(np.int16).reshape(BLOCK, CAPTIONS_EACH, TEXT_LENGTH),
+            )
+        )
+
+
+@dataclass
+class LatentBuffer:
+    """Latents and tellings on the device.
+
+    Args:
+        encode: pixels (B, 4, P, P) to latents (B, C, H, W).
+        seen: scenes that have come so far; the oldest go when there is no more room.
+    """
+
+    encode: Callable[[Tensor], Tensor]
+    device: str
+    room: int
+    seen: int = 0
+    latents: Tensor = field(init=False)
+    tokens: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        side = PIXELS // 8
+        self.latents = torch.empty(
+            self.room, LATENT_CHANNELS, side, side, dtype=torch.float16, device=self.device
+        )
+        self.tokens = torch.empty(
+            self.room, CAPTIONS_EACH, TEXT_LENGTH, dtype=torch.int16, device=self.device
+        )
+
+    @torch.no_grad()
+    def take(self, handed: "mp.Queue[SceneBlock]", wait: float = 0.0, most: int = 2) -> None:
+        """Encode what the workers have handed over, at most so many blocks.
+
+        Waits for the first one if there is time.
+        """
+        for number in range(most):
+            try:
+                pixels, tokens = (
+                    handed.get(timeout=wait) if wait and not number else handed.get_nowait()
+                )
+            except queue.Empty:
+                return
+            places = (
+                torch.arange(self.seen, self.seen + len(pixels), device=self.device) % self.room
+            )
+            rgba = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+            self.latents[places] = self.encode(rgba).half()
+            self.tokens[places] = torch.from_numpy(tokens).to(self.device)
+            self.seen += len(pixels)
+
+    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(latents (count, C, H, W), tokens (count, L)) of scenes drawn evenly, each in one of its
+        tellings.
+        """
+        rows = torch.randint(
+            min(self.seen, self.room), (count,), generator=generator, device=self.device
+        )
+        ways = torch.randint(CAPTIONS_EACH, (count,), generator=generator, device=self.device)
+        return self.latents[rows].float(), self.tokens[rows, ways].long()

@@ -1,0 +1,23 @@
+"""The wordings bench."""
+
+from examples.experiments.bench import (
+    wording_items,
+    wordings,
+)
+
+
+def test_a_share_of_wordings_is_paired_by_subject(monkeypatch):
+    asked = [
+        wording_items.WordingItem(f"{row}-{name}-{worded}", row, worded, "", "sticker", 1, name)
+        for name in ("cat", "dog")
+        for row, worded in (
+            ("wording: {}", "{}"),
+            ("wording: gimme a {}", "gimme a {}"),
+            ("small", "{}"),
+            ("small", "lovely {}"),
+        )
+    ]
+    found = {each.id: float(each.worded == "{}" or each.subject == "cat") for each in asked}
+    lines = {line["row"]: line["model 0"] for line in wordings.score_table(asked, [found], "dev")}
+    assert set(lines) == {"wording: gimme a {}", "wording: never taught, all", "small"}
+    assert lines["small"]["share"] == (0.5, 0.0, 1.0) and lines["small"]["plain"] == 1.0
