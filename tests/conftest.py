@@ -1,4 +1,4 @@
-"""What tests share: running the command line in this process, and a tiny Stable Diffusion folder."""
+"""What tests share: the command line in this process, and tiny models."""
 
 import json
 import os

@@ -128,7 +128,7 @@ def write_tiny_sd(folder: Path, *, channels: int = 3, seed: int = 0) -> Path:
 
 
 def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
-    """A Stable Diffusion XL folder; its second encoder says 2 for the end of text, as the published one does."""
+    """A Stable Diffusion XL folder whose second encoder says 2 for the end of text."""
     torch.manual_seed(seed)
     words = tiny_tokenizer()
     unet = tiny_unet(
@@ -225,7 +225,8 @@ def write_tiny_dinov2(folder: Path) -> Path:
 
 TEMPLATE = (
     "{% for message in messages %}USER: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %} ASSISTANT:"
+    "{% if part['type'] == 'image' %}<image> {% else %}{{ part['text'] }}{% endif %}{% endfor %}"
+    "{% endfor %} ASSISTANT:"
 )
 
 

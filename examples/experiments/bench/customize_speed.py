@@ -24,7 +24,6 @@ ours as well, and leaves the peer out, which does not.
 """
 
 import argparse
-import math
 import platform
 import tempfile
 import time
@@ -42,12 +41,12 @@ from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from examples.experiments.bench.random_models import write_random_model
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.data.captions import Caption
 from stickerforge.evaluation.statistics import RESAMPLES
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.training.batches import TrainingExample
-from stickerforge.training.config import TrainingConfig
+from stickerforge.training.methods import METHODS
 from stickerforge.training.optimizer import build_optimizer
 from stickerforge.training.state import init_state
 from stickerforge.training.trainer import train_step
@@ -75,16 +74,15 @@ def stickerforge_step(
         batch=batch,
         rank=rank,
         layers=layers,
-        rate=1e-4,
-        token_rate=1e-4,
+        lr=1e-4,
+        token_lr=1e-4,
         beta=100.0,  # type: ignore[arg-type]
         objective="plain" if kind == "plain" else "dco",
         offset_noise=0.0,
-        seed=0,
         weight_decay=1e-4,
         clip=1.0,
         save_every=100,
-        draws=CACHED_NOISE if kind == "cached" else 0,
+        cached_noise=CACHED_NOISE if kind == "cached" else 0,
     )
     model = load_model(find_model(folder), torch.device("cpu"), torch.float32)
     examples = []
@@ -97,14 +95,15 @@ def stickerforge_step(
         )
         examples.append(TrainingExample(str(index), caption, mean[0], deviation[0], (0,) * 6))
     # Without a new word, as the peer's.
-    state = init_state(model, config, {"<tom>": "cat"} if kind == "token" else {})
-    optimizer = build_optimizer(state, config)
-    if config.draws:
-        state.reference, number = torch.full((PICTURES, CACHED_NOISE), math.nan), 1_000_000
-        while state.reference.isnan().any():
-            train_step(state, optimizer, examples, config, number)
-            number += 1
-    return lambda step: train_step(state, optimizer, examples, config, step) and None
+    tokens = {"<tom>": "cat"} if kind == "token" else {}
+    state = init_state(model, tokens, rank=rank, layers=layers, text_rank=0, seed=0)
+    method = METHODS[config.objective](state, examples, config, seed=0)
+    optimizer = build_optimizer(method.parameter_groups(), config.epsilon)
+    number = 1_000_000
+    while kind == "cached" and method.state()["reference"].isnan().any():
+        train_step(method, optimizer, number, config.clip)
+        number += 1
+    return lambda step: train_step(method, optimizer, step, config.clip) and None
 
 
 def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bool) -> Step:

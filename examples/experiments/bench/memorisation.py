@@ -31,8 +31,7 @@ from examples.recipes.mini.settings import PIXELS, RUNS, STYLES
 from examples.recipes.mini.sprites import to_image
 from examples.recipes.mini.vocabulary import short_name
 from examples.recipes.mini.world import World, make_world
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 
 SIDE, GREY = 32, 0.5
 NEAR = 0.05  # root mean square difference below which a picture counts as a copy

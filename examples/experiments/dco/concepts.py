@@ -14,20 +14,22 @@ from PIL import Image
 from examples.experiments.bench.protocol_items import drawing_of, slug
 from examples.experiments.dco.images import sample_latents
 from examples.recipes.mini.art import Subject
+from examples.recipes.mini.scene import stable_hash
 from examples.recipes.mini.settings import STYLES
 from examples.recipes.mini.vocabulary import short_name
 from examples.recipes.mini.world import World
 from stickerforge.adapters.lora_weights import AdapterWeights
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
 from stickerforge.data.english import with_article
 from stickerforge.models.families.base import DiffusionModel
-from stickerforge.models.loading import load_model
-from stickerforge.models.registry import find_model
+from stickerforge.models.registry import find_model, load_model
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.best_checkpoint import ValidationSchedule
-from stickerforge.training.checkpoint import Mark
-from stickerforge.training.config import TrainingConfig
+from stickerforge.training.methods import METHODS
+from stickerforge.training.run_folder import CheckpointInfo, RunFolder
+from stickerforge.training.state import init_state
 from stickerforge.training.trainer import train
 
 CLASS_IMAGES = 48  # pictures of the class
@@ -50,6 +52,7 @@ class Concept:
     words: str
     examples: list[TrainingExample]
     pictures: list[Image.Image]
+    seed: int = 0  # of the training
 
     @property
     def tokens(self) -> dict[str, str]:
@@ -85,7 +88,8 @@ def subject_concept(model: DiffusionModel, scenes: World, subject: Subject, held
     examples = [
         encode_example(model, picture, captions[style]) for style, picture in drawings.items()
     ]
-    return Concept(slug(subject.name), token, words, examples, list(drawings.values()))
+    seed = stable_hash(f"claims|{subject.name}") % 2**31
+    return Concept(slug(subject.name), token, words, examples, list(drawings.values()), seed)
 
 
 def style_concept(
@@ -121,18 +125,21 @@ def train_adapter(
             on_validation(done)
         return {"score": 0.0}
 
-    watch = ValidationSchedule(every, seen) if on_validation else None
+    schedule = ValidationSchedule(every, seen) if on_validation else None
+    state = init_state(
+        model,
+        concept.tokens,
+        rank=config.rank,
+        layers=config.layers,
+        text_rank=config.text_rank,
+        seed=concept.seed,
+    )
+    method = METHODS[config.objective](
+        state, concept.examples, config, seed=concept.seed, prior=prior
+    )
     with TemporaryDirectory() as folder:
-        return train(
-            model,
-            concept.examples,
-            config,
-            concept.tokens,
-            Path(folder),
-            Mark(0, "", ""),
-            prior,
-            watch=watch,
-        )
+        run, start = RunFolder(Path(folder)), CheckpointInfo(0, "", "")
+        return train(method, config, run, start, validation=schedule)
 
 
 @cache

@@ -17,13 +17,11 @@ from examples.experiments.dco.concepts import CLASS_IMAGES, with_settings
 from examples.experiments.dco.measurements import Case, Checkpoints, scale_ends, training_curve
 from examples.experiments.dco.result_cache import ResultCache, Task
 from examples.recipes.mini.art import Subject
-from examples.recipes.mini.scene import stable_hash
 from examples.recipes.mini.settings import STYLES
 from examples.recipes.mini.world import World
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.judge.model import load_judge
 from stickerforge.models.registry import find_model
-from stickerforge.training.config import TrainingConfig
 
 SOURCES = (
     *(f"experiments/dco/{name}.py" for name in ("concepts", "images", "measurements", "scores")),
@@ -62,13 +60,6 @@ def result_context() -> dict[str, Any]:
 def guidance() -> float:
     """The model's own scale."""
     return float(find_model("sticker-mini").sampling["guidance"])
-
-
-def config_of(subject: Subject, settings: Mapping[str, Any]) -> TrainingConfig:
-    """The course with settings of an arm; the seed is the subject's own."""
-    return with_settings(
-        CONFIG, {"seed": stable_hash(f"claims|{subject.name}") % 2**31} | dict(settings)
-    )
 
 
 def test_cases(subjects: Sequence[Subject]) -> list[Case]:
@@ -112,7 +103,7 @@ class Experiment:
         self, name: str, case: Case, settings: Mapping[str, Any], checkpoints: Checkpoints
     ) -> Task:
         """The rows of one subject."""
-        config, judge = config_of(case.subject, settings), load_judge(name)  # type: ignore[arg-type]
+        config, judge = with_settings(CONFIG, settings), load_judge(name)  # type: ignore[arg-type]
         label = " ".join(f"{key}={value}" for key, value in settings.items())
         decides = case_key(case) | {
             "course": asdict(config),

@@ -9,12 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.seeds import generator
-from stickerforge.sampling.denoise import Consistency, denoise
+from stickerforge.sampling.denoise import denoise
+from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 from stickerforge.stickers.alpha import unpremultiply
 
 SAMPLE_BATCH = 11  # pictures that are denoised at once
@@ -31,7 +33,6 @@ def sample_latents(
         weight: of consistency guidance; None lets the adapter lead itself.
     """
     sampling = sampling_settings(SamplingConfig(), model.card)
-    assert sampling.steps is not None and sampling.guidance is not None
     results = []
     for start in range(0, len(items), SAMPLE_BATCH):
         part = items[start : start + SAMPLE_BATCH]
@@ -39,27 +40,17 @@ def sample_latents(
         noise = torch.stack(
             [torch.randn(shape, generator=generator(seed, "latents")) for _, _, seed in part]
         )
-        with model.adapters.off():
-            base, empty = (
-                model.encode_prompt([plain for _, plain, _ in part]),
-                model.encode_prompt([""] * len(part)),
-            )
-        consistency = None if weight is None else Consistency(base, model.adapters.off, weight)
-        text, scheduler = (
-            model.encode_prompt([said for said, _, _ in part]),
-            model.scheduler("model", sampling.steps),
-        )
-        results.append(
-            denoise(
-                model.predict,
-                scheduler,
-                noise,
-                text,
-                empty,
-                guidance=sampling.guidance,
-                consistency=consistency,
-            )
-        )
+        adapters = AdapterSet(model)
+        text = model.encode_prompt([prompt for prompt, _, _ in part])
+        with adapters.disabled():
+            plain = model.encode_prompt([words for _, words, _ in part])
+            negative = model.encode_prompt([""] * len(part))
+        guidance: Guidance = prompt_guidance(text, negative, sampling.guidance)
+        if weight is not None:
+            base = prompt_guidance(plain, negative, sampling.guidance)
+            guidance = Consistency(text, base, adapters.disabled, weight)
+        scheduler = model.noise_process.scheduler("model", sampling.steps, shape)
+        results.append(denoise(model.predict, scheduler, noise, guidance))
     return torch.cat(results)
 
 

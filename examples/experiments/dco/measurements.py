@@ -38,11 +38,12 @@ from examples.recipes.mini.art import Subject
 from examples.recipes.mini.scene import stable_hash
 from examples.recipes.mini.settings import STYLES
 from examples.recipes.mini.world import World
+from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.adapters.merging import concatenate
+from stickerforge.config.schema import TrainingConfig
 from stickerforge.errors import InputError
 from stickerforge.models.judge.model import Judge, load_judge
-from stickerforge.training.batches import sample_batch as draw_of
-from stickerforge.training.config import TrainingConfig
+from stickerforge.training.batches import sample_batch
 from stickerforge.training.state import ADAPTER
 
 Checkpoints = Mapping[int, Sequence[float]]  # {steps: weights of consistency guidance there}
@@ -167,8 +168,9 @@ def style_scores(
         style: what the judge calls it, and what the prompt does.
     """
     model, judge = load_base(), load_judge("judge")
-    model.adapters.attach("sum", concatenate([(adapter.lora, 1.0) for adapter in adapters]))
-    model.adapters.use({"sum": 1.0})
+    adapter_set = AdapterSet(model)
+    adapter_set.attach("sum", concatenate([(adapter.lora, 1.0) for adapter in adapters]))
+    adapter_set.activate({"sum": 1.0})
     for token, rows in adapters[0].tokens.items():
         model.add_token(token, rows)
     scenes_of = ten_scenes(case.subject, scenes, style[0])
@@ -222,18 +224,26 @@ def base_deviation(scenes: World, case: Case, config: TrainingConfig) -> float |
     except InputError as error:
         print(f"{case.subject.name}: {error}", flush=True)
         return None
-    model.adapters.use({ADAPTER: 1.0})
+    adapter_set = AdapterSet(model)
+    adapter_set.activate({ADAPTER: 1.0})
     values = []
     for step in range(DEVIATION_BATCHES):
-        sample = draw_of(concept.examples, model, seed=99, step=step, batch=4, offset_noise=0.0)
-        noisy = model.noised(sample.latents, sample.noise, sample.timesteps)
+        sample = sample_batch(
+            concept.examples,
+            model.noise_process.timestep_at,
+            seed=99,
+            step=step,
+            size=4,
+            offset_noise=0.0,
+        )
+        noisy = model.noise_process.add_noise(sample.latents, sample.noise, sample.timesteps)
         with torch.no_grad():
             adapted = model.predict(
                 noisy,
                 sample.timesteps,
                 model.encode_prompt([e.caption.text for e in sample.examples]),
             )
-            with model.adapters.off():
+            with adapter_set.disabled():
                 base = model.predict(
                     noisy,
                     sample.timesteps,

@@ -62,7 +62,6 @@ from examples.experiments.dco.concepts import with_settings
 from examples.experiments.dco.experiment import (
     Experiment,
     case_key,
-    config_of,
     guidance,
     result_context,
     test_cases,
@@ -205,7 +204,7 @@ def merge_tasks(experiment: Experiment, arm: str, settings: Mapping[str, Any]) -
     of_styles = with_settings(CONFIG, {"objective": arm, "steps": DEFAULT_STEPS} | STYLE_SETTINGS)
     tasks = []
     for case in test_cases(experiment.test[:MERGE_SUBJECTS]):
-        courses = config_of(case.subject, dict(settings) | {"steps": DEFAULT_STEPS}), of_styles
+        courses = with_settings(CONFIG, dict(settings) | {"steps": DEFAULT_STEPS}), of_styles
         decides = case_key(case) | {"courses": [asdict(config) for config in courses]}
         tasks.append(
             Task(
@@ -244,7 +243,7 @@ def deviation_tasks(experiment: Experiment, beta: float) -> list[Task]:
     """How far every test subject moves the model at one beta."""
     tasks = []
     for case in test_cases(experiment.test):
-        config = config_of(case.subject, {"beta": beta, "steps": DEVIATION_STEPS})
+        config = with_settings(CONFIG, {"beta": beta, "steps": DEVIATION_STEPS})
         decides = case_key(case) | {"course": asdict(config)}
         measure = partial(base_deviation, experiment.scenes, case, config)
         tasks.append(Task(f"deviation {beta} {case.subject.name}", decides, measure))
@@ -255,7 +254,9 @@ def cached_noise(experiment: Experiment, settings: Mapping[str, Any]) -> None:
     """Likeness and fit where noises are kept, about each of which the base is asked once, against
     new noise in every step (0).
     """
-    tried = [dict(settings) | {"draws": count, "steps": DEFAULT_STEPS} for count in CACHED_NOISE]
+    tried = [
+        dict(settings) | {"cached_noise": count, "steps": DEFAULT_STEPS} for count in CACHED_NOISE
+    ]
     result = experiment.clouds("judge", experiment.others, tried, {DEFAULT_STEPS: ()})[:, :, 0]
     result = result[:, np.isfinite(result).all((0, 2))]
     for count, values in zip(CACHED_NOISE, result, strict=True):
