@@ -614,39 +614,35 @@ class Run:
 
 @pytest.fixture
 def often():
-    return ("--steps", 40, "--set", "training.save_every=2")
+    return ("--steps", 20, "--set", "training.save_every=2")
 
 
-def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(art, tmp_path, often):
-    whole = Run(art, tmp_path / "whole", *often)
-    assert whole.wait()[0] == 0
-    for name, number, code in (
-        ("int", signal.SIGINT, 130),
-        ("term", signal.SIGTERM, 143),
-        ("kill", signal.SIGKILL, -signal.SIGKILL),
-    ):
-        first = Run(art, tmp_path / name, *often)
-        ended, err = first.stop_after(4, number)
-        assert ended == code, err
-        if name != "kill":
-            assert (
-                "of 40 steps" in err
-                and "--resume" in err
-                and len(err.strip().splitlines()[-1]) < 200
-            )
-        assert not (tmp_path / name / "adapters").exists()
-        refused = Run(art, tmp_path / name, *often).wait()
-        assert refused[0] == 2 and "--resume" in refused[1]
-        again = Run(art, tmp_path / name, *often, "--resume")
-        assert again.wait()[0] == 0
-        assert again.adapter() == whole.adapter(), name
-        steps = [
-            json.loads(line)["step"]
-            for line in (tmp_path / name / "runs" / "blob" / "metrics.jsonl")
-            .read_text()
-            .splitlines()
-        ]
-        assert steps == list(range(40))
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(cli, art, tmp_path, often, number, code):
+    home = tmp_path / "home"
+    ended, err = Run(art, home, *often).stop_after(4, number)
+    assert ended == code, err
+    if number != signal.SIGKILL:
+        assert "of 20 steps" in err and "--resume" in err
+        assert len(err.strip().splitlines()[-1]) < 200
+    assert not (home / "adapters").exists()
+    short = ("--batch", 2, "--rank", 2, "--set", "preview.count=0")
+    refused = cli("customize", art, "--subject", "blob", *short, *often)
+    assert refused.code == 2 and "--resume" in one_line(refused)
+    resumed = Run(art, home, *often, "--resume")
+    assert resumed.wait()[0] == 0
+    uninterrupted = Run(art, tmp_path / "uninterrupted", *often)
+    assert uninterrupted.wait()[0] == 0
+    assert resumed.adapter() == uninterrupted.adapter()
+    rows = (home / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in rows] == list(range(20))
 
 
 def test_a_run_of_other_settings_or_pictures_is_not_resumed(cli, art, tmp_path, monkeypatch, often):
