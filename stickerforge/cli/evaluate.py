@@ -27,9 +27,9 @@ Compare = Annotated[
 @command(EvaluateConfig, ORDER)
 def evaluate(call: Call[EvaluateConfig], *, compare: Compare = None) -> Report:
     """Measure stickers: do they fit their prompts, are they cut out well, do they differ."""
-    from stickerforge.evaluation.compare_reports import compare_reports
-
     if compare:
+        from stickerforge.evaluation.compare_reports import compare_reports
+
         if call.flags:
             raise InputError(
                 "--compare takes two reports and measures nothing", "leave the other options out"

@@ -40,8 +40,7 @@ def generate(
     if picture and not config.model:
         raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
     if call.dry_run:
-        plan = commands.generate.plan(config, call.console, offline=True, force=force)
-        return Report(*commands.generate.dry_run(plan))
+        return Report(*commands.generate.dry_run(config, call.console, force=force))
     result = commands.generate.run(
         config, call.console, offline=call.offline, force=force, repeated=repeated
     )

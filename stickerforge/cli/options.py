@@ -112,7 +112,7 @@ def parameter_of(setting: Setting) -> Parameter:
 
 def option_type(setting: Setting) -> Any:
     """What Typer reads: a number, texts, or one text, which `resolve` checks."""
-    kinds = [kind for kind in (get_args(setting.annotation)) if kind is not NoneType]
+    kinds = [kind for kind in get_args(setting.annotation) if kind is not NoneType]
     if get_origin(setting.annotation) is tuple:
         return list[str]
     if takes_words(setting) or get_origin(setting.annotation) is Literal:

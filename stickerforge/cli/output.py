@@ -85,7 +85,7 @@ def run_command(
 def show(report: Report) -> None:
     """The table on a terminal, the lines anywhere else."""
     if report.table and sys.stdout.isatty():
-        from rich.console import Console
+        from rich.console import Console as RichConsole
         from rich.table import Table
         from rich.text import Text
 
@@ -95,7 +95,7 @@ def show(report: Report) -> None:
             table.add_column(name, justify="right" if number else "left", overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))  # names of folders are no markup
-        Console().print(table)
+        RichConsole().print(table)
         return
     for line in report.lines:
         typer.echo(line)

@@ -121,7 +121,7 @@ def captioner_for(config: CaptionConfig, console: Console, *, offline: bool) -> 
 def dry_run_of_captions(
     caption_plan: CaptionPlan, captioner: Captioner, *, only_missing: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """See `dry_run`."""
+    """The dry run of a call that captions: (result for the JSON, lines for people)."""
     pictures = caption_plan.contents.pictures
     valid = valid_records(caption_plan, captioner_id(captioner), only_missing=only_missing)
     indices = indices_without(pictures, valid)
@@ -163,7 +163,7 @@ def dry_run_of_captions(
 
 
 def dry_run_of_edits(captions: CaptionSet, take: Path) -> tuple[dict[str, Any], list[str]]:
-    """See `dry_run`.
+    """The dry run of a call with --take: (result for the JSON, lines for people).
 
     Raises:
         InputError: it is no file of the page, or no edit in it can be applied.

@@ -117,9 +117,9 @@ def model_state(name: str) -> str:
 def judges_state() -> str:
     """Whether the judges of `evaluate`, `caption` and `customize` are as they were published."""
     try:
-        from stickerforge.models.judge.model import FOLDER, read_card
+        from stickerforge.models.judge import model
 
-        card = read_card(FOLDER)
+        card = model.read_card(model.FOLDER)
     except (StickerforgeError, ImportError, OSError) as error:
         return str(error)[:160]
     return f"intact ({len(card['files'])} files)"

@@ -29,7 +29,6 @@ from stickerforge.evaluation.runner import score_sets, unmeasured_metrics
 from stickerforge.evaluation.scores import ScoreTable
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.context import Context
 from stickerforge.runtime.signals import interruptible
 
 ROLES = ("pictures", "reference", "style_reference", "baseline")
@@ -90,7 +89,7 @@ def evaluate(pictures: str | Path, *, settings: Mapping[str, Any] | None = None)
 
 
 def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
-    """Measure, compute, write.
+    """Measure every folder, compute the scores, write the report.
 
     Raises:
         InputError: a folder, a prompt file or a setting cannot be used.
@@ -111,7 +110,7 @@ def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
         sets, failed = extract_sets(job.paths, encoder, console)
         roles = [role for role in sets if role in ("pictures", "baseline")]
         targets = {role: job.prompts.targets(sets[role]) for role in roles}
-        models = RewardModels(job.rewards, Context(job.device, offline, console))
+        models = RewardModels(job.rewards, device=job.device, offline=offline, say=console.say)
         data = MetricInput(sets, targets, encoder, models, console, job.allow_small)
         if missing := data.texts.count(""):
             console.warn(

@@ -9,7 +9,7 @@ from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.errors import PartlyDone
 from stickerforge.generation.pipeline import run_plan
-from stickerforge.generation.plan import CONFIG_FILE, GenerationPlan, plan_generation
+from stickerforge.generation.plan import CONFIG_FILE, plan_generation
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.matting import MODELS, weights_file
 from stickerforge.runtime.console import Console
@@ -132,46 +132,45 @@ def run(
     )
 
 
-def dry_run(plan: GenerationPlan) -> tuple[dict[str, Any], list[str]]:
-    """What a call would read, skip and write, how long it would take, and how much memory.
-
-    Returns:
-        (result for the JSON, lines for people).
-    """
-    jobs, sampling = plan.open_jobs, plan.sampling
+def dry_run(
+    config: GenerateConfig, console: Console, *, force: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """What the call would do: (result for the JSON, lines for people)."""
+    generation = plan(config, console, offline=True, force=force)
+    jobs, sampling = generation.open_jobs, generation.sampling
     cost = sampling_cost(
-        plan.card,
+        generation.card,
         pictures=len(jobs),
         steps=sampling.steps,
         guidance=sampling.guidance,
-        pixels=sampling.pixels or plan.card.sampling.get("pixels", 512),
-        cuda=plan.device.startswith("cuda"),
+        pixels=sampling.pixels or generation.card.sampling.get("pixels", 512),
+        cuda=generation.device.startswith("cuda"),
         consistency=sampling.consistency is not None,
     )
-    with_sheet = plan.output.sheet and len(plan.jobs) > 1
+    with_sheet = generation.output.sheet and len(generation.jobs) > 1
     names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]
-    adapters = list(dict.fromkeys(used.source for job in plan.jobs for used in job.adapters))
-    prompts = [plan.prompts_file] if plan.prompts_file else []
+    adapters = list(dict.fromkeys(used.source for job in generation.jobs for used in job.adapters))
+    prompts = [generation.prompts_file] if generation.prompts_file else []
     result: dict[str, Any] = {
         "dry_run": True,
-        "model": plan.card.title,
-        "reads": [str(plan.card.folder), *prompts, *adapters],
-        "matting": plan.matting,
-        "fetches": missing_weights(plan.matting),
-        "seed": plan.seed,
+        "model": generation.card.title,
+        "reads": [str(generation.card.folder), *prompts, *adapters],
+        "matting": generation.matting,
+        "fetches": missing_weights(generation.matting),
+        "seed": generation.seed,
         "writes": [str(job.path) for job in jobs]
-        + [f"{plan.output.folder}/{name}" for name in names],
-        "skips": [str(path) for path in sorted(plan.done)],
+        + [f"{generation.output.folder}/{name}" for name in names],
+        "skips": [str(path) for path in sorted(generation.done)],
         "about_seconds": round(cost.seconds, 1) if jobs else 0.5,
         "about_memory_mb": cost.memory_bytes // 1_000_000,
     }
     lines = [
-        f"model   {plan.card.title} ({plan.card.folder})",
+        f"model   {generation.card.title} ({generation.card.folder})",
         *(f"adapter {source}" for source in adapters),
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
         *(f"fetch   {name}" for name in result["fetches"]),
-        f"matting {plan.matting}",
+        f"matting {generation.matting}",
         f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
     ]
     return result, lines

@@ -11,7 +11,7 @@ from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.errors import InputError
-from stickerforge.runtime.files import home
+from stickerforge.training.run_folder import run_folder
 from stickerforge.version import __version__
 
 
@@ -74,7 +74,7 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
             f"there is an adapter {config.name!r} already",
             "give another --name, or --force to replace it",
         )
-    if (home() / "runs" / config.name / "checkpoint.json").exists() and not force:
+    if run_folder(config.name).pointer.exists() and not force:
         hint = "finish it with customize --resume, or give another --name"
         raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
     return find_parents(config.parents, config.rename)

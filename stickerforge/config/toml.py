@@ -88,5 +88,5 @@ def to_toml(config: Any, command: str) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """JSON's texts, numbers, lists and booleans are TOML's, but for the DEL character."""
+    """A value as TOML writes it: as JSON does, but for the DEL character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

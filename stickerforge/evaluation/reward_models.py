@@ -1,6 +1,6 @@
 """The models of --reward, loaded one at a time. Heavy: imports torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from stickerforge.models.encoders import pad_to_square
 from stickerforge.models.judge.model import on_ground
 from stickerforge.models.lpips import load_lpips
 from stickerforge.models.rewards import Reward, load_reward, score_pictures
-from stickerforge.runtime.context import Context
 from stickerforge.stickers.color import WHITE
 
 LPIPS_SIDE = 256  # pixels at which pictures are compared
@@ -52,11 +51,16 @@ class LpipsModel:
 class RewardModels:
     """The models of --reward by kind; only the last one that was asked for stays in memory."""
 
-    def __init__(self, places: Mapping[str, str], context: Context) -> None:
+    def __init__(
+        self, places: Mapping[str, str], *, device: str, offline: bool, say: Callable[[str], None]
+    ) -> None:
         """Args:
         places: {kind: folder, file or hub repository}.
+        device: as `--device` names it.
+        offline: whether no connection may be opened.
+        say: shows a line about what takes long.
         """
-        self.places, self.context = places, context
+        self.places, self.device, self.offline, self.say = places, device, offline, say
         self.kind = ""
         self.model: Reward | LpipsModel | None = None
 
@@ -69,16 +73,12 @@ class RewardModels:
         """
         if self.model is None or self.kind != kind:
             self.model = None  # two of them may not fit the memory
-            place, context = self.places[kind], self.context
+            place = self.places[kind]
             self.model = (
                 LpipsModel(Path(place).expanduser())
                 if kind == "lpips"
                 else load_reward(
-                    kind,
-                    place,
-                    device=context.device,
-                    offline=context.offline,
-                    say=context.console.say,
+                    kind, place, device=self.device, offline=self.offline, say=self.say
                 )
             )
             self.kind = kind

@@ -74,7 +74,7 @@ class ActiveAdapter:
 
 
 class AdapterLookup:
-    """The adapters of one call: each description and each LoRA file is read once."""
+    """Looks up adapters; each description, and each file at a scale, is read once a call."""
 
     def __init__(self) -> None:
         self.descriptions: dict[str, store.Adapter] = {}
@@ -142,7 +142,7 @@ class AdapterLookup:
         for name in store.names():
             try:
                 adapter = self.description(name)
-            except InputError:  # it explains and owns nothing, and nobody asked for it
+            except InputError:  # of no use here, and the call does not name it
                 continue
             yield adapter
 

@@ -1,4 +1,4 @@
-"""What a call would overwrite, what cannot work, and what has changed since an image was made."""
+"""Checks of a call: what it would replace, what cannot work, what has changed since an image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint:
         fingerprint: of the model's weights.
 
     Raises:
-        InputError: one was not; how to make it again is said.
+        InputError: one was not; the hint says how to train it again.
     """
     for adapter in adapters:
         base = adapter.base
@@ -43,10 +43,13 @@ def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint:
 
 
 def check_settings_file(path: Path) -> None:
-    """The settings of the last call into a folder are saved there, and over nobody's file.
+    """Make sure that saving the settings replaces no file that we did not write.
+
+    Args:
+        path: where they will be saved.
 
     Raises:
-        InputError: it is somebody's.
+        InputError: there is such a file.
     """
     if path.is_file() and not path.read_text(encoding="utf-8", errors="replace").startswith(
         'command = "generate"\n'
@@ -89,10 +92,11 @@ def check_consistency(
 ) -> None:
     """Make sure that consistency guidance has an adapter and a step to work on.
 
-    What the base is told is said where nobody knows what a file's tokens stand for.
+    Warns of LoRA files whose tokens nothing explains, with the words that the base model reads in
+    place of those tokens.
 
     Args:
-        sampling: the settings in force.
+        sampling: the settings in force, the model's recommendations filled in.
 
     Raises:
         InputError: no adapter is in use, or the window is empty.
@@ -167,7 +171,7 @@ def warn_of_changes(
 
 
 def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -> None:
-    """Warn once of words that the model never saw; adapters have taught it their phrases."""
+    """Warn once of words that the model never saw; phrases of adapters are not among them."""
     texts = []
     for job in jobs:
         text = job.text

@@ -16,7 +16,7 @@ OUTPUT_SETTINGS = ("size", "format", "colours")
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings that made an image, as {dotted name: value} for `resolve`; all its parameters.
+    """({dotted name: value} for `resolve` of the settings that made an image, all its parameters).
 
     Raises:
         InputError: the file is no image of ours, or was made to forget its prompt.

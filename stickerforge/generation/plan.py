@@ -46,7 +46,8 @@ class GenerationPlan:
         device: "cpu", "cuda", "cuda:1" or "mps".
         seed: of the call; `seed_was_given` by the user, or drawn.
         prompts_file: "" where all prompts come from the command line.
-        settings: the whole configuration in force as TOML, which is saved beside the images.
+        settings: the configuration in force as TOML, which is saved beside the images; without
+            prompts where the images are to forget them.
     """
 
     jobs: list[ImageJob]

@@ -1,4 +1,4 @@
-"""What is asked for: prompt rows with their styles, and the adapters that each of them uses."""
+"""Requests: prompt rows with their styles, and the adapters that each of them uses."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters import store
-from stickerforge.adapters.store import parse_weight
 from stickerforge.config.style_presets import StylePreset, style_presets
 from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
@@ -103,7 +102,7 @@ def find_common(
     """
     common: dict[str, ActiveAdapter] = {}
     for text in adapters:
-        source, scale = (text, 1.0) if Path(text).exists() else parse_weight(text)
+        source, scale = (text, 1.0) if Path(text).exists() else store.parse_weight(text)
         adapter = lookup.find(source, scale)
         if adapter.source in common:
             raise InputError(
@@ -111,11 +110,12 @@ def find_common(
             )
         common[adapter.source] = adapter
     for name in subjects:
-        adapter = common.setdefault(name, lookup.find(name))
-        if not adapter.tokens:
+        if name not in common:
+            common[name] = lookup.find(name)
+        if not common[name].tokens:
             raise InputError(
                 f"the adapter {name!r} is no subject",
-                f"use --style {name}" if adapter.phrase else "use --adapter",
+                f"use --style {name}" if common[name].phrase else "use --adapter",
             )
     return common
 
@@ -202,9 +202,9 @@ def placeholder_owner(token: str, lookup: AdapterLookup) -> ActiveAdapter:
         and token in lookup.description(name).tokens
     ):
         return lookup.find(name)
-    tokens = {adapter.name: adapter.tokens for adapter in lookup.installed()}
-    holders = [other for other in tokens if token in tokens[other]]
-    names = [known[1:-1] for held in tokens.values() for known in held]
+    installed = list(lookup.installed())
+    holders = [adapter.name for adapter in installed if token in adapter.tokens]
+    names = [other[1:-1] for adapter in installed for other in adapter.tokens]
     if holders:
         more = f" (or {', '.join(holders[1:4])})" if holders[1:] else ""
         hint = f"add --adapter {holders[0]}{more}"

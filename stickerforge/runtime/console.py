@@ -55,10 +55,10 @@ class Console:
         if self.quiet:
             yield lambda amount: None
         elif sys.stderr.isatty():
-            from rich.console import Console
+            from rich.console import Console as RichConsole
             from rich.progress import Progress
 
-            with Progress(console=Console(stderr=True), transient=True) as bar:
+            with Progress(console=RichConsole(stderr=True), transient=True) as bar:
                 task = bar.add_task(title, total=total)
                 yield lambda amount: bar.advance(task, amount)
         else:

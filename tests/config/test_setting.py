@@ -5,6 +5,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+import stickerforge
 from stickerforge.config import schema
 from stickerforge.config.reference import CONFIGS
 from stickerforge.config.resolve import resolve
@@ -141,6 +142,13 @@ def test_none_is_no_value_of_what_has_a_default():
 def test_from_python_an_earlier_name_is_a_warning():
     with pytest.warns(FutureWarning, match=r"the setting old\.steps is now called part\.steps"):
         assert resolve(Example, {"old.steps": 4}).part.steps == 4
+
+
+def test_the_warning_names_the_line_that_calls_the_command(tmp_path):
+    with pytest.warns(FutureWarning, match="now called class_words") as caught:
+        with pytest.raises(InputError):
+            stickerforge.caption(tmp_path / "gone", settings={"words": "dog"})
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_both_names_of_a_setting_are_an_error():

@@ -4,8 +4,6 @@ import pytest
 
 from stickerforge.evaluation import reward_models
 from stickerforge.evaluation.reward_models import RewardModels
-from stickerforge.runtime.console import Console
-from stickerforge.runtime.context import Context
 
 
 @pytest.fixture
@@ -18,8 +16,8 @@ def models(monkeypatch):
 
     monkeypatch.setattr(reward_models, "load_reward", load)
     monkeypatch.setattr(reward_models, "LpipsModel", lambda file: loads.append(file.name))
-    context = Context("cpu", True, Console(quiet=True))
-    result = RewardModels({"pickscore": "one", "hpsv2": "two", "lpips": "three"}, context)
+    places = {"pickscore": "one", "hpsv2": "two", "lpips": "three"}
+    result = RewardModels(places, device="cpu", offline=True, say=print)
     result.loads = loads
     return result
 

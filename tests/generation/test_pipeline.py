@@ -50,9 +50,19 @@ def test_one_image_gets_no_sheet_and_a_call_can_do_without():
     assert run_plan(plan(count=2, **changes), Console(quiet=True)).sheet is None
 
 
-def test_a_call_is_checked_before_torch_is_imported():
-    program = (
-        "import sys, stickerforge.commands.generate as command; "
-        "assert not {'torch', 'diffusers', 'scipy'} & set(sys.modules)"
-    )
+def test_a_call_is_checked_before_torch_is_imported(tmp_path):
+    """The check of the settings file is the last one before that of the device."""
+    (tmp_path / "generate.toml").write_text("# mine")
+    program = f"""
+import sys
+from stickerforge import generate
+from stickerforge.errors import InputError
+try:
+    generate("cat", settings={{"output.folder": {str(tmp_path)!r}}})
+except InputError as error:
+    assert "did not write it" in str(error), error
+else:
+    raise AssertionError("nothing was checked")
+assert not {{"torch", "diffusers", "scipy"}} & set(sys.modules)
+"""
     subprocess.run([sys.executable, "-c", program], check=True)

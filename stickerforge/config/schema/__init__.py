@@ -8,7 +8,6 @@ from stickerforge.config.schema.common import MAX_SEED
 from stickerforge.config.schema.customize import (
     CustomizeConfig,
     Layers,
-    Objective,
     PreviewConfig,
     Reduction,
     TrainingConfig,
@@ -17,7 +16,6 @@ from stickerforge.config.schema.customize import (
 from stickerforge.config.schema.evaluate import EvaluateConfig
 from stickerforge.config.schema.generate import (
     MAX_COUNT,
-    ColorMode,
     Format,
     GenerateConfig,
     OutputConfig,
@@ -28,7 +26,6 @@ from stickerforge.config.schema.merge import MergeConfig
 
 __all__ = [
     "CaptionConfig",
-    "ColorMode",
     "CustomizeConfig",
     "EvaluateConfig",
     "Format",
@@ -37,7 +34,6 @@ __all__ = [
     "MAX_COUNT",
     "MAX_SEED",
     "MergeConfig",
-    "Objective",
     "OutputConfig",
     "PreviewConfig",
     "Reduction",
