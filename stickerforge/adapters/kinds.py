@@ -29,7 +29,7 @@ class Attached(Protocol):
 
 
 class AdapterKind(Protocol):
-    """One way of changing a model; what `read` returns is the kind's own."""
+    """One way of changing a model; the form of its weights is the kind's own."""
 
     names: tuple[str, ...]  # values of "kind" in adapter.json
 
@@ -42,6 +42,9 @@ class AdapterKind(Protocol):
         Raises:
             InputError: it is broken, or of another kind.
         """
+
+    def encode(self, weights: Any) -> bytes:
+        """The file of weights, always the same for the same; `read` gives them back."""
 
     def attach(self, model: "DiffusionModel", name: str, weights: Any, source: str) -> Attached:
         """Put the weights on a model.
@@ -67,6 +70,10 @@ class Lora:
     def read(self, file: AdapterFile) -> "AdapterWeights":
         """See `lora_format.parse`."""
         return lora_format.parse(file)
+
+    def encode(self, weights: "AdapterWeights") -> bytes:
+        """See `lora_format.encode`."""
+        return lora_format.encode(weights)
 
     def attach(
         self, model: "DiffusionModel", name: str, weights: "AdapterWeights", source: str

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters.header import AGAIN, AdapterFile, Header, read_file
-from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.runtime.files import write_whole
+from stickerforge.adapters.header import AGAIN, AdapterFile, Header
+from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
     from stickerforge.adapters.lora_weights import AdapterWeights
@@ -53,62 +52,10 @@ def encode(weights: "AdapterWeights") -> bytes:
     return save(tensors, {"format": "pt"})
 
 
-def write(path: Path, weights: "AdapterWeights", content: bytes) -> None:
-    """Write an adapter's file, read it back, compare everything.
-
-    Args:
-        content: `encode` of the weights.
-
-    Raises:
-        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
-            behind.
-        InputError: the adapter holds what no adapter may.
-    """
-    write_whole(path, content)
-    intact = False
-    try:
-        intact = equal_weights(weights, read(path))
-    finally:
-        if not intact:
-            path.unlink(missing_ok=True)
-    if not intact:
-        raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
-
-
-def equal_weights(first: "AdapterWeights", second: "AdapterWeights") -> bool:
-    """Whether an adapter in any precision and one in float32 are the same to the last bit."""
-    import torch
-
-    if first.lora.keys() != second.lora.keys() or first.tokens.keys() != second.tokens.keys():
-        return False
-    for layer, ours in first.lora.items():
-        theirs = second.lora[layer]
-        if ours.alpha != theirs.alpha or not (
-            torch.equal(ours.down.float(), theirs.down) and torch.equal(ours.up.float(), theirs.up)
-        ):
-            return False
-    for placeholder, embeddings in first.tokens.items():
-        others = second.tokens[placeholder]
-        if embeddings.keys() != others.keys():
-            return False
-        if not all(torch.equal(e.float(), others[encoder]) for encoder, e in embeddings.items()):
-            return False
-    return True
-
-
-def read(path: Path) -> "AdapterWeights":
-    """An adapter from a file of ours, of peft or diffusers, or of kohya's trainer.
-
-    Raises:
-        InputError: no such file, or it holds no sound adapter.
-    """
-    return parse(read_file(path))
-
-
 def parse(file: AdapterFile) -> "AdapterWeights":
-    """The adapter in a file; layers are named as the file names them.
+    """The adapter in a file of ours, of peft or diffusers, or of kohya's trainer.
 
-    `FamilySpec.layer_name` finds them in a model.
+    Layers are named as the file names them; `FamilySpec.layer_name` finds them in a model.
 
     Raises:
         InputError: it holds no sound adapter.

@@ -40,8 +40,8 @@ class AdapterWeights:
     """Everything an adapter's file holds.
 
     Args:
-        lora: factors by layer, named with its part of the model: "unet.mid_block.….to_q".
-        tokens: placeholder -> text tower -> embedding (D,), float32.
+        lora: factors by layer, named with its network: "unet.mid_block.….to_q".
+        tokens: placeholder -> text encoder -> embedding (D,), float32.
     """
 
     lora: Mapping[str, LoraWeights]

@@ -15,16 +15,12 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stickerforge.adapters.header import parse_file
-from stickerforge.adapters.kinds import KINDS
-from stickerforge.adapters.lora_format import encode, write
-from stickerforge.errors import InputError, nearest
+from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.kinds import KINDS, AdapterKind
+from stickerforge.errors import EnvironmentFault, InputError, nearest
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
-
-if TYPE_CHECKING:
-    from stickerforge.adapters.lora_weights import AdapterWeights
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
@@ -208,7 +204,7 @@ def read_weights(adapter: Adapter) -> Any:
 
 def save(
     name: str,
-    weights: "AdapterWeights",
+    weights: Any,
     *,
     kind: str,
     base: Base,
@@ -219,12 +215,18 @@ def save(
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
 
+    Args:
+        weights: in the form of the kind.
+        kind: a key of `KINDS`.
+
     Raises:
-        EnvironmentFault: the disk is full or read-only; what was there before still is.
+        EnvironmentFault: the disk is full, read-only, or did not keep what was written; what was
+            there before still is.
+        InputError: the weights hold what no adapter may.
     """
     place = folder(name)
-    tensors = encode(weights)
-    digest = hashlib.sha256(tensors).hexdigest()
+    content = KINDS[kind].encode(weights)
+    digest = hashlib.sha256(content).hexdigest()
     adapter = Adapter(
         name,
         kind,
@@ -241,7 +243,7 @@ def save(
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
-        write(adapter.path, weights, tensors)
+        write_tensors(adapter.path, content, KINDS[kind])
         card = {"format": FORMAT} | asdict(adapter)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
         for other in place.iterdir():  # what belonged to an adapter that was here before
@@ -249,6 +251,25 @@ def save(
                 with contextlib.suppress(OSError):
                     other.unlink()
     return adapter
+
+
+def write_tensors(path: Path, content: bytes, kind: AdapterKind) -> None:
+    """Write an adapter's file, read it back, and make sure that it says the same.
+
+    Raises:
+        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
+            behind.
+        InputError: the adapter holds what no adapter may; nothing is left behind.
+    """
+    write_whole(path, content)
+    intact = False
+    try:
+        intact = kind.encode(kind.read(read_file(path))) == content
+    finally:
+        if not intact:
+            path.unlink(missing_ok=True)
+    if not intact:
+        raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
 
 
 def lock_file(name: str) -> Path:

@@ -40,9 +40,6 @@ class NoiseProcess(Protocol):
     def timestep_at(self, position: float, latent_shape: LatentShape) -> int:
         """The training timestep at a position in [0, 1) of their distribution function."""
 
-    def sample_timesteps(self, positions: Sequence[float], latent_shape: LatentShape) -> Tensor:
-        """Timesteps (B,) on the CPU for positions that were drawn uniformly from [0, 1)."""
-
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """Noisy latents (B, C, H, W) at timesteps (B,)."""
 
@@ -71,10 +68,6 @@ class UniformTimesteps:
     def timestep_at(self, position: float, latent_shape: LatentShape) -> int:
         """The whole timestep below, whatever the size of the latents."""
         return min(int(position * self.timesteps), self.timesteps - 1)
-
-    def sample_timesteps(self, positions: Sequence[float], latent_shape: LatentShape) -> Tensor:
-        """`timestep_at` for each of them, (B,)."""
-        return torch.tensor([self.timestep_at(position, latent_shape) for position in positions])
 
 
 class Ddpm(UniformTimesteps):

@@ -35,12 +35,6 @@ class Conditioning:
         """The same with one more tensor (B, ...), or another one of that name."""
         return Conditioning({**self.tensors, name: tensor})
 
-    def expanded(self, count: int) -> "Conditioning":
-        """A single row for `count` images, without copying it."""
-        return Conditioning(
-            {name: part.expand(count, *part.shape[1:]) for name, part in self.tensors.items()}
-        )
-
     def picked(self, rows: Sequence[int]) -> "Conditioning":
         """These rows in this order, some perhaps several times."""
         return Conditioning({name: part[list(rows)] for name, part in self.tensors.items()})

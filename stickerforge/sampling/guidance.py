@@ -110,7 +110,7 @@ class Consistency:
     def __call__(
         self, predict: Predict, noisy: Tensor, timestep: Tensor, step: int, steps: int
     ) -> Tensor:
-        """See `Guidance`. The adapted model is not asked where its weight is 0."""
+        """See `Guidance`. Where the weight is 0 the adapted model predicts nothing."""
         with self.base_model():
             prediction, base = self.base.predictions(predict, noisy, timestep)
         if self.weight != 0 and self.start <= step / steps < self.end:

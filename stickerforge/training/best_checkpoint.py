@@ -5,9 +5,10 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from stickerforge.adapters.lora_format import encode, read
-from stickerforge.adapters.lora_weights import AdapterWeights
+from stickerforge.adapters.header import read_file
+from stickerforge.adapters.kinds import AdapterKind
 from stickerforge.runtime.files import write_whole
 from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.run_folder import RunFolder
@@ -36,13 +37,14 @@ class ValidationSchedule:
 class BestCheckpoint:
     """The log of validations, and a file with the weights that scored best so far."""
 
-    def __init__(self, run: RunFolder, *, start: int) -> None:
+    def __init__(self, run: RunFolder, kind: AdapterKind, *, start: int) -> None:
         """Read what is there.
 
         Args:
+            kind: of the adapter, whose weights are kept.
             start: the number of steps done; what an interrupted run measured later is dropped.
         """
-        self.run, self.rows = run, []
+        self.run, self.kind, self.rows = run, kind, []
         if start:
             self.rows = [row for row in read_rows(run.validation_log) if row["step"] <= start]
         else:
@@ -60,9 +62,7 @@ class BestCheckpoint:
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
         write_whole(self.run.validation_log, lines.encode())
 
-    def add(
-        self, done: int, metrics: Mapping[str, float], weights: Callable[[], AdapterWeights]
-    ) -> None:
+    def add(self, done: int, metrics: Mapping[str, float], weights: Callable[[], Any]) -> None:
         """Log one validation, and keep the weights if they are the best so far.
 
         Raises:
@@ -74,7 +74,7 @@ class BestCheckpoint:
             row["score"] = LOWEST
         self.rows = [other for other in self.rows if other["step"] != done]
         if not self.rows or row["score"] > self.best["score"]:
-            write_whole(self.run.best(done), encode(weights()))
+            write_whole(self.run.best(done), self.kind.encode(weights()))
         self.rows.append({"step": done} | {name: round(value, 6) for name, value in row.items()})
         self.write_log()
 
@@ -94,6 +94,10 @@ class BestCheckpoint:
                 with contextlib.suppress(OSError):
                     path.unlink()
 
-    def weights(self) -> AdapterWeights:
-        """The weights that scored best."""
-        return read(self.run.best(int(self.best["step"])))
+    def weights(self) -> Any:
+        """The weights that scored best, in the form of their kind.
+
+        Raises:
+            InputError: their file is missing or broken.
+        """
+        return self.kind.read(read_file(self.run.best(int(self.best["step"]))))

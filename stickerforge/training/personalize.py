@@ -10,7 +10,6 @@ import torch
 import transformers
 
 from stickerforge.adapters import store
-from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.toml import to_toml
 from stickerforge.data.pictures import PictureFolder
 from stickerforge.errors import InputError
@@ -80,9 +79,10 @@ def personalize(
             weights = train(method, plan.config.training, run, start, advance, validation)
             kept_step = steps
             if validation:
-                weights, kept_step = select_weights(
-                    run, weights, steps, console, keep_best=plan.config.keep == "best"
-                )
+                best = BestCheckpoint(run, method.kind, start=steps)
+                write_whole(run.validation_plot, validation_plot(best.rows))
+                if plan.config.keep == "best":
+                    weights, kept_step = select_best(best, steps, console)
     except RuntimeError as error:
         hint = "lower --batch or --resolution, or use a smaller model"
         raise memory_fault(error, hint) or error from error
@@ -212,16 +212,11 @@ def build_method(
     return METHODS[training.objective](state, reference, training, seed=seed, prior=prior)
 
 
-def select_weights(
-    run: RunFolder, last: AdapterWeights, steps: int, console: Console, *, keep_best: bool
-) -> tuple[AdapterWeights, int]:
-    """(the weights that become the adapter, after how many steps they were)."""
-    best = BestCheckpoint(run, start=steps)
-    write_whole(run.validation_plot, validation_plot(best.rows))
-    if not keep_best:
-        return last, steps
+def select_best(best: BestCheckpoint, steps: int, console: Console) -> tuple[Any, int]:
+    """(the weights that validated best, after how many of all steps they were)."""
     step = int(best.best["step"])
-    console.say(f"the best state was that after {step} of {steps} steps; see {run.validation_plot}")
+    plot = best.run.validation_plot
+    console.say(f"the best state was that after {step} of {steps} steps; see {plot}")
     return best.weights(), step
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.schema import TrainingConfig
 from stickerforge.errors import InputError, Interrupted
 from stickerforge.runtime.signals import stoppable
@@ -28,8 +27,10 @@ def train(
     start: CheckpointInfo,
     on_step: Callable[[int], None] = lambda steps: None,
     validation: ValidationSchedule | None = None,
-) -> AdapterWeights:
+) -> Any:
     """Train until all steps are done, from the beginning or from the checkpoint at `start.step`.
+
+    Returns the weights in the form of the method's kind of adapter.
 
     Args:
         on_step: called with the number of steps that were done since the last call.
@@ -44,7 +45,7 @@ def train(
     if start.step:
         restore(method, optimizer, read_checkpoint(run))
     log = MetricsLog(run, start=start.step, tensorboard=config.tensorboard)
-    best = BestCheckpoint(run, start=start.step) if validation else None
+    best = BestCheckpoint(run, method.kind, start=start.step) if validation else None
     progress = Progress(method, optimizer, run, log, best, start, start.step)
     on_step(start.step)
     # A run may have ended between a checkpoint and its validation.

@@ -2,16 +2,21 @@
 
 import json
 import pathlib
-from dataclasses import dataclass
 
 import pytest
 import torch
+from safetensors.torch import load
+from safetensors.torch import save as save_tensors
 
 from stickerforge.adapters import store
+from stickerforge.adapters.header import read_file
 from stickerforge.adapters.kinds import KINDS, LORA, kind_of
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.merge_parents import find_parents
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
+from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
+from stickerforge.models.registry import find_model, load_model
 
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 BASE = store.Base("sticker-mini", "2.1", "0123456789abcdef")
@@ -130,13 +135,16 @@ def test_a_damaged_file_is_named_before_it_is_parsed(damage):
         store.read_weights(adapter)
 
 
-@dataclass
 class AttachedGain:
-    """Multiplies what a model predicts."""
+    """Multiplies what the denoiser predicts, the more the noisier the latents are."""
 
-    model: object
-    gain: float
-    scale: float = 0.0
+    def __init__(self, model, gain):
+        self.gain, self.scale = gain, 0.0
+        model.networks[model.spec.denoiser].register_forward_hook(self.multiply)
+
+    def multiply(self, network, inputs, outputs):
+        strength = self.scale * float(inputs[1]) / 1000  # the timestep
+        return tuple(output * (1 + strength * (self.gain - 1)) for output in outputs)
 
     def activate(self, scale):
         self.scale = scale
@@ -154,9 +162,10 @@ class Gain:
         return set(header) == {"gain"}
 
     def read(self, file):
-        from safetensors.torch import load
-
         return float(load(file.content)["gain"])
+
+    def encode(self, weights):
+        return save_tensors({"gain": torch.tensor(weights)})
 
     def attach(self, model, name, weights, source):
         return AttachedGain(model, weights)
@@ -168,50 +177,57 @@ def gain(monkeypatch):
 
 
 def save_gain(name, value):
-    """As a newer version would have written it."""
-    import hashlib
-
-    from safetensors.torch import save as encode
-
-    content = encode({"gain": torch.tensor(value)})
-    folder = store.folder(name)
-    folder.mkdir(parents=True)
-    (folder / "gain.safetensors").write_bytes(content)
-    description = {
-        "format": store.FORMAT,
-        "name": name,
-        "kind": "gain",
-        "base": vars(BASE),
-        "file": "gain.safetensors",
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    (folder / store.CARD).write_text(json.dumps(description))
-    return folder / "gain.safetensors"
+    return store.save(name, value, kind="gain", base=BASE, tokens={}, phrase="", made={})
 
 
-def test_a_registered_kind_is_found_read_and_attached(gain):
-    path = save_gain("louder", 1.5)
-    adapter = store.find("louder")
-    weights = store.read_weights(adapter)
-    assert (adapter.kind, weights, adapter.tokens) == ("gain", 1.5, {})
-    attached = KINDS[adapter.kind].attach("the model", "adapter0", weights, "louder")
-    attached.activate(0.7)
-    assert (attached.model, attached.gain, attached.scale) == ("the model", 1.5, 0.7)
-    from stickerforge.adapters.header import read_file
-
-    assert kind_of(read_file(path)) is KINDS["gain"]
+def test_a_registered_kind_is_saved_found_and_read(gain):
+    adapter = save_gain("louder", 1.5)
+    assert store.find("louder") == adapter and (adapter.kind, adapter.tokens) == ("gain", {})
+    assert store.read_weights(adapter) == 1.5
+    assert kind_of(read_file(adapter.path)) is KINDS["gain"]
     assert kind_of(read_file(save().path)) is LORA
 
 
-def test_generation_attaches_any_registered_kind(gain):
-    from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
+def test_what_does_not_read_back_is_not_saved(gain, monkeypatch):
+    monkeypatch.setattr(Gain, "read", lambda self, file: 0.0)
+    with pytest.raises(EnvironmentFault, match="does not read back as it was written"):
+        save_gain("louder", 1.5)
+    assert store.names() == [] and not list(store.folder("louder").glob("*.safetensors"))
 
-    path, lookup = save_gain("louder", 1.5), AdapterLookup()
-    uses = [lookup.find("louder", 0.7), lookup.find(str(path), 0.2)]
-    attached = attach_adapters("the model", uses)
+
+def test_what_no_adapter_may_hold_is_not_saved():
+    adapter = save()
+    weights = store.read_weights(adapter)
+    weights.lora[LAYER].up[0, 0] = float("nan")
+    with pytest.raises(InputError, match="not finite"):
+        store.save("dog", weights, kind="subject", base=BASE, tokens={}, phrase="", made={})
+    assert store.find("dog") == adapter and store.read_weights(adapter)
+    assert len(list(store.folder("dog").glob("*.safetensors"))) == 1
+
+
+def test_generation_takes_any_registered_kind_whose_strength_follows_the_timestep(gain, tiny_sd):
+    adapter, lookup = save_gain("louder", 1.5), AdapterLookup()
+    uses = [lookup.find("louder", 0.7), lookup.find(str(adapter.path), 0.2)]
+    model = load_model(find_model(str(tiny_sd)), torch.device("cpu"), torch.float32)
+
+    def sampled():
+        size = SamplingParams(steps=2, pixels=model.pixels)
+        return next(sample(model, ["a cat"], [3], size, GuidanceParams(scale=1.0)))
+
+    before = sampled()
+    attached = attach_adapters(model, uses)
+    assert torch.equal(sampled(), before), "attached is not active"
     activate(attached, uses[:1])
     assert [one.gain for one in attached.values()] == [1.5, 1.5]
     assert [one.scale for one in attached.values()] == [0.7, 0.0]
+    ours = sampled()
+
+    predict = model.predict
+    activate(attached, ())
+    model.predict = lambda noisy, timestep, text: (
+        predict(noisy, timestep, text) * (1 + 0.7 * float(timestep) / 1000 * 0.5)
+    )
+    assert torch.equal(sampled(), ours) and not torch.equal(ours, before)
 
 
 def test_only_loras_can_be_merged(gain):

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from stickerforge.adapters import store
-from stickerforge.adapters.lora_format import read
 from stickerforge.stickers.image_files import read_params
 from tests.conftest import one_line
 
@@ -16,7 +15,7 @@ QUIET = (*SHORT, "--quiet")
 
 
 def weights(name):
-    return read(store.find(name).path)
+    return store.read_weights(store.find(name))
 
 
 def same(first, second):

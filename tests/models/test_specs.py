@@ -6,17 +6,22 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 
 from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.adapters.lora_weights import LoraWeights
 from stickerforge.errors import InputError
+from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
 from stickerforge.models.cost import model_bytes, sampling_cost, weights_bytes
 from stickerforge.models.families import specs
 from stickerforge.models.families.specs import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, family_spec
 from stickerforge.models.families.stable_diffusion import StableDiffusion
 from stickerforge.models.registry import check_pixels, find_model, load_model
 from stickerforge.sampling.conditioning import Conditioning
+from stickerforge.training.optimizer import build_optimizer
+from stickerforge.training.trainer import train_step
 from tests.tiny import edit_json, write_tiny_sd
+from tests.training.setups import CONFIG, method_of
 
 CPU = torch.device("cpu")
 
@@ -131,6 +136,23 @@ def test_a_new_family_needs_its_class_and_its_spec(toy):
     assert len(adapters.add_trainable("b", 3, "attention", seed=1)) == 2
     with pytest.raises(InputError, match=r"changes transformer\.no\.such"):
         adapters.attach("c", {"no.such": LoraWeights(down, up, 2.0)})
+
+
+def test_a_new_family_that_follows_a_flow_samples_and_learns(toy):
+    FlowMatchEulerDiscreteScheduler(shift=1.0).save_pretrained(toy / "scheduler")
+    model = load_model(find_model(str(toy)), CPU, torch.float32)
+    assert model.noise_process.prediction == "flow"
+    size, guidance = SamplingParams(steps=3, pixels=48), GuidanceParams(scale=3.0)
+    before = next(sample(model, ["a dog"], [1], size, guidance))
+    assert before.shape == (3, 48, 48)
+    method = method_of(model)
+    optimizer = build_optimizer(method.parameter_groups(), CONFIG.epsilon)
+    for step in range(2):
+        train_step(method, optimizer, step, CONFIG.clip)
+    assert set(method.weights().lora) == {"transformer.to_v"}
+    assert not torch.equal(next(sample(model, ["a dog"], [1], size, guidance)), before)
+    with method.train_state.adapters.disabled():
+        assert torch.equal(next(sample(model, ["a dog"], [1], size, guidance)), before)
 
 
 def test_a_folder_that_lacks_a_part_of_its_own_family(toy):

@@ -23,13 +23,6 @@ def test_rows_are_picked_from_every_tensor():
         assert torch.equal(picked[name], text[name][[2, 0, 2]])
 
 
-def test_one_row_serves_many_images_without_a_copy():
-    text = conditioning(1)
-    many = text.expanded(4)
-    assert len(many) == 4 and many["hidden"].data_ptr() == text["hidden"].data_ptr()
-    assert torch.equal(many["mask"], text["mask"].repeat(4, 1))
-
-
 def test_joining_keeps_the_order_and_refuses_other_kinds():
     first, second = conditioning(2), conditioning(1, 100.0)
     both = join(first, second)

@@ -106,7 +106,8 @@ class LatentDiffusion:
         decoded: Tensor = self.vae.decode(scaled.to(self.vae.dtype), return_dict=False)[0]
         pixels = (decoded.float().cpu() / 2 + 0.5).clamp(0, 1)
         if self.has_alpha and self.card.alpha != "premultiplied":
-            pixels[:, :3] *= pixels[:, 3:]
+            # Not in place: a gradient of what a method makes of the pixels may pass through here.
+            pixels = torch.cat([pixels[:, :3] * pixels[:, 3:], pixels[:, 3:]], 1)
         return pixels
 
 

@@ -7,11 +7,11 @@ sample from its model and score the samples within `batch` or `loss`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 from torch import Tensor, nn
 
-from stickerforge.adapters.lora_weights import AdapterWeights
+from stickerforge.adapters.kinds import AdapterKind
 
 BatchT = TypeVar("BatchT")
 
@@ -41,6 +41,8 @@ class StepOutput:
 class TrainingMethod(Protocol[BatchT]):
     """A way to train something. All its randomness is a function of its seed and the step."""
 
+    kind: AdapterKind  # of the adapter that is trained
+
     def parameter_groups(self) -> list[ParameterGroup]:
         """What is trained, and how fast; the same parameters in the same order every time."""
 
@@ -62,5 +64,5 @@ class TrainingMethod(Protocol[BatchT]):
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave: tensors of the same names and shapes."""
 
-    def weights(self) -> AdapterWeights:
-        """A copy of what is trained as it is now, on the CPU."""
+    def weights(self) -> Any:
+        """A copy of what is trained as it is now, on the CPU, in the form of `kind`."""

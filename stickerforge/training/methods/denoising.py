@@ -1,4 +1,4 @@
-"""Denoising of encoded pictures: everything that methods ask of a model and its noise process.
+"""Denoising of encoded pictures: what methods of training a LoRA have in common.
 
 Shapes: B examples; C, H, W latent channels, rows, columns.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stickerforge.adapters.kinds import LORA, AdapterKind
 from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.schema import TrainingConfig
 from stickerforge.models.noise_process import NoiseProcess
@@ -36,7 +37,9 @@ class Batches:
 
 
 class DenoisingMethod(ABC):
-    """What methods share that train an adapter to denoise pictures of the user."""
+    """What methods share that train a LoRA to denoise pictures of the user."""
+
+    kind: AdapterKind = LORA
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ def denoising_error(state: TrainState, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def base_denoising_error(state: TrainState, batch: Batch) -> Tensor:
-    """Squared error of the base model, told the captions without the new word, (B,)."""
+    """Squared error of the base model under captions without the new word, (B,)."""
     captions = [example.caption.base for example in batch.examples]
     with state.adapters.disabled():
         return prediction_error(state, batch, captions, base=True)
