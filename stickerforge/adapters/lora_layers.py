@@ -122,12 +122,11 @@ class AdapterSet:
             layer = self.spec.layer_name(key)
             name = layer if layer in shapes else by_flat_name.get(self.spec.flat_name(layer), "")
             if not name:
-                unsupported = re.match(self.spec.unsupported_layers, layer)
+                unsupported = self.spec.unsupported_layers.items()
+                hints = [hint for pattern, hint in unsupported if re.match(pattern, layer)]
                 raise InputError(
                     f"{source} changes {layer[:90]}, which this model has not",
-                    "kohya's files for SDXL cannot be read as yet"
-                    if unsupported
-                    else GIVE_ITS_MODEL,
+                    hints[0] if hints else GIVE_ITS_MODEL,
                 )
             if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
                 raise InputError(f"{source} does not fit {name} of this model", GIVE_ITS_MODEL)

@@ -1,4 +1,7 @@
-"""An image's parameters: everything that decides its pixels, kept in the file and in its name."""
+"""An image's parameters, which decide its pixels and are kept in its file, and the file's name.
+
+The name holds a digest of the parameters, unless its row has an id: then it is the id.
+"""
 
 import hashlib
 import json
@@ -100,7 +103,7 @@ def image_jobs(
     Raises:
         InputError: two rows would make the same file.
     """
-    jobs: dict[Path, ImageJob] = {}
+    jobs: dict[str, ImageJob] = {}  # by names in lower case, as some file systems compare them
     seed_of_call = seed
     for request in requests:
         row, images = request.row, request.row.count or count
@@ -110,12 +113,12 @@ def image_jobs(
                 seed_of_call += 1
             else:
                 job = image_job(request, call, row.seed + index, images)
-            if job.path.stem == Path(SHEET_FILE).stem or (row.id and job.path in jobs):
+            if job.path.stem == Path(SHEET_FILE).stem or (row.id and str(job.path).lower() in jobs):
                 raise InputError(
                     f"id {row.id!r} would make {job.path.name}, which is taken",
                     "give it another id",
                 )
-            jobs.setdefault(job.path, job)
+            jobs.setdefault(str(job.path).lower(), job)
     return list(jobs.values())
 
 

@@ -83,5 +83,5 @@ def is_half(folder: Path) -> bool:
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            return b'"F16"' in file.read(min(length, 1 << 20))
+            return b'F16"' in file.read(min(length, 1 << 20))  # F16 or BF16
     return False

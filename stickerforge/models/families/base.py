@@ -65,8 +65,8 @@ class FamilySpec:
         lora_targets: ends of names of the denoiser's layers, by the set that is to get an adapter.
         text_lora_targets: the same for the layers of text encoders.
         key_prefixes: {beginning of a key in other trainers' LoRA files: network}.
-        unsupported_layers: a regular expression for layers of LoRA files whose names nothing can
-            map.
+        unsupported_layers: {regular expression for layers of LoRA files whose names nothing can
+            map: what to tell the user}.
         native_pixels: from a model's folder to the side of the images that it was trained on.
         multiple: from a model's folder to the pixels that a side must be a multiple of.
         positions: from the side of an image to how often an average weight of the denoiser is used
@@ -87,7 +87,7 @@ class FamilySpec:
     lora_targets: Mapping[Layers, tuple[str, ...]]
     text_lora_targets: tuple[str, ...]
     key_prefixes: Mapping[str, str]
-    unsupported_layers: str
+    unsupported_layers: Mapping[str, str]
     native_pixels: Callable[[Path], int]
     multiple: Callable[[Path], int]
     positions: Callable[[int], float]

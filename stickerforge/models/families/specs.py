@@ -42,7 +42,11 @@ KOHYA_PREFIXES = {
     "lora_te2_": "text_encoder_2",
 }
 # How the original code of SDXL names its layers, which kohya's files keep.
-KOHYA_SDXL = r"unet\.(input_blocks|middle_block|output_blocks)_"
+KOHYA_SDXL = {
+    r"unet\.(input_blocks|middle_block|output_blocks)_": (
+        "kohya's files for SDXL cannot be read as yet"
+    )
+}
 CLIP_TOKENS = 75  # between the start and the end of the text
 
 # Direct Consistency Optimization (arXiv:2402.12004), Section 5; 5e-4 for embeddings in its
