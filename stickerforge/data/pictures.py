@@ -8,6 +8,7 @@ import io
 import struct
 import subprocess
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,7 @@ DECODE_ERRORS = (
     RuntimeError,  # AVIF and WebP; its NotImplementedError in DDS and BLP
     struct.error,
     subprocess.SubprocessError,  # Ghostscript fails on EPS
+    zlib.error,  # compressed FITS, in Pillow 12.0
     Image.DecompressionBombError,
 )
 

@@ -66,7 +66,7 @@ def to_vector(premultiplied: np.ndarray) -> np.ndarray:
 
 
 def training_vectors(scenes: World, count: int, path: Path) -> np.ndarray:
-    """Every training scene as `laid` gives it, (count, 4096), kept in a file."""
+    """Every training scene as `to_vector` gives it, (count, 4096), kept in a file."""
     if path.exists() and len(stored := np.load(path, mmap_mode="r")) == count:
         return stored
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ CLASSES = ("bird", "flower", "fruit", "tool", "boat", "food", "drink", "animal")
 
 @dataclass(frozen=True)
 class Concept:
-    """A subject or a style that is taught.
+    """A subject or a style that an adapter is trained on.
 
     Args:
         token: "<llama>"; "" for a style.
@@ -76,7 +76,7 @@ def encode_example(
 
 
 def subject_concept(model: DiffusionModel, scenes: World, subject: Subject, held: int) -> Concept:
-    """A subject from its drawings in three styles, with their styles said."""
+    """A subject from its drawings in three styles, which the captions name."""
     token, words = f"<{slug(subject.name)}>", class_word(subject)
     drawings = {
         style: drawing_of(scenes, subject, style) for k, style in enumerate(STYLES) if k != held
@@ -118,14 +118,20 @@ def train_adapter(
     every: int = 0,
     prior: Sequence[TrainingExample] = (),
 ) -> AdapterWeights:
-    """Teach it; `look` is called with the number of steps after every so many of them."""
+    """The adapter after the steps of `config`.
 
-    def seen(done: int) -> dict[str, float]:
-        if on_validation:
-            on_validation(done)
-        return {"score": 0.0}
+    Args:
+        on_validation: called with the number of steps after every `every` of them.
+        prior: pictures of the class, for prior preservation.
+    """
+    schedule = None
+    if on_validation:
 
-    schedule = ValidationSchedule(every, seen) if on_validation else None
+        def validate(step: int) -> dict[str, float]:
+            on_validation(step)
+            return {"score": 0.0}
+
+        schedule = ValidationSchedule(every, validate)
     state = init_state(
         model,
         concept.tokens,
@@ -168,11 +174,11 @@ def class_examples(words: str) -> list[TrainingExample]:
 def class_word(subject: Subject) -> str:
     """A word that the model knows for what the subject is.
 
-    It was never told the subject's own name.
+    The subject's own name was in none of its captions.
     """
     return next((word for word in CLASSES if word in subject.keywords), "thing")
 
 
 def with_settings(config: TrainingConfig, settings: Mapping[str, Any]) -> TrainingConfig:
-    """A course with other settings, by the names of its fields."""
+    """The training configuration with other settings, by the names of its fields."""
     return replace(config, **settings)

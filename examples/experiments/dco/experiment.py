@@ -106,8 +106,8 @@ class Experiment:
         config, judge = with_settings(CONFIG, settings), load_judge(name)  # type: ignore[arg-type]
         label = " ".join(f"{key}={value}" for key, value in settings.items())
         decides = case_key(case) | {
-            "course": asdict(config),
-            "looks": checkpoints,
+            "config": asdict(config),
+            "checkpoints": checkpoints,
             "prior": CLASS_IMAGES,
         }
         return Task(

@@ -115,20 +115,20 @@ def scale_ends(scenes: World, case: Case, judge: Judge) -> dict[str, dict[str, l
 def merge_scores(
     scenes: World,
     case: Case,
-    courses: tuple[TrainingConfig, TrainingConfig],
+    configs: tuple[TrainingConfig, TrainingConfig],
     styles: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """One row per style, and one for the subject's adapter alone in the style that it was not shown
     in; none where it diverged.
 
     Args:
-        courses: of the subject and of the styles.
-        styles: adapters of styles that were taught before, and will be.
+        configs: training configurations of the subject and of the styles.
+        styles: adapters of the styles that are trained already; further ones are added.
     """
     model, results = load_base(), []
     concept = subject_concept(model, scenes, case.subject, case.held)
     try:
-        subject_adapter = train_adapter(model, concept, courses[0])
+        subject_adapter = train_adapter(model, concept, configs[0])
         for name in STYLE_NAMES:
             if name not in styles:
                 other = load_base()
@@ -139,7 +139,7 @@ def merge_scores(
                     STYLE_NAMES[name],
                     learned_subjects(scenes)[:STYLE_DRAWINGS],
                 )
-                styles[name] = train_adapter(other, drawings, courses[1])
+                styles[name] = train_adapter(other, drawings, configs[1])
     except InputError as error:
         print(f"{case.subject.name}: {error}", flush=True)
         return []
@@ -161,8 +161,8 @@ def style_scores(
 ) -> dict[str, float]:
     """By itself, in a colour, with a crown and twice, by the sum of the adapters.
 
-    The shares of pictures with the subject among the TOP labels, with the style, with both, and the
-    share of what else the prompts ask for.
+    The shares of pictures with the subject among the TOP_LABELS likeliest labels, with the style,
+    with both, and the share of what else the prompts ask for.
 
     Args:
         style: what the judge calls it, and what the prompt does.

@@ -204,13 +204,13 @@ def merge_tasks(experiment: Experiment, arm: str, settings: Mapping[str, Any]) -
     of_styles = with_settings(CONFIG, {"objective": arm, "steps": DEFAULT_STEPS} | STYLE_SETTINGS)
     tasks = []
     for case in test_cases(experiment.test[:MERGE_SUBJECTS]):
-        courses = with_settings(CONFIG, dict(settings) | {"steps": DEFAULT_STEPS}), of_styles
-        decides = case_key(case) | {"courses": [asdict(config) for config in courses]}
+        configs = with_settings(CONFIG, dict(settings) | {"steps": DEFAULT_STEPS}), of_styles
+        decides = case_key(case) | {"configs": [asdict(config) for config in configs]}
         tasks.append(
             Task(
                 f"merge {arm} {case.subject.name}",
                 decides,
-                lambda c=case, two=courses: merge_scores(experiment.scenes, c, two, styles),
+                lambda c=case, two=configs: merge_scores(experiment.scenes, c, two, styles),
             )
         )
     return tasks
@@ -244,7 +244,7 @@ def deviation_tasks(experiment: Experiment, beta: float) -> list[Task]:
     tasks = []
     for case in test_cases(experiment.test):
         config = with_settings(CONFIG, {"beta": beta, "steps": DEVIATION_STEPS})
-        decides = case_key(case) | {"course": asdict(config)}
+        decides = case_key(case) | {"config": asdict(config)}
         measure = partial(base_deviation, experiment.scenes, case, config)
         tasks.append(Task(f"deviation {beta} {case.subject.name}", decides, measure))
     return tasks

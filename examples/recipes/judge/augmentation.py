@@ -89,9 +89,9 @@ def random_affine(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) ->
 
 
 def distort(rgb: Tensor, rng: np.random.Generator) -> Tensor:
-    """Light, contrast, saturation and a little hue; blur; noise.
+    """Pictures (B, 3, PIXELS, PIXELS) in [0, 1] with other light, contrast, saturation and hue.
 
-    JPEG and WebP: (B, 3, PIXELS, PIXELS) in [0, 1].
+    Some are blurred, noisy, or compressed as JPEG or WebP.
     """
     count = len(rgb)
 
@@ -159,7 +159,7 @@ def augment_gently(rgba: np.ndarray, rng: np.random.Generator, *, alone: bool) -
 
 
 def write_sheet(count: int = 48) -> None:
-    """A sheet of both kinds, as trained on."""
+    """Write a sheet of drawings and scenes as they are trained on."""
     rng = np.random.default_rng(0)
     rows = []
     for stock, single in ((load_drawings(True), True), (load_scenes("test"), False)):

@@ -155,7 +155,7 @@ def confusions(
 
 
 def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
-    """Every figure, and the confusions."""
+    """(every score by name, the confusions)."""
     both = {seen: load_drawings(seen) for seen in (True, False)}
     rows = {seen: np.arange(len(stock)) for seen, stock in both.items()}
     read = {
@@ -171,7 +171,7 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
             for seen, stock in both.items()
         ]
     )
-    figures = {
+    scores = {
         "seen pairs, top-1": accuracy(read[True].subject, both[True].subject),
         "withheld pairs, top-1": accuracy(read[False].subject, both[False].subject),
         "withheld pairs, top-5": accuracy(read[False].subject, both[False].subject, 5),
@@ -189,7 +189,7 @@ def measure(judge: Judge) -> tuple[dict[str, float], list[str]]:
         print(f"  {style:14} seen pairs {seen:>6.1%}, withheld pairs {withheld:>6.1%}")
     augmented = accuracy(torch.cat([read[part].style for part in both]), styles)
     print(f"  style of augmented drawings: {augmented:.1%}")
-    return figures, confusions(judge, both[False], rows[False], read[False])
+    return scores, confusions(judge, both[False], rows[False], read[False])
 
 
 def read_seconds(judge: Judge, count: int = 64) -> float:
@@ -208,16 +208,16 @@ if __name__ == "__main__":
     parser.add_argument("--name", choices=("judge", "second"), default="judge")
     args = parser.parse_args()
     prepare()
-    asked = load_judge(args.name)
-    found, mistakes = measure(asked)
-    for key, value in found.items():
+    judge = load_judge(args.name)
+    scores, mistakes = measure(judge)
+    for key, value in scores.items():
         verdict = "passed" if value >= FLOORS[key] else "FAILED"
         print(f"{key:34} {value:6.1%}   floor {FLOORS[key]:.0%}   {verdict}")
     print(
-        f"64 pictures of 512 px: {read_seconds(asked):.2f} s on {torch.get_num_threads()} cores "
+        f"64 pictures of 512 px: {read_seconds(judge):.2f} s on {torch.get_num_threads()} cores "
         f"(at most 3), {PIXELS} px read"
     )
     print("commonest confusions of withheld pairs: " + "; ".join(mistakes))
     (RUNS / f"gate-{args.name}.json").write_text(
-        json.dumps(found | {"confusions": mistakes}, indent=1)
+        json.dumps(scores | {"confusions": mistakes}, indent=1)
     )

@@ -88,7 +88,7 @@ def write_tokenizer() -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """Disturbed pictures with their truth; the texts are those of one register."""
+    """Augmented pictures with their truth; the texts are those of one register."""
 
     pictures: Tensor
     subject: Tensor
@@ -110,10 +110,10 @@ class Batches:
         self.stocks: tuple[JudgeDataset, JudgeDataset] = load_drawings(True), load_scenes(name)
 
     def __getitem__(self, step: int) -> Batch:
-        return self.seen(step, augment)
+        return self.batch(step, augment)
 
-    def seen(self, step: int, augmentation: Callable[..., Tensor]) -> Batch:
-        """A batch whose pictures are shown so."""
+    def batch(self, step: int, augmentation: Callable[..., Tensor]) -> Batch:
+        """The batch of a step, under this augmentation."""
         rng = np.random.default_rng((self.seed, step))
         register = int(rng.choice(len(REGISTERS), p=REGISTER_SHARES))
         rows = [np.sort(rng.choice(len(stock), self.half, replace=False)) for stock in self.stocks]
@@ -230,7 +230,7 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
 
     It reads no tower, so it learns last, alone and quickly.
 
-    Two batches of three are hardly disturbed: a style is known by its palette, and a palette that
+    Two batches of three are augmented gently: a style is known by its palette, and a palette that
     was changed is another one.
     """
     path, judge = RUNS / f"{name}.safetensors", JudgeNet(judge_shape(name))
@@ -239,7 +239,7 @@ def train_style(name: str, steps: int, peak: float = 2e-3) -> None:
     batches, recent = Batches(name, judge.shape.labels), []
     optimizer = torch.optim.AdamW(judge.style.parameters(), lr=peak, weight_decay=0.05)
     for step in range(steps):
-        batch = batches.seen(1_000_000 + step, augment if step % 3 == 0 else augment_gently)
+        batch = batches.batch(1_000_000 + step, augment if step % 3 == 0 else augment_gently)
         features = drawing_features(batch.pictures[:, :3], batch.pictures[:, 3] > SOLID)
         loss = F.cross_entropy(judge.style(features), batch.style)
         optimizer.zero_grad()

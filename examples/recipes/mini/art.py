@@ -132,9 +132,7 @@ def render_sprites(drawings: list[str]) -> np.ndarray:
 
 
 def pack_drawings(path: Path) -> None:
-    """Every subject with its drawings as one file, from which `write` renders where nothing was
-    fetched.
-    """
+    """Write every subject with its drawings to one file, for `write_sprites` on other machines."""
     rows = [
         subject_record(s)
         | {"drawings": [read_svg(style, s.codepoints, s.name) for style in STYLES]}
@@ -149,8 +147,9 @@ def subject_record(subject: Subject) -> dict[str, object]:
 
 
 def load_subjects(version: int = 2) -> tuple[list[Subject], np.ndarray]:
-    """Subjects, with the kinds of a version, and their sprites, uint8 premultiplied (subject,
-    style, pixels, pixels, 4).
+    """Subjects with the kinds of a version, and their sprites.
+
+    Sprites are premultiplied uint8 (subject, style, SPRITE_PIXELS, SPRITE_PIXELS, 4).
     """
     rows = json.loads((DATA / "subjects.json").read_text())
     known = learned_kinds(version)
@@ -162,10 +161,10 @@ def load_subjects(version: int = 2) -> tuple[list[Subject], np.ndarray]:
 
 
 def write_sprites(path: Path, packed: Path | None = None, workers: int | None = None) -> None:
-    """Render every subject in every style into one array on disk, from the fetched sets or from
-    what `pack` wrote.
+    """Render every subject in every style into one array on disk.
 
     Args:
+        packed: a file of `pack_drawings`; by default the fetched sets are rendered.
         workers: processes; by default as many as there are cores.
     """
     if packed:

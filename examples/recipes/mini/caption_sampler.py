@@ -25,17 +25,14 @@ from examples.recipes.mini.world import World
 EMPTY_SHARE, LONG_SHARE, PLAIN_SHARE = 0.1, 0.12, 0.15
 # How a thing is called.
 NAME_SHARES = {"short": 0.5, "name": 0.15, "everyday": 0.25, "keyword": 0.1}
-SET_PHRASE_SHARE = (
-    0.5  # how often what can be said by itself ("good night") is, where that is all that is shown
-)
+# How often a set phrase ("good night") is the caption of a thing that has one and is shown alone.
+SET_PHRASE_SHARE = 0.5
 MAX_SHARED = 3  # subjects that may share a keyword by which one of them is called
 
 
 @cache
 def everyday_words() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """CLDR name -> (nouns that it answers, what is said by itself that it answers), of
-    everyday.txt.
-    """
+    """CLDR name -> (everyday nouns for it, set phrases for it), from everyday.txt."""
     results: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for line in (HERE / "everyday.txt").read_text().splitlines():
         if line and not line.startswith("#"):
@@ -59,8 +56,7 @@ def held_out_words() -> set[str]:
 
 
 def distinctive_keywords(subjects: list[Subject], names: set[str]) -> dict[str, tuple[str, ...]]:
-    """CLDR name -> keywords that few subjects share, that are no name of anything and mean
-    something.
+    """CLDR name -> keywords that few subjects share and that name nothing else.
 
     Args:
         names: what a keyword may not be.
@@ -86,21 +82,17 @@ def distinctive_keywords(subjects: list[Subject], names: set[str]) -> dict[str, 
 
 
 class CaptionSampler:
-    """Tells scenes, each time anew."""
+    """Makes captions of scenes, each time another one."""
 
     def __init__(self, subjects: list[Subject], names: set[str]) -> None:
-        """Args: subjects: all that may be told.
-
-        Their keywords are compared. names: of everything that there is, held-out things too: none
-        is taught as another word for something else.
+        """Args:
+        subjects: those of the scenes; their keywords are compared.
+        names: of all subjects, held-out ones too: none is taught as a word for another.
         """
         self.keywords: Mapping[str, tuple[str, ...]] = distinctive_keywords(subjects, names)
 
     def name(self, thing: Thing, rng: np.random.Generator) -> str:
-        """What somebody calls a thing.
-
-        Its short name, its full one, an everyday word, or a keyword.
-        """
+        """A name of a thing: its short one, its full one, an everyday word, or a keyword."""
         way = str(rng.choice(list(NAME_SHARES), p=list(NAME_SHARES.values())))
         nouns = everyday_words().get(thing.subject.name, ((), ()))[0]
         result = (
@@ -120,10 +112,8 @@ class CaptionSampler:
             return shorten_name(coloured_name(thing, way != "name"), rng)
         return f"{thing.colour} {choose(rng, tuple(fit))}".strip()
 
-    def alone(self, truth: Truth, rng: np.random.Generator) -> str:
-        """What is said by itself for a single plain thing ("good night"), with an ending and a
-        style; "" for others.
-        """
+    def set_phrase(self, truth: Truth, rng: np.random.Generator) -> str:
+        """A set phrase for a single plain thing ("good night"), with a style; "" for others."""
         first = truth.things[0]
         usual = (
             len(truth.things) == 1
@@ -144,7 +134,7 @@ class CaptionSampler:
         if drawn < EMPTY_SHARE:
             return ""
         if truth.things[0].mirrored:
-            return self.voiced(truth, rng).said
+            return self.paraphrase(truth, rng).text
         if drawn < EMPTY_SHARE + LONG_SHARE:
             return caption(truth, "long", rng)
         if drawn < EMPTY_SHARE + LONG_SHARE + PLAIN_SHARE:
@@ -156,15 +146,15 @@ class CaptionSampler:
             return caption_variants(truth, rng)[
                 COMPREHENSIVE if elsewhere else rng.choice(len(VARIANT_WEIGHTS), p=VARIANT_WEIGHTS)
             ]
-        return self.alone(truth, rng) or self.voiced(truth, rng).said
+        return self.set_phrase(truth, rng) or self.paraphrase(truth, rng).text
 
-    def voiced(self, truth: Truth, rng: np.random.Generator) -> Paraphrase:
-        """As somebody might type it, and plainly."""
+    def paraphrase(self, truth: Truth, rng: np.random.Generator) -> Paraphrase:
+        """As somebody might type it, and plainly, with names of this sampler."""
         return paraphrase(truth, rng, [self.name(thing, rng) for thing in truth.things])
 
 
 def make_caption_sampler(scenes: World) -> CaptionSampler:
-    """For scenes of any subjects."""
+    """The captions of a world's scenes."""
     return CaptionSampler(scenes.subjects, {subject.name for subject in load_subjects(3)[0]})
 
 

@@ -25,16 +25,13 @@ def unpremultiply(sprite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def premultiply(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The other way."""
+    """A premultiplied uint8 sprite (P, P, 4) of colours (P, P, 3) and alpha (P, P) in [0, 1]."""
     planes = np.concatenate([colours * alpha[..., None], alpha[..., None]], -1)
     return (planes * 255).round().clip(0, 255).astype(np.uint8)
 
 
 def opaque_mask(alpha: np.ndarray) -> np.ndarray:
-    """Where a drawing's own colours are seen.
-
-    The inside, or for want of any whatever is more than half there.
-    """
+    """Where a drawing is opaque, (P, P); where it is nowhere, its pixels over half."""
     return alpha > 0.98 if (alpha > 0.98).any() else alpha > 0.5
 
 

@@ -36,12 +36,11 @@ def training_world() -> World:
 
 
 def caption_variants(truth: Truth, rng: np.random.Generator) -> list[str]:
-    """A scene in as many ways as WAYS.
+    """Five captions of a scene, in the order of VARIANT_WEIGHTS.
 
-    As people type, with an article, plainly, comprehensively, and at length.
-
-    A single subject at its usual size has its keywords in the last one instead: they are how
-    synonyms are learned. A ground is always told, or the model would learn to add one unasked.
+    As people type, with an article, plainly, comprehensively, and at length. A single subject at
+    its usual size has its keywords in the last one instead: they are how synonyms are learned. A
+    ground is always named, or the model would learn to add one unasked.
     """
     first = truth.things[0]
     style, ground = (
@@ -88,7 +87,7 @@ def caption_variants(truth: Truth, rng: np.random.Generator) -> list[str]:
 
 
 def join_phrases(parts: list[str], rng: np.random.Generator) -> str:
-    """With commas, or without before a style."""
+    """The parts that are not empty, with commas between them; before a style sometimes without."""
     known = [str(part) for part in parts if part]
     together = rng.random() < 0.4
     return "".join(
@@ -98,7 +97,7 @@ def join_phrases(parts: list[str], rng: np.random.Generator) -> str:
 
 
 def dataset_sheet(scenes: World, count: int = 24, columns: int = 3) -> Image.Image:
-    """The first scenes with everything that is said of them."""
+    """The first scenes with all their captions."""
     page = Image.new("RGB", (columns * 560, -(-count // columns) * 136), (206, 206, 206))
     pen = ImageDraw.Draw(page)
     for index in range(count):

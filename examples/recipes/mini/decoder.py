@@ -108,7 +108,7 @@ class LatentSampler:
 
 
 def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
-    """Have the denoiser draw the first BANK scenes: drawn.npy (float16).
+    """Have the denoiser draw the first SAMPLE_COUNT scenes into drawn.npy (float16).
 
     Where it draws something else, the exact latents stay.
     """
@@ -118,7 +118,7 @@ def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
     denoiser, partial = LatentSampler(), SAMPLES.with_suffix(".partial.npy")
     texts = [ways[COMPREHENSIVE] for ways in captions[:SAMPLE_COUNT]]
     alone = np.array([is_plain_single(caption) for caption in texts])
-    order = np.argsort(~alone, kind="stable")  # TOGETHER of a kind share their steps
+    order = np.argsort(~alone, kind="stable")  # those of a batch share their steps
     samples = np.array(stored[:SAMPLE_COUNT], np.float16)
     kept = 0
     for start in range(0, SAMPLE_COUNT, ENCODE_BATCH):
@@ -152,7 +152,8 @@ def write_samples(stored: np.ndarray, captions: list[list[str]]) -> None:
 def source_digest(*more: Path) -> str:
     """A digest of what the decoder is trained on: the latents, the denoiser, and how it draws.
 
-    And of more files.
+    Args:
+        more: files that count, too.
     """
     drawing = (SAMPLE_COUNT, STEPS, GUIDANCE, MAX_STEPS_LEFT, MAX_DISTANCE, MAX_NOISE)
     digest = hashlib.sha256(repr(drawing).encode())
@@ -162,8 +163,10 @@ def source_digest(*more: Path) -> str:
 
 
 def check_source(checkpoint: Path, *more: Path) -> None:
-    """Stop where a checkpoint belongs to other latents, which mean other pictures, or to another
-    denoiser.
+    """Make sure that a checkpoint belongs to these latents and to this denoiser.
+
+    Raises:
+        SystemExit: it does not.
     """
     if checkpoint.with_suffix(".source").read_text() != source_digest(*more):
         raise SystemExit(

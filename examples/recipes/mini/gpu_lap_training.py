@@ -41,9 +41,7 @@ def lap_loss(
     weight: Tensor,
     generator: torch.Generator,
 ) -> Tensor:
-    """The loss of denoiser.py with everything drawn on the device.
-
-    The mean squared error of the velocity.
+    """`denoiser.velocity_loss` with noise and timesteps drawn on the device.
 
     Args:
         signal: alphas_cumprod of the scheduler, (timesteps,).
@@ -75,7 +73,8 @@ def lap_lr(passed: float, step: int) -> float:
 def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int = 20) -> None:
     """Compile the denoiser where that makes a step faster.
 
-    `step` takes one and changes nothing that matters.
+    Args:
+        step: one forward and backward pass that changes no weights.
     """
 
     def seconds() -> float:
@@ -127,12 +126,12 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
         process.start()
     model, autoencoder = initial.model.to(device), initial.autoencoder.to(device)
     bank = LatentBuffer(lambda pixels: autoencoder.encode(pixels).latent_dist.mean, device, room)
-    while bank.seen < first:
+    while bank.total < first:
         bank.take(handed, wait=20)
         if not all(process.is_alive() for process in drawing):
             raise RuntimeError("a process that draws scenes has ended: its error is above")
     print(
-        f"{time.monotonic() - started:.0f} s: {bank.seen} scenes, from step {initial.step}",
+        f"{time.monotonic() - started:.0f} s: {bank.total} scenes, from step {initial.step}",
         flush=True,
     )
     weight = channel_weights(autoencoder, bank.latents[:64].float())
@@ -143,7 +142,7 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
         compile_if_faster(
             model,
             lambda: lap_loss(
-                model, signal, *bank.some(batch, generator), weight, generator
+                model, signal, *bank.sample(batch, generator), weight, generator
             ).backward(),
         )
     mean, optimizer = ema_copy(model), Muon(*muon_groups(model), lr=RATE)
@@ -155,7 +154,7 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
             break
         for group in optimizer.param_groups:
             group["lr"] = lap_lr(passed, step)
-        loss = lap_loss(model, signal, *bank.some(batch, generator), weight, generator)
+        loss = lap_loss(model, signal, *bank.sample(batch, generator), weight, generator)
         clip_and_step(loss, model, optimizer)
         update_ema(mean, model, step, 0.999)
         losses.append(loss.detach())
@@ -168,7 +167,7 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
                 "loss": float(torch.stack(losses).mean()),
                 "pictures": seen,
             }
-            metrics.append(line | {"scenes": bank.seen, "rate": lap_lr(passed, step)})
+            metrics.append(line | {"scenes": bank.total, "rate": lap_lr(passed, step)})
             print(
                 json.dumps(metrics[-1]),
                 f"{sum(process.is_alive() for process in drawing)} draw",

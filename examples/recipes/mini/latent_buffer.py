@@ -31,14 +31,16 @@ SHARES = {
 CAPTIONS_EACH, BLOCK = 6, 64  # captions of each scene; scenes of a block
 
 
-# Pixels uint8 (TOGETHER, P, P, 4), tokens int16 (TOGETHER, K, L).
+# Pixels uint8 (BLOCK, P, P, 4), tokens int16 (BLOCK, K, L).
 SceneBlock = tuple[np.ndarray, np.ndarray]
 
 
 def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[SceneBlock]") -> None:
-    """Draw every `workers`-th block of scenes, without end, with tellings of each.
+    """Draw every `workers`-th block of scenes with captions of each, without end.
 
-    After each step of version 3 other ones.
+    Args:
+        step: of version 3, which the lap begins with; it decides the scenes.
+        handed: where the blocks go.
     """
     torch.set_num_threads(1)
     scenes = training_world_3(everything=True)
@@ -69,17 +71,18 @@ def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[Scene
 
 @dataclass
 class LatentBuffer:
-    """Latents and tellings on the device.
+    """Latents and tokenized captions of scenes on the device.
 
     Args:
         encode: pixels (B, 4, P, P) to latents (B, C, H, W).
-        seen: scenes that have come so far; the oldest go when there is no more room.
+        room: scenes that fit; further ones take the places of the oldest.
+        total: scenes that have come so far.
     """
 
     encode: Callable[[Tensor], Tensor]
     device: str
     room: int
-    seen: int = 0
+    total: int = 0
     latents: Tensor = field(init=False)
     tokens: Tensor = field(init=False)
 
@@ -94,9 +97,11 @@ class LatentBuffer:
 
     @torch.no_grad()
     def take(self, handed: "mp.Queue[SceneBlock]", wait: float = 0.0, most: int = 2) -> None:
-        """Encode what the workers have handed over, at most so many blocks.
+        """Encode blocks that the workers have drawn.
 
-        Waits for the first one if there is time.
+        Args:
+            wait: seconds to wait for the first one.
+            most: how many blocks to take at most.
         """
         for number in range(most):
             try:
@@ -106,19 +111,17 @@ class LatentBuffer:
             except queue.Empty:
                 return
             places = (
-                torch.arange(self.seen, self.seen + len(pixels), device=self.device) % self.room
+                torch.arange(self.total, self.total + len(pixels), device=self.device) % self.room
             )
             rgba = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
             self.latents[places] = self.encode(rgba).half()
             self.tokens[places] = torch.from_numpy(tokens).to(self.device)
-            self.seen += len(pixels)
+            self.total += len(pixels)
 
-    def some(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(latents (count, C, H, W), tokens (count, L)) of scenes drawn evenly, each in one of its
-        tellings.
-        """
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(latents (count, C, H, W), tokens (count, L)) of random scenes, with one caption each."""
         rows = torch.randint(
-            min(self.seen, self.room), (count,), generator=generator, device=self.device
+            min(self.total, self.room), (count,), generator=generator, device=self.device
         )
         ways = torch.randint(CAPTIONS_EACH, (count,), generator=generator, device=self.device)
         return self.latents[rows].float(), self.tokens[rows, ways].long()

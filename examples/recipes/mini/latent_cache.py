@@ -34,7 +34,11 @@ def truth_to_json(truth: Truth) -> str:
 
 
 def truth_from_json(line: str, subjects: Mapping[str, Subject]) -> Truth:
-    """The other way; `subjects` are by code points."""
+    """The truth in such a line.
+
+    Args:
+        subjects: by code points.
+    """
     record = json.loads(line)
     things = tuple(
         Thing(**(thing | {"subject": subjects[thing["subject"]]})) for thing in record["things"]
@@ -81,15 +85,14 @@ def write_latent_cache(
     workers: int = 1,
     stop: Callable[[], object] = lambda: False,
 ) -> None:
-    """Draw and encode `count` scenes.
+    """Draw and encode `count` scenes; an interrupted call is continued.
 
-    Latents.npy, float16 (N, C, H, W), and truths.jsonl. What an interrupted call has written is
-    kept.
+    Writes latents.npy, float16 (N, C, H, W), and truths.jsonl.
 
     Args:
-        stop: asked after each block whether to leave it at that for now.
         make: the world; a function of a module where there are several workers.
         encode: pixels (B, 4, PIXELS, PIXELS) to latents (B, C, H, W).
+        stop: called after each block; where it returns true the call ends there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     latents, truths, partial = (

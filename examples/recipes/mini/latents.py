@@ -61,11 +61,9 @@ def load_standard_autoencoder(scenes: World) -> AutoencoderKL:
 
 @torch.no_grad()
 def write_latents(count: int) -> None:
-    """Draw `count` scenes and encode them once.
+    """Draw `count` scenes and encode them once; an interrupted call is continued.
 
-    Latents.npy (float16), and captions.json with every way of telling each.
-
-    What an interrupted call has written is kept.
+    Writes latents.npy, float16 (N, C, H, W), and captions.json with all captions of each scene.
     """
     if CAPTIONS.exists() and len(json.loads(CAPTIONS.read_text())) >= count:
         return
@@ -102,7 +100,7 @@ def write_latents(count: int) -> None:
 
 
 def stored_shape() -> tuple[int, ...]:
-    """Of the latents that there are."""
+    """The shape of latents.npy; () where there is none."""
     return np.load(LATENTS, mmap_mode="r").shape if LATENTS.exists() else ()
 
 
@@ -120,9 +118,10 @@ def sample_scenes(
     batch: int,
     rng: np.random.Generator,
 ) -> tuple[Tensor, list[str]]:
-    """(latents (B, C, H, W), captions) of scenes as denoiser.py takes them.
+    """(latents (B, C, H, W), captions) of random scenes; some captions are empty.
 
-    Some are told nothing.
+    Args:
+        chances: of each scene, (N,), sum 1.
     """
     rows = rng.choice(len(stored), batch, replace=False, p=chances)
     texts = [

@@ -16,7 +16,7 @@ def clip_and_step(loss: Tensor, module: nn.Module, optimizer: torch.optim.Optimi
 
 
 def ema_copy(module: nn.Module) -> nn.Module:
-    """A frozen copy that `average` pulls along."""
+    """A frozen copy for `update_ema`."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
@@ -38,9 +38,9 @@ def cosine_lr(step: int, steps: int, peak: float, warmup: int = 200) -> float:
 def trapezoid_lr(
     step: int, steps: int, peak: float, warmup: int = 200, falling: float = 0.3
 ) -> float:
-    """Learning rate: a linear start, then level, then straight down to 2 % of the peak over the
-    last share `falling` of the steps.
+    """Learning rate: a linear start, a plateau, and a linear end.
 
+    Over the last share `falling` of the steps it goes down to 2 % of the peak.
     Unlike a cosine it does not depend on the length until it falls, so a run can be ended whenever
     there is time for the fall.
     """
@@ -51,8 +51,9 @@ def trapezoid_lr(
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices by orthogonalized momentum (Jordan et al. 2024, kellerjordan.github.io/posts/muon),
-    everything else by AdamW.
+    """Orthogonalized momentum for matrices, AdamW for everything else.
+
+    Jordan et al. 2024, kellerjordan.github.io/posts/muon.
 
     Every singular direction of a gradient is followed alike, so what is rare in the data, such as
     single subjects, is learned as fast as what is common. Steps of matrices are as large as AdamW's
@@ -60,9 +61,10 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float) -> None:
-        """Args: matrices: weights of two dimensions or more.
-
-        Those of convolutions count as (out, in * height * width).
+        """Args:
+        matrices: weights of two dimensions or more; those of convolutions count as
+            (out, in * height * width).
+        others: everything else.
         """
         groups = [
             {"params": matrices, "matrix": True, "weight_decay": 0.05},
@@ -77,19 +79,20 @@ class Muon(torch.optim.Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    update = self.turned(parameter) if group["matrix"] else self.scaled(parameter)
+                    if group["matrix"]:
+                        update = self.muon_update(parameter)
+                    else:
+                        update = self.adam_update(parameter)
                     parameter.add_(update, alpha=-group["lr"])
 
-    def turned(self, parameter: nn.Parameter) -> Tensor:
-        """The momentum (Nesterov, 0.95) with all singular values near one, as large as a step of
-        AdamW.
-        """
+    def muon_update(self, parameter: nn.Parameter) -> Tensor:
+        """Nesterov momentum 0.95 with all singular values near one, as large as a step of AdamW."""
         momentum = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
         momentum.lerp_(parameter.grad, 0.05)
         longer = max(parameter.flatten(1).shape)
         return 0.2 * longer**0.5 * orthogonalize(parameter.grad.lerp(momentum, 0.95))
 
-    def scaled(self, parameter: nn.Parameter) -> Tensor:
+    def adam_update(self, parameter: nn.Parameter) -> Tensor:
         """A step of Adam, betas 0.9 and 0.99."""
         state = self.state[parameter]
         mean = state.setdefault("mean", torch.zeros_like(parameter))
@@ -102,11 +105,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix (flattened to two dimensions) with its singular values brought near one, by Newton
-    and Schulz's iteration.
+    """A matrix with its singular values brought near one, by Newton and Schulz's iteration.
 
-    X <- (a I + b X X' + c (X X')^2) X. All these polynomials are of one symmetric matrix, so for
-    long matrices they are multiplied up on the short side, and X is touched twice only.
+    It is flattened to two dimensions. X <- (a I + b X X' + c (X X')^2) X. All these polynomials are
+    of one symmetric matrix, so for long matrices they are multiplied up on the short side, and X is
+    touched twice only.
     """
     flat = matrix.flatten(1)
     tall = flat.shape[0] > flat.shape[1]

@@ -41,8 +41,8 @@ from examples.recipes.mini.weights import load_shipped
 from stickerforge.stickers.color import lab
 
 SHARD = "12MB"  # no file over 16 MB
-# Styles without shading, and how many of their colours are told.
-FLAT, INKS = (("twemoji", "flat"), 48)
+# Styles without shading, and how many of their colours inks.json lists.
+FLAT, INKS = ("twemoji", "flat"), 48
 MIN_DISTANCE = 5.0  # colours closer than this (CIELAB) are one
 SAMPLED_PIXELS = 800  # of a drawing, that are looked at for them
 CARD = {
@@ -132,8 +132,9 @@ def checksums(folder: Path) -> dict[str, str]:
 
 
 def style_inks() -> dict[str, list[str]]:
-    """The commonest colours of the drawings that were learned in each flat style, as "rrggbb", none
-    like a commoner one.
+    """The commonest colours of each flat style's learned drawings, as "rrggbb".
+
+    None is like a commoner one.
     """
     scenes, results = training_world(), {}
     for style in FLAT:

@@ -44,7 +44,7 @@ from examples.recipes.mini.scene import Thing, Truth
 from examples.recipes.mini.vocabulary import EYEWEAR
 
 INVENTED_SHARE = 0.2  # share of added adjectives that no language has
-TYPO_SHARE = 0.06  # share of captions with a slip of the finger in one of their words
+TYPO_SHARE = 0.06  # share of captions with a typing error
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Paraphrase:
     """One scene in two ways.
 
     Args:
-        plain: as sticker-mini 2 was told it.
-        said: as somebody might type it; means the same.
+        plain: as a caption of sticker-mini 2.
+        text: as somebody might type it; means the same.
     """
 
     plain: str
-    said: str
+    text: str
 
 
 def choose(rng: np.random.Generator, words: tuple[str, ...]) -> str:
@@ -125,9 +125,9 @@ def random_request(rng: np.random.Generator) -> str:
 
 
 def add_typo(words: str, rng: np.random.Generator) -> str:
-    """With one slip in one longer word.
+    """The words with one typing error in a word of four letters or more.
 
-    Two letters swapped, one left out, doubled, or struck beside.
+    Two letters swapped, one left out, doubled, or replaced by another.
     """
     spots = [match.span() for match in re.finditer(r"[a-z]{4,}", words)]
     if not spots:
@@ -229,7 +229,7 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=40)
     scenes = training_world()
     for index in range(parser.parse_args().count):
-        made = scenes.truth(np.random.default_rng(index))
-        if made:
-            both = paraphrase(made, np.random.default_rng((1, index)))
-            print(f"{both.plain:70}  {both.said}")
+        truth = scenes.truth(np.random.default_rng(index))
+        if truth:
+            both = paraphrase(truth, np.random.default_rng((1, index)))
+            print(f"{both.plain:70}  {both.text}")

@@ -135,7 +135,7 @@ def sample_latents(model: nn.ModuleDict, words: CLIPTokenizer, captions: Sequenc
 
 
 def caption_pair(truth: Truth, rng: np.random.Generator) -> tuple[str, str]:
-    """(what the teacher is told, what the student is told)."""
+    """(caption for the teacher, caption for the student)."""
     chance = rng.random()
     if chance < CAPTION_DROPOUT:
         return "", ""
@@ -143,7 +143,7 @@ def caption_pair(truth: Truth, rng: np.random.Generator) -> tuple[str, str]:
         plain = caption_variants(truth, rng)[rng.choice(len(VARIANT_WEIGHTS), p=VARIANT_WEIGHTS)]
         return plain, plain
     both = paraphrase(truth, rng)
-    return both.plain, both.said
+    return both.plain, both.text
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:

@@ -34,7 +34,7 @@ def load_codec(shipped: bool) -> Codec:
     """The autoencoder, there and back."""
     if shipped:
         from stickerforge.models.card import read_card
-        from stickerforge.models.registry import load_model as load_model
+        from stickerforge.models.registry import load_model
 
         network = load_model(read_card(MODEL, "sticker-mini"), torch.device("cpu"), torch.float32)
         return lambda pixels: network.decode(network.encode(pixels)[0])

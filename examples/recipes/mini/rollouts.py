@@ -67,19 +67,14 @@ class State:
 
 
 class PromptSampler:
-    """What is asked for: scenes without a ground, whose figures alone a style is read from, and
-    things that were never shown.
+    """Prompts for scenes without a ground, and for subjects that were never shown.
+
+    Without a ground, since a style is read from the figure alone.
     """
 
-    def __init__(
-        self, stored: np.ndarray, captions: list[list[str]], reader: "StyleReward"
-    ) -> None:
-        self.stored, self.captions, self.reader, self.scenes = (
-            stored,
-            captions,
-            reader,
-            training_world(),
-        )
+    def __init__(self, stored: np.ndarray, captions: list[list[str]], reader: StyleReward) -> None:
+        self.stored, self.captions, self.reader = stored, captions, reader
+        self.scenes = training_world()
         self.rows = [
             row for row, ways in enumerate(captions) if ways[COMPREHENSIVE].endswith(" style")
         ]
@@ -89,7 +84,7 @@ class PromptSampler:
         self.strangers = [s.name for s in load_subjects()[0] if not s.kind and s.name not in hidden]
 
     def sample(self, rng: np.random.Generator) -> Prompt:
-        """One of them."""
+        """A random prompt."""
         if rng.random() < UNSEEN_SHARE:
             style = int(rng.integers(len(STYLES)))
             name = article(short_name(str(rng.choice(self.strangers))))
@@ -151,21 +146,19 @@ def state_batches(
     worker: int,
     start: int,
 ) -> Iterator[list[State]]:
-    """States for one step after the other.
-
-    Prompts are drawn anew when those that were kept are used up.
-    """
+    """Yield the states of each step; after those of PROMPTS prompts others are drawn."""
     scheduler = build_scheduler()
     with torch.no_grad():
         empty = encode_captions(text, words, [""])
     for round_ in range(start, 1 << 40):
         rng = np.random.default_rng((SEED, 11, worker, round_))
-        asked = [prompts.sample(rng) for _ in range(PROMPTS)]
+        batch_prompts = [prompts.sample(rng) for _ in range(PROMPTS)]
         with torch.no_grad():
-            states = encode_captions(text, words, [each.caption for each in asked])
-        reached = rollout(unet, scheduler, asked, states, empty, rng)
+            texts = encode_captions(text, words, [each.caption for each in batch_prompts])
+        rollout_states = rollout(unet, scheduler, batch_prompts, texts, empty, rng)
         yield from (
-            reached[place : place + batch] for place in range(0, len(reached) - batch + 1, batch)
+            rollout_states[place : place + batch]
+            for place in range(0, len(rollout_states) - batch + 1, batch)
         )
 
 

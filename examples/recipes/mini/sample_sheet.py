@@ -24,7 +24,7 @@ SHEET_PROMPTS = split_phrases(
 def sample_sheet(
     mean: nn.ModuleDict, initial: Weights, device: str, steps: int = 12, guidance: float = 2.0
 ) -> Image.Image:
-    """What the averaged weights draw of SHOWN, a row for each seed, on grey."""
+    """What the averaged weights draw of SHEET_PROMPTS, a row for each seed, on grey."""
     scheduler, page = (
         build_scheduler(),
         Image.new("RGB", (len(SHEET_PROMPTS) * PIXELS, 3 * PIXELS), (206, 206, 206)),

@@ -8,7 +8,7 @@ from typing import Literal
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.backgrounds import Ground
 
-# Generator3: sticker-mini from version 3 on.
+# "generator3" is sticker-mini from version 3 on.
 Part = Literal["all", "generator", "generator3", "judge"]
 RELATIONS = (
     "to the left of",
@@ -70,10 +70,11 @@ def stable_hash(text: str) -> int:
 def is_withheld(part: Part, *names: str) -> bool:
     """Whether a part of the project may not see a combination.
 
-    (code points, style), (subject, colour), two subjects...
+    One in sixteen is kept from the generator, others from version 3, one in five from the judge,
+    each by its own hash.
 
-    One in sixteen is kept from the generator, others of version 3, one in five from the judge,
-    whatever the others may see.
+    Args:
+        names: of the combination, as `combinations` lists them.
     """
     if part == "all":
         return False
@@ -84,7 +85,10 @@ def is_withheld(part: Part, *names: str) -> bool:
 
 
 def combinations(truth: Truth) -> list[tuple[str, ...]]:
-    """What `withheld` is asked about for a scene."""
+    """The combinations in a scene that may be withheld.
+
+    (code points, style), (code points, colour or what is worn), (code points of two subjects).
+    """
     results: list[tuple[str, ...]] = [
         (thing.subject.codepoints, truth.style) for thing in truth.things
     ]

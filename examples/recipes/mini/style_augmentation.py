@@ -113,9 +113,7 @@ def restyle_subject(subject: Subject) -> list[Augmented]:
 
 
 def filter_by_judge(scenes: World, candidates: list[Augmented]) -> Iterator[Augmented]:
-    """Those in which the second judge reads the style that was wanted and, among its likeliest, the
-    subject.
-    """
+    """Those whose style the second judge reads rightly, with the subject among its likeliest."""
     judge, by_index = load_judge("second"), {subject.index: subject for subject in scenes.subjects}
     for start in range(0, len(candidates), 256):
         part = candidates[start : start + 256]
@@ -186,7 +184,7 @@ def augmentation_sheet(
 def sample_augmented(
     stored: np.ndarray, captions: list[list[list[str]]], count: int, rng: np.random.Generator
 ) -> tuple[Tensor, list[str]]:
-    """(latents (count, C, H, W), captions) of some of them; some are told nothing."""
+    """(latents (count, C, H, W), captions) of random ones; some captions are empty."""
     rows = rng.choice(len(stored), count, replace=False)
     texts = [
         captions[row][rng.integers(CAPTIONS_EACH)][
@@ -199,9 +197,9 @@ def sample_augmented(
 
 
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
-    """Run, or go on, until `steps` are done.
+    """Run, or go on, until `steps` are done; a checkpoint every `minutes`.
 
-    A checkpoint every `minutes`. It begins with the whole way of the reward.
+    It begins with the weights of reward.py, unmixed.
     """
     stored, captions = np.load(SCENE_LATENTS, mmap_mode="r"), json.loads(SCENE_CAPTIONS.read_text())
     augmented, augmented_captions = np.load(LATENTS), json.loads(CAPTIONS.read_text())

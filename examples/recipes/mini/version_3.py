@@ -41,11 +41,11 @@ from examples.recipes.mini.weights import load_newest
 
 RUN = RUNS / "v3"
 CHECKPOINT = RUN / "version_3.safetensors"
-# Scenes of a part, parts before the training, and in the end.
-SHARD, FIRST_SHARDS, MAX_SHARDS = (6_000, 3, 16)
-SHARD_EVERY = 6  # checkpoints from one part to the next
+# Scenes of a shard, shards before the training, and in the end.
+SHARD, FIRST_SHARDS, MAX_SHARDS = 6_000, 3, 16
+SHARD_EVERY = 6  # checkpoints from one shard to the next
 # How much likelier plain single subjects and pairs are drawn than their share.
-SINGLES, PAIRS = (4.0, 1.5)
+SINGLES, PAIRS = 4.0, 1.5
 BATCH, RATE, WARMUP, EMA_DECAY = 32, 5e-4, 200, 0.999
 MINUTES = 5  # between checkpoints
 
@@ -55,8 +55,8 @@ class TrainingData:
     """What there is to learn from.
 
     Args:
-        latents: one array of a part, (PART, C, H, W).
-        truths: of all parts.
+        latents: of each shard, (SHARD, C, H, W).
+        truths: of all shards.
         chances: of all scenes, sum 1.
     """
 
@@ -88,7 +88,7 @@ def sampling_weight(truth: Truth) -> float:
 
 
 class ShardWorld:
-    """The world of one part: `scenes[index]` counts from the part's beginning."""
+    """The scenes of one shard; the index counts from its beginning."""
 
     def __init__(self, scenes: World3, number: int) -> None:
         self.scenes, self.number = scenes, number
@@ -98,8 +98,9 @@ class ShardWorld:
 
 
 def shard_folder(scenes: World3, number: int) -> Path:
-    """Where a part lies: what decides its scenes is in its name, so that others are drawn where
-    that changes.
+    """The folder of a shard.
+
+    Its name changes with everything that decides the scenes, so that they are drawn anew.
     """
     kinds = (
         scenes.seed,
@@ -114,7 +115,7 @@ def shard_folder(scenes: World3, number: int) -> Path:
 
 
 def count_shards(scenes: World3) -> int:
-    """How many parts there are."""
+    """How many shards are written."""
     return next(
         number
         for number in range(MAX_SHARDS + 1)
@@ -125,7 +126,7 @@ def count_shards(scenes: World3) -> int:
 def write_shard(
     autoencoder: nn.Module, scenes: World3, stop: Callable[[], object] = lambda: False
 ) -> None:
-    """One more part; what was drawn when `stop` said so is kept for the next time."""
+    """Write one more shard; where `stop` returns true it is continued the next time."""
     number = count_shards(scenes)
     started = time.monotonic()
     encode = lambda pixels: autoencoder.encode(pixels).latent_dist.mean  # noqa: E731
@@ -139,7 +140,7 @@ def write_shard(
 
 
 def read_shards(scenes: World3) -> TrainingData:
-    """All parts that there are."""
+    """All shards that are written."""
     parts = [
         read_latent_cache(shard_folder(scenes, number), scenes.subjects)
         for number in range(count_shards(scenes))

@@ -31,10 +31,10 @@ def test_the_buffer_of_a_lap_forgets_the_oldest():
             )
         )
     bank.take(handed, most=1)
-    assert bank.seen == 4 and handed.qsize() == 1
+    assert bank.total == 4 and handed.qsize() == 1
     bank.take(handed)
-    assert bank.seen == 8 and bank.tokens[:, 0, 0].tolist() == [20, 20, 10, 10, 20, 20]
-    latents, tokens = bank.some(50, torch.Generator().manual_seed(0))
+    assert bank.total == 8 and bank.tokens[:, 0, 0].tolist() == [20, 20, 10, 10, 20, 20]
+    latents, tokens = bank.sample(50, torch.Generator().manual_seed(0))
     torch.testing.assert_close(latents[:, 0, 0, 0], tokens[:, 0] / 127.5 - 1, atol=1e-3, rtol=1e-3)
 
 

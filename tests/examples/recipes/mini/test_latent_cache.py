@@ -31,10 +31,10 @@ def test_a_cache_that_was_interrupted_goes_on(tmp_path):
     assert not (tmp_path / "truths.jsonl").exists()
     fails[:] = [3]  # is behind it now
     latent_cache.write_latent_cache(tmp_path, Scenes, 200, encode)
-    latents, found = latent_cache.read_latent_cache(
+    latents, truths = latent_cache.read_latent_cache(
         tmp_path, [thing.subject for thing in kinds[6].things]
     )
-    assert found == [kinds[i % len(kinds)] for i in range(200)]
+    assert truths == [kinds[i % len(kinds)] for i in range(200)]
     np.testing.assert_allclose(
         latents[:, 0, 0, 0], [np.float16(i % 251 / 127.5 - 1) for i in range(200)]
     )

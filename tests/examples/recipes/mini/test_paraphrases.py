@@ -27,8 +27,8 @@ def test_no_word_of_the_wordings_that_are_never_taught_is_taught():
     for wording in never:
         own = set(re.findall(r"[\w']+", wording.replace("{}", "").lower()))
         assert own - phrase_lists.listed_words() - COMMON or wording == "how about a {}", wording
-    taught = phrase_lists.listed_words()
-    assert not taught & {
+    listed = phrase_lists.listed_words()
+    assert not listed & {
         "gimme",
         "lovely",
         "awesome",
@@ -54,21 +54,25 @@ def test_words_around_a_thing_leave_what_changes_a_picture(monkeypatch):
         "mirrored": ["|".join(phrase_lists.MIRROR_PHRASES)],
     }
     for kind, truth in make_truths().items():
-        said = [
-            paraphrases.paraphrase(truth, np.random.default_rng(i)).said.lower() for i in range(60)
+        texts = [
+            paraphrases.paraphrase(truth, np.random.default_rng(i)).text.lower() for i in range(60)
         ]
-        assert len(set(said)) > 50  # told anew each time
-        for words in said:
+        assert len(set(texts)) > 50  # another one each time
+        for words in texts:
             assert "cat" in words and all(re.search(part, words) for part in kept.get(kind, [])), (
                 words
             )
             assert kind == "small" or "small" not in words
-        share = np.mean([f"{truth.style} style" in words for words in said]) if truth.style else 0.0
+        share = (
+            np.mean([f"{truth.style} style" in words for words in texts]) if truth.style else 0.0
+        )
         assert (
             (0.5 < share < 0.95)
             if truth.style
             else not any(
-                " in " in words and " style" in words for words in said if "cute style" not in words
+                " in " in words and " style" in words
+                for words in texts
+                if "cute style" not in words
             )
         )
 

@@ -68,17 +68,17 @@ def test_states_that_the_denoiser_reaches_are_to_lead_to_the_drawing():
     looks = reader.features(decoded[:1])[0]
 
     def loss_of(velocity: torch.Tensor, latents: torch.Tensor) -> tuple[float, float]:
-        asked = rollouts.Prompt("a cat, in flat style", 3, latents, looks)
-        state = rollouts.State(noisy, velocity[0], 500, 2.0, torch.zeros(77, 192), asked)
+        prompt = rollouts.Prompt("a cat, in flat style", 3, latents, looks)
+        state = rollouts.State(noisy, velocity[0], 500, 2.0, torch.zeros(77, 192), prompt)
         unet, decode = (
             (lambda *inputs: SimpleNamespace(sample=velocity.expand(2, -1, -1, -1))),
             lambda _: SimpleNamespace(sample=decoded),
         )
-        _, told = reward.reward_loss(
+        _, metrics = reward.reward_loss(
             unet, decode, scheduler, reader, [state, state], torch.ones(8, 1, 1)
         )
-        assert told["match"] < 1e-9, "the decoder gives the very picture"
-        return told["reach"], told["near"]
+        assert metrics["match"] < 1e-9, "the decoder gives the very picture"
+        return metrics["reach"], metrics["near"]
 
     assert loss_of(velocity, drawing)[0] < 1e-8
     off, signal = 0.3, float(scheduler.alphas_cumprod[500])

@@ -69,12 +69,12 @@ def test_boxes_lie_around_what_is_drawn(world):
 
 
 def test_relations_are_true(world):
-    seen = set()
+    relations = set()
     for index in range(600):
         _, truth = world[index]
         if not truth.relation:
             continue
-        seen.add(truth.relation)
+        relations.add(truth.relation)
         (left, top, right, bottom), (l2, t2, r2, b2) = truth.boxes
         x, y, x2, y2 = (left + right) / 2, (top + bottom) / 2, (l2 + r2) / 2, (t2 + b2) / 2
         expected = {
@@ -84,7 +84,7 @@ def test_relations_are_true(world):
             "below": y > y2,
         }
         assert expected.get(truth.relation, True), truth
-    assert seen == set(RELATIONS)
+    assert relations == set(RELATIONS)
 
 
 def test_nothing_is_off_the_picture_or_too_small(world):
@@ -98,31 +98,31 @@ def test_nothing_is_off_the_picture_or_too_small(world):
 def test_captions_say_the_truth_in_four_registers(world):
     for index in range(200):
         _, truth = world[index]
-        said = {
+        captions = {
             register: caption(truth, register, np.random.default_rng(index))
             for register in REGISTERS
         }
-        assert said == {
+        assert captions == {
             register: caption(truth, register, np.random.default_rng(index))
             for register in REGISTERS
         }
-        assert len(said["terse"]) <= len(said["comprehensive"]) < len(said["long"])
+        assert len(captions["terse"]) <= len(captions["comprehensive"]) < len(captions["long"])
         assert (
-            truth.style in said["plain"]
-            and truth.style in said["comprehensive"]
-            and truth.style in said["long"]
+            truth.style in captions["plain"]
+            and truth.style in captions["comprehensive"]
+            and truth.style in captions["long"]
         )
         assert (
-            ground_phrase(truth.ground) in said["comprehensive"]
-            and truth.relation in said["comprehensive"]
+            ground_phrase(truth.ground) in captions["comprehensive"]
+            and truth.relation in captions["comprehensive"]
         )
         for thing in truth.things:
-            assert thing.colour in said["terse"] and thing.colour in said["long"]
+            assert thing.colour in captions["terse"] and thing.colour in captions["long"]
             assert (
                 thing.count == 1
-                or {2: "two", 3: "three", 4: "four", 5: "five"}[thing.count] in said["plain"]
+                or {2: "two", 3: "three", 4: "four", 5: "five"}[thing.count] in captions["plain"]
             )
-        assert 55 <= len(said["long"].split()) <= 200
+        assert 55 <= len(captions["long"].split()) <= 200
 
 
 def test_what_is_withheld_follows_the_rule(world):
