@@ -49,6 +49,8 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
         2,
         "--rank",
         2,
+        "--set",
+        "preview.count=1",
     )
     assert ended.code == 0, ended.out
     result = ended.json["result"]
@@ -614,13 +616,13 @@ class Run:
 
 @pytest.fixture
 def often():
-    return ("--steps", 20, "--set", "training.save_every=2")
+    return ("--steps", 12, "--set", "training.save_every=2")
 
 
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        (signal.SIGINT, 130),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
         (signal.SIGKILL, -signal.SIGKILL),
     ],
@@ -630,7 +632,7 @@ def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(cli, art, tmp_path, oft
     ended, err = Run(art, home, *often).stop_after(4, number)
     assert ended == code, err
     if number != signal.SIGKILL:
-        assert "of 20 steps" in err and "--resume" in err
+        assert "of 12 steps" in err and "--resume" in err
         assert len(err.strip().splitlines()[-1]) < 200
     assert not (home / "adapters").exists()
     short = ("--batch", 2, "--rank", 2, "--set", "preview.count=0")
@@ -642,11 +644,12 @@ def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(cli, art, tmp_path, oft
     assert uninterrupted.wait()[0] == 0
     assert resumed.adapter() == uninterrupted.adapter()
     rows = (home / "runs" / "blob" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in rows] == list(range(20))
+    assert [json.loads(line)["step"] for line in rows] == list(range(12))
 
 
 def test_a_run_of_other_settings_or_pictures_is_not_resumed(cli, art, tmp_path, monkeypatch, often):
-    Run(art, tmp_path / "home", *often).stop_after(2, signal.SIGINT)
+    code, err = Run(art, tmp_path / "home", *often).stop_after(2, signal.SIGINT)
+    assert code == 130 and "of 12 steps" in err and "--resume" in err
     options = ("--batch", 2, "--rank", 2, "--set", "preview.count=0", "--resume", "--quiet")
     other = cli("customize", art, "--subject", "blob", *often, *options, "--lr", 0.5)
     assert other.code == 2 and "other settings" in one_line(other)

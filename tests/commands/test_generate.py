@@ -383,7 +383,11 @@ def test_a_full_disk_keeps_what_is_finished(cli, monkeypatch):
 
 @pytest.mark.parametrize(
     ("finished", "number", "code"),
-    [(3, signal.SIGINT, 130), (3, signal.SIGTERM, 143), (0, signal.SIGINT, 130)],
+    [
+        (3, signal.SIGINT, 130),
+        pytest.param(3, signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (0, signal.SIGINT, 130),
+    ],
 )
 def test_an_interruption_keeps_what_is_finished(tmp_path, finished, number, code):
     command = [

@@ -1,7 +1,7 @@
 """The metrics, each declared beside its computation.
 
 Every module of this folder is imported here, and thereby declares its metrics; a report lists them
-in that order. So a new metric is one more function here, or one more file, and nothing else.
+in that order. So a new metric is one more function in a module of this folder, or one more module.
 """
 
 from importlib import import_module
