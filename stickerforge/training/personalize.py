@@ -9,9 +9,9 @@ What happens to a picture of the user, from its folder to the loss:
    `batches.TrainingExample`.
 3. `batches.sample_batch` draws latents, noise and a timestep for each example of a step, a function
    of (seed, step) alone.
-4. `methods.denoising` lets the model in training and the base model predict the noise, and takes
-   the squared error under the mask; `methods.dco` or `methods.plain` makes the loss of it (the
-   formula of DCO is in `objectives.dco`), and `trainer` does the step.
+4. `methods.denoising` lets the model in training predict the noise, and for DCO the base model as
+   well, and takes the squared error under the mask; `methods.dco` or `methods.plain` makes the
+   loss of it (the formula of DCO is in `objectives.dco`), and `trainer` does the step.
 """
 
 import shutil
