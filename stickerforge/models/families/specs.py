@@ -1,5 +1,6 @@
 """Every architecture that can be used, by the pipeline that its folders name. Imports no torch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from stickerforge.errors import InputError
@@ -94,25 +95,14 @@ STABLE_DIFFUSION = FamilySpec(
     sampling=SamplingDefaults(steps=25, guidance=7.5, guidance_rescale=0.0),
     training=DCO_DEFAULTS,
 )
-STABLE_DIFFUSION_XL = FamilySpec(
+STABLE_DIFFUSION_XL = replace(
+    STABLE_DIFFUSION,
     pipeline="StableDiffusionXLPipeline",
     title="XL",
-    about="a Stable Diffusion folder",
     model="sdxl.StableDiffusionXL",
     parts=(*STABLE_DIFFUSION.parts, "text_encoder_2", "tokenizer_2"),
-    denoiser="unet",
     text_encoders=("text_encoder", "text_encoder_2"),
-    weight_parts=("unet", "vae", "text_encoder", "text_encoder_2"),
-    text_tokens=CLIP_TOKENS,
-    lora_targets=UNET_LORA_TARGETS,
-    text_lora_targets=CLIP_LORA_TARGETS,
-    key_prefixes=KOHYA_PREFIXES,
-    unsupported_layers=KOHYA_SDXL,
-    native_pixels=unet_native_pixels,
-    multiple=unet_multiple,
-    positions=unet_positions,
-    sampling=SamplingDefaults(steps=25, guidance=7.5, guidance_rescale=0.0),
-    training=DCO_DEFAULTS,
+    weight_parts=(*STABLE_DIFFUSION.weight_parts, "text_encoder_2"),
 )
 FAMILIES = {spec.pipeline: spec for spec in (STABLE_DIFFUSION, STABLE_DIFFUSION_XL)}
 
