@@ -1,7 +1,7 @@
 """Milliseconds per training step: ours against diffusers' DreamBooth LoRA loop, in the same run.
 
 python -m examples.experiments.bench.customize_speed [--model mini|sd|sdxl] [--width 0.5]
-    [--pixels 256] [--batch 4] [--rank 16] [--steps 60]
+    [--pixels 256] [--batch 4] [--rank 16] [--steps 60] [--folder FOLDER]
 
 plain      ordinary LoRA training, as `customize --objective plain`
 live       DCO, the base asked anew in every step
@@ -17,8 +17,9 @@ bare       the same with latents and prompts kept: what is left of the peer's st
            is none of its work
 
 sticker-mini comes with its weights; sd and sdxl are built from their published configurations at a
-share of their width, with random weights: what a step costs at the full width or 512 px is not said
-by them. All take turns in an order that rotates, so a busy machine slows all; ratios are of the
+share of their width, with random weights; `--folder` keeps them for the next call. On a GPU all run
+as their commands do by default: ours in bfloat16, the peer with bfloat16 weights, its VAE (of
+sdxl) and the LoRA in float32, and autocast. All take turns in an order that rotates, so a busy machine slows all; ratios are of the
 same round, with the middle 95 % of their median's bootstrap. `--layers all` trains convolutions of
 ours as well, and leaves the peer out, which does not.
 """
@@ -35,6 +36,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.optimization import get_scheduler
+from diffusers.training_utils import cast_training_params
 from numpy.typing import NDArray
 from peft import LoraConfig
 from torch.nn import functional as F
@@ -45,6 +47,7 @@ from stickerforge.config.schema import TrainingConfig
 from stickerforge.data.captions import Caption
 from stickerforge.evaluation.statistics import RESAMPLES
 from stickerforge.models.registry import find_model, load_model
+from stickerforge.runtime.device import default_dtype, resolve_device
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.methods import METHODS
 from stickerforge.training.optimizer import build_optimizer
@@ -53,6 +56,8 @@ from stickerforge.training.trainer import train_step
 
 CACHED_NOISE, PICTURES, WARMUP = 2, 5, 3
 USUAL_STEPS, USUAL_DRAWS = 300, 64  # of a run that the price of asking is spread over
+DEVICE = resolve_device("auto")
+DTYPE = default_dtype(DEVICE)
 Step = Callable[[int], None]
 
 
@@ -84,11 +89,11 @@ def stickerforge_step(
         save_every=100,
         cached_noise=CACHED_NOISE if kind == "cached" else 0,
     )
-    model = load_model(find_model(folder), torch.device("cpu"), torch.float32)
+    model = load_model(find_model(folder), DEVICE, DTYPE)
     examples = []
     for index, picture in enumerate(random_pictures(pixels, 4 if model.has_alpha else 3)):
         with torch.no_grad():
-            mean, deviation = model.encode(picture[None])
+            mean, deviation = model.encode(picture[None].to(DEVICE))
         caption = Caption(
             "a <tom>, in flat style" if kind == "token" else "a cat, in flat style",
             "a cat, in flat style",
@@ -110,14 +115,15 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
     """A step of the peer's loop; `bare`, with latents and prompts kept."""
     words, text = (
         CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=DTYPE),
     )
-    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
-    scheduler = DDPMScheduler.from_pretrained(folder / "scheduler")
     large = (folder / "text_encoder_2").exists()
+    vae_dtype = torch.float32 if large else DTYPE
+    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=vae_dtype)
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=DTYPE)
+    scheduler = DDPMScheduler.from_pretrained(folder / "scheduler")
     for module in (vae, text, unet):
-        module.requires_grad_(False)
+        module.requires_grad_(False).to(DEVICE)
     unet.add_adapter(
         LoraConfig(
             r=rank,
@@ -126,25 +132,28 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
             target_modules=["to_k", "to_q", "to_v", "to_out.0"],
         )
     )
+    cast_training_params(unet, torch.float32)
     parameters = [parameter for parameter in unet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=1e-2)
     schedule = get_scheduler("constant", optimizer=optimizer)
-    images = random_pictures(pixels, vae.config.in_channels) * 2 - 1
+    images = (random_pictures(pixels, vae.config.in_channels) * 2 - 1).to(DEVICE, vae_dtype)
     added: dict[str, torch.Tensor] | None = None
     if large:  # as in its script, one prompt is encoded once
-        embeddings = torch.randn(batch, 77, unet.config.cross_attention_dim)
+        width = unet.config.cross_attention_dim
+        embeddings = torch.randn(batch, 77, width, device=DEVICE, dtype=DTYPE)
         pooled = (
             unet.config.projection_class_embeddings_input_dim
             - 6 * unet.config.addition_time_embed_dim
         )
         added = {
-            "text_embeds": torch.randn(batch, pooled),
-            "time_ids": torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]] * batch),
+            "text_embeds": torch.randn(batch, pooled, device=DEVICE, dtype=DTYPE),
+            "time_ids": torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]] * batch).to(DEVICE),
         }
 
     def encoded(number: int) -> torch.Tensor:
         batch_images = images[[(number * batch + i) % PICTURES for i in range(batch)]]
-        return vae.encode(batch_images).latent_dist.sample() * vae.config.scaling_factor
+        latents = vae.encode(batch_images).latent_dist.sample() * vae.config.scaling_factor
+        return latents.to(DTYPE)
 
     def prompts() -> torch.Tensor:
         ids = words(
@@ -154,7 +163,7 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
             max_length=77,
             return_tensors="pt",
         ).input_ids
-        return text(ids)[0]
+        return text(ids.to(DEVICE))[0]
 
     with torch.no_grad():
         cached = (encoded(0), embeddings if large else prompts()) if bare else None
@@ -162,10 +171,11 @@ def diffusers_step(folder: Path, pixels: int, batch: int, rank: int, *, bare: bo
     def step(number: int) -> None:
         latents = encoded(number) if cached is None else cached[0]
         noise = torch.randn_like(latents)
-        timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (batch,))
+        timesteps = torch.randint(0, scheduler.config.num_train_timesteps, (batch,), device=DEVICE)
         noisy = scheduler.add_noise(latents, noise, timesteps)
         prompt = cached[1] if cached is not None else embeddings if large else prompts()
-        prediction = unet(noisy, timesteps, prompt, added_cond_kwargs=added).sample
+        with torch.autocast(DEVICE.type, DTYPE, enabled=DTYPE != torch.float32):
+            prediction = unet(noisy, timesteps, prompt, added_cond_kwargs=added).sample
         velocity = scheduler.config.prediction_type == "v_prediction"
         target = scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
         F.mse_loss(prediction.float(), target.float()).backward()
@@ -186,6 +196,8 @@ def time_rounds(runs: dict[str, Step], steps: int) -> dict[str, NDArray[np.float
             name = names[(place + number) % len(names)]
             started = time.perf_counter()
             runs[name](number)
+            if DEVICE.type == "cuda":
+                torch.cuda.synchronize()
             if number >= WARMUP:
                 times[name].append(1000 * (time.perf_counter() - started))
     return {name: np.array(values) for name, values in times.items()}
@@ -211,6 +223,7 @@ def main() -> None:
     parser.add_argument(
         "--pixels", type=int, default=256, help="side of the pictures, of sd and sdxl"
     )
+    parser.add_argument("--folder", type=Path, help="where sd and sdxl are kept")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--steps", type=int, default=60, help="rounds")
@@ -223,11 +236,11 @@ def main() -> None:
     args = parser.parse_args()
     mini = args.model == "mini"
     with tempfile.TemporaryDirectory() as temporary:
-        folder = (
-            find_model("sticker-mini").folder
-            if mini
-            else write_random_model(args.model, args.width, args.pixels, Path(temporary) / "model")
-        )
+        folder = args.folder or Path(temporary) / "model"
+        if mini:
+            folder = find_model("sticker-mini").folder
+        elif not folder.exists():
+            write_random_model(args.model, args.width, args.pixels, folder, DTYPE)
         pixels, name = (128, "sticker-mini") if mini else (args.pixels, str(folder))
         runs = {
             kind: stickerforge_step(name, kind, pixels, args.batch, args.rank, args.layers)
@@ -247,7 +260,7 @@ def main() -> None:
     )
     print(
         f"{what}, {pixels} px, batch {args.batch}, rank {args.rank}, "
-        f"ours on {args.layers} layers, {torch.get_num_threads()} threads"
+        f"ours on {args.layers} layers, {DEVICE} ({torch.get_num_threads()} threads)"
     )
     print(
         f"torch {torch.__version__}, diffusers {diffusers.__version__}, "

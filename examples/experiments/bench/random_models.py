@@ -43,7 +43,9 @@ def random_text_encoder(
     )
 
 
-def write_random_model(kind: str, share: float, pixels: int, folder: Path) -> Path:
+def write_random_model(
+    kind: str, share: float, pixels: int, folder: Path, dtype: torch.dtype = torch.float32
+) -> Path:
     """A Stable Diffusion 1.5 or XL of a share of its width, in diffusers format."""
     torch.manual_seed(0)
     words, wide = byte_tokenizer(), lambda channels: max(64, int(channels * share) // 64 * 64)
@@ -97,5 +99,5 @@ def write_random_model(kind: str, share: float, pixels: int, folder: Path) -> Pa
             ),
             **rest,
         )
-    pipeline.save_pretrained(folder, safe_serialization=True)
+    pipeline.to(dtype).save_pretrained(folder, safe_serialization=True)
     return folder

@@ -30,6 +30,7 @@ from examples.recipes.mini.weights import Weights, load_newest, write_halves
 CAPACITY = 1_200_000  # scenes on the GPU at most; further ones take the places of the oldest
 FIRST_SCENES = 20_000  # scenes before the training begins
 RATE, WARMUP, DECAY_SHARE = 1e-3, 100, 0.4  # the rate falls to 0 over the last share of the time
+TAKE_EVERY = 8  # steps from one look for new scenes to the next: it waits for the GPU
 SAVE_SECONDS = 240.0  # seconds between weights
 
 
@@ -158,7 +159,8 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
         clip_and_step(loss, model, optimizer)
         update_ema(mean, model, step, 0.999)
         losses.append(loss.detach())
-        bank.take(handed)
+        if step % TAKE_EVERY == 0:
+            bank.take(handed, most=2 * TAKE_EVERY)
         step, seen = step + 1, seen + batch
         if step % 100 == 0 or step == steps:
             line = {

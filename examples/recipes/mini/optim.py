@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -76,57 +77,81 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    if group["matrix"]:
-                        update = self.muon_update(parameter)
-                    else:
-                        update = self.adam_update(parameter)
-                    parameter.add_(update, alpha=-group["lr"])
+            held = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not held:
+                continue
+            torch._foreach_mul_(held, 1 - group["lr"] * group["weight_decay"])
+            updates = self.muon_updates(held) if group["matrix"] else self.adam_updates(held)
+            torch._foreach_add_(held, updates, alpha=-group["lr"])
 
-    def muon_update(self, parameter: nn.Parameter) -> Tensor:
+    def states(self, parameters: list[nn.Parameter], name: str) -> list[Tensor]:
+        """What is remembered of each, zeros at first."""
+        return [self.state[p].setdefault(name, torch.zeros_like(p)) for p in parameters]
+
+    def muon_updates(self, parameters: list[nn.Parameter]) -> list[Tensor]:
         """Nesterov momentum 0.95 with all singular values near one, as large as a step of AdamW."""
-        momentum = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
-        momentum.lerp_(parameter.grad, 0.05)
-        longer = max(parameter.flatten(1).shape)
-        return 0.2 * longer**0.5 * orthogonalize(parameter.grad.lerp(momentum, 0.95))
+        gradients = [p.grad for p in parameters]
+        momenta = self.states(parameters, "momentum")
+        torch._foreach_lerp_(momenta, gradients, 0.05)
+        updates = orthogonalize_all(torch._foreach_lerp(gradients, momenta, 0.95))
+        torch._foreach_mul_(updates, [0.2 * max(p.flatten(1).shape) ** 0.5 for p in parameters])
+        return updates
 
-    def adam_update(self, parameter: nn.Parameter) -> Tensor:
+    def adam_updates(self, parameters: list[nn.Parameter]) -> list[Tensor]:
         """A step of Adam, betas 0.9 and 0.99."""
-        state = self.state[parameter]
-        mean = state.setdefault("mean", torch.zeros_like(parameter))
-        square = state.setdefault("square", torch.zeros_like(parameter))
-        count = state.setdefault("count", torch.zeros(()))
-        count += 1
-        mean.lerp_(parameter.grad, 0.1)
-        square.lerp_(parameter.grad.square(), 0.01)
-        return (mean / (1 - 0.9**count)) / ((square / (1 - 0.99**count)).sqrt() + 1e-8)
+        gradients = [p.grad for p in parameters]
+        means, squares = self.states(parameters, "mean"), self.states(parameters, "square")
+        counts = [self.state[p].setdefault("count", torch.zeros(())) for p in parameters]
+        for count in counts:
+            count += 1
+        torch._foreach_lerp_(means, gradients, 0.1)
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 0.01)
+        updates = torch._foreach_div(means, [1 - 0.9 ** float(count) for count in counts])
+        roots = torch._foreach_div(squares, [1 - 0.99 ** float(count) for count in counts])
+        torch._foreach_sqrt_(roots)
+        torch._foreach_add_(roots, 1e-8)
+        torch._foreach_div_(updates, roots)
+        return list(updates)
 
 
-def orthogonalize(matrix: Tensor, steps: int = 5) -> Tensor:
-    """A matrix with its singular values brought near one, by Newton and Schulz's iteration.
+def orthogonalize_all(matrices: Iterable[Tensor]) -> list[Tensor]:
+    """`orthogonalize` of each, those of one shape at once: a GPU waits for calls otherwise."""
+    matrices = list(matrices)
+    shapes: dict[tuple[int, int], list[int]] = {}
+    for index, matrix in enumerate(matrices):
+        shapes.setdefault(tuple(matrix.flatten(1).shape), []).append(index)
+    results = [*matrices]
+    for indices in shapes.values():
+        together = orthogonalize(torch.stack([matrices[i].flatten(1) for i in indices]))
+        for index, result in zip(indices, together, strict=True):
+            results[index] = result.reshape(matrices[index].shape)
+    return results
 
-    It is flattened to two dimensions. X <- (a I + b X X' + c (X X')^2) X. All these polynomials are
-    of one symmetric matrix, so for long matrices they are multiplied up on the short side, and X is
-    touched twice only.
+
+def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Matrices with their singular values brought near one, by Newton and Schulz's iteration.
+
+    X <- (a I + b X X' + c (X X')^2) X. All these polynomials are of one symmetric matrix, so for
+    long matrices they are multiplied up on the short side, and X is touched twice only.
+
+    Args:
+        matrices: (N, rows, columns).
     """
-    flat = matrix.flatten(1)
-    tall = flat.shape[0] > flat.shape[1]
-    wide = flat.T if tall else flat
-    wide = wide / (wide.norm() + 1e-7)
-    long = wide.shape[1] >= 2 * wide.shape[0]
-    square, product = wide @ wide.T, torch.eye(wide.shape[0], dtype=wide.dtype, device=wide.device)
+    tall = matrices.shape[1] > matrices.shape[2]
+    wide = matrices.mT if tall else matrices
+    wide = wide / (torch.linalg.matrix_norm(wide)[:, None, None] + 1e-7)
+    long = wide.shape[2] >= 2 * wide.shape[1]
+    square, product = wide @ wide.mT, torch.eye(wide.shape[1], dtype=wide.dtype).to(wide.device)
     for _ in range(steps):
-        factor = torch.addmm(square, square, square, beta=-4.7750, alpha=2.0315)
-        factor.diagonal().add_(3.4445)
+        factor = torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
+        factor.diagonal(dim1=1, dim2=2).add_(3.4445)
         if long:
             square, product = square @ factor @ factor, factor @ product
         else:
             wide = factor @ wide
-            square = wide @ wide.T
+            square = wide @ wide.mT
     result = product @ wide if long else wide
-    return (result.T if tall else result).reshape(matrix.shape)
+    return result.mT if tall else result
 
 
 def linear_decay_lr(step: int, steps: int, peak: float, warmup: int = 30) -> float:
