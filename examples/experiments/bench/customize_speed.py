@@ -98,7 +98,8 @@ def stickerforge_step(
             "a <tom>, in flat style" if kind == "token" else "a cat, in flat style",
             "a cat, in flat style",
         )
-        examples.append(TrainingExample(str(index), caption, mean[0], deviation[0], (0,) * 6))
+        encoded = mean[0].cpu(), deviation[0].cpu()
+        examples.append(TrainingExample(str(index), caption, *encoded, (0,) * 6))
     # Without a new word, as the peer's.
     tokens = {"<tom>": "cat"} if kind == "token" else {}
     state = init_state(model, tokens, rank=rank, layers=layers, text_rank=0, seed=0)
