@@ -2,6 +2,7 @@
 
 python -m examples.recipes.mini.package            writes stickerforge/models/mini
 python -m examples.recipes.mini.package --unpack   checkpoints from which denoiser.py goes on
+python -m examples.recipes.mini.package --candidate FOLDER   the candidate, as `--model` takes it
 
 The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
 """
@@ -11,6 +12,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from examples.recipes.mini.caption_sampler import everyday_words
 from examples.recipes.mini.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from examples.recipes.mini.color_transfer import opaque_mask, unpremultiply
 from examples.recipes.mini.dataset import training_world
+from examples.recipes.mini.dataset_3 import training_world_3
 from examples.recipes.mini.decoder import check_source, load_finetuned_autoencoder
 from examples.recipes.mini.denoiser import CHECKPOINT
 from examples.recipes.mini.latents import CAPTIONS, STANDARD, TOKENIZER
@@ -37,7 +40,7 @@ from examples.recipes.mini.prompt_distillation import CHECKPOINT as WORDING
 from examples.recipes.mini.prompt_distillation import assemble_teacher, earlier_checkpoints
 from examples.recipes.mini.scene import is_withheld
 from examples.recipes.mini.settings import MODEL, PIXELS, STYLES
-from examples.recipes.mini.weights import load_shipped
+from examples.recipes.mini.weights import load_newest, load_shipped
 from stickerforge.stickers.color import lab
 
 SHARD = "12MB"  # no file over 16 MB
@@ -198,13 +201,36 @@ def package() -> None:
 
 
 def write_checkpoint_model(checkpoint: Path, folder: Path) -> int:
-    """Write a diffusers folder with the averaged weights of version 3 in place of those that ship.
+    """`write_model` with the averaged weights of a checkpoint of version 3.
 
     Returns:
         The step of the checkpoint.
     """
     step, weights = checkpoint_step(checkpoint), load_shipped()
     load_checkpoint(checkpoint, {"mean": weights})
+    write_model(weights, folder, f"3-step-{step}", learned_kinds(3))
+    return step
+
+
+def write_candidate_model(folder: Path) -> int:
+    """`write_model` with the candidate, which a GPU lap has shown all subjects.
+
+    Returns:
+        The step of the candidate.
+    """
+    candidate = load_newest()
+    names = [subject.name for subject in training_world_3(everything=True).subjects]
+    write_model(candidate.model, folder, f"3-step-{candidate.step}", names)
+    return candidate.step
+
+
+def write_model(weights: nn.ModuleDict, folder: Path, version: str, names: Iterable[str]) -> None:
+    """Write a diffusers folder with other weights in place of those that ship.
+
+    Args:
+        weights: "unet" and "text".
+        names: of the subjects that they know.
+    """
     shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns("README.md"))
     for part in ("unet", "text_encoder"):
         shutil.rmtree(folder / part)
@@ -212,16 +238,15 @@ def write_checkpoint_model(checkpoint: Path, folder: Path) -> int:
     text: CLIPTextModel = weights["text"]
     text.half().save_pretrained(folder / "text_encoder")
     prefix_text_encoder(folder / "text_encoder")
-    names = [
-        *learned_kinds(3),
-        *chain.from_iterable(chain(*both) for both in everyday_words().values()),
-    ]
-    words = {*" ".join(names).lower().split(), *(folder / "words.txt").read_text().split()}
+    everyday = chain.from_iterable(chain(*both) for both in everyday_words().values())
+    words = {
+        *" ".join([*names, *everyday]).lower().split(),
+        *(folder / "words.txt").read_text().split(),
+    }
     (folder / "words.txt").write_text("\n".join(sorted(words)) + "\n")
     card = json.loads((folder / "stickerforge.json").read_text())
-    card |= {"version": f"3-step-{step}", "files": checksums(folder)}
+    card |= {"version": version, "files": checksums(folder)}
     (folder / "stickerforge.json").write_text(json.dumps(card, indent=1) + "\n")
-    return step
 
 
 def unpack() -> None:
@@ -248,7 +273,11 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--unpack", action="store_true")
-    if parser.parse_args().unpack:
+    parser.add_argument("--candidate", type=Path, metavar="FOLDER", help="write candidate/ there")
+    args = parser.parse_args()
+    if args.unpack:
         unpack()
+    elif args.candidate:
+        print(f"step {write_candidate_model(args.candidate)} in {args.candidate}")
     else:
         package()
