@@ -2,7 +2,7 @@
 
 python -m examples.recipes.mini.package            writes stickerforge/models/mini
 python -m examples.recipes.mini.package --unpack   checkpoints from which denoiser.py goes on
-python -m examples.recipes.mini.package --candidate FOLDER   the candidate, as `--model` takes it
+python -m examples.recipes.mini.package --candidate [FOLDER]   candidate/ instead of what ships
 
 The folder is a plain diffusers pipeline; stickerforge.json adds what diffusers does not know.
 """
@@ -46,6 +46,7 @@ from stickerforge.stickers.color import lab
 SHARD = "12MB"  # no file over 16 MB
 # Styles without shading, and how many of their colours inks.json lists.
 FLAT, INKS = ("twemoji", "flat"), 48
+VERSION_3 = "3"
 MIN_DISTANCE = 5.0  # colours closer than this (CIELAB) are one
 SAMPLED_PIXELS = 800  # of a drawing, that are looked at for them
 CARD = {
@@ -164,14 +165,18 @@ def style_inks() -> dict[str, list[str]]:
     return results
 
 
+def list_words(text: str) -> set[str]:
+    """The words of a text in lower case, "o'clock" and "t-shirt" as one."""
+    return set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text.lower()))
+
+
 def caption_words() -> list[str]:
     """Every word of its captions, in order.
 
     Of an unpacked model those that it has, and since version 2.1 those that change nothing.
     """
     if CAPTIONS.exists():
-        text = " ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))).lower()
-        known = set(re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text))
+        known = list_words(" ".join(chain.from_iterable(json.loads(CAPTIONS.read_text()))))
     else:
         known = set((MODEL / "words.txt").read_text().split())
     return sorted(known | listed_words(receivers=False) if WORDING.exists() else known)
@@ -208,23 +213,34 @@ def write_checkpoint_model(checkpoint: Path, folder: Path) -> int:
     """
     step, weights = checkpoint_step(checkpoint), load_shipped()
     load_checkpoint(checkpoint, {"mean": weights})
-    write_model(weights, folder, f"3-step-{step}", learned_kinds(3))
+    write_model(weights, folder, f"3-step-{step}", step, learned_kinds(3))
     return step
 
 
 def write_candidate_model(folder: Path) -> int:
     """`write_model` with the candidate, which a GPU lap has shown all subjects.
 
+    Args:
+        folder: where; the model that ships is replaced whole, its README.md stays.
+
     Returns:
         The step of the candidate.
     """
     candidate = load_newest()
     names = [subject.name for subject in training_world_3(everything=True).subjects]
-    write_model(candidate.model, folder, f"3-step-{candidate.step}", names)
+    fresh = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    write_model(candidate.model, fresh, VERSION_3, candidate.step, names)
+    if folder == MODEL:
+        shutil.copy(MODEL / "README.md", fresh / "README.md")
+        shutil.rmtree(MODEL)
+    fresh.rename(folder)
     return candidate.step
 
 
-def write_model(weights: nn.ModuleDict, folder: Path, version: str, names: Iterable[str]) -> None:
+def write_model(
+    weights: nn.ModuleDict, folder: Path, version: str, step: int, names: Iterable[str]
+) -> None:
     """Write a diffusers folder with other weights in place of those that ship.
 
     Args:
@@ -240,12 +256,14 @@ def write_model(weights: nn.ModuleDict, folder: Path, version: str, names: Itera
     prefix_text_encoder(folder / "text_encoder")
     everyday = chain.from_iterable(chain(*both) for both in everyday_words().values())
     words = {
-        *" ".join([*names, *everyday]).lower().split(),
+        *list_words(" ".join([*names, *everyday])),
         *(folder / "words.txt").read_text().split(),
     }
     (folder / "words.txt").write_text("\n".join(sorted(words)) + "\n")
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)
     card = json.loads((folder / "stickerforge.json").read_text())
-    card |= {"version": version, "files": checksums(folder)}
+    card |= {"version": version, "step": step, "files": checksums(folder)}
     (folder / "stickerforge.json").write_text(json.dumps(card, indent=1) + "\n")
 
 
@@ -273,7 +291,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--unpack", action="store_true")
-    parser.add_argument("--candidate", type=Path, metavar="FOLDER", help="write candidate/ there")
+    parser.add_argument("--candidate", type=Path, nargs="?", const=MODEL, metavar="FOLDER")
     args = parser.parse_args()
     if args.unpack:
         unpack()

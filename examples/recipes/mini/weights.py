@@ -20,7 +20,7 @@ class Weights:
 
     Args:
         model: "unet" and "text", in float32.
-        step: of version 3, 32 pictures each; 0 for what ships.
+        step: of version 3, 32 pictures each.
     """
 
     words: CLIPTokenizer
@@ -35,7 +35,8 @@ def load_newest(folder: Path = CANDIDATE) -> Weights:
     Always the shipped autoencoder and tokenizer.
     """
     candidate = (folder / "step.json").exists()
-    step = int(json.loads((folder / "step.json").read_text())["step"]) if candidate else 0
+    source = folder / "step.json" if candidate else MODEL / "stickerforge.json"
+    step = int(json.loads(source.read_text())["step"])
     model = load_candidate(folder, build_untrained()) if candidate else load_shipped()
     autoencoder = (
         AutoencoderKL.from_pretrained(MODEL / "vae", torch_dtype=torch.float32)
