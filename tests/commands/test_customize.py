@@ -57,7 +57,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == (
         "blob",
         "<blob>",
-        "sticker-mini@2.1",
+        "sticker-mini@3",
         3,
     )
     assert Path(result["path"]).exists() and sha256(result["path"]) == result["sha256"]
@@ -96,7 +96,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     assert cli("adapters", "list").out.split()[:4] == [
         "blob",
         "subject",
-        "sticker-mini@2.1",
+        "sticker-mini@3",
         "<blob>",
     ]
     assert "<blob> (apple)" in cli("adapters", "show", "blob").out
