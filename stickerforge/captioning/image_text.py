@@ -12,9 +12,9 @@ from stickerforge.captioning.captioner import CaptionRequest, Form
 from stickerforge.data.captions import MAX_CHARACTERS
 from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
-from stickerforge.models.encoders import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.models.judge.model import on_ground
 from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault
 from stickerforge.stickers.color import WHITE
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault
-from stickerforge.models.card import CARD, MODEL_INDEX, read_json
+from stickerforge.models.card import MODEL_INDEX, read_card_file
 
 EDGE = (
     1 << 20
@@ -32,10 +32,7 @@ def verify(folder: Path) -> None:
 
 def published_sums(folder: Path) -> dict[str, str]:
     """{file: sha256} as the model's card lists them; empty for a model without a card."""
-    if not (folder / CARD).exists():
-        return {}
-    sums = read_json(folder / CARD).get("files", {})
-    return {str(name): str(digest) for name, digest in sums.items()}
+    return read_card_file(folder).files
 
 
 def fingerprint(folder: Path) -> str:

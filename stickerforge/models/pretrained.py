@@ -27,7 +27,7 @@ def load_network(kind: Any, folder: Path, **options: Any) -> Any:
 
     Raises:
         ValueError: the folder holds an adapter beside the network, or names code elsewhere.
-        Exception: whatever the library raises, see `encoders.LOAD_ERRORS`.
+        Exception: whatever the library raises, see `weights.LOAD_ERRORS`.
     """
     if names := code_names(read_config(folder)):
         raise ValueError(f"its configuration names code elsewhere, {names[0]}")

@@ -12,6 +12,7 @@ from stickerforge.errors import InputError, nearest
 from stickerforge.models.card import MODEL_INDEX, ModelCard, read_card
 from stickerforge.models.families.specs import family_spec, pipeline_files
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+from stickerforge.models.origin import broken_model
 
 if TYPE_CHECKING:
     import torch
@@ -74,19 +75,16 @@ def check_folder(folder: Path) -> None:
 
     Raises:
         InputError: it is a file, something is missing, or it is another kind of pipeline.
+        EnvironmentFault: something is missing in what was fetched or installed.
     """
+    hint = "give the folder that holds model_index.json"
     if not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file, not a model folder", "give the folder that holds model_index.json"
-        )
-    required: tuple[str, ...] = (MODEL_INDEX,)
-    if (folder / MODEL_INDEX).exists():
-        required = family_spec(folder).parts
-    if missing := [part for part in required if not (folder / part).exists()]:
-        raise InputError(
-            f"{folder} is no diffusers model: it has no {missing[0]}",
-            "give the folder that holds model_index.json",
-        )
+        raise InputError(f"{folder} is a file, not a model folder", hint)
+    if not (folder / MODEL_INDEX).exists():
+        raise broken_model(folder, f"{folder} is no diffusers model: it has no {MODEL_INDEX}", hint)
+    for part in family_spec(folder).parts:
+        if not (folder / part).is_dir():
+            raise broken_model(folder, f"{folder} is no complete model: it has no {part}")
 
 
 def load_model(card: ModelCard, device: "torch.device", dtype: "torch.dtype") -> "DiffusionModel":

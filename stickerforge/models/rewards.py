@@ -20,15 +20,13 @@ from torch.nn import functional as F
 from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.encoders import (
-    LOAD_ERRORS,
     HubEncoder,
-    load_complete,
-    load_faults,
     pad_to_square,
 )
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
 from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.stickers.color import WHITE
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from stickerforge.models.card import ModelCard
+from stickerforge.models.origin import broken_model
 
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 FILLERS = frozenset(
@@ -13,11 +14,20 @@ FILLERS = frozenset(
 
 
 def known_words(card: ModelCard) -> frozenset[str]:
-    """Lower-case words the model was trained on; empty where that is not known."""
+    """Lower-case words the model was trained on; empty where that is not known.
+
+    Raises:
+        InputError: their file cannot be read.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
     path = card.folder / card.words_file
     if not card.words_file or not path.exists():
         return frozenset()
-    return frozenset(path.read_text(encoding="utf-8").split())
+    try:
+        return frozenset(path.read_text(encoding="utf-8").split())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise broken_model(path, f"cannot read {path}: {reason}") from None
 
 
 def unknown_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, list[str]]:
