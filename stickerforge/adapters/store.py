@@ -17,10 +17,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stickerforge.adapters.description import DescriptionHead, check_description
 from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, AdapterKind
+from stickerforge.config.description import read_description
 from stickerforge.errors import EnvironmentFault, InputError, nearest
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
+from stickerforge.runtime.json_text import parse_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
@@ -125,7 +128,7 @@ def find(name: str) -> Adapter:
     path = folder(name) / CARD
     try:
         text = path.read_text(encoding="utf-8")
-        return parse_description(path, name, json.loads(text))
+        return parse_description(path, name, parse_json(text))
     except (FileNotFoundError, NotADirectoryError):
         others = names()
         raise InputError(
@@ -136,9 +139,9 @@ def find(name: str) -> Adapter:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except ValueError as error:
         raise InputError(
-            f"{path} is broken ({type(error).__name__})",
+            f"{path} is broken: {str(error)[:160]}",
             f"`stickerforge adapters remove {name}`, then make it again",
         ) from None
 
@@ -148,30 +151,21 @@ def parse_description(path: Path, name: str, description: dict[str, Any]) -> Ada
 
     Raises:
         InputError: it is for a newer stickerforge.
-        ValueError, TypeError, KeyError, AttributeError: it is broken.
+        ValueError: it is broken.
     """
-    if description["format"] != FORMAT:
+    head = read_description(DescriptionHead, description)
+    if head.format != FORMAT:
         raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-    if not isinstance(kind := description["kind"], str):
-        raise TypeError(kind)
-    if kind not in KINDS:
+    if head.kind not in KINDS:
         raise InputError(
-            f"{name!r} is an adapter of kind {kind!r}, which this stickerforge does not know",
+            f"{name!r} is an adapter of kind {head.kind!r}, which this stickerforge does not know",
             "update stickerforge",
         )
+    check_description(description)
     base = known_fields(Base, description["base"])
     base["version"] = str(base["version"] or "")  # a whole number in older ones
     fields = known_fields(Adapter, description) | {"name": name, "base": Base(**base)}
-    adapter = Adapter(**fields)
-    sound = (
-        isinstance(adapter.tokens, dict)
-        and isinstance(adapter.made, dict)
-        and isinstance(adapter.parents, list)
-        and isinstance(adapter.phrase, str)
-    )
-    if not sound or Path(adapter.file).name != adapter.file:
-        raise ValueError(path)
-    return adapter
+    return Adapter(**fields)
 
 
 def known_fields(kind: type, values: dict[str, Any]) -> dict[str, Any]:

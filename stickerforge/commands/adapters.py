@@ -5,23 +5,25 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
+from stickerforge.runtime.text import plural, shorten_list
 
 SHOWN = ("objective", "steps", "batch", "beta", "seed")  # of how an adapter was made
 MAX_CAPTIONS = 8
 
 
-def list_adapters() -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people): every adapter, also broken ones."""
+def list_adapters() -> tuple[dict[str, Any], list[str], str, PartlyDone | None]:
+    """(result for the JSON, lines for people, "", which adapters are broken): every adapter."""
     rows: list[dict[str, Any]] = []
-    lines = []
+    lines, broken = [], []
     for name in store.names():
         try:
             adapter = store.find(name)
         except InputError as error:
             rows.append({"name": name, "kind": "broken", "error": error.message})
             lines.append(f"{name:24} broken: {error.message}")
+            broken.append(name)
             continue
         rows.append(
             {
@@ -35,7 +37,16 @@ def list_adapters() -> tuple[dict[str, Any], list[str]]:
         use = " ".join(adapter.tokens) or adapter.phrase
         lines.append(f"{name:24} {adapter.kind:8} {adapter.base.title:20} {use}")
     none = "no adapters yet: make one with stickerforge customize"
-    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or [none]
+    result = {"adapters": rows, "folder": str(home() / "adapters")}
+    return result, lines or [none], "", unusable(broken)
+
+
+def unusable(names: list[str]) -> PartlyDone | None:
+    """The error of exit code 4 where some adapters are broken; or None."""
+    if not names:
+        return None
+    what = f"{plural(len(names), 'adapter')} cannot be used: {shorten_list(names, 5)}"
+    return PartlyDone(what, f"see `stickerforge adapters show {names[0]}`")
 
 
 def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
 from stickerforge.models.registry import find_model, load_model
+from tests.conftest import one_line
 
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 BASE = store.Base("sticker-mini", "2.1", "0123456789abcdef")
@@ -112,8 +114,64 @@ def test_fields_of_tomorrow_are_ignored():
 def test_a_broken_description_is_one_line(changes):
     save()
     edit("dog", **changes)
-    with pytest.raises(InputError, match=r"adapter\.json is broken .*then make it again"):
+    with pytest.raises(InputError, match=r"adapter\.json is broken: .*then make it again"):
         store.find("dog")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": None}, "format is None"),
+        ({"format": -1}, "format is -1"),
+        ({"tokens": {"dog": "dog"}}, "tokens is 'dog', not a placeholder"),
+        ({"tokens": {"<dog>": None}}, "tokens.<dog> is None"),
+        ({"phrase": "a\nb"}, "phrase is"),
+        ({"sha256": "0"}, "sha256 is '0', not a sha256"),
+        ({"base": {"name": "x", "version": [], "fingerprint": "0"}}, "base.version is []"),
+        ({"made": {"steps": 10**12}}, "made.steps is"),
+        ({"made": {"captions": {"a": 1}}}, "made.captions is"),
+        ({"made": {"captions": [None]}}, "made.captions[0] is None"),
+        ({"parents": [None]}, "parents[0] is None, not a table"),
+        ({"parents": [{"name": "a", "weight": "1", "sha256": "0" * 64}]}, "parents[0].weight"),
+        ({"parents": [{"name": "a", "weight": 1e300, "sha256": "0" * 64}]}, "parents[0].weight"),
+    ],
+)
+def test_values_of_a_description_have_types_and_bounds(changes, said):
+    save()
+    edit("dog", **changes)
+    with pytest.raises(InputError) as caught:
+        store.find("dog")
+    assert f"adapter.json is broken: {said}" in str(caught.value)
+
+
+def test_one_broken_adapter_leaves_the_others_in_the_list(cli, home):
+    save("cat")
+    for name, text in {
+        "deep": '{"a":' * 50_000,
+        "nan": '{"format": NaN}',
+        "huge": '{"format": 1e999}',
+        "null": "null",
+        "bytes": "\udcff",
+    }.items():
+        place = store.folder(name)
+        place.mkdir(parents=True)
+        (place / store.CARD).write_text(text, errors="surrogateescape")
+    shutil.copytree(home, home / "home", dirs_exist_ok=True)
+    ended = cli("adapters", "list")
+    assert ended.code == 4 and "cat" in ended.out
+    assert len(ended.err.splitlines()) == 1 and "5 adapters cannot be used: bytes, " in ended.err
+    listed = cli("adapters", "list", "--json")
+    assert listed.code == 4 and not listed.json["ok"]
+    kinds = {row["name"]: row["kind"] for row in listed.json["result"]["adapters"]}
+    assert kinds.pop("cat") == "subject" and set(kinds.values()) == {"broken"}
+    for arguments in (
+        ("adapters", "show", "deep"),
+        ("merge", "cat", "nan", "--name", "both"),
+        ("generate", "a cat", "--adapter", "huge", "--dry-run"),
+        ("generate", "a cat", "--style", "null", "--dry-run"),
+    ):
+        ended = cli(*arguments)
+        assert ended.code == 2 and "adapter.json is broken" in one_line(ended)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", '"x"', "{", ""])
