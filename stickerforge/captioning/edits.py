@@ -3,7 +3,6 @@
 One that was changed elsewhere meanwhile is never overwritten.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from stickerforge.data.caption_files import (
 )
 from stickerforge.data.captions import PLACEHOLDER, caption_fault, read_caption
 from stickerforge.errors import InputError
+from stickerforge.runtime.json_text import parse_json
 
 HINT = "give the file that the page saved"
 
@@ -138,7 +138,7 @@ def read_edits(path: Path) -> list[CaptionEdit]:
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-        return parse_edits([json.loads(line) for line in lines if line.strip()])
+        return parse_edits([parse_json(line) for line in lines if line.strip()])
     except FileNotFoundError:
         raise InputError(f"no file {path}", HINT) from None
     except (OSError, ValueError) as error:

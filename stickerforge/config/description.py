@@ -8,13 +8,13 @@ written it.
 """
 
 import re
-import reprlib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stickerforge.config.resolve import is_encodable
+from stickerforge.errors import brief
 
 Schema = TypeVar("Schema")
 
@@ -184,7 +184,7 @@ def check_size(value: Any, kind: type, about: str, where: str) -> Any:
 
 def fault(where: str, value: Any, about: str) -> DescriptionError:
     """The error of a value that is not what it must be."""
-    return DescriptionError(f"{where or 'it'} is {reprlib.repr(value)}, not {about}", about)
+    return DescriptionError(f"{where or 'it'} is {brief(value)}, not {about}", about)
 
 
 def join(where: str, name: Any) -> str:

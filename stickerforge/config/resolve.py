@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stickerforge.config.setting import Setting, settings_of
-from stickerforge.errors import InputError, nearest
+from stickerforge.errors import InputError, brief, nearest
 
 Config = TypeVar("Config")
 
@@ -58,7 +58,7 @@ def current_names(
     for given, value in source.items():
         name = renamed.get(given, given)
         if name not in settings:
-            raise InputError(f"unknown setting {given!r}", nearest(given, settings))
+            raise InputError(f"unknown setting {brief(given)}", nearest(given, settings))
         if given != name:
             if name in source:
                 raise InputError(
@@ -109,23 +109,26 @@ def convert(name: str, value: Any, annotation: Any) -> Any:
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(map(str, get_args(annotation)))
-            raise InputError(f"{name} = {value!r} is not possible", f"choose one of {choices}")
+            raise InputError(f"{name} = {brief(value)} is not possible", f"choose one of {choices}")
         return value
     if get_origin(annotation) is tuple:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             raise InputError(
-                f"{name} = {value!r} is not a list of texts", f'for example {name} = ["cat"]'
+                f"{name} = {brief(value)} is not a list of texts", f'for example {name} = ["cat"]'
             )
         return tuple(convert(name, item, str) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if isinstance(value, str) and not is_encodable(value):
         raise InputError(
-            f"{name} = {value!r} holds bytes that are no text", "rename it with letters that are"
+            f"{name} = {brief(value)} holds bytes that are no text",
+            "rename it with letters that are",
         )
     if type(value) is not annotation:
-        raise InputError(f"{name} = {value!r} is not {TYPE_NAMES[annotation]}", "change its value")
+        raise InputError(
+            f"{name} = {brief(value)} is not {TYPE_NAMES[annotation]}", "change its value"
+        )
     return value
 
 
@@ -141,7 +144,7 @@ def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
         if value in choices:
             return value
         raise InputError(
-            f"{name} = {value!r} is not possible", f"give a number, or {' or '.join(choices)}"
+            f"{name} = {brief(value)} is not possible", f"give a number, or {' or '.join(choices)}"
         )
     plain = [
         annotation

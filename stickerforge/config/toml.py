@@ -2,12 +2,13 @@
 
 import json
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, brief
 
 MAX_BYTES = 1_000_000  # a configuration longer than this is a mistake
 
@@ -39,19 +40,24 @@ def read_toml(path: Path, command: str) -> dict[str, Any]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """{"sampling": {"steps": 20}} as ("sampling.steps", 20), one pair per leaf."""
-    for key, value in tree.items():
+    """{"sampling": {"steps": 20}} as ("sampling.steps", 20), one pair per leaf, however deep."""
+    left = deque((prefix + key, value) for key, value in tree.items())
+    while left:
+        name, value = left.popleft()
         if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
+            inner = [(f"{name}.{key}", part) for key, part in value.items()]
+            left.extendleft(reversed(inner))
         else:
-            yield prefix + key, value
+            yield name, value
 
 
 def read_assignment(text: str) -> tuple[str, Any]:
     """`key=value` of `--set`; the value is read as TOML where it is TOML, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set {text!r} is not key=value", "for example --set sampling.steps=30")
+        raise InputError(
+            f"--set {brief(text)} is not key=value", "for example --set sampling.steps=30"
+        )
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):

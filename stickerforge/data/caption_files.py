@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from stickerforge.config.description import Pattern, read_description
 from stickerforge.data.captions import Caption, read_caption
 from stickerforge.errors import InputError
 from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.json_text import parse_json
 
+# Whatever a file may be called, and nothing outside of the folder.
+PictureName = Annotated[str, Pattern(r"(?!\.{1,2}$)[^/\x00]{1,255}", "the name of a picture")]
 RECORD_FILE = "captions.jsonl"
 PERSON: Literal["person"] = "person"
 
@@ -34,7 +38,7 @@ class CaptionRecord:
             files of earlier versions.
     """
 
-    picture: str
+    picture: PictureName
     sha256: str
     caption: str
     base_caption: str
@@ -99,7 +103,7 @@ def read_records(folder: Path) -> dict[str, CaptionRecord]:
         records += [parse_record(last)] if last.endswith("}") else []
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is broken: {str(error)[:80]}",
             "mend that line, or remove the file; the texts stay",
@@ -117,12 +121,9 @@ def parse_record(line: str) -> CaptionRecord:
     """The record in a line of the file.
 
     Raises:
-        ValueError, TypeError: there is none.
+        ValueError: there is none.
     """
-    record = CaptionRecord(**json.loads(line))
-    if any(not isinstance(value, str) for value in asdict(record).values()):
-        raise ValueError("a value is no text")
-    return record
+    return read_description(CaptionRecord, parse_json(line))
 
 
 def matching_record(folder: Path, records: Sequence[CaptionRecord]) -> CaptionRecord:

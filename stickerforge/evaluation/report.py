@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from stickerforge.config.description import Bounds, Pattern, read_description
 from stickerforge.errors import InputError
 from stickerforge.evaluation.features import ImageFeatures
 from stickerforge.evaluation.html_report import ReportImage, render_report
@@ -19,6 +21,7 @@ from stickerforge.evaluation.scores import (
     scores_to_json,
 )
 from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.json_text import parse_json
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +29,14 @@ if TYPE_CHECKING:
 
 SCHEMA = 1  # of report.json
 FILES = CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
+
+
+@dataclass(frozen=True)
+class ReportHead:
+    """What tells a report of ours from other JSON: its schema, and the folder that it is of."""
+
+    schema: Annotated[int, Bounds(1, 10**6)]
+    folder: Annotated[str, Pattern(r"[^\x00]{1,5000}", "a folder")]
 
 
 def check_output(out: Path, folders: Iterable[str]) -> None:
@@ -51,17 +62,15 @@ def replaced_report(out: Path, folder: str) -> str:
             replaced.
     """
     report, page = out / REPORT_FILE, out / PAGE_FILE
-    content: dict[str, Any] = {}
+    content = ReportHead(SCHEMA, folder)
     ours = not page.exists() or report.exists()
     try:
         if (out / CONFIG_FILE).exists():
             settings = (out / CONFIG_FILE).read_text(encoding="utf-8")
             ours = ours and settings.startswith('command = "evaluate"\n')
         if report.exists():
-            content = json.loads(report.read_text(encoding="utf-8"))
-            is_report = isinstance(content["schema"], int) and isinstance(content["folder"], str)
-            ours = ours and is_report
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            content = read_description(ReportHead, parse_json(report.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
         ours = False
     if not ours:
         raise InputError(
@@ -69,7 +78,7 @@ def replaced_report(out: Path, folder: str) -> str:
             "and did not write them",
             "give another --out",
         )
-    other = content.get("folder", folder)
+    other = content.folder
     same = other == str(Path(folder)) or Path(other).resolve() == Path(folder).resolve()
     return "" if same else other
 

@@ -14,15 +14,40 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def home() -> Path:
-    """STICKERFORGE_HOME, or the platform's folder for application data."""
+    """STICKERFORGE_HOME, or the platform's folder for application data.
+
+    Raises:
+        InputError: it names the home of nobody.
+        EnvironmentFault: nothing says where the user's own home is.
+    """
     if folder := os.environ.get("STICKERFORGE_HOME"):
-        return Path(folder).expanduser()
+        try:
+            return Path(folder).expanduser()
+        except RuntimeError:
+            raise InputError(
+                f"STICKERFORGE_HOME={folder}: there is no such home", "give it a whole path"
+            ) from None
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "stickerforge"
+        return user_home() / "Library" / "Application Support" / "stickerforge"
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+        local = os.environ.get("LOCALAPPDATA") or user_home() / "AppData" / "Local"
         return Path(local) / "stickerforge"
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "stickerforge"
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))  # one that is no whole path does not count
+    return (data if data.is_absolute() else user_home() / ".local" / "share") / "stickerforge"
+
+
+def user_home() -> Path:
+    """The user's home folder.
+
+    Raises:
+        EnvironmentFault: neither HOME nor the system says where it is.
+    """
+    home_folder = os.path.expanduser("~") if os.environ.get("HOME", "/") else "~"
+    if home_folder == "~":
+        raise EnvironmentFault(
+            "nothing says where your home is", "set HOME, or STICKERFORGE_HOME to a folder"
+        )
+    return Path(home_folder)
 
 
 def make_folder(folder: Path) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -42,11 +41,13 @@ def read_checkpoint(run: RunFolder) -> dict[str, Tensor]:
     Raises:
         InputError: they are missing or damaged.
     """
-    pointer = json.loads(run.pointer.read_text(encoding="utf-8"))
-    path = run.path / Path(str(pointer.get("file"))).name
+    pointer = run.read_pointer()
+    if pointer is None:
+        raise InputError(f"cannot read {run.pointer}: it is gone", "start over with --force")
+    path = run.path / pointer.file
     try:
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != pointer.get("sha256"):
+        if hashlib.sha256(content).hexdigest() != pointer.sha256:
             raise InputError(
                 f"{path} is damaged: its sha256 is not the recorded one", "start over with --force"
             )
