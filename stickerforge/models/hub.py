@@ -9,6 +9,7 @@ from pathlib import Path
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.files import home
 
+VARIANTS, NEVER = ("*.fp16.*", "*.fp16-*"), ("*.non_ema.*", "*.non_ema-*")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 KNOWN_ON_HUB = {  # name: (licence, what it is)
     "stable-diffusion-v1-5/stable-diffusion-v1-5": (
@@ -56,19 +57,17 @@ def download(
         huggingface_hub.snapshot_download,
         name,
         cache_dir=cache,
-        allow_patterns=list(patterns),
-        ignore_patterns=["*.fp16.*", "*.non_ema.*"],  # the same weights a second time
     )
     try:
         with contextlib.suppress(LocalEntryNotFoundError):
-            return Path(fetch(local_files_only=True))
+            return whole_snapshot(partial(fetch, local_files_only=True), patterns)
         if offline:
             raise EnvironmentFault(
                 f"{name} is not in the cache {cache} and nothing may be fetched",
                 "use it once without --offline and --dry-run, or give a folder",
             )
         say(f"fetching {name} into {cache}")
-        return Path(fetch())
+        return whole_snapshot(fetch, patterns)
     except HFValidationError:
         raise InputError(
             f"{name!r} is no name of the hub", "give owner/name, or a folder that exists"
@@ -83,6 +82,30 @@ def download(
         raise EnvironmentFault(
             f"cannot fetch {name}: {reason}", "check the name and the connection, or give a folder"
         ) from None
+
+
+def whole_snapshot(fetch: Callable[..., str], patterns: Sequence[str]) -> Path:
+    """The folder that `fetch` gives, with 16-bit variants of weights where there are no others.
+
+    Args:
+        fetch: takes `allow_patterns` and `ignore_patterns` of files.
+        patterns: of the files that are needed.
+    """
+    ignored = [*VARIANTS, *NEVER]  # else the same weights twice
+    folder = Path(fetch(allow_patterns=list(patterns), ignore_patterns=ignored))
+    if not any(pattern.endswith(".safetensors") for pattern in patterns):
+        return folder
+    parts = sorted({config.parent for config in folder.rglob("config.json")})
+    if lacking := [part.relative_to(folder) for part in parts if lacks_weights(part)]:
+        names = [str(part / "*") for part in lacking]
+        more = [f"{name}.{kind}" for name in names for kind in ("safetensors", "json")]
+        folder = Path(fetch(allow_patterns=more, ignore_patterns=list(NEVER)))
+    return folder
+
+
+def lacks_weights(folder: Path) -> bool:
+    """Whether there are no safetensors in a folder."""
+    return next(folder.glob("*.safetensors"), None) is None
 
 
 def encoder_repository(name: str) -> str:

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stickerforge.errors import InputError, nearest
-from stickerforge.models.card import MODEL_INDEX, ModelCard, read_card
-from stickerforge.models.families.specs import family_spec, pipeline_files
+from stickerforge.models.card import MODEL_INDEX, ModelCard, pipeline_class, read_card
+from stickerforge.models.families.specs import (
+    FAMILIES,
+    family_spec,
+    pipeline_files,
+    unsupported_architecture,
+)
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
 from stickerforge.models.origin import broken_model
 
@@ -51,12 +56,29 @@ def find_model(
     if os.path.exists(path):
         return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
+        check_architecture(name, offline=offline)
         folder = download(name, offline=offline, say=say, patterns=pipeline_files())
         return read_folder(folder, name)
     otherwise = "give sticker-mini, a diffusers folder, or owner/name of a hub model"
     raise InputError(
         f"unknown model {name!r}", nearest(name, [*EMBEDDED, *KNOWN_ON_HUB], otherwise=otherwise)
     )
+
+
+def check_architecture(name: str, *, offline: bool) -> None:
+    """Make sure that a hub model can be used, before gigabytes of it are fetched.
+
+    Raises:
+        InputError: it is no diffusers model, or its architecture is not supported.
+        EnvironmentFault: it cannot be had here.
+    """
+    folder = download(name, offline=offline, say=lambda line: None, patterns=(MODEL_INDEX,))
+    if not (folder / MODEL_INDEX).exists():
+        raise InputError(
+            f"{name} is no diffusers model: it has no {MODEL_INDEX}", "give another model"
+        )
+    if (pipeline := pipeline_class(folder)) not in FAMILIES:
+        raise unsupported_architecture(name, pipeline)
 
 
 def read_folder(folder: Path, name: str) -> ModelCard:

@@ -122,7 +122,7 @@ def load_head(folder: Path) -> nn.Sequential:
     """The linear layers that a folder holds beside CLIP; version 2 has nothing between them.
 
     Raises:
-        KeyError: they are not those of version 2; its relatives have activations in between and
+        ValueError: they are not those of version 2; its relatives have activations in between and
             other numbers.
     """
     tensors = {
@@ -134,7 +134,10 @@ def load_head(folder: Path) -> nn.Sequential:
         int(match[1]) for key in tensors if (match := re.fullmatch(r"layers\.(\d+)\.weight", key))
     )
     if numbers != HEAD:
-        raise KeyError(f"its head has the layers {numbers}, not {HEAD}")
+        raise ValueError(f"its head has the layers {numbers[:9]}, not {HEAD}")
+    biases = [f"layers.{number}.bias" for number in numbers]
+    if missing := [name for name in biases if name not in tensors]:
+        raise ValueError(f"it lacks {missing[0]}")
     layers = []
     for number in numbers:
         weight: Tensor = tensors[f"layers.{number}.weight"].float()

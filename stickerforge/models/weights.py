@@ -16,7 +16,7 @@ from jinja2 import TemplateError
 from safetensors import SafetensorError
 
 from stickerforge.config.description import FileName, Pattern
-from stickerforge.errors import EnvironmentFault, StickerforgeError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.card import read_schema
 from stickerforge.models.network_config import CONFIG, check_network_config
 from stickerforge.models.origin import broken_model
@@ -97,7 +97,7 @@ def find_variant(folder: Path) -> str:
 
     Raises:
         InputError: there are no safetensors weights, or a file of them is missing.
-        EnvironmentFault: likewise in what was fetched or installed.
+        EnvironmentFault: a file of them is missing in what was fetched or installed.
     """
     files = sorted(path.name for path in folder.iterdir())
     matches = [
@@ -114,16 +114,14 @@ def find_variant(folder: Path) -> str:
     return variant
 
 
-def no_weights(folder: Path) -> StickerforgeError:
-    """The error of a folder without safetensors weights."""
-    if pickled := sorted(path.name for kind in PICKLED for path in folder.glob(kind)):
-        return broken_model(
-            folder,
-            f"{folder} has only pickled weights ({pickled[0][:60]}), which are never loaded",
-            "give a folder with safetensors weights",
-        )
-    return broken_model(
-        folder, f"{folder} has no safetensors weights", "give a folder that has them"
+def no_weights(folder: Path) -> InputError:
+    """The error of a folder without safetensors weights; to fetch it again would not help."""
+    pickled = sorted(path.name for kind in PICKLED for path in folder.glob(kind))
+    return InputError(
+        f"{folder} has only pickled weights ({pickled[0][:60]}), which are never loaded"
+        if pickled
+        else f"{folder} has no safetensors weights",
+        "give a model that has safetensors weights",
     )
 
 
