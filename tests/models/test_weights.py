@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from stickerforge.errors import EnvironmentFault, InputError
@@ -210,6 +211,13 @@ def test_weights_that_are_not_finite(copied):
         load(copied)
 
 
+def test_an_autoencoder_that_is_not_finite(copied):
+    bias = {"decoder.conv_out.bias": torch.tensor([0, torch.inf, 0])}
+    change(copied / VAE, lambda tensors: tensors.update(bias))
+    with pytest.raises(InputError, match="vae has weights that are not finite, first decoder.conv"):
+        load(copied)
+
+
 @pytest.mark.parametrize(
     ("pipeline", "name"),
     [
@@ -227,3 +235,13 @@ def test_an_architecture_that_is_not_supported_is_told_by_its_name(cli, copied, 
     assert ended.code == 2
     expected = f"holds {name} ({pipeline}), an architecture that is not supported yet"
     assert expected in one_line(ended)
+
+
+def test_captioners(cli, blip, tmp_path):
+    folder = shutil.copytree(blip, tmp_path / "blip")
+    name = "vision_model.post_layernorm.bias"
+    change(folder / "model.safetensors", without(name))
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "pictures" / "a.png")
+    ended = cli("caption", "pictures", "--captioner", folder)
+    assert ended.code == 2 and f"lacks 1 weight, first {name}" in one_line(ended)

@@ -168,7 +168,11 @@ def load_vae(card: ModelCard) -> AutoencoderKL:
     """
     folder = card.folder / "vae"
     with load_faults(folder, "an AutoencoderKL of diffusers"):
-        return load_complete(AutoencoderKL, folder, torch.float32, exact=True)
+        vae: AutoencoderKL = load_complete(AutoencoderKL, folder, torch.float32, exact=True)
+    for name, weight in vae.state_dict().items():
+        if not torch.stack(weight.aminmax()).isfinite().all():  # a single one spoils every picture
+            raise broken_model(folder, f"{folder} has weights that are not finite, first {name}")
+    return vae
 
 
 def load_text_encoder(
