@@ -43,9 +43,10 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
     adapter = store.find(store.validate_name(name))
     weights = store.read_weights(adapter)
     result = asdict(adapter) | {
-        "path": str(adapter.path),
-        "megabytes": round(adapter.path.stat().st_size / 1e6, 2),
+        **adapter.locations(),
+        "megabytes": round(sum(path.stat().st_size for path in adapter.paths) / 1e6, 2),
     }
+    paths = adapter.paths
     lines = [
         f"{'name':12} {adapter.name}",
         f"{'kind':12} {adapter.kind}",
@@ -53,7 +54,7 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         *(f"{'token':12} {token} ({words})" for token, words in adapter.tokens.items()),
         *([f"{'phrase':12} {adapter.phrase}"] if adapter.phrase else []),
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
-        f"{'file':12} {adapter.path}, {result['megabytes']} MB, intact",
+        *(f"{'file':12} {path}, {path.stat().st_size / 1e6:.2f} MB, intact" for path in paths),
     ]
     if KINDS[adapter.kind] is LORA:
         ranks = sorted({factors.rank for factors in weights.lora.values()})

@@ -26,7 +26,7 @@ class Result:
         return {
             "adapter": self.adapter.name,
             "kind": self.adapter.kind,
-            "path": str(self.adapter.path),
+            **self.adapter.locations(),
             "sha256": self.adapter.sha256,
             "placeholders": list(self.adapter.tokens),
             "phrase": self.adapter.phrase,
@@ -127,8 +127,9 @@ def run(config: MergeConfig, *, force: bool) -> Result:
 def dry_run(config: MergeConfig, *, force: bool) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     parents = plan(config, force=force)
-    reads, folder = [str(parent.adapter.path) for parent in parents], str(store.folder(config.name))
-    size = sum(parent.adapter.path.stat().st_size for parent in parents)
+    paths = [path for parent in parents for path in parent.adapter.paths]
+    reads, folder = [str(path) for path in paths], str(store.folder(config.name))
+    size = sum(path.stat().st_size for path in paths)
     result = {
         "dry_run": True,
         "reads": reads,

@@ -255,6 +255,7 @@ def provenance(
         "batch": training.batch,
         "rank": training.rank,
         "layers": training.layers,
+        "resolution": training.resolution,
         "beta": training.beta if training.objective == "dco" else None,
         "seed": plan.config.seed,
         "pictures": [picture.sha256 for picture in folder.pictures],

@@ -16,7 +16,7 @@ FAST = ("--steps", 1, "--seed", 1, "--quiet", "--json")
 def test_an_adapter_of_the_store_is_described_and_read_later(install):
     adapter = install("dog", {"<dog>": "dog"})
     active = AdapterLookup().find("dog", 0.5)
-    assert (active.source, active.scale, active.path) == ("dog", 0.5, adapter.path)
+    assert (active.source, active.scale, active.installed) == ("dog", 0.5, adapter)
     assert active.params() == {"adapter": "dog", "scale": 0.5, "sha256": adapter.sha256[:16]}
     assert (active.tokens, active.class_words, active.weights) == (("<dog>",), ("dog",), None)
     assert set(active.read_weights().tokens) == {"<dog>"}
@@ -47,11 +47,12 @@ def test_the_words_of_a_file_that_nobody_describes_are_guessed(install, tmp_path
 def test_a_file_that_changed_since_it_was_described_is_refused(install):
     install("dog", {"<dog>": "dog"})
     active = AdapterLookup().find("dog")
-    active.path.write_bytes(active.path.read_bytes()[:-1] + b"x")
-    with pytest.raises(InputError, match="is damaged, or changed just now"):
+    path = active.installed.path
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="is damaged"):
         active.read_weights()
-    active.path.unlink()
-    with pytest.raises(InputError, match="make or fetch the adapter again"):
+    path.unlink()
+    with pytest.raises(InputError, match="make the adapter 'dog' again"):
         active.read_weights()
 
 
