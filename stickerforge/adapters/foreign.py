@@ -53,7 +53,7 @@ BASES = (
     (r"joint_blocks|joint_transformer_blocks", "Stable Diffusion 3"),
     (r"(input|output)_blocks_\d", "Stable Diffusion XL"),
     (r"^(unet\.)?(transformer|diffusion_model)\b", "a model with a transformer"),
-    (r"^text_encoder_2\b", "Stable Diffusion XL"),
+    (r"^(text_encoder_2\b|lora_te2_)", "Stable Diffusion XL"),
 )
 TEXT_WIDTHS = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stable Diffusion XL"}
 READS_TEXT = re.compile(r"attn2[._]to_[kv]$")  # layers whose input is the encoded prompt

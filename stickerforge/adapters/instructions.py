@@ -12,9 +12,8 @@ ENCODERS = {
     "clip_g": ("text_encoder_2", "tokenizer_2"),
 }
 END_OF_TEXT = """\
-# The configuration of SDXL's second text encoder says 2 for the end of text. Left so, the new word
-# would be taken for the end.
-pipe.text_encoder_2.config.eos_token_id = pipe.tokenizer_2.eos_token_id
+# The configuration of SDXL's second text encoder says 2 for the end of text. Left so, the encoder
+# would take the new word for the end.
 pipe.text_encoder_2.text_model.eos_token_id = pipe.tokenizer_2.eos_token_id"""
 
 

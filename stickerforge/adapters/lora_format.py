@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stickerforge.adapters.lora_weights import AdapterWeights
 
 MAX_RANK = 1024
+MAX_TOKENS = 1000
 TOKEN = re.compile(r"token\.(<[^<>]+>)\.(\w+)")  # in one file of ours
 PLACEHOLDER = re.compile(r"<[^<>]+>")  # the whole key, in files of embeddings
 ONLY_ENCODER = "clip_l"  # the text encoder that is meant where a file of embeddings names none
@@ -139,8 +140,9 @@ def listed_tokens(file: AdapterFile) -> list[str]:
     """
     try:
         names = json.loads(file.metadata[TOKENS])
-        if isinstance(names, list) and all(PLACEHOLDER.fullmatch(name) for name in names):
-            return names
+        known = isinstance(names, list) and len(names) <= MAX_TOKENS and len(file.header) <= 8
+        if known and all(PLACEHOLDER.fullmatch(name) for name in names):
+            return [str(name) for name in names]
     except (ValueError, TypeError, RecursionError):
         pass
     raise InputError(f"{file.path}: its metadata about tokens is broken", AGAIN)

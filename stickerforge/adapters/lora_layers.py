@@ -135,6 +135,8 @@ class AdapterSet:
                 raise InputError(
                     f"{source} does not fit {name} of this model{base}", GIVE_ITS_MODEL
                 )
+            if name in resolved:
+                raise InputError(f"{source} changes {name} twice", "fetch it again")
             resolved[name] = factors
         return resolved
 

@@ -16,6 +16,7 @@ from stickerforge.runtime.bounded_files import read_text
 
 PEFT_CONFIG = "adapter_config.json"
 PEFT_WEIGHTS = "adapter_model.safetensors"
+PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 WEIGHTS = ("pytorch_lora_weights.safetensors", PEFT_WEIGHTS)  # as diffusers and peft name them
 MAX_CONFIG_BYTES = 4_000_000  # that of a LoRA on every layer of a large model has under one
 # The networks that peft adapts, by their class and by the folders of its scripts.
@@ -90,9 +91,11 @@ def read_folder(folder: Path) -> tuple[AdapterFile, ...]:
         names = ", ".join(header.path.name for header in headers[:4])
         raise InputError(f"{folder} holds more than one adapter: {names}", "give one of the files")
     if not headers:
-        if len(paths) == 1:
-            return (read_file(paths[0]),)  # which says what it is
-        raise InputError(f"{folder} holds no LoRA file", GIVE_LORA)
+        if paths:
+            return (read_file(paths[0]),)  # whoever reads its tensors says what it is
+        pickled = next((path for end in PICKLED for path in sorted(folder.glob(f"*{end}"))), None)
+        instead = f" but {pickled.name}, which is pickled" if pickled else ""
+        raise InputError(f"{folder} holds no LoRA file{instead}", GIVE_LORA)
     return read_source(headers[0].path)
 
 

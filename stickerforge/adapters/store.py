@@ -222,12 +222,15 @@ def save(
     phrase: str,
     made: dict[str, Any],
     parents: list[dict[str, Any]] | None = None,
+    same: Adapter | None = None,
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
 
     Args:
         weights: in the form of the kind.
         kind: a key of `KINDS`.
+        same: the adapter as it is kept now, where it is only to be kept otherwise: what lies beside
+            its files stays, and nothing is written if it is another one by then.
 
     Raises:
         EnvironmentFault: the disk is full, read-only, or did not keep what was written; what was
@@ -242,15 +245,19 @@ def save(
     digests = {file: digest(tensors) for file, tensors in files.items()}
     adapter = Adapter(name, kind, base, digests, identity, tokens, phrase, made, parents or [])
     card = {"format": FORMAT} | asdict(adapter)
+    readme = maker.readme(weights, adapter)
     with locked(lock_file(name), wait=True):
+        if same and find(name) != same:
+            return same
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
         write_files(place, files, maker, content)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
-        write_whole(place / README, maker.readme(weights, adapter).encode())
-        for other in place.iterdir():  # what belonged to an adapter that was here before
+        write_whole(place / README, readme.encode())
+        # What belonged to an adapter that was here before.
+        for other in same.paths if same else place.iterdir():
             if other.name not in (*files, CARD, README):
                 with contextlib.suppress(OSError):
                     other.unlink()

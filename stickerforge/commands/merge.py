@@ -7,6 +7,7 @@ from typing import Any
 from stickerforge.adapters import store
 from stickerforge.adapters.lora_format import MAX_RANK
 from stickerforge.adapters.merge_parents import Parent, find_parents
+from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.style_presets import style_presets
@@ -90,7 +91,7 @@ def run(config: MergeConfig, *, force: bool) -> Result:
     from stickerforge.adapters.merging import concatenate
 
     parents = plan(config, force=force)
-    weights = [store.read_weights(parent.adapter) for parent in parents]
+    weights = [read_upgraded(parent.adapter) for parent in parents]
     lora = concatenate([(own.lora, p.weight) for own, p in zip(weights, parents, strict=True)])
     if (rank := max((factors.rank for factors in lora.values()), default=0)) > MAX_RANK:
         raise InputError(

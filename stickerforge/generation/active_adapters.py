@@ -9,6 +9,7 @@ from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import PART_OF, token_names
 from stickerforge.adapters.sources import read_source
+from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.adapters.weight_files import digest
 from stickerforge.errors import InputError
 
@@ -57,7 +58,7 @@ class ActiveAdapter:
         Raises:
             InputError: the file cannot be read, or is not the one that the store describes.
         """
-        return store.read_weights(self.installed) if self.installed else self.weights
+        return read_upgraded(self.installed) if self.installed else self.weights
 
 
 class AdapterLookup:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from stickerforge.adapters import store
+from stickerforge.adapters import store, weight_files
 from stickerforge.adapters.kinds import LORA
 from stickerforge.adapters.lora_format import encode, parse
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.sources import read_source
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup
 
 MODULE = "mid_block.attentions.0.transformer_blocks.0.attn1"
@@ -311,14 +311,43 @@ def test_an_adapter_of_one_file_is_read_and_is_two_when_it_is_written(tmp_path, 
     assert again == adapter and not path.exists() and all(one.exists() for one in again.paths)
 
 
+def test_an_adapter_of_one_file_is_two_once_it_is_used(tmp_path, monkeypatch):
+    weights = ours()
+    adapter = install(weights, tmp_path, monkeypatch)
+    path = as_of_old(adapter, weights)
+    (store.folder("both") / "loss.png").write_bytes(b"a plot")
+    first, second = AdapterLookup().find("both"), AdapterLookup().find("both")
+    assert path.exists(), "looking at it changes nothing"
+    params = first.params()
+    for active in (first, second):  # the second has read the description before
+        assert encode(active.read_weights()) == encode(weights)
+    assert store.find("both") == adapter and not path.exists()
+    assert AdapterLookup().find("both").params() == params
+    assert (store.folder("both") / "loss.png").read_bytes() == b"a plot"
+
+
+def test_an_adapter_of_one_file_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
+    weights = ours()
+    path = as_of_old(install(weights, tmp_path, monkeypatch), weights)
+
+    def full(path, content, **options):
+        raise EnvironmentFault("the disk is full")
+
+    for module in (store, weight_files):
+        monkeypatch.setattr(module, "write_whole", full)
+    assert encode(AdapterLookup().find("both").read_weights()) == encode(weights)
+    assert store.find("both").paths == [path]
+    path.write_bytes(b"damage")
+    with pytest.raises(InputError, match="is damaged"):
+        AdapterLookup().find("both").read_weights()
+
+
 @pytest.mark.parametrize("writes", range(1, 5))
 def test_a_crash_between_any_two_files_loses_nothing(tmp_path, monkeypatch, writes):
     """The adapter that was there is there until the new one is, and the next call cleans up."""
     before = install(ours(), tmp_path, monkeypatch)
     new = ours()
     new.lora[LAYER].up.mul_(2)
-    from stickerforge.adapters import weight_files
-
     done, write = [], weight_files.write_whole
 
     def crash(path, content, **options):

@@ -131,7 +131,7 @@ class GenerateConfig:
     )
     adapter: tuple[str, ...] = setting(
         (),
-        "An adapter or LoRA file; may be given again.",
+        "An adapter, or a LoRA's file or folder; may be given again.",
         details="Its scale follows a colon where that is not 1.",
         flag="--adapter",
         metavar="NAME|FILE[:SCALE]",
