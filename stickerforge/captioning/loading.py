@@ -21,7 +21,7 @@ def load_captioner(name: str, *, device: str, offline: bool, console: Console) -
     torch_device = resolve_device(device)
     if name == NAME:
         return EmbeddedCaptioner()
-    folder = Path(name).expanduser()
+    folder = Path(name)
     is_folder = folder.exists()
     if not is_folder:
         if "/" not in name:

@@ -10,6 +10,7 @@ from stickerforge.adapters import store
 from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import token_names
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class AdapterLookup:
 
     def read_file(self, source: str, scale: float) -> ActiveAdapter:
         """A LoRA file."""
-        path = Path(source).expanduser()
+        path = Path(user_path(source))
         file = read_file(path)
         kind = kind_of(file)
         tokens = token_names(file.header)

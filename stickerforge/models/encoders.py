@@ -245,7 +245,7 @@ def load_encoder(
     repository = encoder_repository(name)
     if name in JUDGES:
         return JudgeEncoder(load_judge(name))
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if repository:
         folder = download(
             repository,

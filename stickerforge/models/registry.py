@@ -3,7 +3,6 @@
 Imports neither torch nor diffusers until a model is loaded, so that names can be checked at once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +45,8 @@ def find_model(
                 f"give --model {card.title}",
             )
         return card
-    path = Path(os.path.expanduser(name))
-    if os.path.exists(path):
+    path = Path(name)
+    if path.exists():
         return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
         folder = download(name, offline=offline, say=say, patterns=pipeline_files())

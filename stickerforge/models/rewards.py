@@ -261,7 +261,7 @@ def load_reward(
         InputError: the folder holds something else.
         EnvironmentFault: the weights cannot be had here.
     """
-    folder = Path(place).expanduser()
+    folder = Path(place)
     if not folder.exists():
         folder = download(place, offline=offline, say=say, patterns=HUB_FILES)
     return REWARD_MODELS[kind](

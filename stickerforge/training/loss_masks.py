@@ -61,7 +61,7 @@ def build_masks(
     if mask == "none":
         return LossMasks(lambda picture, rgba: None)
     if mask != "auto":
-        files = mask_files(Path(mask).expanduser(), folder)
+        files = mask_files(Path(mask), folder)
         return LossMasks(lambda picture, rgba: read_mask(files[picture.path], rgba))
     cut_out = None
     if use_matting and any(picture.opaque for picture in folder.pictures):
@@ -162,6 +162,6 @@ def check_masks(mask: str, folder: PictureFolder) -> None:
     """
     if mask in ("auto", "none"):
         return
-    files = mask_files(Path(mask).expanduser(), folder)
+    files = mask_files(Path(mask), folder)
     for picture in folder.pictures:
         read_mask(files[picture.path], picture.rgba())
