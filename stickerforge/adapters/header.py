@@ -6,12 +6,14 @@ code. Imports no torch, so that headers can be checked at once.
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import open_regular
 
 MAX_HEADER_BYTES = 8_000_000  # an adapter of every layer of the largest models has under one
 MAX_BYTES = 4_000_000_000
@@ -48,12 +50,12 @@ def read_file(path: Path) -> AdapterFile:
         InputError: it is missing, not safetensors, or its header promises what no adapter needs.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(8)
-            check_length(path, start, path.stat().st_size)
+            check_length(path, start, os.fstat(file.fileno()).st_size)
             start += file.read(int.from_bytes(start, "little"))
             header, metadata = parse_header(path, start[8:])
-            return AdapterFile(path, start + file.read(), header, metadata)
+            return AdapterFile(path, start + file.read(MAX_BYTES), header, metadata)
     except FileNotFoundError:
         raise InputError(
             f"no adapter file {path}",

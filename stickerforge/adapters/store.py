@@ -12,19 +12,20 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.header import MAX_BYTES, parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, AdapterKind
 from stickerforge.errors import EnvironmentFault, InputError, nearest
+from stickerforge.runtime.bounded_files import check_inside, read_bounded, read_text
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
 FORMAT = 1
+MAX_CARD_BYTES = 50_000_000  # every caption and the hash of every picture are in it
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def find(name: str) -> Adapter:
     """
     path = folder(name) / CARD
     try:
-        text = path.read_text(encoding="utf-8")
+        check_inside(path, folder(name))
+        text = read_text(path, MAX_CARD_BYTES)
         return parse_description(path, name, json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         others = names()
@@ -136,7 +138,7 @@ def find(name: str) -> Adapter:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} is broken ({type(error).__name__})",
             f"`stickerforge adapters remove {name}`, then make it again",
@@ -187,10 +189,11 @@ def read_weights(adapter: Adapter) -> Any:
         InputError: they are missing, or not those that were written.
     """
     try:
-        content = adapter.path.read_bytes()
+        check_inside(adapter.path, folder(adapter.name))
+        content = read_bounded(adapter.path, MAX_BYTES)
     except OSError as error:
         raise InputError(
-            f"cannot read {adapter.path}: {error.strerror}",
+            f"cannot read {adapter.path}: {error.strerror or error}",
             f"make the adapter {adapter.name!r} again",
         ) from None
     if hashlib.sha256(content).hexdigest() != adapter.sha256:
@@ -240,6 +243,8 @@ def save(
     )
     with locked(lock_file(name), wait=True):
         try:
+            if place.is_symlink():  # what it leads to is not ours to change
+                place.unlink()
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
@@ -275,20 +280,3 @@ def write_tensors(path: Path, content: bytes, kind: AdapterKind) -> None:
 def lock_file(name: str) -> Path:
     """The file that two processes changing one adapter take turns with."""
     return home() / "adapters" / f".{name}.lock"
-
-
-def remove(name: str) -> list[Path]:
-    """Take an adapter away, its description first; returns the files that were there.
-
-    Raises:
-        InputError: there is none.
-    """
-    place = folder(name)
-    if not place.is_dir():
-        find(name)
-    with locked(lock_file(name), wait=True):
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        with contextlib.suppress(FileNotFoundError):
-            (place / CARD).unlink()
-        shutil.rmtree(place, ignore_errors=True)
-    return files

@@ -19,7 +19,9 @@ from stickerforge.data.caption_files import (
 )
 from stickerforge.data.captions import PLACEHOLDER, caption_fault, read_caption
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 
+MAX_BYTES = 100_000_000  # of a file of the page
 HINT = "give the file that the page saved"
 
 
@@ -137,9 +139,10 @@ def read_edits(path: Path) -> list[CaptionEdit]:
         InputError: it is no such file.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path, MAX_BYTES).split("\n")
         return parse_edits([json.loads(line) for line in lines if line.strip()])
     except FileNotFoundError:
         raise InputError(f"no file {path}", HINT) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} holds no changes of captions: {str(error)[:80]}", HINT) from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error)[:80]
+        raise InputError(f"{path} holds no changes of captions: {reason}", HINT) from None

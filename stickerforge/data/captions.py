@@ -7,9 +7,11 @@ from pathlib import Path
 
 from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 
 CLASS_WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
 MAX_CHARACTERS = 2000
+MAX_BYTES = 100_000  # of a file; so many characters have fewer
 PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
 PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 NUMBERING = re.compile(
@@ -39,12 +41,13 @@ def read_caption(picture: Path) -> str:
     """
     path = picture.with_suffix(".txt")
     try:
-        text = " ".join(path.read_text(encoding="utf-8-sig").split())
+        text = " ".join(read_text(path, MAX_BYTES).split())
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)[:80]
         raise InputError(
-            f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text"
+            f"cannot read the caption {path}: {reason}", "write it as UTF-8 text"
         ) from None
     if fault := caption_fault(text):
         raise InputError(f"{path} is no caption: {fault}", "mend or remove it")

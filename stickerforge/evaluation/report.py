@@ -1,6 +1,7 @@
 """The report of `evaluate`: JSON, page, and lines for people."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from stickerforge.evaluation.scores import (
     score_interval,
     scores_to_json,
 )
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.version import __version__
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
 SCHEMA = 1  # of report.json
+MAX_BYTES = 500_000_000  # of report.json, which has a row per picture
 FILES = CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
 
 
@@ -54,11 +57,11 @@ def replaced_report(out: Path, folder: str) -> str:
     content: dict[str, Any] = {}
     ours = not page.exists() or report.exists()
     try:
-        if (out / CONFIG_FILE).exists():
-            settings = (out / CONFIG_FILE).read_text(encoding="utf-8")
+        if os.path.lexists(out / CONFIG_FILE):
+            settings = read_text(out / CONFIG_FILE, MAX_BYTES)
             ours = ours and settings.startswith('command = "evaluate"\n')
-        if report.exists():
-            content = json.loads(report.read_text(encoding="utf-8"))
+        if os.path.lexists(report):
+            content = json.loads(read_text(report, MAX_BYTES))
             is_report = isinstance(content["schema"], int) and isinstance(content["folder"], str)
             ours = ours and is_report
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

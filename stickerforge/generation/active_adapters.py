@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.header import MAX_BYTES, parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import token_names
 from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_bounded
 
 if TYPE_CHECKING:
     from stickerforge.models.families.base import DiffusionModel
@@ -61,10 +62,11 @@ class ActiveAdapter:
         if self.weights is not None:
             return self.weights
         try:
-            content = self.path.read_bytes()
+            content = read_bounded(self.path, MAX_BYTES)
         except OSError as error:
             raise InputError(
-                f"cannot read {self.path}: {error.strerror}", "make or fetch the adapter again"
+                f"cannot read {self.path}: {error.strerror or error}",
+                "make or fetch the adapter again",
             ) from None
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputError(

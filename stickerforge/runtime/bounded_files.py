@@ -5,10 +5,10 @@ cannot be read is an OSError whose `strerror` says why, in words that fit after 
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from stickerforge.runtime.text import plural
 
@@ -47,7 +47,7 @@ def read_text(path: Path, limit: int) -> str:
     return read_bounded(path, limit).decode("utf-8-sig")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """A file opened for reading; links to regular files are followed.
 
     Raises:
@@ -72,6 +72,16 @@ def check_regular(path: Path) -> None:
         OSError: it is missing, or something else.
     """
     check_mode(path, path.stat().st_mode)
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Make sure that a path lies in a folder, also where links lead.
+
+    Raises:
+        OSError: it does not.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OSError(errno.EINVAL, f"it leads out of {folder}", str(path))
 
 
 def check_mode(path: Path, mode: int) -> None:

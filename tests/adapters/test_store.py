@@ -1,7 +1,6 @@
 """The store: descriptions of today and tomorrow, and files that are read once."""
 
 import json
-import pathlib
 
 import pytest
 import torch
@@ -13,10 +12,12 @@ from stickerforge.adapters.header import read_file
 from stickerforge.adapters.kinds import KINDS, LORA, kind_of
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.merge_parents import find_parents
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
 from stickerforge.models.registry import find_model, load_model
+from stickerforge.runtime.bounded_files import read_bounded
 
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 BASE = store.Base("sticker-mini", "2.1", "0123456789abcdef")
@@ -53,9 +54,8 @@ def test_what_is_saved_is_found():
 
 def test_weights_are_read_once(monkeypatch):
     adapter, reads = save(), []
-    read_bytes = pathlib.Path.read_bytes
-    spy = lambda path: reads.append(path) or read_bytes(path)  # noqa: E731
-    monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
+    spy = lambda path, limit: reads.append(path) or read_bounded(path, limit)  # noqa: E731
+    monkeypatch.setattr(store, "read_bounded", spy)
     store.read_weights(adapter)
     assert reads == [adapter.path]
 
@@ -65,7 +65,7 @@ def test_a_description_that_changed_is_read_again():
     assert store.find("dog").sha256 == first.sha256
     second = save(seed=1)
     assert store.find("dog").sha256 == second.sha256 != first.sha256
-    store.remove("dog")
+    remove("dog")
     with pytest.raises(InputError, match="there is no adapter 'dog'"):
         store.find("dog")
 
@@ -80,7 +80,7 @@ def test_a_kind_of_tomorrow_is_refused_by_name():
         " update stickerforge"
     )
     assert store.names() == ["dog"], "it is listed, and can be removed"
-    assert store.remove("dog")
+    assert remove("dog")
 
 
 def test_a_format_of_tomorrow_is_refused_before_anything_else():

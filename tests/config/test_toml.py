@@ -11,7 +11,6 @@ from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.toml import flatten, parse_toml, read_assignment, to_toml, to_tree
 from stickerforge.errors import InputError
 
-
 FILE = Path("c.toml")
 
 
