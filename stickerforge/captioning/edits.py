@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.captioning.caption_set import CaptionSet
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.caption_files import (
     PERSON,
+    lock_captions,
     new_record,
     read_records,
     write_caption,
     write_records,
 )
 from stickerforge.data.captions import PLACEHOLDER, caption_fault, read_caption
+from stickerforge.data.prompt_tables import is_blank
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
 
@@ -54,13 +57,14 @@ def parse_edits(rows: Any) -> list[CaptionEdit]:
         ):
             raise ValueError("a row is no change of a caption")
     return [
-        CaptionEdit(row["picture"], " ".join(row["caption"].split()), row["was"]) for row in rows
+        CaptionEdit(row["picture"], to_nfc(" ".join(row["caption"].split())), to_nfc(row["was"]))
+        for row in rows
     ]
 
 
 def edit_fault(text: str, placeholder: str) -> str:
     """Why a text cannot be a caption; "" where it can."""
-    if not text:
+    if is_blank(text):
         return "the caption is empty"
     if fault := caption_fault(text):
         return fault
@@ -94,6 +98,12 @@ def apply_edits(captions: CaptionSet, edits: Sequence[CaptionEdit]) -> list[str]
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
+    with lock_captions(captions.folder):
+        return apply_locked(captions, edits)
+
+
+def apply_locked(captions: CaptionSet, edits: Sequence[CaptionEdit]) -> list[str]:
+    """As `apply_edits`, under the lock of the captions."""
     refusals = []
     records = read_records(captions.folder)
     places = {record.picture: place for place, record in enumerate(captions.records)}

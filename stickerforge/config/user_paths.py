@@ -52,26 +52,14 @@ def expand_home(text: str) -> str:
 
 def spelled_on_disk(path: str) -> str:
     """A path as its parts are spelled where they exist, in NFC where they do not."""
-    nfc = to_nfc(path)
     if path.isascii() or os.path.lexists(path):
         return path
-    if os.path.lexists(nfc):
-        return nfc
     spelled = "/" if path.startswith("/") else ""
-    for part in filter(None, nfc.split("/")):
-        spelled = os.path.join(spelled, part_on_disk(spelled or ".", part))
+    for part in filter(None, path.split("/")):
+        spellings = [unicodedata.normalize(form, part) for form in ("NFC", "NFD")]
+        paths = [os.path.join(spelled, spelling) for spelling in spellings]
+        spelled = next(filter(os.path.lexists, paths), paths[0])
     return spelled + "/" if path.endswith("/") else spelled
-
-
-def part_on_disk(folder: str, part: str) -> str:
-    """The name in a folder that is this one in NFC; the name itself where there is none."""
-    if part.isascii() or os.path.lexists(os.path.join(folder, part)):
-        return part
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return part
-    return next((name for name in names if to_nfc(name) == part), part)
 
 
 def to_nfc(text: str) -> str:
