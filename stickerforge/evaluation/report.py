@@ -20,7 +20,7 @@ from stickerforge.evaluation.scores import (
     scores_to_json,
 )
 from stickerforge.runtime.bounded_files import read_text
-from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.files import locked, make_folder, write_whole
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
@@ -88,8 +88,6 @@ def write_report(
     """
     make_folder(out)
     json_file, page = out / REPORT_FILE, out / PAGE_FILE
-    write_whole(out / CONFIG_FILE, settings.encode())
-    write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     beside = match_baseline(
         data.targets["pictures"],
         data.pictures,
@@ -99,7 +97,10 @@ def write_report(
     pictures = [report_image(item) for item in data.pictures]
     others = [report_image(item) if item else None for item in beside]
     html = render_report(report, pictures, others, out.resolve())
-    write_whole(page, html.encode("utf-8", "replace"))
+    with locked(out, wait=True):  # the three belong to one call
+        write_whole(out / CONFIG_FILE, settings.encode())
+        write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+        write_whole(page, html.encode("utf-8", "replace"))
     return json_file, page
 
 
