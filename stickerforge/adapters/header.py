@@ -52,10 +52,11 @@ def read_file(path: Path) -> AdapterFile:
     try:
         with open_regular(path) as file:
             start = file.read(8)
-            check_length(path, start, os.fstat(file.fileno()).st_size)
+            size = os.fstat(file.fileno()).st_size
+            check_length(path, start, size)
             start += file.read(int.from_bytes(start, "little"))
             header, metadata = parse_header(path, start[8:])
-            return AdapterFile(path, start + file.read(MAX_BYTES), header, metadata)
+            return AdapterFile(path, start + file.read(size - len(start)), header, metadata)
     except FileNotFoundError:
         raise InputError(
             f"no adapter file {path}",

@@ -127,6 +127,8 @@ def parse_record(line: str) -> CaptionRecord:
     record = CaptionRecord(**json.loads(line))
     if any(not isinstance(value, str) for value in asdict(record).values()):
         raise ValueError("a value is no text")
+    if record.picture == ".." or Path(record.picture).name != record.picture:
+        raise ValueError(f"{record.picture[:40]!r} is no picture of this folder")
     return record
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stickerforge.runtime.text import plural
 
+CHUNK = 1 << 16
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -31,8 +32,12 @@ def read_bounded(path: Path, limit: int) -> bytes:
         OSError: it is missing, no regular file, larger, or cannot be read.
     """
     with open_regular(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1) if size <= limit else b""
+        # Files of the system say that they are empty, and others may grow.
+        while size < len(content) <= limit and (more := file.read(CHUNK)):
+            content += more
+    if max(size, len(content)) > limit:
         raise OSError(errno.EFBIG, f"it has over {describe_bytes(limit)}", str(path))
     return content
 

@@ -116,8 +116,10 @@ class RunFolder:
         """Within, no other process works in this folder.
 
         Raises:
-            InputError: another one does.
+            InputError: another one does, or the folder is elsewhere: a run deletes what it leaves.
         """
+        if self.path.is_symlink():
+            raise InputError(f"{self.path} is a link", "remove it, or give another --name")
         with locked(self.path / "lock", wait=False) as free:
             if not free:
                 raise InputError(

@@ -92,6 +92,13 @@ def test_captions_are_found_however_their_accents_are_spelled(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cafe\u0301.txt"]
 
 
+def test_a_record_is_of_a_picture_in_the_folder(tmp_path):
+    for picture in ("../a.png", "/etc/a.png", "b/a.png", ".."):
+        write_records(tmp_path, {picture: record(picture)})
+        with pytest.raises(InputError, match="is no picture of this folder"):
+            read_records(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
 def test_what_is_no_file_is_named(tmp_path, kind):
     for name in (RECORD_FILE, "a.txt"):
