@@ -7,11 +7,13 @@ code. Imports no torch, so that headers can be checked at once.
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import open_regular
 
 MAX_HEADER_BYTES = 8_000_000  # an adapter of every layer of the largest models has under one
 MAX_BYTES = 4_000_000_000
@@ -62,12 +64,13 @@ def read_file(path: Path, *, tensors: bool = True) -> AdapterFile:
         InputError: it is missing, not safetensors, or its header promises what no adapter needs.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(8)
-            check_length(path, start, path.stat().st_size)
+            size = os.fstat(file.fileno()).st_size
+            check_length(path, start, size)
             start += file.read(int.from_bytes(start, "little"))
             header, metadata = parse_header(path, start[8:])
-            content = start + file.read() if tensors else start
+            content = start + file.read(size - len(start)) if tensors else start
             return AdapterFile(path, content, header, metadata)
     except FileNotFoundError:
         raise InputError(

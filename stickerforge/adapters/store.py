@@ -14,7 +14,6 @@ and is refused.
 import contextlib
 import json
 import re
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,14 @@ from stickerforge.adapters.lora_export import describe
 from stickerforge.adapters.lora_format import PART_OF
 from stickerforge.adapters.weight_files import digest, name_files, read_files, write_files
 from stickerforge.errors import InputError, nearest
+from stickerforge.runtime.bounded_files import check_inside, read_text
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
 README = "README.md"
 FORMAT = 2
+MAX_CARD_BYTES = 50_000_000  # every caption and the hash of every picture are in it
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def find(name: str) -> Adapter:
     """
     path = folder(name) / CARD
     try:
-        text = path.read_text(encoding="utf-8")
+        check_inside(path, folder(name))
+        text = read_text(path, MAX_CARD_BYTES)
         return parse_description(path, name, json.loads(text))
     except (FileNotFoundError, NotADirectoryError):
         others = names()
@@ -152,7 +154,7 @@ def find(name: str) -> Adapter:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path} is broken ({type(error).__name__})",
             f"`stickerforge adapters remove {name}`, then make it again",
@@ -250,6 +252,8 @@ def save(
         if same and find(name) != same:
             return same
         try:
+            if place.is_symlink():  # what it leads to is not ours to change
+                place.unlink()
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
@@ -267,20 +271,3 @@ def save(
 def lock_file(name: str) -> Path:
     """The file that two processes changing one adapter take turns with."""
     return home() / "adapters" / f".{name}.lock"
-
-
-def remove(name: str) -> list[Path]:
-    """Take an adapter away, its description first; returns the files that were there.
-
-    Raises:
-        InputError: there is none.
-    """
-    place = folder(name)
-    if not place.is_dir():
-        find(name)
-    with locked(lock_file(name), wait=True):
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        with contextlib.suppress(FileNotFoundError):
-            (place / CARD).unlink()
-        shutil.rmtree(place, ignore_errors=True)
-    return files

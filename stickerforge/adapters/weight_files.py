@@ -7,7 +7,7 @@ from pathlib import Path
 from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, read_file
 from stickerforge.adapters.kinds import AdapterKind
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.runtime.bounded_files import read_bounded
+from stickerforge.runtime.bounded_files import check_inside, read_bounded
 from stickerforge.runtime.files import write_whole
 
 
@@ -63,9 +63,10 @@ def read_files(paths: Iterable[Path], digests: Iterable[str], hint: str) -> list
     files = []
     for path, expected in zip(paths, digests, strict=True):
         try:
+            check_inside(path, path.parent)
             content = read_bounded(path, MAX_BYTES)
         except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}", hint) from None
+            raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
         if digest(content) != expected:
             raise InputError(f"{path} is damaged: its sha256 is not the recorded one", hint)
         files.append(parse_file(path, content))

@@ -5,8 +5,10 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA
+from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError
 from stickerforge.runtime.files import home
+from stickerforge.runtime.text import plural
 
 SHOWN = ("objective", "steps", "batch", "beta", "seed")  # of how an adapter was made
 MAX_CAPTIONS = 8
@@ -70,12 +72,11 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
 def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): the adapter, removed with its files."""
     folder = store.folder(store.validate_name(name))
-    if not folder.is_dir():
-        store.find(name)
     if dry_run:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = files_of(name)
         result = {"dry_run": True, "removes": [str(path) for path in files]}
         return result, [f"remove  {path}" for path in files]
-    files = store.remove(name)
+    files = remove(name)
     result = {"removed": [str(path) for path in files]}
-    return result, [f"{name} removed: {len(files)} files in {folder}"]
+    what = "the link" if files == [folder] else f"{plural(len(files), 'file')} in"
+    return result, [f"{name} removed: {what} {folder}"]

@@ -9,9 +9,10 @@ import numpy as np
 
 from stickerforge.errors import InputError
 from stickerforge.evaluation.metrics.base import METRICS, metric_of
-from stickerforge.evaluation.report import SCHEMA
+from stickerforge.evaluation.report import MAX_BYTES, SCHEMA
 from stickerforge.evaluation.scores import format_value
 from stickerforge.evaluation.statistics import group_means, paired_difference
+from stickerforge.runtime.bounded_files import read_text
 
 
 def compare_reports(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
@@ -68,7 +69,7 @@ def read_report(path: Path) -> dict[str, Any]:
         InputError: it is missing or something else.
     """
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(read_text(path, MAX_BYTES))
         figures = {
             str(name): {"value": float(entry["value"]), "weights": str(entry.get("weights", ""))}
             for name, entry in report["figures"].items()
@@ -86,7 +87,7 @@ def read_report(path: Path) -> dict[str, Any]:
             return {"figures": figures, "pictures": rows, "encoder": dict(report["encoder"])}
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror}", "give a report.json of evaluate"
+            f"cannot read {path}: {error.strerror or error}", "give a report.json of evaluate"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass

@@ -1,6 +1,7 @@
 """The report of `evaluate`: JSON, page, and lines for people."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,15 @@ from stickerforge.evaluation.scores import (
     score_interval,
     scores_to_json,
 )
-from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.files import locked, make_folder, write_whole
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
 SCHEMA = 1  # of report.json
+MAX_BYTES = 500_000_000  # of report.json, which has a row per picture
 FILES = CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
 
 
@@ -54,11 +57,11 @@ def replaced_report(out: Path, folder: str) -> str:
     content: dict[str, Any] = {}
     ours = not page.exists() or report.exists()
     try:
-        if (out / CONFIG_FILE).exists():
-            settings = (out / CONFIG_FILE).read_text(encoding="utf-8")
+        if os.path.lexists(out / CONFIG_FILE):
+            settings = read_text(out / CONFIG_FILE, MAX_BYTES)
             ours = ours and settings.startswith('command = "evaluate"\n')
-        if report.exists():
-            content = json.loads(report.read_text(encoding="utf-8"))
+        if os.path.lexists(report):
+            content = json.loads(read_text(report, MAX_BYTES))
             is_report = isinstance(content["schema"], int) and isinstance(content["folder"], str)
             ours = ours and is_report
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -85,8 +88,6 @@ def write_report(
     """
     make_folder(out)
     json_file, page = out / REPORT_FILE, out / PAGE_FILE
-    write_whole(out / CONFIG_FILE, settings.encode())
-    write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     beside = match_baseline(
         data.targets["pictures"],
         data.pictures,
@@ -96,7 +97,10 @@ def write_report(
     pictures = [report_image(item) for item in data.pictures]
     others = [report_image(item) if item else None for item in beside]
     html = render_report(report, pictures, others, out.resolve())
-    write_whole(page, html.encode("utf-8", "replace"))
+    with locked(out, wait=True):  # the three belong to one call
+        write_whole(out / CONFIG_FILE, settings.encode())
+        write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+        write_whole(page, html.encode("utf-8", "replace"))
     return json_file, page
 
 

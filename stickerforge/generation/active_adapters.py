@@ -11,6 +11,7 @@ from stickerforge.adapters.lora_format import PART_OF, token_names
 from stickerforge.adapters.sources import read_source
 from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.adapters.weight_files import digest
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,12 +83,11 @@ class AdapterLookup:
 
     def read_path(self, source: str, scale: float) -> ActiveAdapter:
         """A LoRA file with what belongs to it, or a folder that holds them."""
-        path = Path(source).expanduser()
+        path = Path(user_path(source))
         files = read_source(path)
         kind = kind_of(files[0])
         weights, tokens = kind.read(*files), token_names(*files)
-        whole = len(files) == 1 and files[0].path == path
-        sha256 = files[0].sha256 if whole else digest(kind.encode(weights))
+        sha256 = files[0].sha256 if len(files) == 1 else digest(kind.encode(weights))
         words = self.class_words_of(files[0].metadata.get(PART_OF, sha256)) if tokens else {}
         return ActiveAdapter(
             str(path),
@@ -143,7 +143,7 @@ def is_path(source: str) -> bool:
     """Whether an adapter is given by its path and not by the name of one that is installed."""
     if "/" in source or source.endswith(".safetensors"):
         return True
-    return not store.exists(source) and Path(source).is_dir()
+    return not store.exists(source) and Path(user_path(source)).is_dir()
 
 
 def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:

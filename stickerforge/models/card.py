@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.errors import InputError
+from stickerforge.models.model_files import is_file_name
+from stickerforge.runtime.bounded_files import read_text
 
 INK = re.compile(r"[0-9a-f]{6}")
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
+MAX_BYTES = 10_000_000  # of a description
 MODEL_INDEX = "model_index.json"  # what every diffusers folder says about itself
 DICTS = ("sampling", "customizing", "wordings")  # of a card
 PLACEHOLDERS = re.compile(r"(<[^<>\s]+>)")
@@ -88,7 +91,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         isinstance(card.get(key, {}), dict) for key in DICTS
     ):
         raise InputError(f"{folder / CARD} is broken", "fetch the model again")
-    words_file = str(card.get("words", ""))
+    words_file, inks_file = (file_name(folder, card.get(key) or "") for key in ("words", "inks"))
     # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not
     # change: a model that lists its words was trained on captions with style words, and on no
     # photographs.
@@ -107,8 +110,22 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         sampling=dict(card.get("sampling", {})),
         training=dict(card.get("customizing", {})),
         wordings={str(key): str(value) for key, value in card.get("wordings", {}).items()},
-        inks=read_inks(folder / Path(str(card["inks"])).name) if card.get("inks") else {},
+        inks=read_inks(folder / inks_file) if inks_file else {},
     )
+
+
+def file_name(folder: Path, name: object) -> str:
+    """The name of a file beside the card, as the card gives it; "" for none.
+
+    Raises:
+        InputError: it is a path to another folder, or no text.
+    """
+    if name and not is_file_name(name):
+        raise InputError(
+            f"{folder / CARD} is broken: {str(name)[:80]!r} is no file beside it",
+            "fetch the model again",
+        )
+    return str(name)
 
 
 def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
@@ -137,9 +154,10 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is broken.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}", "fetch the model again") from None
+        value = json.loads(read_text(path, MAX_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {reason}", "fetch the model again") from None
     if not isinstance(value, dict):
         raise InputError(f"{path} holds no JSON object", "fetch the model again")
     return value

@@ -19,6 +19,7 @@ from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub import JUDGES, download, encoder_repository
 from stickerforge.models.judge.model import Judge, load_judge, on_ground
+from stickerforge.models.model_files import check_files
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.install_hints import install_command
 
@@ -245,7 +246,7 @@ def load_encoder(
     repository = encoder_repository(name)
     if name in JUDGES:
         return JudgeEncoder(load_judge(name))
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if repository:
         folder = download(
             repository,
@@ -253,4 +254,5 @@ def load_encoder(
             say=say,
             patterns=("*.json", "*.txt", "*.model", "model*.safetensors"),
         )
+    check_files(folder)
     return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

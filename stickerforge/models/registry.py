@@ -3,7 +3,6 @@
 Imports neither torch nor diffusers until a model is loaded, so that names can be checked at once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from stickerforge.errors import InputError, nearest
 from stickerforge.models.card import MODEL_INDEX, ModelCard, read_card
 from stickerforge.models.families.specs import family_spec, pipeline_files
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+from stickerforge.models.model_files import check_files
 
 if TYPE_CHECKING:
     import torch
@@ -46,8 +46,8 @@ def find_model(
                 f"give --model {card.title}",
             )
         return card
-    path = Path(os.path.expanduser(name))
-    if os.path.exists(path):
+    path = Path(name)
+    if path.exists():
         return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
         folder = download(name, offline=offline, say=say, patterns=pipeline_files())
@@ -73,12 +73,14 @@ def check_folder(folder: Path) -> None:
     """Make sure that a folder holds all parts of an architecture that can be used.
 
     Raises:
-        InputError: it is a file, something is missing, or it is another kind of pipeline.
+        InputError: it is a file, something is missing or lies elsewhere, or it is another kind of
+            pipeline.
     """
     if not folder.is_dir():
         raise InputError(
             f"{folder} is a file, not a model folder", "give the folder that holds model_index.json"
         )
+    check_files(folder)
     required: tuple[str, ...] = (MODEL_INDEX,)
     if (folder / MODEL_INDEX).exists():
         required = family_spec(folder).parts

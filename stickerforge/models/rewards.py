@@ -28,6 +28,7 @@ from stickerforge.models.encoders import (
 )
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
+from stickerforge.models.model_files import check_files
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.stickers.color import WHITE
 
@@ -261,9 +262,10 @@ def load_reward(
         InputError: the folder holds something else.
         EnvironmentFault: the weights cannot be had here.
     """
-    folder = Path(place).expanduser()
+    folder = Path(place)
     if not folder.exists():
         folder = download(place, offline=offline, say=say, patterns=HUB_FILES)
+    check_files(folder)
     return REWARD_MODELS[kind](
         place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
     )

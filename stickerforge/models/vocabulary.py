@@ -4,8 +4,11 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
+from stickerforge.runtime.bounded_files import read_text
 
+MAX_BYTES = 10_000_000  # of a list of words
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 FILLERS = frozenset(
     "a an and at by for from her his in is it its my of on or our the their to with your".split()
@@ -13,11 +16,19 @@ FILLERS = frozenset(
 
 
 def known_words(card: ModelCard) -> frozenset[str]:
-    """Lower-case words the model was trained on; empty where that is not known."""
+    """Lower-case words the model was trained on; empty where that is not known.
+
+    Raises:
+        InputError: the list cannot be read.
+    """
     path = card.folder / card.words_file
     if not card.words_file or not path.exists():
         return frozenset()
-    return frozenset(path.read_text(encoding="utf-8").split())
+    try:
+        return frozenset(read_text(path, MAX_BYTES).split())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {reason}", "fetch the model again") from None
 
 
 def unknown_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, list[str]]:

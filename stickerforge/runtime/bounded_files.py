@@ -5,13 +5,14 @@ cannot be read is an OSError whose `strerror` says why, in words that fit after 
 """
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from stickerforge.runtime.text import plural
 
+CHUNK = 1 << 16
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -31,8 +32,12 @@ def read_bounded(path: Path, limit: int) -> bytes:
         OSError: it is missing, no regular file, larger, or cannot be read.
     """
     with open_regular(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1) if size <= limit else b""
+        # Files of the system say that they are empty, and others may grow.
+        while size < len(content) <= limit and (more := file.read(CHUNK)):
+            content += more
+    if max(size, len(content)) > limit:
         raise OSError(errno.EFBIG, f"it has over {describe_bytes(limit)}", str(path))
     return content
 
@@ -47,7 +52,7 @@ def read_text(path: Path, limit: int) -> str:
     return read_bounded(path, limit).decode("utf-8-sig")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """A file opened for reading; links to regular files are followed.
 
     Raises:
@@ -72,6 +77,16 @@ def check_regular(path: Path) -> None:
         OSError: it is missing, or something else.
     """
     check_mode(path, path.stat().st_mode)
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Make sure that a path lies in a folder, also where links lead.
+
+    Raises:
+        OSError: it does not.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise OSError(errno.EINVAL, f"it leads out of {folder}", str(path))
 
 
 def check_mode(path: Path, mode: int) -> None:

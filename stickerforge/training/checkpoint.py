@@ -15,8 +15,11 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_bounded, read_text
 from stickerforge.runtime.files import write_whole
-from stickerforge.training.run_folder import CheckpointInfo, RunFolder
+from stickerforge.training.run_folder import MAX_BYTES, CheckpointInfo, RunFolder
+
+MAX_CHECKPOINT_BYTES = 20_000_000_000  # weights of a LoRA, their running mean and AdamW's state
 
 
 def write_checkpoint(run: RunFolder, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> None:
@@ -42,10 +45,10 @@ def read_checkpoint(run: RunFolder) -> dict[str, Tensor]:
     Raises:
         InputError: they are missing or damaged.
     """
-    pointer = json.loads(run.pointer.read_text(encoding="utf-8"))
+    pointer = json.loads(read_text(run.pointer, MAX_BYTES))
     path = run.path / Path(str(pointer.get("file"))).name
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, MAX_CHECKPOINT_BYTES)
         if hashlib.sha256(content).hexdigest() != pointer.get("sha256"):
             raise InputError(
                 f"{path} is damaged: its sha256 is not the recorded one", "start over with --force"

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from stickerforge.adapters.store import exists
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import home, locked
+
+MAX_BYTES = 100_000  # of checkpoint.json
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,10 @@ class RunFolder:
         """Within, no other process works in this folder.
 
         Raises:
-            InputError: another one does.
+            InputError: another one does, or the folder is elsewhere: a run deletes what it leaves.
         """
+        if self.path.is_symlink():
+            raise InputError(f"{self.path} is a link", "remove it, or give another --name")
         with locked(self.path / "lock", wait=False) as free:
             if not free:
                 raise InputError(
@@ -130,13 +135,13 @@ class RunFolder:
             InputError: it is there and broken.
         """
         try:
-            pointer = json.loads(self.pointer.read_text(encoding="utf-8"))
+            pointer = json.loads(read_text(self.pointer, MAX_BYTES))
             return CheckpointInfo(
                 int(pointer["step"]), str(pointer["settings"]), str(pointer["pictures"])
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self.pointer} is broken ({type(error).__name__})", "start over with --force"
             ) from None

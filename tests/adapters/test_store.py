@@ -12,6 +12,7 @@ from stickerforge.adapters.header import read_file
 from stickerforge.adapters.kinds import KINDS, LORA, kind_of
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.merge_parents import find_parents
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
@@ -64,7 +65,7 @@ def test_a_description_that_changed_is_read_again():
     assert store.find("dog").sha256 == first.sha256
     second = save(seed=1)
     assert store.find("dog").sha256 == second.sha256 != first.sha256
-    store.remove("dog")
+    remove("dog")
     with pytest.raises(InputError, match="there is no adapter 'dog'"):
         store.find("dog")
 
@@ -79,7 +80,7 @@ def test_a_kind_of_tomorrow_is_refused_by_name():
         " update stickerforge"
     )
     assert store.names() == ["dog"], "it is listed, and can be removed"
-    assert store.remove("dog")
+    assert remove("dog")
 
 
 def test_a_format_of_tomorrow_is_refused_before_anything_else():

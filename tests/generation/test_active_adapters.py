@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stickerforge.adapters import store
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import AdapterLookup, check_tokens
 
@@ -30,7 +31,7 @@ def test_a_file_is_read_at_once_and_tells_no_folder(install, tmp_path):
     assert active.class_words == ("puppy",) and active.describes_tokens, "of the installed adapter"
     path.unlink()
     assert set(active.read_weights().tokens) == {"<dog>"}
-    store.remove("dog")
+    remove("dog")
     path.write_bytes(b"hello")
     with pytest.raises(InputError, match="no safetensors file"):
         AdapterLookup().find(str(path))
@@ -39,7 +40,7 @@ def test_a_file_is_read_at_once_and_tells_no_folder(install, tmp_path):
 def test_the_words_of_a_file_that_nobody_describes_are_guessed(install, tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(install("dog", {"<dog>": "puppy"}).path.read_bytes())
-    store.remove("dog")
+    remove("dog")
     active = AdapterLookup().find(str(path))
     assert active.class_words == ("dog",) and not active.describes_tokens
 

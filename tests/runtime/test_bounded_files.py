@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,13 @@ def test_a_file_is_read_up_to_its_limit_and_not_beyond(tmp_path):
 def test_a_file_that_hides_its_size_is_bounded_too(tmp_path):
     (tmp_path / "link").symlink_to("/proc/self/environ")  # its st_size is 0
     assert fault(read_bounded, tmp_path / "link", 1) == "it has over 1 byte"
+    assert read_bounded(tmp_path / "link", 10**12) == Path("/proc/self/environ").read_bytes()
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(10**12)  # sparse
+    assert fault(read_bounded, tmp_path / "a", 10**11) == "it has over 100 GB"
 
 
 @pytest.mark.parametrize("through_a_link", [False, True])
