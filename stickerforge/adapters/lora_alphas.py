@@ -33,7 +33,7 @@ class AlphaRules:
             if not isinstance(self.config, dict):
                 raise ValueError(METADATA)
             self.patterns = {
-                key: index_patterns(value or {})
+                key: index_patterns(path, value or {})
                 for key, value in self.config.items()
                 if key.endswith("alpha_pattern")
             }
@@ -89,20 +89,24 @@ def check_alpha(value: Any) -> float:
     return alpha
 
 
-def index_patterns(patterns: Mapping[str, Any]) -> dict[str, tuple[int, float, bool]]:
+def index_patterns(path: Path, patterns: Mapping[str, Any]) -> dict[str, tuple[int, float, bool]]:
     """{end of a name: (place in the order, alpha, whether it is the whole name)}.
 
     Patterns are names or their ends; those that only an expression can match are refused, since a
     stranger's expressions are never run.
 
     Raises:
-        ValueError, TypeError, OverflowError: one is an expression, or its alpha is no number.
+        InputError: one is an expression.
+        ValueError, TypeError, OverflowError: an alpha is no number.
     """
     index: dict[str, tuple[int, float, bool]] = {}
     for place, (pattern, alpha) in enumerate(patterns.items()):
         name = pattern.removeprefix("^").removesuffix("$").replace(r"\.", ".")
         if EXPRESSION & set(name) or "\\" in name:
-            raise ValueError(pattern)
+            raise InputError(
+                f"{path}: its alpha_pattern has an expression: {pattern[:60]!r}",
+                "write the names of the layers out, or their ends",
+            )
         index.setdefault(name, (place, check_alpha(alpha), pattern.startswith("^")))
     return index
 

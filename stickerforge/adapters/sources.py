@@ -4,6 +4,7 @@ Folders are those of `save_lora_weights` of diffusers, of `save_pretrained` of p
 """
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def read_source(path: Path) -> tuple[AdapterFile, ...]:
     """
     if path.is_dir():
         return read_folder(path)
-    if path.name == PEFT_WEIGHTS and path.with_name(PEFT_CONFIG).exists():
+    if path.name == PEFT_WEIGHTS and path.exists():
         return (read_peft(path),)
     file = read_file(path)
     return file, *others_of(file)
@@ -68,6 +69,13 @@ def read_header(path: Path) -> AdapterFile | None:
         return read_file(path, tensors=False) if path.is_file() else None
     except InputError:
         return None
+
+
+def looks_like_adapter(folder: Path) -> bool:
+    """Whether a path is a folder with files such as adapters have."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - which no name is too long for
+        return False
+    return any(folder.glob("*.safetensors")) or any(folder.glob(f"*/{PEFT_CONFIG}"))
 
 
 def read_folder(folder: Path) -> tuple[AdapterFile, ...]:
@@ -128,6 +136,11 @@ def read_config(path: Path) -> dict[str, Any]:
         config = json.loads(read_text(path, MAX_CONFIG_BYTES))
         if not isinstance(config, dict):
             raise ValueError(path)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} is missing, where peft writes how strong {PEFT_WEIGHTS} is",
+            "put it beside that file",
+        ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", GIVE_LORA) from None
     except (ValueError, RecursionError):

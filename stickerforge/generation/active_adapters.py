@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import PART_OF, token_names
-from stickerforge.adapters.sources import read_source
+from stickerforge.adapters.sources import looks_like_adapter, read_source
 from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.adapters.weight_files import digest
 from stickerforge.config.user_paths import user_path
@@ -140,10 +140,16 @@ class AdapterLookup:
 
 
 def is_path(source: str) -> bool:
-    """Whether an adapter is given by its path and not by the name of one that is installed."""
+    """Whether an adapter is given by its path and not by the name of one that is installed.
+
+    A folder here whose name could be an adapter's must look like one: there are folders of pictures
+    that have such names.
+    """
     if "/" in source or source.endswith(".safetensors"):
         return True
-    return not store.exists(source) and Path(user_path(source)).is_dir()
+    if store.NAME.fullmatch(source) and store.exists(source):
+        return False
+    return looks_like_adapter(Path(user_path(source)))
 
 
 def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:

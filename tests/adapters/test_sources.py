@@ -115,7 +115,8 @@ def test_the_folders_of_one_network_each_are_one_adapter(tmp_path):
         ({"lora_alpha": "strong"}, "metadata about alpha is broken"),
         ({"lora_alpha": float("nan")}, "metadata about alpha is broken"),
         ({"lora_alpha": 10**400}, "metadata about alpha is broken"),
-        ({"alpha_pattern": {".*to_k": 2}}, "metadata about alpha is broken"),
+        ({"alpha_pattern": {".*to_k": 2}}, "has an expression"),
+        ({"alpha_pattern": {"(a+)+": 2}}, "has an expression"),
         ({"alpha_pattern": [2]}, "metadata about alpha is broken"),
     ],
 )
@@ -123,6 +124,14 @@ def test_a_folder_of_peft_that_is_no_plain_lora_is_refused_by_name(tmp_path, con
     folder = write_peft(tmp_path / "it", TO_Q, **config)
     with pytest.raises(InputError, match=said):
         scales(folder)
+
+
+def test_a_file_of_peft_is_not_used_without_its_configuration(tmp_path):
+    folder = write_peft(tmp_path / "it", TO_Q)
+    (folder / "adapter_config.json").unlink()
+    for path in (folder, folder / "adapter_model.safetensors"):
+        with pytest.raises(InputError, match="is missing, where peft writes how strong"):
+            read_source(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "\udcff"])
@@ -250,6 +259,17 @@ def test_a_folder_says_what_it_holds_instead_of_an_adapter(tmp_path):
     (tmp_path / "model_index.json").write_text("{}")
     with pytest.raises(InputError, match="whole model.*--model"):
         read_source(tmp_path)
+
+
+def test_a_folder_may_be_given_by_its_bare_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    write_peft(tmp_path / "rex", TO_Q)
+    assert set(AdapterLookup().find("rex").read_weights().lora) == {TO_Q}
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "photo.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match="there is no adapter 'dog'"):
+        AdapterLookup().find("dog")
 
 
 def ours(encoders=("clip_l",)):
