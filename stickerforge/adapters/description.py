@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from stickerforge.config.description import (
     Bounds,
+    DescriptionError,
     FileName,
     Pattern,
     Sha256,
@@ -60,22 +61,47 @@ class MadeDescription:
 
 @dataclass(frozen=True)
 class AdapterDescription:
-    """The whole; `store.Adapter` says what the entries are."""
+    """What all formats say; `store.Adapter` says what the entries are."""
 
     base: BaseDescription
     sha256: Sha256
-    file: FileName | None = None
-    files: dict[FileName, Sha256] | None = None
     tokens: dict[Placeholder, Words] = field(default_factory=dict)
     phrase: Line = ""
     made: MadeDescription = field(default_factory=MadeDescription)
     parents: list[ParentDescription] = field(default_factory=list)
 
 
-def check_description(description: Any) -> None:
+@dataclass(frozen=True)
+class OneFile:
+    """What FORMAT 1 says of its tensors."""
+
+    file: FileName
+
+
+@dataclass(frozen=True)
+class SeveralFiles:
+    """What later formats say of them: the sha256 of every file."""
+
+    files: dict[FileName, Sha256]
+
+    def __post_init__(self) -> None:
+        """Make sure that there are some.
+
+        Raises:
+            DescriptionError: there are none.
+        """
+        if not self.files:
+            raise DescriptionError("files is empty")
+
+
+def check_description(description: Any, *, of_one_file: bool) -> None:
     """Make sure that a parsed adapter.json follows the schema; further entries are ignored.
+
+    Args:
+        of_one_file: whether its format keeps all tensors in one file.
 
     Raises:
         DescriptionError: it does not.
     """
     read_description(AdapterDescription, description)
+    read_description(OneFile if of_one_file else SeveralFiles, description)

@@ -5,6 +5,7 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA
+from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
 from stickerforge.runtime.text import plural, shorten_list
@@ -54,9 +55,10 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
     adapter = store.find(store.validate_name(name))
     weights = store.read_weights(adapter)
     result = asdict(adapter) | {
-        "path": str(adapter.path),
-        "megabytes": round(adapter.path.stat().st_size / 1e6, 2),
+        **adapter.locations(),
+        "megabytes": round(sum(path.stat().st_size for path in adapter.paths) / 1e6, 2),
     }
+    paths = adapter.paths
     lines = [
         f"{'name':12} {adapter.name}",
         f"{'kind':12} {adapter.kind}",
@@ -64,7 +66,7 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         *(f"{'token':12} {token} ({words})" for token, words in adapter.tokens.items()),
         *([f"{'phrase':12} {adapter.phrase}"] if adapter.phrase else []),
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
-        f"{'file':12} {adapter.path}, {result['megabytes']} MB, intact",
+        *(f"{'file':12} {path}, {path.stat().st_size / 1e6:.2f} MB, intact" for path in paths),
     ]
     if KINDS[adapter.kind] is LORA:
         ranks = sorted({factors.rank for factors in weights.lora.values()})
@@ -80,12 +82,11 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
 def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): the adapter, removed with its files."""
     folder = store.folder(store.validate_name(name))
-    if not folder.is_dir():
-        store.find(name)
     if dry_run:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = files_of(name)
         result = {"dry_run": True, "removes": [str(path) for path in files]}
         return result, [f"remove  {path}" for path in files]
-    files = store.remove(name)
+    files = remove(name)
     result = {"removed": [str(path) for path in files]}
-    return result, [f"{name} removed: {len(files)} files in {folder}"]
+    what = "the link" if files == [folder] else f"{plural(len(files), 'file')} in"
+    return result, [f"{name} removed: {what} {folder}"]

@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stickerforge.config.setting import Setting, settings_of
+from stickerforge.config.user_paths import to_nfc, user_path
 from stickerforge.errors import InputError, brief, nearest
 
 Config = TypeVar("Config")
@@ -85,11 +86,13 @@ def check_value(setting: Setting, value: Any) -> Any:
     """The value in the type of its setting, within its bounds.
 
     Raises:
-        InputError: it is of another type, out of bounds, or none of the setting's choices.
+        InputError: it is of another type, out of bounds, none of the setting's choices, or a path
+            that cannot be one.
     """
     if value is None and setting.default is None:
         return None
-    value = convert(setting.name, value, setting.annotation)
+    normalize = user_path if setting.path else to_nfc
+    value = convert(setting.name, value, setting.annotation, normalize)
     if setting.low is not None and isinstance(value, int | float) and not setting.allows(value):
         text = "a huge number" if isinstance(value, int) and abs(value) > 10**40 else value
         raise InputError(
@@ -98,14 +101,17 @@ def check_value(setting: Setting, value: Any) -> Any:
     return value
 
 
-def convert(name: str, value: Any, annotation: Any) -> Any:
+def convert(name: str, value: Any, annotation: Any, normalize: Callable[[str], str]) -> Any:
     """The value as the annotation has it: whole numbers as float, lists as tuples.
+
+    Args:
+        normalize: what becomes of a text.
 
     Raises:
         InputError: it is of another type.
     """
     if get_origin(annotation) in (Union, types.UnionType):
-        return convert_union(name, value, get_args(annotation))
+        return convert_union(name, value, get_args(annotation), normalize)
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(map(str, get_args(annotation)))
@@ -117,7 +123,7 @@ def convert(name: str, value: Any, annotation: Any) -> Any:
             raise InputError(
                 f"{name} = {brief(value)} is not a list of texts", f'for example {name} = ["cat"]'
             )
-        return tuple(convert(name, item, str) for item in items)
+        return tuple(convert(name, item, str, normalize) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if isinstance(value, str) and not is_encodable(value):
@@ -129,10 +135,12 @@ def convert(name: str, value: Any, annotation: Any) -> Any:
         raise InputError(
             f"{name} = {brief(value)} is not {TYPE_NAMES[annotation]}", "change its value"
         )
-    return value
+    return normalize(value) if isinstance(value, str) else value
 
 
-def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
+def convert_union(
+    name: str, value: Any, annotations: tuple[Any, ...], normalize: Callable[[str], str]
+) -> Any:
     """The value of a setting that is optional, or takes a number or one of a few words."""
     choices = [
         word
@@ -151,7 +159,7 @@ def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
         for annotation in annotations
         if annotation is not types.NoneType and get_origin(annotation) is not Literal
     ]
-    return convert(name, value, plain[0])
+    return convert(name, value, plain[0], normalize)
 
 
 def is_encodable(text: str) -> bool:

@@ -10,26 +10,19 @@ from typing import Any
 
 from stickerforge.errors import InputError, brief
 
-MAX_BYTES = 1_000_000  # a configuration longer than this is a mistake
 
-
-def read_toml(path: Path, command: str) -> dict[str, Any]:
+def parse_toml(text: str, path: Path, command: str) -> dict[str, Any]:
     """The settings of a TOML file as {dotted name: value}.
 
+    Args:
+        path: for messages.
+
     Raises:
-        InputError: the file is missing, not TOML, too long, or was saved by another command.
+        InputError: it is not TOML, or was saved by another command.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has over {MAX_BYTES} bytes", "give a configuration file")
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no configuration file {path}", "check the path") from None
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "give a readable TOML file"
-        ) from None
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # RecursionError: nested without end
         raise InputError(f"{path} is not TOML: {str(error)[:120]}", "mend that line") from None
     saved_by = tree.pop("command", command)
     if saved_by != command:

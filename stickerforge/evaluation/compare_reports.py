@@ -10,9 +10,10 @@ import numpy as np
 from stickerforge.config.description import Bounds, read_description
 from stickerforge.errors import InputError
 from stickerforge.evaluation.metrics.base import METRICS, metric_of
-from stickerforge.evaluation.report import SCHEMA
+from stickerforge.evaluation.report import MAX_BYTES, SCHEMA
 from stickerforge.evaluation.scores import format_value
 from stickerforge.evaluation.statistics import group_means, paired_difference
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
 
 Number = Annotated[float, Bounds(-1e12, 1e12)]
@@ -92,10 +93,10 @@ def read_report(path: Path) -> ReportFile:
         InputError: it is missing or something else.
     """
     try:
-        report = read_description(ReportFile, parse_json(path.read_text(encoding="utf-8")))
+        report = read_description(ReportFile, parse_json(read_text(path, MAX_BYTES)))
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror}", "give a report.json of evaluate"
+            f"cannot read {path}: {error.strerror or error}", "give a report.json of evaluate"
         ) from None
     except ValueError as error:
         raise InputError(

@@ -21,12 +21,14 @@ from stickerforge.config.schema import SamplingConfig, TrainingConfig
 from stickerforge.config.setting import settings_of
 from stickerforge.errors import InputError
 from stickerforge.models.origin import broken_model
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
 
 Schema = TypeVar("Schema")
 
 INK = re.compile(r"[0-9a-f]{6}")
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
+MAX_BYTES = 10_000_000  # of a description
 MODEL_INDEX = "model_index.json"  # what every diffusers folder says about itself
 PLACEHOLDERS = re.compile(r"(<[^<>\s]+>)")
 Line = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f]{0,1000}", "one line of text")]
@@ -216,7 +218,7 @@ def read_json(path: Path) -> dict[str, Any]:
         EnvironmentFault: likewise in what was fetched or installed.
     """
     try:
-        value = parse_json(path.read_text(encoding="utf-8"))
+        value = parse_json(read_text(path, MAX_BYTES))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)[:120]
         raise broken_model(path, f"cannot read {path}: {reason}") from None

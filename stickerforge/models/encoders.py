@@ -15,6 +15,7 @@ from PIL import Image
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub import JUDGES, download, encoder_repository
 from stickerforge.models.judge.model import Judge, load_judge, on_ground
+from stickerforge.models.model_files import check_files
 from stickerforge.models.pretrained import load_pretrained
 from stickerforge.models.weights import load_complete, load_faults
 from stickerforge.runtime.device import resolve_device
@@ -169,7 +170,7 @@ def load_encoder(
     repository = encoder_repository(name)
     if name in JUDGES:
         return JudgeEncoder(load_judge(name))
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if repository:
         folder = download(
             repository,
@@ -177,4 +178,5 @@ def load_encoder(
             say=say,
             patterns=("*.json", "*.txt", "*.model", "model*.safetensors"),
         )
+    check_files(folder)
     return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.files import home
 
@@ -114,7 +115,7 @@ def encoder_repository(name: str) -> str:
     Raises:
         InputError: nothing is called that.
     """
-    if name in JUDGES or (name not in ENCODERS and Path(name).expanduser().is_dir()):
+    if name in JUDGES or (name not in ENCODERS and Path(name).is_dir()):
         return ""
     repository = ENCODERS.get(name, name)
     if not HUB_NAME.fullmatch(repository) or name.startswith("."):
@@ -136,7 +137,7 @@ def reward_place(text: str) -> tuple[str, str]:
             f"unknown reward {kind!r}",
             f"give {', '.join(REWARDS)}, each with =FOLDER for other weights",
         )
-    place = place or REWARDS[kind]
+    place = user_path(place) or REWARDS[kind]
     if not place:
         what = (
             "a safetensors file (the README says how to make one)"
@@ -144,7 +145,7 @@ def reward_place(text: str) -> tuple[str, str]:
             else "a folder in the format of transformers"
         )
         raise InputError(f"the weights of {kind} must be given", f"--reward {kind}=PLACE, {what}")
-    if not Path(place).expanduser().exists() and (
+    if not Path(place).exists() and (
         kind == "lpips" or not HUB_NAME.fullmatch(place) or place.startswith(".")
     ):
         raise InputError(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import check_regular
 
 # (channels, kernel, stride, padding) of every convolution, by stage; a pooling of (kernel, stride)
 # before each stage but the first.
@@ -89,10 +90,11 @@ def load_lpips(path: Path) -> tuple[str, Lpips]:
         InputError: it is missing, or something else.
     """
     try:
+        check_regular(path)
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"cannot read {path}: {error}",
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
             "give a safetensors file of LPIPS; the README says how to make one",
         ) from None
     first = tensors.get("net.slice1.0.weight")

@@ -3,7 +3,6 @@
 Imports neither torch nor diffusers until a model is loaded, so that names can be checked at once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from stickerforge.models.families.specs import (
     unsupported_architecture,
 )
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+from stickerforge.models.model_files import check_files
 from stickerforge.models.origin import broken_model
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def find_model(
                 f"give --model {card.title}",
             )
         return card
-    path = Path(os.path.expanduser(name))
-    if os.path.exists(path):
+    path = Path(name)
+    if path.exists():
         return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
         check_architecture(name, offline=offline)
@@ -96,12 +96,14 @@ def check_folder(folder: Path) -> None:
     """Make sure that a folder holds all parts of an architecture that can be used.
 
     Raises:
-        InputError: it is a file, something is missing, or it is another kind of pipeline.
+        InputError: it is a file, something is missing or lies elsewhere, or it is another kind of
+            pipeline.
         EnvironmentFault: something is missing in what was fetched or installed.
     """
     hint = "give the folder that holds model_index.json"
     if not folder.is_dir():
         raise InputError(f"{folder} is a file, not a model folder", hint)
+    check_files(folder)
     if not (folder / MODEL_INDEX).exists():
         raise broken_model(folder, f"{folder} is no diffusers model: it has no {MODEL_INDEX}", hint)
     for part in family_spec(folder).parts:

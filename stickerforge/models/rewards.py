@@ -25,6 +25,7 @@ from stickerforge.models.encoders import (
 )
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
+from stickerforge.models.model_files import check_files
 from stickerforge.models.pretrained import load_pretrained
 from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault, resolve_device
@@ -261,9 +262,10 @@ def load_reward(
         InputError: the folder holds something else.
         EnvironmentFault: the weights cannot be had here.
     """
-    folder = Path(place).expanduser()
+    folder = Path(place)
     if not folder.exists():
         folder = download(place, offline=offline, say=say, patterns=HUB_FILES)
+    check_files(folder)
     return REWARD_MODELS[kind](
         place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
     )

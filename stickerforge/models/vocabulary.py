@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stickerforge.models.card import ModelCard
 from stickerforge.models.origin import broken_model
+from stickerforge.runtime.bounded_files import read_text
 
+MAX_BYTES = 10_000_000  # of a list of words
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 FILLERS = frozenset(
     "a an and at by for from her his in is it its my of on or our the their to with your".split()
@@ -24,7 +26,7 @@ def known_words(card: ModelCard) -> frozenset[str]:
     if not card.words_file or not path.exists():
         return frozenset()
     try:
-        return frozenset(path.read_text(encoding="utf-8").split())
+        return frozenset(read_text(path, MAX_BYTES).split())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise broken_model(path, f"cannot read {path}: {reason}") from None

@@ -100,11 +100,12 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold a lock file against other processes; yields whether it could be acquired.
+    """Hold a lock file, or a folder, against other processes; yields whether it could be acquired.
 
     The lock ends with the process. Systems without such locks always acquire it.
 
     Args:
+        path: a file that is made where it is missing and never written to, or a folder.
         wait: whether to wait until it can be acquired.
 
     Raises:
@@ -112,10 +113,10 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        file = open_lock(path)
     except OSError as error:
         raise disk_fault(error, path) from error
-    with file:
+    try:
         try:
             import fcntl
 
@@ -126,6 +127,20 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
         except (ImportError, OSError):
             pass
         yield True
+    finally:
+        os.close(file)
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor to hold a lock by.
+
+    Raises:
+        OSError: the file cannot be made, or is a link, a pipe, or something else.
+    """
+    if path.is_dir():
+        return os.open(path if hasattr(os, "O_DIRECTORY") else os.devnull, os.O_RDONLY)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o666)
 
 
 def sync_folder(folder: Path) -> None:

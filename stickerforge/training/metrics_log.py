@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import disk_fault, write_whole
 from stickerforge.runtime.json_text import parse_json
 from stickerforge.training.run_folder import RunFolder
 
 MAX_STEP = 10**9
+MAX_BYTES = 1_000_000_000  # a million steps of five metrics have less
 FIRST = ("loss", "error", "gradient_norm")  # the first keys of a row, where a method has them
 
 
@@ -67,7 +69,7 @@ class MetricsLog:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The complete lines of a log; the last one may have been cut short by a crash."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, MAX_BYTES).splitlines()
     except (OSError, ValueError):
         return []
     rows = []

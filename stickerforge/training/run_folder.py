@@ -9,8 +9,11 @@ from typing import Annotated
 from stickerforge.adapters.store import exists
 from stickerforge.config.description import Bounds, FileName, Sha256, read_description
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import home, locked
 from stickerforge.runtime.json_text import parse_json
+
+MAX_BYTES = 100_000  # of checkpoint.json
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,10 @@ class RunFolder:
         """Within, no other process works in this folder.
 
         Raises:
-            InputError: another one does.
+            InputError: another one does, or the folder is elsewhere: a run deletes what it leaves.
         """
+        if self.path.is_symlink():
+            raise InputError(f"{self.path} is a link", "remove it, or give another --name")
         with locked(self.path / "lock", wait=False) as free:
             if not free:
                 raise InputError(
@@ -149,13 +154,14 @@ class RunFolder:
             InputError: it is there and broken.
         """
         try:
-            text = self.pointer.read_text(encoding="utf-8")
+            text = read_text(self.pointer, MAX_BYTES)
             return read_description(CheckpointFile, parse_json(text))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{self.pointer} is broken: {str(error)[:120]}", "start over with --force"
+                f"{self.pointer} is broken: {getattr(error, 'strerror', None) or str(error)[:120]}",
+                "start over with --force",
             ) from None
 
     def check_free(self, *, force: bool, resume: bool) -> None:

@@ -1,7 +1,6 @@
 """The store: descriptions of today and tomorrow, and files that are read once."""
 
 import json
-import pathlib
 import shutil
 
 import pytest
@@ -9,11 +8,12 @@ import torch
 from safetensors.torch import load
 from safetensors.torch import save as save_tensors
 
-from stickerforge.adapters import store
+from stickerforge.adapters import store, weight_files
 from stickerforge.adapters.header import read_file
 from stickerforge.adapters.kinds import KINDS, LORA, kind_of
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.merge_parents import find_parents
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
@@ -55,11 +55,11 @@ def test_what_is_saved_is_found():
 
 def test_weights_are_read_once(monkeypatch):
     adapter, reads = save(), []
-    read_bytes = pathlib.Path.read_bytes
-    spy = lambda path: reads.append(path) or read_bytes(path)  # noqa: E731
-    monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
+    read = weight_files.read_bounded
+    spy = lambda path, limit: reads.append(path) or read(path, limit)  # noqa: E731
+    monkeypatch.setattr(weight_files, "read_bounded", spy)
     store.read_weights(adapter)
-    assert reads == [adapter.path]
+    assert reads == adapter.paths
 
 
 def test_a_description_that_changed_is_read_again():
@@ -67,7 +67,7 @@ def test_a_description_that_changed_is_read_again():
     assert store.find("dog").sha256 == first.sha256
     second = save(seed=1)
     assert store.find("dog").sha256 == second.sha256 != first.sha256
-    store.remove("dog")
+    remove("dog")
     with pytest.raises(InputError, match="there is no adapter 'dog'"):
         store.find("dog")
 
@@ -82,12 +82,12 @@ def test_a_kind_of_tomorrow_is_refused_by_name():
         " update stickerforge"
     )
     assert store.names() == ["dog"], "it is listed, and can be removed"
-    assert store.remove("dog")
+    assert remove("dog")
 
 
 def test_a_format_of_tomorrow_is_refused_before_anything_else():
     save()
-    edit("dog", format=2, kind="mixture", base="elsewhere")
+    edit("dog", format=3, kind="mixture", base="elsewhere")
     with pytest.raises(InputError, match="written by a newer stickerforge; update stickerforge"):
         store.find("dog")
 
@@ -108,7 +108,10 @@ def test_fields_of_tomorrow_are_ignored():
         {"made": 1},
         {"parents": {}},
         {"phrase": None},
-        {"file": "../elsewhere.safetensors"},
+        {"files": {"../elsewhere.safetensors": "0" * 64}},
+        {"files": {}},
+        {"files": None},
+        {"format": 1, "file": "../elsewhere.safetensors"},
     ],
 )
 def test_a_broken_description_is_one_line(changes):
@@ -216,14 +219,20 @@ class Gain:
 
     names = ("gain",)
 
-    def recognises(self, header):
-        return set(header) == {"gain"}
+    def recognises(self, file):
+        return set(file.header) == {"gain"}
 
     def read(self, file):
         return float(load(file.content)["gain"])
 
     def encode(self, weights):
         return save_tensors({"gain": torch.tensor(weights)})
+
+    def encode_files(self, weights, metadata):
+        return {"gain": save_tensors({"gain": torch.tensor(weights)}, metadata)}
+
+    def readme(self, weights, adapter):
+        return f"{adapter.name} multiplies by {weights}"
 
     def attach(self, model, name, weights, source):
         return AttachedGain(model, weights)
@@ -260,7 +269,7 @@ def test_what_no_adapter_may_hold_is_not_saved():
     with pytest.raises(InputError, match="not finite"):
         store.save("dog", weights, kind="subject", base=BASE, tokens={}, phrase="", made={})
     assert store.find("dog") == adapter and store.read_weights(adapter)
-    assert len(list(store.folder("dog").glob("*.safetensors"))) == 1
+    assert sorted(store.folder("dog").glob("*.safetensors")) == sorted(adapter.paths)
 
 
 def test_generation_takes_any_registered_kind_whose_strength_follows_the_timestep(gain, tiny_sd):

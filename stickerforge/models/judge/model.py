@@ -4,7 +4,6 @@
 which has another size, another seed and other scenes behind it, so that the first can keep judging.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +25,10 @@ from stickerforge.config.description import (
     read_description,
 )
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.card import MAX_BYTES
+from stickerforge.models.checksums import file_sha256
 from stickerforge.models.judge.network import JudgeNet, JudgeShape, Readings, fold, pad_tokens
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
 
 FOLDER = Path(__file__).parent
@@ -204,10 +206,10 @@ def read_card(folder: Path) -> dict[str, Any]:
         EnvironmentFault: something is missing or damaged.
     """
     try:
-        card: dict[str, Any] = parse_json((folder / CARD).read_text(encoding="utf-8"))
+        card: dict[str, Any] = parse_json(read_text(folder / CARD, MAX_BYTES))
         read_description(JudgeCard, card)
         for name, expected in card["files"].items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+            if file_sha256(folder / name) != expected:
                 raise EnvironmentFault(
                     f"{folder / name} is damaged: its sha256 is not the published one",
                     "install stickerforge again",
