@@ -12,7 +12,21 @@ Only `cli` catches them for good. Any other exception is our bug: exit 1, traceb
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+LONGEST = 800  # characters of a message
+BRIEF = reprlib.Repr()
+BRIEF.maxstring = BRIEF.maxother = 100
+BRIEF.maxlevel = 4
+
+
+def brief(value: object) -> str:
+    """What a user gave, as Python writes it, for a message: shortened, however deep and long."""
+    try:
+        return BRIEF.repr(value)
+    except ValueError:  # Python writes no whole number of thousands of digits
+        return "a huge number"
 
 
 def nearest(name: str, names: Iterable[str], otherwise: str = "") -> str:
@@ -44,6 +58,8 @@ class StickerforgeError(Exception):
     code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
+        if len(message) > LONGEST:  # what a user gave may be as long as they like
+            message = f"{message[: LONGEST // 2]} … {message[-LONGEST // 2 :]}"
         super().__init__(message)
         self.message, self.hint = message, hint
 

@@ -57,14 +57,14 @@ def run_command(
 
 
 def adapter_digest(home: Path) -> str:
-    """Of the adapter's file, as `adapters show` has verified it.
+    """Of the adapter's files, as `adapters show` has verified them.
 
     "" where it is broken or missing.
     """
     if run_command(home, "adapters", "show", "blob")[0]:
         return ""
-    (path,) = (home / "adapters" / "blob").glob("*.safetensors")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    paths = sorted((home / "adapters" / "blob").glob("*.safetensors"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def main(kills: int, seed: int, steps: int) -> int:

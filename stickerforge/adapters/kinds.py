@@ -4,13 +4,16 @@ To add a kind, write its class, with `AdapterKind`'s methods, and list it in KIN
 torch, so that a description can be checked at once.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stickerforge.adapters import lora_format
-from stickerforge.adapters.header import AdapterFile, Header
+from stickerforge.adapters import lora_export, lora_format
+from stickerforge.adapters.header import AdapterFile
+from stickerforge.adapters.instructions import readme
 
 if TYPE_CHECKING:
     from stickerforge.adapters.lora_weights import AdapterWeights
+    from stickerforge.adapters.store import Adapter
     from stickerforge.models.families.base import DiffusionModel
 
 
@@ -33,18 +36,28 @@ class AdapterKind(Protocol):
 
     names: tuple[str, ...]  # values of "kind" in adapter.json
 
-    def recognises(self, header: Header) -> bool:
+    def recognises(self, file: AdapterFile) -> bool:
         """Whether a file with these tensors is of this kind."""
 
-    def read(self, file: AdapterFile) -> Any:
-        """The weights in a file.
+    def read(self, *files: AdapterFile) -> Any:
+        """The weights in the files of one adapter.
 
         Raises:
-            InputError: it is broken, or of another kind.
+            InputError: one is broken, or of another kind.
         """
 
     def encode(self, weights: Any) -> bytes:
-        """The file of weights, always the same for the same; `read` gives them back."""
+        """Weights as one file, always the same for the same; `read` gives them back."""
+
+    def encode_files(self, weights: Any, metadata: Mapping[str, str]) -> dict[str, bytes]:
+        """{beginning of a name: file} as other programs take them; `read` gives the weights back.
+
+        Args:
+            metadata: what every file is to say about the adapter.
+        """
+
+    def readme(self, weights: Any, adapter: "Adapter") -> str:
+        """The README.md beside these files, for those who load them elsewhere."""
 
     def attach(self, model: "DiffusionModel", name: str, weights: Any, source: str) -> Attached:
         """Put the weights on a model.
@@ -63,17 +76,36 @@ class Lora:
 
     names: tuple[str, ...] = ("subject", "style", "merged")
 
-    def recognises(self, header: Header) -> bool:
+    def recognises(self, file: AdapterFile) -> bool:
         """By the names of its tensors."""
-        return lora_format.is_lora(header)
+        return lora_format.is_lora(file)
 
-    def read(self, file: AdapterFile) -> "AdapterWeights":
+    def read(self, *files: AdapterFile) -> "AdapterWeights":
         """See `lora_format.parse`."""
-        return lora_format.parse(file)
+        return lora_format.parse(*files)
 
     def encode(self, weights: "AdapterWeights") -> bytes:
         """See `lora_format.encode`."""
         return lora_format.encode(weights)
+
+    def encode_files(
+        self, weights: "AdapterWeights", metadata: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        """See `lora_export.encode_files`."""
+        return lora_export.encode_files(weights, metadata)
+
+    def readme(self, weights: "AdapterWeights", adapter: "Adapter") -> str:
+        """See `instructions.readme`."""
+        encoders = [encoder for rows in weights.tokens.values() for encoder in rows]
+        return readme(
+            adapter.name,
+            adapter.base.name,
+            adapter.base.title,
+            list(adapter.files),
+            sorted(weights.tokens),
+            list(dict.fromkeys(encoders)),
+            adapter.phrase,
+        )
 
     def attach(
         self, model: "DiffusionModel", name: str, weights: "AdapterWeights", source: str
@@ -90,4 +122,4 @@ KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA,) for name in kind
 
 def kind_of(file: AdapterFile) -> AdapterKind:
     """The kind of a file without a description; LoRA, which says what is wrong, for all others."""
-    return next((kind for kind in KINDS.values() if kind.recognises(file.header)), LORA)
+    return next((kind for kind in KINDS.values() if kind.recognises(file)), LORA)

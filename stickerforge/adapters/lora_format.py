@@ -1,6 +1,8 @@
-"""LoRA files with new tokens: ours and the common ones of others.
+"""LoRA files with new tokens, as they are read: ours and the common ones of others.
 
-torch is imported when a tensor is touched, so that headers can be checked at once.
+An adapter of ours is one file in the form of `encode`, as older versions left it and as digests
+are taken of, or the two files of `lora_export`. torch is imported when a tensor is touched, so that
+headers can be checked at once.
 """
 
 import json
@@ -9,35 +11,34 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stickerforge.adapters.header import AGAIN, AdapterFile, Header
+from stickerforge.adapters.lora_alphas import MAX_ALPHA, AlphaRules
+from stickerforge.adapters.lora_keys import ALPHA, DOWN, UP, ending, layer_in, sort_keys
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from stickerforge.adapters.lora_weights import AdapterWeights
 
 MAX_RANK = 1024
-DOWN, UP, ALPHA = "down", "up", "alpha"
-# The end of a key -> what it is. The rest of the key names the layer.
-ENDINGS = {
-    ".lora_A.weight": DOWN,
-    ".lora_B.weight": UP,
-    ".lora.down.weight": DOWN,
-    ".lora.up.weight": UP,
-    ".lora_linear_layer.down.weight": DOWN,
-    ".lora_linear_layer.up.weight": UP,
-    ".lora_down.weight": DOWN,
-    ".lora_up.weight": UP,
-    ".alpha": ALPHA,
-}
-TOKEN = re.compile(r"token\.(<[^<>]+>)\.(\w+)")
-PEFT_PREFIX = "base_model.model."
-METADATA = "lora_adapter_metadata"  # where diffusers writes peft's configurations, as JSON
+MAX_TOKENS = 1000
+TOKEN = re.compile(r"token\.(<[^<>]+>)\.(\w+)")  # in one file of ours
+PLACEHOLDER = re.compile(r"<[^<>]+>")  # the whole key, in files of embeddings
+ONLY_ENCODER = "clip_l"  # the text encoder that is meant where a file of embeddings names none
+PART_OF = "stickerforge.adapter"  # in the metadata of our files: the digest of the whole adapter
+FILES = "stickerforge.files"  # likewise: how many files the adapter has
+NETWORK = "stickerforge.network"  # of a file that adapts one network and does not name it
+TOKENS = "stickerforge.tokens"  # likewise: the placeholders whose embeddings are the rows, as JSON
 
 
 def encode(weights: "AdapterWeights") -> bytes:
-    """The file of an adapter: peft's key names, alpha beside them, float32."""
+    """An adapter as one file: peft's key names, alpha beside them, float32.
+
+    Equal adapters give equal bytes in every version, and pictures remember the digest of them.
+    """
     import torch
     from safetensors.torch import save
 
@@ -52,79 +53,110 @@ def encode(weights: "AdapterWeights") -> bytes:
     return save(tensors, {"format": "pt"})
 
 
-def parse(file: AdapterFile) -> "AdapterWeights":
-    """The adapter in a file of ours, of peft or diffusers, or of kohya's trainer.
+def parse(*files: AdapterFile) -> "AdapterWeights":
+    """The adapter in files of ours, of peft or diffusers, or of kohya's trainer.
 
-    Layers are named as the file names them; `FamilySpec.layer_name` finds them in a model.
+    Layers are named as the files name them; `FamilySpec.layer_name` finds them in a model.
 
     Raises:
-        InputError: it holds no sound adapter.
+        InputError: they hold no sound adapter.
+    """
+    from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
+
+    lora: dict[str, LoraWeights] = {}
+    tokens: dict[str, dict[str, Tensor]] = defaultdict(dict)
+    for file in files:
+        places = token_places(file)
+        keys = {key for key, _ in places.values()}
+        layers = sort_keys(file.path, [key for key in file.header if key not in keys])
+        check_shapes(file.path, file.header, layers)
+        alphas = AlphaRules(file.path, file.metadata)
+        tensors, network = finite_tensors(file), file.metadata.get(NETWORK, "")
+        for layer, roles in layers.items():
+            down, up = tensors[roles[DOWN]].float(), tensors[roles[UP]].float()
+            alpha = alphas.alpha(layer, len(down))
+            if ALPHA in roles:
+                alpha = float(tensors[roles[ALPHA]])
+            if not abs(alpha) <= MAX_ALPHA:
+                raise InputError(f"{file.path}: alpha of {layer[:80]} is absurd: {alpha:g}", AGAIN)
+            lora[layer_in(network, layer)] = LoraWeights(down, up, alpha)
+        for (placeholder, encoder), (key, row) in places.items():
+            embedding = tensors[key].float()
+            tokens[placeholder][encoder] = embedding if row is None else embedding[row].clone()
+    if not lora and not tokens:
+        raise InputError(f"{files[0].path} holds no LoRA", "give a LoRA file in safetensors format")
+    return AdapterWeights(lora, dict(tokens))
+
+
+def finite_tensors(file: AdapterFile) -> "dict[str, Tensor]":
+    """The tensors of a file.
+
+    Raises:
+        InputError: the file is cut short, or holds what is no number.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
-
-    path = file.path
-    layers, tokens = sort_keys(path, file.header)
-    check_shapes(path, file.header, layers)
-    alphas = MetadataAlphas(path, file.metadata)
     try:
         tensors = load(file.content)
     except SafetensorError as error:
-        raise InputError(f"{path} is broken: {str(error)[:100]}", AGAIN) from None
+        raise InputError(f"{file.path} is broken: {str(error)[:100]}", AGAIN) from None
     for key, tensor in tensors.items():
-        if not bool(tensor.isfinite().all()):
-            raise InputError(f"{path} holds numbers that are not finite in {key[:80]}", AGAIN)
-    lora: dict[str, LoraWeights] = {}
-    for layer, keys in layers.items():
-        down, up = tensors[keys[DOWN]].float(), tensors[keys[UP]].float()
-        alpha = float(tensors[keys[ALPHA]]) if ALPHA in keys else alphas.alpha(layer, len(down))
-        lora[layer] = LoraWeights(down, up, alpha)
-    embeddings = {
-        placeholder: {encoder: tensors[key].float() for encoder, key in keys.items()}
-        for placeholder, keys in tokens.items()
-    }
-    return AdapterWeights(lora, embeddings)
+        if not bool(tensor.float().isfinite().all()):
+            raise InputError(f"{file.path} holds numbers that are not finite in {key[:80]}", AGAIN)
+    return tensors
 
 
-def token_names(header: Header) -> tuple[str, ...]:
-    """The placeholders whose embeddings a file holds."""
-    matches = (TOKEN.fullmatch(key) for key in header)
-    return tuple(dict.fromkeys(match[1] for match in matches if match))
-
-
-def is_lora(header: Header) -> bool:
-    """Whether every tensor of a file is a low-rank factor, its alpha, or a token's embedding."""
-    return bool(header) and all(
-        TOKEN.fullmatch(key) or key.endswith(tuple(ENDINGS)) for key in header
-    )
-
-
-def sort_keys(
-    path: Path, header: Header
-) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """({layer: {role: key}}, {placeholder: {text encoder: key}}).
+def token_places(file: AdapterFile) -> dict[tuple[str, str], tuple[str, int | None]]:
+    """{(placeholder, text encoder): (key, row of that tensor, None for all of it)}.
 
     Raises:
-        InputError: a key is neither a low-rank factor nor a token.
+        InputError: it is a file of embeddings whose placeholders nobody says, or do not fit them.
     """
-    layers: dict[str, dict[str, str]] = defaultdict(dict)
-    tokens: dict[str, dict[str, str]] = defaultdict(dict)
-    for key in header:
+    places: dict[tuple[str, str], tuple[str, int | None]] = {}
+    for key in file.header:
         if match := TOKEN.fullmatch(key):
-            tokens[match[1]][match[2]] = key
-        elif ending := next((ending for ending in ENDINGS if key.endswith(ending)), None):
-            layer = key.removesuffix(ending).removeprefix(PEFT_PREFIX)
-            layers[layer][ENDINGS[ending]] = key
-        else:
-            raise InputError(
-                f"{path} holds {key[:80]!r}, which is no part of a LoRA",
-                "LoHa, LoKr and DoRA files cannot be used",
-            )
-    if not layers and not tokens:
-        raise InputError(f"{path} holds no LoRA", "give a LoRA file in safetensors format")
-    return layers, tokens
+            places[match[1], match[2]] = key, None
+        elif PLACEHOLDER.fullmatch(key) and PART_OF in file.metadata:
+            places[key, ONLY_ENCODER] = key, None
+    if any(len(file.header[key][1]) != 1 for key, _ in places.values()):
+        raise InputError(f"{file.path} holds an embedding that is no vector", AGAIN)
+    if TOKENS not in file.metadata:
+        return places
+    placeholders = listed_tokens(file)
+    for encoder, (_, shape) in file.header.items():
+        if len(shape) != 2 or shape[0] != len(placeholders):
+            raise InputError(f"{file.path}: its embeddings and its tokens do not fit", AGAIN)
+        for row, placeholder in enumerate(placeholders):
+            places[placeholder, encoder] = encoder, row
+    return places
+
+
+def listed_tokens(file: AdapterFile) -> list[str]:
+    """The placeholders that the metadata lists.
+
+    Raises:
+        InputError: it is broken.
+    """
+    try:
+        names = json.loads(file.metadata[TOKENS])
+        known = isinstance(names, list) and len(names) <= MAX_TOKENS and len(file.header) <= 8
+        if known and all(PLACEHOLDER.fullmatch(name) for name in names):
+            return [str(name) for name in names]
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InputError(f"{file.path}: its metadata about tokens is broken", AGAIN)
+
+
+def token_names(*files: AdapterFile) -> tuple[str, ...]:
+    """The placeholders whose embeddings the files hold."""
+    return tuple(dict.fromkeys(name for file in files for name, _ in token_places(file)))
+
+
+def is_lora(file: AdapterFile) -> bool:
+    """Whether every tensor of a file is a low-rank factor, its alpha, or a token's embedding."""
+    tokens = {key for key, _ in token_places(file).values()}
+    return bool(file.header) and all(key in tokens or ending(key) for key in file.header)
 
 
 def check_shapes(path: Path, header: Header, layers: Mapping[str, Mapping[str, str]]) -> None:
@@ -148,53 +180,3 @@ def check_shapes(path: Path, header: Header, layers: Mapping[str, Mapping[str, s
                 f"{path}: rank {down[0]} in {layer[:80]} is absurd",
                 f"ranks up to {MAX_RANK} can be used",
             )
-
-
-class MetadataAlphas:
-    """Alpha where diffusers wrote it into the file's metadata; without, a scale of 1 is meant.
-
-    The metadata has peft's configuration of every network under its name: "unet.lora_alpha".
-    """
-
-    def __init__(self, path: Path, metadata: dict[str, Any]) -> None:
-        """Raises:
-        InputError: the metadata is broken.
-        """
-        try:
-            self.config = json.loads(metadata.get(METADATA, "{}"))
-            if not isinstance(self.config, dict):
-                raise ValueError(self.config)
-            plain = [value for key, value in self.config.items() if key.endswith("lora_alpha")]
-            patterns = [
-                value for key, value in self.config.items() if key.endswith("alpha_pattern")
-            ]
-            for alpha in plain + [
-                alpha for pattern in patterns for alpha in (pattern or {}).values()
-            ]:
-                float(alpha or 0)
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            raise InputError(f"{path}: its metadata about alpha is broken", AGAIN) from None
-
-    def alpha(self, layer: str, rank: int) -> float:
-        """Alpha of a layer.
-
-        Patterns are matched as names or their ends, never run as expressions of a stranger.
-        """
-        network, _, module = layer.partition(".")
-        prefix = f"{network}."
-        if f"{prefix}lora_alpha" not in self.config and f"{prefix}alpha_pattern" not in self.config:
-            prefix, module = "", layer
-        patterns = self.config.get(f"{prefix}alpha_pattern") or {}
-        alpha = next(
-            (
-                alpha
-                for name, alpha in patterns.items()
-                if module == name or module.endswith(f".{name}")
-            ),
-            None,
-        )
-        if alpha is None:
-            alpha = self.config.get(f"{prefix}lora_alpha")
-        if alpha is None:
-            return float(rank)
-        return float(alpha) * (math.sqrt(rank) if self.config.get(f"{prefix}use_rslora") else 1.0)

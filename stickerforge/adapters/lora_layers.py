@@ -15,6 +15,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from stickerforge.adapters.foreign import made_for
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.errors import InputError
 from stickerforge.models.families.base import DiffusionModel, Layers
@@ -117,6 +118,8 @@ class AdapterSet:
         """
         shapes = self.layer_shapes()
         by_flat_name = {name.replace(".", "_"): name for name in shapes}
+        models = made_for({key: factors.down.shape[1] for key, factors in lora.items()})
+        base = f": it is for {models}" if models else ""
         resolved = {}
         for key, factors in lora.items():
             layer = self.spec.layer_name(key)
@@ -125,11 +128,15 @@ class AdapterSet:
                 unsupported = self.spec.unsupported_layers.items()
                 hints = [hint for pattern, hint in unsupported if re.match(pattern, layer)]
                 raise InputError(
-                    f"{source} changes {layer[:90]}, which this model has not",
+                    f"{source} changes {layer[:90]}, which this model has not{base}",
                     hints[0] if hints else GIVE_ITS_MODEL,
                 )
             if (len(factors.up), *factors.down.shape[1:]) != shapes[name]:
-                raise InputError(f"{source} does not fit {name} of this model", GIVE_ITS_MODEL)
+                raise InputError(
+                    f"{source} does not fit {name} of this model{base}", GIVE_ITS_MODEL
+                )
+            if name in resolved:
+                raise InputError(f"{source} changes {name} twice", "fetch it again")
             resolved[name] = factors
         return resolved
 

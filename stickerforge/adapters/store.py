@@ -1,7 +1,10 @@
 """Where adapters are kept: one folder each under STICKERFORGE_HOME, described by adapter.json.
 
-An adapter is there when its adapter.json is; that names the tensors' file by hash, so replacing one
-adapter with another is one rename.
+An adapter is there when its adapter.json is; that names the files of tensors by hash, so replacing
+one adapter with another is one rename, whatever else of it is written or removed before or after.
+
+FORMAT 1 had one file, in a form that only stickerforge reads; FORMAT 2 has a LoRA and its tokens in
+files that other programs take, and a README.md that says how.
 
 A newer version that adds a kind of adapter, or a field that may be ignored, keeps FORMAT: this one
 refuses the kind by name and ignores the field. One that changes what known fields mean raises it,
@@ -9,22 +12,28 @@ and is refused.
 """
 
 import contextlib
-import hashlib
 import json
 import re
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stickerforge.adapters.header import parse_file, read_file
-from stickerforge.adapters.kinds import KINDS, AdapterKind
-from stickerforge.errors import EnvironmentFault, InputError, nearest
+from stickerforge.adapters.description import DescriptionHead, check_description
+from stickerforge.adapters.kinds import KINDS
+from stickerforge.adapters.lora_export import describe
+from stickerforge.adapters.lora_format import PART_OF
+from stickerforge.adapters.weight_files import digest, name_files, read_files, write_files
+from stickerforge.config.description import read_description
+from stickerforge.errors import InputError, nearest
+from stickerforge.runtime.bounded_files import check_inside, read_text
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
+from stickerforge.runtime.json_text import parse_json
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 CARD = "adapter.json"
-FORMAT = 1
+README = "README.md"
+FORMAT = 2
+MAX_CARD_BYTES = 50_000_000  # every caption and the hash of every picture are in it
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Adapter:
 
     Args:
         kind: what it is for; a key of `KINDS`, which says how it is read.
+        files: name of every file of tensors -> its sha256 in hexadecimal.
+        sha256: of the weights as one file, `AdapterKind.encode`, however they are kept.
         tokens: placeholder -> the class words it stands for: {"<dog>": "dog"}.
         phrase: what `--style NAME` appends to a prompt; "" where the adapter is no style.
         made: how it was made: objective, steps, beta, captions, seed, versions and so on.
@@ -56,7 +67,7 @@ class Adapter:
     name: str
     kind: str
     base: Base
-    file: str
+    files: dict[str, str]
     sha256: str
     tokens: dict[str, str] = field(default_factory=dict)
     phrase: str = ""
@@ -64,9 +75,18 @@ class Adapter:
     parents: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def paths(self) -> list[Path]:
+        """The files of tensors, the LoRA first."""
+        return [folder(self.name) / file for file in self.files]
+
+    @property
     def path(self) -> Path:
-        """The tensors' file."""
-        return folder(self.name) / self.file
+        """The first of them."""
+        return self.paths[0]
+
+    def locations(self) -> dict[str, Any]:
+        """Where the files are, for the JSON."""
+        return {"path": str(self.path), "files": [str(path) for path in self.paths]}
 
 
 def folder(name: str) -> Path:
@@ -124,8 +144,8 @@ def find(name: str) -> Adapter:
     """
     path = folder(name) / CARD
     try:
-        text = path.read_text(encoding="utf-8")
-        return parse_description(path, name, json.loads(text))
+        check_inside(path, folder(name))
+        return parse_description(path, name, parse_json(read_text(path, MAX_CARD_BYTES)))
     except (FileNotFoundError, NotADirectoryError):
         others = names()
         raise InputError(
@@ -136,9 +156,9 @@ def find(name: str) -> Adapter:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions and the disk"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except ValueError as error:
         raise InputError(
-            f"{path} is broken ({type(error).__name__})",
+            f"{path} is broken: {str(error)[:160]}",
             f"`stickerforge adapters remove {name}`, then make it again",
         ) from None
 
@@ -148,30 +168,23 @@ def parse_description(path: Path, name: str, description: dict[str, Any]) -> Ada
 
     Raises:
         InputError: it is for a newer stickerforge.
-        ValueError, TypeError, KeyError, AttributeError: it is broken.
+        ValueError: it is broken.
     """
-    if description["format"] != FORMAT:
+    head = read_description(DescriptionHead, description)
+    if head.format > FORMAT:
         raise InputError(f"{path} was written by a newer stickerforge", "update stickerforge")
-    if not isinstance(kind := description["kind"], str):
-        raise TypeError(kind)
-    if kind not in KINDS:
+    if head.kind not in KINDS:
         raise InputError(
-            f"{name!r} is an adapter of kind {kind!r}, which this stickerforge does not know",
+            f"{name!r} is an adapter of kind {head.kind!r}, which this stickerforge does not know",
             "update stickerforge",
         )
+    check_description(description, of_one_file=head.format == 1)
+    if head.format == 1:
+        description |= {"files": {description["file"]: description["sha256"]}}
     base = known_fields(Base, description["base"])
     base["version"] = str(base["version"] or "")  # a whole number in older ones
     fields = known_fields(Adapter, description) | {"name": name, "base": Base(**base)}
-    adapter = Adapter(**fields)
-    sound = (
-        isinstance(adapter.tokens, dict)
-        and isinstance(adapter.made, dict)
-        and isinstance(adapter.parents, list)
-        and isinstance(adapter.phrase, str)
-    )
-    if not sound or Path(adapter.file).name != adapter.file:
-        raise ValueError(path)
-    return adapter
+    return Adapter(**fields)
 
 
 def known_fields(kind: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -181,25 +194,14 @@ def known_fields(kind: type, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_weights(adapter: Adapter) -> Any:
-    """The tensors of an adapter, in the form of its kind; the file is read once.
+    """The tensors of an adapter, in the form of its kind; every file is read once.
 
     Raises:
-        InputError: they are missing, or not those that were written.
+        InputError: one is missing, or not what was written.
     """
-    try:
-        content = adapter.path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"cannot read {adapter.path}: {error.strerror}",
-            f"make the adapter {adapter.name!r} again",
-        ) from None
-    if hashlib.sha256(content).hexdigest() != adapter.sha256:
-        raise InputError(
-            f"{adapter.path} is damaged: its sha256 is not the recorded one",
-            f"make the adapter {adapter.name!r} again",
-        )
-    file = parse_file(adapter.path, content)
-    return KINDS[adapter.kind].read(file)
+    hint = f"make the adapter {adapter.name!r} again"
+    files = read_files(adapter.paths, adapter.files.values(), hint)
+    return KINDS[adapter.kind].read(*files)
 
 
 def save(
@@ -212,83 +214,50 @@ def save(
     phrase: str,
     made: dict[str, Any],
     parents: list[dict[str, Any]] | None = None,
+    same: Adapter | None = None,
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
 
     Args:
         weights: in the form of the kind.
         kind: a key of `KINDS`.
+        same: the adapter as it is kept now, where it is only to be kept otherwise: what lies beside
+            its files stays, and nothing is written if it is another one by then.
 
     Raises:
         EnvironmentFault: the disk is full, read-only, or did not keep what was written; what was
             there before still is.
         InputError: the weights hold what no adapter may.
     """
-    place = folder(name)
-    content = KINDS[kind].encode(weights)
-    digest = hashlib.sha256(content).hexdigest()
-    adapter = Adapter(
-        name,
-        kind,
-        base,
-        f"adapter-{digest[:12]}.safetensors",
-        digest,
-        tokens,
-        phrase,
-        made,
-        parents or [],
-    )
+    maker, place = KINDS[kind], folder(name)
+    content = maker.encode(weights)
+    identity = digest(content)
+    about = describe(name, base.title, tokens, phrase, made, parents or [])
+    files = name_files(maker.encode_files(weights, about | {PART_OF: identity}))
+    digests = {file: digest(tensors) for file, tensors in files.items()}
+    adapter = Adapter(name, kind, base, digests, identity, tokens, phrase, made, parents or [])
+    card = {"format": FORMAT} | asdict(adapter)
+    readme = maker.readme(weights, adapter)
     with locked(lock_file(name), wait=True):
+        if same and find(name) != same:
+            return same
         try:
+            if place.is_symlink():  # what it leads to is not ours to change
+                place.unlink()
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_fault(error, place) from error
-        write_tensors(adapter.path, content, KINDS[kind])
-        card = {"format": FORMAT} | asdict(adapter)
+        write_files(place, files, maker, content)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
-        for other in place.iterdir():  # what belonged to an adapter that was here before
-            if other.name not in (adapter.file, CARD):
+        write_whole(place / README, readme.encode())
+        # What belonged to an adapter that was here before.
+        for other in same.paths if same else place.iterdir():
+            if other.name not in (*files, CARD, README):
                 with contextlib.suppress(OSError):
                     other.unlink()
     return adapter
 
 
-def write_tensors(path: Path, content: bytes, kind: AdapterKind) -> None:
-    """Write an adapter's file, read it back, and make sure that it says the same.
-
-    Raises:
-        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
-            behind.
-        InputError: the adapter holds what no adapter may; nothing is left behind.
-    """
-    write_whole(path, content)
-    intact = False
-    try:
-        intact = kind.encode(kind.read(read_file(path))) == content
-    finally:
-        if not intact:
-            path.unlink(missing_ok=True)
-    if not intact:
-        raise EnvironmentFault(f"{path} does not read back as it was written", "check the disk")
-
-
 def lock_file(name: str) -> Path:
     """The file that two processes changing one adapter take turns with."""
     return home() / "adapters" / f".{name}.lock"
-
-
-def remove(name: str) -> list[Path]:
-    """Take an adapter away, its description first; returns the files that were there.
-
-    Raises:
-        InputError: there is none.
-    """
-    place = folder(name)
-    if not place.is_dir():
-        find(name)
-    with locked(lock_file(name), wait=True):
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        with contextlib.suppress(FileNotFoundError):
-            (place / CARD).unlink()
-        shutil.rmtree(place, ignore_errors=True)
-    return files

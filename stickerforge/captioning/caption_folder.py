@@ -4,6 +4,7 @@ A caption that a person wrote or changed is never overwritten.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -11,19 +12,23 @@ from PIL import Image
 from stickerforge.captioning.caption_set import CaptionSet
 from stickerforge.captioning.captioner import Captioner, CaptionRequest, captioner_id
 from stickerforge.captioning.plan import CaptionPlan
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.caption_files import (
     PERSON,
     CaptionRecord,
     append_record,
+    lock_captions,
     new_record,
+    read_records,
+    update_records,
     write_caption,
-    write_records,
 )
-from stickerforge.data.captions import read_caption
+from stickerforge.data.captions import caption_path, read_caption
 from stickerforge.data.pictures import Picture
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import stoppable
+from stickerforge.runtime.text import shorten_list
 
 MAX_SIDE = 1024  # of the pictures that captioners are given
 
@@ -51,7 +56,7 @@ def existing_record(plan: CaptionPlan, picture: Picture) -> CaptionRecord | None
     name = picture.path.name
     record = plan.records.get(name)
     if name not in plan.by_people:
-        return record if record and picture.path.with_suffix(".txt").exists() else None
+        return record if record and caption_path(picture.path).exists() else None
     pair = plan.subject.pair(plan.by_people[name])
     if record and (record.caption, record.base_caption, record.sha256, record.source) == (
         pair.text,
@@ -102,30 +107,43 @@ def indices_without(pictures: Sequence[Picture], names: Collection[str]) -> list
     return [index for index, picture in enumerate(pictures) if picture.path.name not in names]
 
 
+@dataclass
+class NewCaptions:
+    """What came of captioning.
+
+    Args:
+        records: {picture: its record} of what was captioned, here or by another call meanwhile.
+        written: the pictures that were captioned here.
+        failures: a line for each picture that got no caption.
+    """
+
+    records: dict[str, CaptionRecord] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
 def write_missing(
     plan: CaptionPlan,
     captioner: Captioner,
     valid: Mapping[str, CaptionRecord],
     console: Console,
-) -> tuple[dict[str, CaptionRecord], list[str]]:
+) -> NewCaptions:
     """Caption the pictures that need it; captions.jsonl grows by a line before every text.
 
-    At the end, also of an interruption, captions.jsonl is written anew, in order.
+    At the end, also of an interruption, captions.jsonl is written anew, in order. Other calls may
+    work on the same folder: each caption is looked at and written under the lock of the folder.
 
     Args:
         valid: {picture: record} of those that need none.
-
-    Returns:
-        {picture: its new record}; a line for each picture that got none.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
         Interrupted: Ctrl-C; what is written stays.
     """
-    pictures = plan.contents.pictures
+    pictures, result = plan.contents.pictures, NewCaptions()
     indices = indices_without(pictures, valid)
-    records, failures = dict[str, CaptionRecord](), list[str]()
-    write_records(plan.folder, plan.records | dict(valid))
+    changes = {name: record for name, record in valid.items() if record != plan.records.get(name)}
+    update_records(plan.folder, changes, plan.records)
     try:
         with stoppable() as check, console.progress("captioning", len(indices)) as advance:
             request = CaptionRequest(
@@ -133,29 +151,54 @@ def write_missing(
             )
             for index, text in captions_of(captioner, pictures, indices, request):
                 picture = pictures[index]
-                name = picture.path.name
                 if isinstance(text, InputError):
-                    failures.append(f"{name}: {text.message}")
-                elif read_caption(picture.path) != earlier_caption(plan.records, picture):
-                    console.warn(f"{name} was given a caption meanwhile, which is kept")
-                    failures.append(f"{name}: given a caption meanwhile")
+                    result.failures.append(f"{picture.path.name}: {text.message}")
                 else:
                     record = new_record(
-                        name,
+                        picture.path.name,
                         picture.sha256,
                         plan.subject.pair(text),
                         "model",
                         captioner_id(captioner),
                         plan.key,
                     )
-                    append_record(plan.folder, record)
-                    write_caption(picture.path, record.caption)
-                    records[name] = record
+                    with lock_captions(plan.folder):
+                        write_one(plan, picture, record, result, console)
                 advance(1)
                 check()
     finally:
-        write_records(plan.folder, plan.records | dict(valid) | records)
-    return records, failures
+        update_records(plan.folder, {}, {})
+    if kept := [name for name in result.records if name not in result.written]:
+        console.warn(f"another call captioned meanwhile: {shorten_list(kept, 5)}")
+    return result
+
+
+def write_one(
+    plan: CaptionPlan,
+    picture: Picture,
+    record: CaptionRecord,
+    result: NewCaptions,
+    console: Console,
+) -> None:
+    """Write one caption, unless one has come in since the call began; under the lock.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    name, text = picture.path.name, read_caption(picture.path)
+    if text == earlier_caption(plan.records, picture):
+        append_record(plan.folder, record)
+        write_caption(picture.path, record.caption)
+        result.records[name] = record
+        result.written.append(name)
+        return
+    other = read_records(plan.folder).get(name)
+    is_same = other and is_current(other, picture.sha256, record.model, record.asked)
+    if other and is_same and other.caption == text:
+        result.records[name] = other
+    else:
+        console.warn(f"{name} was given a caption meanwhile, which is kept")
+        result.failures.append(f"{name}: given a caption meanwhile")
 
 
 def earlier_caption(records: Mapping[str, CaptionRecord], picture: Picture) -> str:
@@ -165,7 +208,7 @@ def earlier_caption(records: Mapping[str, CaptionRecord], picture: Picture) -> s
         records: captions.jsonl as it was when the call began.
     """
     record = records.get(picture.path.name)
-    return record.caption if record and picture.path.with_suffix(".txt").exists() else ""
+    return to_nfc(record.caption) if record and caption_path(picture.path).exists() else ""
 
 
 def captions_of(

@@ -3,23 +3,28 @@
 One that was changed elsewhere meanwhile is never overwritten.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stickerforge.captioning.caption_set import CaptionSet
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.caption_files import (
     PERSON,
+    lock_captions,
     new_record,
     read_records,
     write_caption,
     write_records,
 )
 from stickerforge.data.captions import PLACEHOLDER, caption_fault, read_caption
+from stickerforge.data.prompt_tables import is_blank
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
 
+MAX_BYTES = 100_000_000  # of a file of the page
 HINT = "give the file that the page saved"
 
 
@@ -52,13 +57,14 @@ def parse_edits(rows: Any) -> list[CaptionEdit]:
         ):
             raise ValueError("a row is no change of a caption")
     return [
-        CaptionEdit(row["picture"], " ".join(row["caption"].split()), row["was"]) for row in rows
+        CaptionEdit(row["picture"], to_nfc(" ".join(row["caption"].split())), to_nfc(row["was"]))
+        for row in rows
     ]
 
 
 def edit_fault(text: str, placeholder: str) -> str:
     """Why a text cannot be a caption; "" where it can."""
-    if not text:
+    if is_blank(text):
         return "the caption is empty"
     if fault := caption_fault(text):
         return fault
@@ -92,6 +98,12 @@ def apply_edits(captions: CaptionSet, edits: Sequence[CaptionEdit]) -> list[str]
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
+    with lock_captions(captions.folder):
+        return apply_locked(captions, edits)
+
+
+def apply_locked(captions: CaptionSet, edits: Sequence[CaptionEdit]) -> list[str]:
+    """As `apply_edits`, under the lock of the captions."""
     refusals = []
     records = read_records(captions.folder)
     places = {record.picture: place for place, record in enumerate(captions.records)}
@@ -137,9 +149,10 @@ def read_edits(path: Path) -> list[CaptionEdit]:
         InputError: it is no such file.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return parse_edits([json.loads(line) for line in lines if line.strip()])
+        lines = read_text(path, MAX_BYTES).split("\n")
+        return parse_edits([parse_json(line) for line in lines if line.strip()])
     except FileNotFoundError:
         raise InputError(f"no file {path}", HINT) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} holds no changes of captions: {str(error)[:80]}", HINT) from None
+        reason = getattr(error, "strerror", None) or str(error)[:80]
+        raise InputError(f"{path} holds no changes of captions: {reason}", HINT) from None

@@ -7,6 +7,7 @@ from stickerforge.captioning.embedded import NAME, EmbeddedCaptioner
 from stickerforge.captioning.image_text import MODEL_FILES, ImageTextCaptioner
 from stickerforge.errors import InputError
 from stickerforge.models.hub import download
+from stickerforge.models.model_files import check_files
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 
@@ -21,7 +22,7 @@ def load_captioner(name: str, *, device: str, offline: bool, console: Console) -
     torch_device = resolve_device(device)
     if name == NAME:
         return EmbeddedCaptioner()
-    folder = Path(name).expanduser()
+    folder = Path(name)
     is_folder = folder.exists()
     if not is_folder:
         if "/" not in name:
@@ -32,4 +33,5 @@ def load_captioner(name: str, *, device: str, offline: bool, console: Console) -
         folder = download(name, offline=offline, say=console.say, patterns=MODEL_FILES)
     if not folder.is_dir():
         raise InputError(f"{name} is a file, not a model folder", "give a transformers folder")
+    check_files(folder)
     return ImageTextCaptioner(folder.resolve().name if is_folder else name, folder, torch_device)

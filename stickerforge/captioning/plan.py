@@ -10,8 +10,21 @@ from stickerforge.adapters.store import validate_name
 from stickerforge.captioning.caption_set import Subject
 from stickerforge.captioning.captioner import Form
 from stickerforge.config.schema import CaptionConfig
-from stickerforge.data.caption_files import PERSON, RECORD_FILE, CaptionRecord, read_records
-from stickerforge.data.captions import CLASS_WORDS, PLACEHOLDER, check_caption, read_caption
+from stickerforge.config.user_paths import to_nfc
+from stickerforge.data.caption_files import (
+    PERSON,
+    RECORD_FILE,
+    CaptionRecord,
+    lock_captions,
+    read_records,
+)
+from stickerforge.data.captions import (
+    CLASS_WORDS,
+    PLACEHOLDER,
+    caption_path,
+    check_caption,
+    read_caption,
+)
 from stickerforge.data.pictures import (
     Picture,
     PictureFolder,
@@ -64,6 +77,14 @@ def plan_captions(config: CaptionConfig, console: Console, *, again: bool = Fals
     path = Path(config.pictures)
     contents = read_folder(path)
     folder = path if path.is_dir() else path.parent
+    with lock_captions(folder):  # else a text could be read and its record not
+        return plan_folder(config, folder, contents, console, again=again)
+
+
+def plan_folder(
+    config: CaptionConfig, folder: Path, contents: PictureFolder, console: Console, *, again: bool
+) -> CaptionPlan:
+    """Read a folder's captions, under their lock; see `plan_captions`."""
     records = read_records(folder)
     name, class_words = config.subject, config.class_words
     if again:
@@ -136,12 +157,12 @@ def recorded_subject(name: str, class_words: str, keys: Iterable[str]) -> tuple[
 
 
 def check_stems(pictures: Sequence[Picture]) -> None:
-    """Make sure that no two pictures differ in their suffix alone.
+    """Make sure that no two pictures differ in their suffix, or the spelling of accents, alone.
 
     Raises:
         InputError: two do, and would share a caption.
     """
-    stems = Counter(picture.path.stem for picture in pictures)
+    stems = Counter(to_nfc(picture.path.stem) for picture in pictures)
     if repeated := [stem for stem, count in stems.items() if count > 1]:
         raise InputError(
             f"two pictures would share the caption {repeated[0]}.txt", "rename one of them"
@@ -162,8 +183,8 @@ def check_renamed(
         if (
             new
             and not old.exists()
-            and old.with_suffix(".txt").exists()
-            and not new.with_suffix(".txt").exists()
+            and caption_path(old).exists()
+            and not caption_path(new).exists()
         ):
             raise InputError(
                 f"{new.name} was {name}, and its caption was not renamed",
@@ -194,7 +215,7 @@ def captions_by_people(
     """
     captions = {}
     for picture in pictures:
-        name, path = picture.path.name, picture.path.with_suffix(".txt")
+        name, path = picture.path.name, caption_path(picture.path)
         record = records.get(name)
         if record and record.changed_by_hand:
             raise InputError(
@@ -205,7 +226,7 @@ def captions_by_people(
         if not path.exists():
             continue
         text = read_caption(picture.path)
-        if record and record.source != PERSON and record.caption == text:
+        if record and record.source != PERSON and to_nfc(record.caption) == text:
             continue
         if not placeholder and (tokens := PLACEHOLDER.findall(text)):
             raise InputError(

@@ -9,6 +9,7 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.output import Report, partial_failure
 from stickerforge.config.schema import CaptionConfig
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 Review = Annotated[
@@ -24,7 +25,7 @@ Take = Annotated[
 def caption(call: Call[CaptionConfig], *, review: Review = False, take: Take = None) -> Report:
     """Say what is in pictures, in texts beside them: what customize learns from."""
     config, console = call.resolve(), call.console
-    edits = Path(take) if take else None
+    edits = Path(user_path(take)) if take else None
     if call.dry_run:
         return Report(
             *commands.caption.dry_run(

@@ -10,10 +10,15 @@ from typing import Any, Generic, TypeVar
 from stickerforge.cli.options import options_from, settings_from
 from stickerforge.cli.output import Report, run_command
 from stickerforge.config.resolve import resolve
-from stickerforge.config.toml import read_assignment, read_toml
+from stickerforge.config.toml import parse_toml, read_assignment
+from stickerforge.config.user_paths import user_path
+from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.console import Console
 
 Config = TypeVar("Config")
+
+MAX_BYTES = 1_000_000  # a file of settings that is longer is a mistake
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Call(Generic[Config]):
         Raises:
             InputError: something given cannot be read, is unknown, or out of bounds.
         """
-        file = read_toml(Path(self.config_file), self.command) if self.config_file else {}
+        file = read_settings_file(self.config_file, self.command) if self.config_file else {}
         assigned = dict(map(read_assignment, self.assignments))
         return resolve(
             self.kind, remembered or {}, file, assigned, self.flags, warn=self.console.warn
@@ -93,6 +98,26 @@ def command(
         return invoke
 
     return decorate
+
+
+def read_settings_file(file: str, command: str) -> dict[str, Any]:
+    """The settings of a TOML file as {dotted name: value}.
+
+    Raises:
+        InputError: the file is missing, no file, too long, not TOML, or was saved by another
+            command.
+    """
+    path = Path(user_path(file))
+    try:
+        return parse_toml(read_text(path, MAX_BYTES), path, command)
+    except FileNotFoundError:
+        raise InputError(f"no configuration file {path}", "check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "give a TOML file of settings"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not TOML: it is no UTF-8 ({error})", "save it so") from None
 
 
 def prepare_libraries(offline: bool) -> None:

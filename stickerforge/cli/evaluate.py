@@ -9,6 +9,7 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.output import Report
 from stickerforge.config.schema import EvaluateConfig
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 ORDER = (
@@ -34,7 +35,7 @@ def evaluate(call: Call[EvaluateConfig], *, compare: Compare = None) -> Report:
             raise InputError(
                 "--compare takes two reports and measures nothing", "leave the other options out"
             )
-        differences, lines = compare_reports(*map(Path, compare))
+        differences, lines = compare_reports(*(Path(user_path(file)) for file in compare))
         return Report({"figures": differences}, lines)
     config = call.resolve()
     if call.dry_run:

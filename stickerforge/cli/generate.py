@@ -9,6 +9,7 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.output import Report
 from stickerforge.config.schema import GenerateConfig
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 ORDER = (
@@ -35,7 +36,7 @@ def generate(
     """Make transparent stickers from prompts."""
     from stickerforge.generation.image_settings import read_settings
 
-    remembered, repeated = read_settings(Path(picture)) if picture else ({}, {})
+    remembered, repeated = read_settings(Path(user_path(picture))) if picture else ({}, {})
     config = call.resolve(remembered)
     if picture and not config.model:
         raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")

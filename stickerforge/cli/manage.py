@@ -8,6 +8,7 @@ from stickerforge import commands
 from stickerforge.cli.command import prepare_libraries
 from stickerforge.cli.options import DryRun, Json, Offline, Quiet
 from stickerforge.cli.output import Report, run_command
+from stickerforge.config.user_paths import user_path
 from stickerforge.runtime.console import Console
 
 AdapterName = Annotated[str, typer.Argument(help="An adapter's name.")]
@@ -73,7 +74,7 @@ def show_model(
 
     def work(console: Console) -> Report:
         prepare_libraries(offline)
-        return Report(*commands.models.show_model(name))
+        return Report(*commands.models.show_model(user_path(name)))
 
     run_command("models show", as_json, quiet, work)
 

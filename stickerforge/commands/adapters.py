@@ -5,23 +5,26 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA
-from stickerforge.errors import InputError
+from stickerforge.adapters.removal import files_of, remove
+from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
+from stickerforge.runtime.text import plural, shorten_list
 
 SHOWN = ("objective", "steps", "batch", "beta", "seed")  # of how an adapter was made
 MAX_CAPTIONS = 8
 
 
-def list_adapters() -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people): every adapter, also broken ones."""
+def list_adapters() -> tuple[dict[str, Any], list[str], str, PartlyDone | None]:
+    """(result for the JSON, lines for people, "", which adapters are broken): every adapter."""
     rows: list[dict[str, Any]] = []
-    lines = []
+    lines, broken = [], []
     for name in store.names():
         try:
             adapter = store.find(name)
         except InputError as error:
             rows.append({"name": name, "kind": "broken", "error": error.message})
             lines.append(f"{name:24} broken: {error.message}")
+            broken.append(name)
             continue
         rows.append(
             {
@@ -35,7 +38,16 @@ def list_adapters() -> tuple[dict[str, Any], list[str]]:
         use = " ".join(adapter.tokens) or adapter.phrase
         lines.append(f"{name:24} {adapter.kind:8} {adapter.base.title:20} {use}")
     none = "no adapters yet: make one with stickerforge customize"
-    return {"adapters": rows, "folder": str(home() / "adapters")}, lines or [none]
+    result = {"adapters": rows, "folder": str(home() / "adapters")}
+    return result, lines or [none], "", unusable(broken)
+
+
+def unusable(names: list[str]) -> PartlyDone | None:
+    """The error of exit code 4 where some adapters are broken; or None."""
+    if not names:
+        return None
+    what = f"{plural(len(names), 'adapter')} cannot be used: {shorten_list(names, 5)}"
+    return PartlyDone(what, f"see `stickerforge adapters show {names[0]}`")
 
 
 def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
@@ -43,9 +55,10 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
     adapter = store.find(store.validate_name(name))
     weights = store.read_weights(adapter)
     result = asdict(adapter) | {
-        "path": str(adapter.path),
-        "megabytes": round(adapter.path.stat().st_size / 1e6, 2),
+        **adapter.locations(),
+        "megabytes": round(sum(path.stat().st_size for path in adapter.paths) / 1e6, 2),
     }
+    paths = adapter.paths
     lines = [
         f"{'name':12} {adapter.name}",
         f"{'kind':12} {adapter.kind}",
@@ -53,7 +66,7 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         *(f"{'token':12} {token} ({words})" for token, words in adapter.tokens.items()),
         *([f"{'phrase':12} {adapter.phrase}"] if adapter.phrase else []),
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
-        f"{'file':12} {adapter.path}, {result['megabytes']} MB, intact",
+        *(f"{'file':12} {path}, {path.stat().st_size / 1e6:.2f} MB, intact" for path in paths),
     ]
     if KINDS[adapter.kind] is LORA:
         ranks = sorted({factors.rank for factors in weights.lora.values()})
@@ -69,12 +82,11 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
 def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
     """(result for the JSON, lines for people): the adapter, removed with its files."""
     folder = store.folder(store.validate_name(name))
-    if not folder.is_dir():
-        store.find(name)
     if dry_run:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = files_of(name)
         result = {"dry_run": True, "removes": [str(path) for path in files]}
         return result, [f"remove  {path}" for path in files]
-    files = store.remove(name)
+    files = remove(name)
     result = {"removed": [str(path) for path in files]}
-    return result, [f"{name} removed: {len(files)} files in {folder}"]
+    what = "the link" if files == [folder] else f"{plural(len(files), 'file')} in"
+    return result, [f"{name} removed: {what} {folder}"]

@@ -19,7 +19,7 @@ from stickerforge.captioning.plan import CaptionPlan, plan_captions
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CaptionConfig
 from stickerforge.data.caption_files import RECORD_FILE
-from stickerforge.data.captions import Caption, read_caption
+from stickerforge.data.captions import Caption, caption_path, read_caption
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
@@ -70,12 +70,12 @@ def run(
             return captions
         captioner = captioner_for(config, console, offline=offline)
         valid = valid_records(caption_plan, captioner_id(captioner), only_missing=only_missing)
-        records, failures = write_missing(caption_plan, captioner, valid, console)
-        by_name = valid | records
+        new = write_missing(caption_plan, captioner, valid, console)
+        by_name = valid | new.records
         names = [picture.path.name for picture in caption_plan.contents.pictures]
         captions.records = [by_name[name] for name in names if name in by_name]
-        captions.num_new = len(records)
-        captions.failed += failures
+        captions.num_new = len(new.written)
+        captions.failed += new.failures
         return captions
 
 
@@ -135,7 +135,7 @@ def dry_run_of_captions(
             failures.append(f"{name}: {text.message}")
         else:
             pairs[name] = caption_plan.subject.pair(text)
-    writes = [str(pictures[index].path.with_suffix(".txt")) for index in indices]
+    writes = [str(caption_path(pictures[index].path)) for index in indices]
     writes.append(str(caption_plan.folder / RECORD_FILE))
     keeps = [picture.path.name for picture in pictures if picture.path.name in valid]
     result = {
@@ -178,7 +178,7 @@ def dry_run_of_edits(captions: CaptionSet, take: Path) -> tuple[dict[str, Any], 
     }
     if refusals and not texts:
         raise no_edit_applied(take, refusals)
-    writes = [str((captions.folder / name).with_suffix(".txt")) for name in texts]
+    writes = [str(caption_path(captions.folder / name)) for name in texts]
     if texts:
         writes.append(str(captions.folder / RECORD_FILE))
     lines = [f"{name}\t{text}" for name, text in texts.items()]

@@ -58,7 +58,7 @@ class Result:
         return {
             "adapter": self.adapter.name,
             "kind": self.adapter.kind,
-            "path": str(self.adapter.path),
+            **self.adapter.locations(),
             "sha256": self.adapter.sha256,
             "placeholder": next(iter(self.adapter.tokens), None),
             "phrase": self.adapter.phrase,

@@ -173,7 +173,7 @@ def dry_run(config: EvaluateConfig) -> tuple[dict[str, Any], list[str]]:
     reads = {job.folders[role]: len(paths) for role, paths in job.paths.items()}
     drops = [f"{folder}: {name}" for folder, names in job.skipped.items() for name in names]
     places = [encoder_repository(job.encoder), *job.rewards.values()]
-    fetches = [place for place in places if place and not Path(place).expanduser().exists()]
+    fetches = [place for place in places if place and not Path(place).exists()]
     writes = [str(job.out / name) for name in FILES]
     seconds = round(4 + 0.06 * sum(reads.values()), 1)
     result = {

@@ -7,6 +7,7 @@ from typing import Any
 from stickerforge.adapters import store
 from stickerforge.adapters.lora_format import MAX_RANK
 from stickerforge.adapters.merge_parents import Parent, find_parents
+from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.style_presets import style_presets
@@ -26,7 +27,7 @@ class Result:
         return {
             "adapter": self.adapter.name,
             "kind": self.adapter.kind,
-            "path": str(self.adapter.path),
+            **self.adapter.locations(),
             "sha256": self.adapter.sha256,
             "placeholders": list(self.adapter.tokens),
             "phrase": self.adapter.phrase,
@@ -90,7 +91,7 @@ def run(config: MergeConfig, *, force: bool) -> Result:
     from stickerforge.adapters.merging import concatenate
 
     parents = plan(config, force=force)
-    weights = [store.read_weights(parent.adapter) for parent in parents]
+    weights = [read_upgraded(parent.adapter) for parent in parents]
     lora = concatenate([(own.lora, p.weight) for own, p in zip(weights, parents, strict=True)])
     if (rank := max((factors.rank for factors in lora.values()), default=0)) > MAX_RANK:
         raise InputError(
@@ -127,8 +128,9 @@ def run(config: MergeConfig, *, force: bool) -> Result:
 def dry_run(config: MergeConfig, *, force: bool) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     parents = plan(config, force=force)
-    reads, folder = [str(parent.adapter.path) for parent in parents], str(store.folder(config.name))
-    size = sum(parent.adapter.path.stat().st_size for parent in parents)
+    paths = [path for parent in parents for path in parent.adapter.paths]
+    reads, folder = [str(path) for path in paths], str(store.folder(config.name))
+    size = sum(path.stat().st_size for path in paths)
     result = {
         "dry_run": True,
         "reads": reads,

@@ -3,11 +3,12 @@
 from typing import Any
 
 from stickerforge.config.style_presets import style_presets
-from stickerforge.models.card import has_alpha, read_card
+from stickerforge.models.card import read_card
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.cost import model_bytes
 from stickerforge.models.families.specs import FAMILIES
 from stickerforge.models.hub import KNOWN_ON_HUB
+from stickerforge.models.network_config import has_alpha
 from stickerforge.models.registry import EMBEDDED, find_model
 from stickerforge.models.vocabulary import known_words
 

@@ -11,7 +11,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stickerforge.config.setting import Setting, settings_of
-from stickerforge.errors import InputError, nearest
+from stickerforge.config.user_paths import to_nfc, user_path
+from stickerforge.errors import InputError, brief, nearest
 
 Config = TypeVar("Config")
 
@@ -58,7 +59,7 @@ def current_names(
     for given, value in source.items():
         name = renamed.get(given, given)
         if name not in settings:
-            raise InputError(f"unknown setting {given!r}", nearest(given, settings))
+            raise InputError(f"unknown setting {brief(given)}", nearest(given, settings))
         if given != name:
             if name in source:
                 raise InputError(
@@ -85,11 +86,13 @@ def check_value(setting: Setting, value: Any) -> Any:
     """The value in the type of its setting, within its bounds.
 
     Raises:
-        InputError: it is of another type, out of bounds, or none of the setting's choices.
+        InputError: it is of another type, out of bounds, none of the setting's choices, or a path
+            that cannot be one.
     """
     if value is None and setting.default is None:
         return None
-    value = convert(setting.name, value, setting.annotation)
+    normalize = user_path if setting.path else to_nfc
+    value = convert(setting.name, value, setting.annotation, normalize)
     if setting.low is not None and isinstance(value, int | float) and not setting.allows(value):
         text = "a huge number" if isinstance(value, int) and abs(value) > 10**40 else value
         raise InputError(
@@ -98,38 +101,46 @@ def check_value(setting: Setting, value: Any) -> Any:
     return value
 
 
-def convert(name: str, value: Any, annotation: Any) -> Any:
+def convert(name: str, value: Any, annotation: Any, normalize: Callable[[str], str]) -> Any:
     """The value as the annotation has it: whole numbers as float, lists as tuples.
+
+    Args:
+        normalize: what becomes of a text.
 
     Raises:
         InputError: it is of another type.
     """
     if get_origin(annotation) in (Union, types.UnionType):
-        return convert_union(name, value, get_args(annotation))
+        return convert_union(name, value, get_args(annotation), normalize)
     if get_origin(annotation) is Literal:
         if value not in get_args(annotation):
             choices = ", ".join(map(str, get_args(annotation)))
-            raise InputError(f"{name} = {value!r} is not possible", f"choose one of {choices}")
+            raise InputError(f"{name} = {brief(value)} is not possible", f"choose one of {choices}")
         return value
     if get_origin(annotation) is tuple:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             raise InputError(
-                f"{name} = {value!r} is not a list of texts", f'for example {name} = ["cat"]'
+                f"{name} = {brief(value)} is not a list of texts", f'for example {name} = ["cat"]'
             )
-        return tuple(convert(name, item, str) for item in items)
+        return tuple(convert(name, item, str, normalize) for item in items)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if isinstance(value, str) and not is_encodable(value):
         raise InputError(
-            f"{name} = {value!r} holds bytes that are no text", "rename it with letters that are"
+            f"{name} = {brief(value)} holds bytes that are no text",
+            "rename it with letters that are",
         )
     if type(value) is not annotation:
-        raise InputError(f"{name} = {value!r} is not {TYPE_NAMES[annotation]}", "change its value")
-    return value
+        raise InputError(
+            f"{name} = {brief(value)} is not {TYPE_NAMES[annotation]}", "change its value"
+        )
+    return normalize(value) if isinstance(value, str) else value
 
 
-def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
+def convert_union(
+    name: str, value: Any, annotations: tuple[Any, ...], normalize: Callable[[str], str]
+) -> Any:
     """The value of a setting that is optional, or takes a number or one of a few words."""
     choices = [
         word
@@ -141,14 +152,14 @@ def convert_union(name: str, value: Any, annotations: tuple[Any, ...]) -> Any:
         if value in choices:
             return value
         raise InputError(
-            f"{name} = {value!r} is not possible", f"give a number, or {' or '.join(choices)}"
+            f"{name} = {brief(value)} is not possible", f"give a number, or {' or '.join(choices)}"
         )
     plain = [
         annotation
         for annotation in annotations
         if annotation is not types.NoneType and get_origin(annotation) is not Literal
     ]
-    return convert(name, value, plain[0])
+    return convert(name, value, plain[0], normalize)
 
 
 def is_encodable(text: str) -> bool:

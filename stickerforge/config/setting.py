@@ -33,6 +33,7 @@ class Setting:
         words: values that its option takes as a word ("native" for 0).
         panel: heading of its option in `--help`; "" for the usual one.
         alias: the dotted name that it had in earlier versions; "" for none.
+        path: whether it takes a path, or a name in whose place a path may stand.
         name: dotted name within its command's configuration ("sampling.steps").
         annotation: type of its value.
     """
@@ -50,6 +51,7 @@ class Setting:
     words: Mapping[str, Any] = field(default_factory=dict)
     panel: str = ""
     alias: str = ""
+    path: bool = False
     name: str = ""
     annotation: Any = None
 
@@ -93,6 +95,7 @@ def setting(
     words: Mapping[str, Any] | None = None,
     panel: str = "",
     alias: str = "",
+    path: bool = False,
 ) -> Any:
     """A dataclass field with everything that is known of a setting; the arguments of `Setting`."""
     declaration = Setting(
@@ -109,6 +112,7 @@ def setting(
         words=words or {},
         panel=panel,
         alias=alias,
+        path=path,
     )
     return field(default=default, metadata={METADATA_KEY: declaration})
 

@@ -2,33 +2,27 @@
 
 import json
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.errors import InputError
-
-MAX_BYTES = 1_000_000  # a configuration longer than this is a mistake
+from stickerforge.errors import InputError, brief
 
 
-def read_toml(path: Path, command: str) -> dict[str, Any]:
+def parse_toml(text: str, path: Path, command: str) -> dict[str, Any]:
     """The settings of a TOML file as {dotted name: value}.
 
+    Args:
+        path: for messages.
+
     Raises:
-        InputError: the file is missing, not TOML, too long, or was saved by another command.
+        InputError: it is not TOML, or was saved by another command.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has over {MAX_BYTES} bytes", "give a configuration file")
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no configuration file {path}", "check the path") from None
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "give a readable TOML file"
-        ) from None
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # RecursionError: nested without end
         raise InputError(f"{path} is not TOML: {str(error)[:120]}", "mend that line") from None
     saved_by = tree.pop("command", command)
     if saved_by != command:
@@ -39,19 +33,24 @@ def read_toml(path: Path, command: str) -> dict[str, Any]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """{"sampling": {"steps": 20}} as ("sampling.steps", 20), one pair per leaf."""
-    for key, value in tree.items():
+    """{"sampling": {"steps": 20}} as ("sampling.steps", 20), one pair per leaf, however deep."""
+    left = deque((prefix + key, value) for key, value in tree.items())
+    while left:
+        name, value = left.popleft()
         if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
+            inner = [(f"{name}.{key}", part) for key, part in value.items()]
+            left.extendleft(reversed(inner))
         else:
-            yield prefix + key, value
+            yield name, value
 
 
 def read_assignment(text: str) -> tuple[str, Any]:
     """`key=value` of `--set`; the value is read as TOML where it is TOML, else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set {text!r} is not key=value", "for example --set sampling.steps=30")
+        raise InputError(
+            f"--set {brief(text)} is not key=value", "for example --set sampling.steps=30"
+        )
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):

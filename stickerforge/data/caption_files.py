@@ -2,17 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from stickerforge.data.captions import Caption, read_caption
+from stickerforge.config.description import Pattern, read_description
+from stickerforge.config.user_paths import to_nfc
+from stickerforge.data.captions import Caption, caption_path, read_caption
 from stickerforge.errors import InputError
-from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.files import disk_fault, locked, write_whole
+from stickerforge.runtime.json_text import parse_json
 
+# Whatever a file may be called, and nothing outside of the folder.
+PictureName = Annotated[str, Pattern(r"(?!\.{1,2}$)[^/\x00]{1,255}", "the name of a picture")]
 RECORD_FILE = "captions.jsonl"
+MAX_BYTES = 500_000_000  # of captions.jsonl
 PERSON: Literal["person"] = "person"
 
 
@@ -34,7 +43,7 @@ class CaptionRecord:
             files of earlier versions.
     """
 
-    picture: str
+    picture: PictureName
     sha256: str
     caption: str
     base_caption: str
@@ -94,14 +103,14 @@ def read_records(folder: Path) -> dict[str, CaptionRecord]:
     """
     path = folder / RECORD_FILE
     try:
-        *lines, last = path.read_text(encoding="utf-8").split("\n")
+        *lines, last = read_text(path, MAX_BYTES).split("\n")
         records = [parse_record(line) for line in lines if line.strip()]
         records += [parse_record(last)] if last.endswith("}") else []
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"{path} is broken: {str(error)[:80]}",
+            f"{path} is broken: {getattr(error, 'strerror', None) or str(error)[:80]}",
             "mend that line, or remove the file; the texts stay",
         ) from None
     by_picture: dict[str, list[CaptionRecord]] = {}
@@ -117,22 +126,31 @@ def parse_record(line: str) -> CaptionRecord:
     """The record in a line of the file.
 
     Raises:
-        ValueError, TypeError: there is none.
+        ValueError: there is none.
     """
-    record = CaptionRecord(**json.loads(line))
-    if any(not isinstance(value, str) for value in asdict(record).values()):
-        raise ValueError("a value is no text")
-    return record
+    return read_description(CaptionRecord, parse_json(line))
 
 
 def matching_record(folder: Path, records: Sequence[CaptionRecord]) -> CaptionRecord:
     """Of several records of one picture that of the text which lies beside it, else the last."""
     text = read_caption(folder / records[-1].picture)
-    return next((record for record in reversed(records) if record.caption == text), records[-1])
+    matching = (record for record in reversed(records) if to_nfc(record.caption) == text)
+    return next(matching, records[-1])
+
+
+@contextmanager
+def lock_captions(folder: Path) -> Iterator[None]:
+    """Within, no other call changes captions of a folder, or their records; others wait.
+
+    Whoever writes a caption holds it while they look at the one that is there, append the record
+    and write the text. Not to be entered twice.
+    """
+    with locked(folder.resolve(), wait=True):
+        yield
 
 
 def append_record(folder: Path, record: CaptionRecord) -> None:
-    """Add a line to captions.jsonl.
+    """Add a line to captions.jsonl, under the lock.
 
     This comes before its text is written, so that a text without a line is never ours.
 
@@ -141,14 +159,38 @@ def append_record(folder: Path, record: CaptionRecord) -> None:
     """
     path = folder / RECORD_FILE
     try:
+        with path.open("a+b") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            complete = file.read() in (b"", b"\n")
+        if not complete:  # another call was killed while it wrote
+            write_records(folder, read_records(folder))
         with path.open("ab") as file:
             file.write((json.dumps(asdict(record), ensure_ascii=True) + "\n").encode())
     except OSError as error:
         raise disk_fault(error, path) from error
 
 
+def update_records(
+    folder: Path, changes: Mapping[str, CaptionRecord], known: Mapping[str, CaptionRecord]
+) -> None:
+    """Write captions.jsonl anew, in order; a record that another call has changed stays.
+
+    Args:
+        changes: {picture: its record} to be written.
+        known: {picture: its record} when the changes were decided.
+
+    Raises:
+        InputError: the file was broken meanwhile.
+        EnvironmentFault: the disk is full or read-only.
+    """
+    with lock_captions(folder):
+        records = read_records(folder)
+        fresh = {name for name in changes if records.get(name) == known.get(name)}
+        write_records(folder, records | {name: changes[name] for name in fresh})
+
+
 def write_records(folder: Path, records: Mapping[str, CaptionRecord]) -> None:
-    """Write captions.jsonl, in the order of the pictures' names.
+    """Write captions.jsonl, under the lock, in the order of the pictures' names.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
@@ -165,4 +207,4 @@ def write_caption(picture: Path, caption: str) -> None:
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    write_whole(picture.with_suffix(".txt"), f"{caption}\n".encode())
+    write_whole(caption_path(picture), f"{caption}\n".encode())

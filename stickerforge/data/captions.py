@@ -5,11 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stickerforge.config.user_paths import spelled_on_disk, to_nfc
+from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 
 CLASS_WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
 MAX_CHARACTERS = 2000
+MAX_BYTES = 100_000  # of a file; so many characters have fewer
 PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
 PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 NUMBERING = re.compile(
@@ -31,24 +35,30 @@ class Caption:
     base: str
 
 
+def caption_path(picture: Path) -> Path:
+    """Where the caption of a picture is, or will be: beside it, with the same name."""
+    return Path(spelled_on_disk(str(picture.with_suffix(".txt"))))
+
+
 def read_caption(picture: Path) -> str:
     """The text beside a picture (same name, .txt), or "".
 
     Raises:
         InputError: it cannot be read, or is no caption.
     """
-    path = picture.with_suffix(".txt")
+    path = caption_path(picture)
     try:
-        text = " ".join(path.read_text(encoding="utf-8-sig").split())
+        text = to_nfc(" ".join(read_text(path, MAX_BYTES).split()))
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)[:80]
         raise InputError(
-            f"cannot read the caption {path}: {str(error)[:80]}", "write it as UTF-8 text"
+            f"cannot read the caption {path}: {reason}", "write it as UTF-8 text"
         ) from None
     if fault := caption_fault(text):
         raise InputError(f"{path} is no caption: {fault}", "mend or remove it")
-    return text
+    return "" if is_blank(text) else text
 
 
 def caption_fault(text: str) -> str:
@@ -68,7 +78,7 @@ def check_caption(picture: Path, placeholder: str) -> None:
     Raises:
         InputError: it cannot be read, is empty, or holds the placeholder twice, or another one.
     """
-    path = picture.with_suffix(".txt")
+    path = caption_path(picture)
     text = read_caption(picture)
     if not text and path.exists():
         raise InputError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.errors import InputError
 from stickerforge.runtime.text import shorten_list
 
@@ -134,9 +135,9 @@ def read_folder(folder: Path) -> PictureFolder:
             else "no picture in it"
         )
         raise InputError(f"{folder}: {fault}", "give a folder of PNG, JPEG or WebP pictures")
-    stems = {picture.path.stem for picture in pictures}
+    stems = {to_nfc(picture.path.stem) for picture in pictures}
     other_files += [
-        path.name for path in entries if path.suffix == CAPTION and path.stem not in stems
+        path.name for path in entries if path.suffix == CAPTION and to_nfc(path.stem) not in stems
     ]
     return PictureFolder(pictures, unreadable, other_files)
 

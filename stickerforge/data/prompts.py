@@ -1,22 +1,22 @@
 """Prompt files: txt (one prompt a line), csv (with a header) and jsonl; faults name their line."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stickerforge.config.schema import MAX_COUNT, MAX_SEED
+from stickerforge.config.user_paths import to_nfc
+from stickerforge.data.prompt_tables import NUMBERS, RANDOM, decode_text, is_blank, table_reader
 from stickerforge.errors import InputError, nearest
+from stickerforge.runtime.bounded_files import read_bounded
 
-COLUMNS = ("prompt", "negative", "seed", "count", "style", "id")
 BOUNDS = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT)}
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 MAX_CHARACTERS = 4000
-MAX_BYTES = 200_000_000
+MAX_BYTES = 50_000_000
+MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,21 @@ def read_prompts(path: Path, *, styles: Collection[str] | None) -> list[PromptRo
     Raises:
         InputError: the file is missing, of another kind, empty, or a line of it is broken.
     """
-    readers = {".txt": txt_rows, ".csv": csv_rows, ".jsonl": jsonl_rows, ".ndjson": jsonl_rows}
-    if path.suffix.lower() not in readers:
-        raise InputError(f"{path} is no prompt file", "give a .txt, .csv or .jsonl file")
+    read_rows = table_reader(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has over {MAX_BYTES} bytes", "split it")
-        content = path.read_bytes()
+        content = read_bounded(path, MAX_BYTES)
     except FileNotFoundError:
         raise InputError(f"no prompt file {path}", "check the path") from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "give a readable file") from None
-    rows, ids = [], set()
-    for line, fields in readers[path.suffix.lower()](decode_text(path, content), path):
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}",
+            f"give a file of at most {MAX_BYTES // 1_000_000} MB",
+        ) from None
+    rows, ids = list[PromptRow](), set()
+    for line, fields in read_rows(decode_text(path, content), path):
         row = check_row(fields, f"{path} line {line}", styles)
+        if len(rows) == MAX_ROWS:
+            raise InputError(f"{path} holds over {MAX_ROWS} prompts", "split it")
         if row.id and row.id.lower() in ids:
             raise InputError(
                 f"{path} line {line}: id {row.id!r} is there twice", "give each row its own id"
@@ -64,107 +65,6 @@ def read_prompts(path: Path, *, styles: Collection[str] | None) -> list[PromptRo
     if not rows:
         raise InputError(f"{path} holds no prompts", "write one prompt a line")
     return rows
-
-
-def decode_text(path: Path, content: bytes) -> str:
-    """The text of the file.
-
-    Raises:
-        InputError: a byte is not UTF-8; it names the line.
-    """
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path} line {line}: byte {content[error.start]:#04x} is not UTF-8",
-            "save the file as UTF-8",
-        ) from None
-
-
-def txt_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, fields) of every line that is not empty."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield number, {"prompt": line.strip()}
-
-
-def csv_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, fields) of every row below the header; seeds and counts become numbers.
-
-    Raises:
-        InputError: the header or a row is broken.
-    """
-    reader = csv.reader(io.StringIO(text), strict=True)
-    try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        check_columns(header, f"{path} line 1")
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                where = f"{path} line {reader.line_num}"
-                raise InputError(
-                    f"{where}: {len(cells)} cells, the header has {len(header)}",
-                    "quote cells that hold commas",
-                )
-            fields = {
-                name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()
-            }
-            yield (
-                reader.line_num,
-                {
-                    name: parse_cell(cell) if name in BOUNDS else cell
-                    for name, cell in fields.items()
-                },
-            )
-    except csv.Error as error:
-        raise InputError(
-            f"{path} line {reader.line_num}: {error}", "mend the quotes of that line"
-        ) from None
-
-
-def jsonl_rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, fields) of every line, which holds a JSON object, or nothing.
-
-    Raises:
-        InputError: a line holds something else.
-    """
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path} line {number}: not JSON ({str(error)[:80]})", "write one object a line"
-            ) from None
-        if not isinstance(fields, dict):
-            raise InputError(f"{path} line {number}: not a JSON object", 'write {"prompt": "…"}')
-        check_columns(list(fields), f"{path} line {number}")
-        yield number, {name: value for name, value in fields.items() if value is not None}
-
-
-def check_columns(names: Sequence[str], where: str) -> None:
-    """Make sure that all columns are known, none is there twice, and there is one of prompts.
-
-    Raises:
-        InputError: they are not so.
-    """
-    if len(set(names)) < len(names):
-        raise InputError(f"{where}: a column is there twice", "take one out")
-    for name in names:
-        if name not in COLUMNS:
-            raise InputError(f"{where}: unknown column {name!r}", nearest(name, list(COLUMNS)))
-    if "prompt" not in names:
-        raise InputError(
-            f"{where}: there is no column 'prompt'", f"columns are {', '.join(COLUMNS)}"
-        )
-
-
-def parse_cell(cell: str) -> int | str:
-    """The whole number in a cell, or the cell where there is none."""
-    return int(cell) if re.fullmatch(r"\d{1,18}", cell) else cell
 
 
 def check_row(fields: dict[str, Any], where: str, styles: Collection[str] | None) -> PromptRow:
@@ -177,15 +77,21 @@ def check_row(fields: dict[str, Any], where: str, styles: Collection[str] | None
     Raises:
         InputError: a field cannot be used.
     """
+    if fields.get("seed") == RANDOM:
+        del fields["seed"]
     for name, value in fields.items():
-        kind, noun = (int, "a whole number") if name in BOUNDS else (str, "a text")
+        kind, noun = (int, "a whole number") if name in NUMBERS else (str, "a text")
         if type(value) is not kind:
-            raise InputError(f"{where}: {name} = {value!r} is not {noun}", "mend that line")
+            raise InputError(
+                f"{where}: {name} = {repr(value)[:60]} is not {noun}",
+                f"give {noun}, without quotes in JSON" if kind is int else "write it in quotes",
+            )
         if name in BOUNDS and not BOUNDS[name][0] <= int(value) <= BOUNDS[name][1]:
             raise InputError(
                 f"{where}: {name} = {value} is out of range", "give {} to {}".format(*BOUNDS[name])
             )
-    row = PromptRow(**({"prompt": ""} | fields))
+    texts = {name: to_nfc(value) for name, value in fields.items() if isinstance(value, str)}
+    row = PromptRow(**({"prompt": ""} | fields | texts))
     check_prompt(row.prompt, where)
     check_characters(row.negative, f"{where}: the negative prompt")
     if styles is None:
@@ -203,9 +109,9 @@ def check_prompt(prompt: str, where: str) -> None:
     """Make sure that a prompt is a text that can be drawn.
 
     Raises:
-        InputError: it is empty, far too long, or holds control characters.
+        InputError: it is empty or invisible, far too long, or holds control characters.
     """
-    if not prompt.strip():
+    if is_blank(prompt):
         raise InputError(
             f"{where}: the prompt is empty", 'say what to draw, for example "cat astronaut"'
         )

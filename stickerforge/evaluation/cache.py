@@ -9,8 +9,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from stickerforge.errors import StickerforgeError
+from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.files import home, make_folder, write_whole
 
+MAX_BYTES = 10_000_000  # of an entry, which has a few kilobytes
 T = TypeVar("T")
 Arrays = dict[str, NDArray[Any]]
 # What reading raises over a file that was cut short or is something else.
@@ -43,7 +45,7 @@ class Cache:
         if self.folder is None:
             return None
         try:
-            return decode(load((self.folder / f"{key}.safetensors").read_bytes()))
+            return decode(load(read_bounded(self.folder / f"{key}.safetensors", MAX_BYTES)))
         except DAMAGED:
             return None
 

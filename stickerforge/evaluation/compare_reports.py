@@ -1,17 +1,48 @@
 """Two reports of evaluate side by side."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from stickerforge.config.description import Bounds, read_description
 from stickerforge.errors import InputError
 from stickerforge.evaluation.metrics.base import METRICS, metric_of
-from stickerforge.evaluation.report import SCHEMA
+from stickerforge.evaluation.report import MAX_BYTES, SCHEMA
 from stickerforge.evaluation.scores import format_value
 from stickerforge.evaluation.statistics import group_means, paired_difference
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
+
+Number = Annotated[float, Bounds(-1e12, 1e12)]
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A figure of a report; weights are a digest of the model that it comes from."""
+
+    value: Number
+    weights: str = ""
+
+
+@dataclass(frozen=True)
+class PictureEntry:
+    """A picture of a report, and its figures."""
+
+    file: str
+    prompt: str
+    values: dict[str, Number]
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """The schema of what is read of a report.json."""
+
+    schema: Annotated[int, Bounds(SCHEMA, SCHEMA)]
+    figures: dict[str, FigureEntry]
+    pictures: list[PictureEntry]
 
 
 def compare_reports(first: Path, second: Path) -> tuple[dict[str, Any], list[str]]:
@@ -24,16 +55,14 @@ def compare_reports(first: Path, second: Path) -> tuple[dict[str, Any], list[str
         InputError: one is no report, or they share no score.
     """
     reports = [read_report(path) for path in (first, second)]
-    ours, theirs = (report["figures"] for report in reports)
-    names = [
-        name for name in ours if name in theirs and ours[name]["weights"] == theirs[name]["weights"]
-    ]
+    ours, theirs = (report.figures for report in reports)
+    names = [name for name in ours if name in theirs and ours[name].weights == theirs[name].weights]
     if not names:
         raise InputError(f"{first} and {second} share no figure", "compare reports of one encoder")
     result, lines = {}, [f"{'':28}{'first':>12}{'second':>12}{'change':>12}   prompts      p"]
     for name in names:
-        before, after = float(ours[name]["value"]), float(theirs[name]["value"])
-        means = [prompt_means(report["pictures"], name) for report in reports]
+        before, after = ours[name].value, theirs[name].value
+        means = [prompt_means(report.pictures, name) for report in reports]
         shared = [prompt for prompt in means[0] if prompt in means[1]]
         row: dict[str, Any] = {"first": before, "second": after, "prompts": len(shared)}
         change = f"{'':12}{0:>10}"
@@ -47,13 +76,9 @@ def compare_reports(first: Path, second: Path) -> tuple[dict[str, Any], list[str
     return result, lines
 
 
-def prompt_means(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+def prompt_means(rows: Sequence[PictureEntry], name: str) -> dict[str, float]:
     """The mean of a score by prompt; pictures without a prompt count by file name."""
-    known = [
-        (row["prompt"] or row["file"], float(row["values"][name]))
-        for row in rows
-        if name in row["values"]
-    ]
+    known = [(row.prompt or row.file, row.values[name]) for row in rows if name in row.values]
     if not known:
         return {}
     keys = [key for key, _ in known]
@@ -61,33 +86,26 @@ def prompt_means(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, floa
     return dict(zip(dict.fromkeys(keys), means, strict=True))
 
 
-def read_report(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> ReportFile:
     """A report file.
 
     Raises:
         InputError: it is missing or something else.
     """
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        figures = {
-            str(name): {"value": float(entry["value"]), "weights": str(entry.get("weights", ""))}
-            for name, entry in report["figures"].items()
-            if name.partition("@")[0] in METRICS
-        }
-        rows = [
-            {
-                "file": str(row["file"]),
-                "prompt": str(row["prompt"]),
-                "values": {str(k): float(v) for k, v in row["values"].items()},
-            }
-            for row in report["pictures"]
-        ]
-        if report["schema"] == SCHEMA and figures:
-            return {"figures": figures, "pictures": rows, "encoder": dict(report["encoder"])}
+        report = read_description(ReportFile, parse_json(read_text(path, MAX_BYTES)))
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror}", "give a report.json of evaluate"
+            f"cannot read {path}: {error.strerror or error}", "give a report.json of evaluate"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass
-    raise InputError(f"{path} is no report of this version", "give a report.json of evaluate")
+    except ValueError as error:
+        raise InputError(
+            f"{path} is no report of this version: {str(error)[:120]}",
+            "give a report.json of evaluate",
+        ) from None
+    figures = {
+        name: entry for name, entry in report.figures.items() if name.partition("@")[0] in METRICS
+    }
+    if not figures:
+        raise InputError(f"{path} holds no figures", "give a report.json of evaluate")
+    return replace(report, figures=figures)

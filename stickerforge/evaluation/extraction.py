@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stickerforge.data.pictures import MAX_BYTES
 from stickerforge.errors import InputError
 from stickerforge.evaluation.cache import Arrays, Cache
 from stickerforge.evaluation.features import VERSION, ImageFeatures, from_arrays, to_arrays
@@ -23,6 +24,7 @@ from stickerforge.evaluation.image_set import (
     thumbnail,
 )
 from stickerforge.evaluation.metrics.cutout import MEASURES, measure_cutout
+from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.stickers.color import WHITE
 
@@ -105,7 +107,7 @@ def extract_features(
 def read_features(path: Path, cache: Cache) -> ImageFeatures | None:
     """What the cache holds of this very content; None where a measure has come in since."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bounded(path, MAX_BYTES)).hexdigest()
     except OSError:
         return None
 

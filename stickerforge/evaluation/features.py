@@ -12,6 +12,7 @@ from PIL import Image
 from stickerforge.errors import InputError
 from stickerforge.evaluation.cache import Arrays
 from stickerforge.evaluation.image_set import load_image
+from stickerforge.runtime.json_text import parse_json
 
 Floats = NDArray[np.float32]
 VERSION = 4  # of an entry in the cache; another one is computed anew
@@ -88,7 +89,7 @@ def from_arrays(path: Path, sha256: str, arrays: Arrays) -> ImageFeatures:
     Raises:
         KeyError, ValueError, TypeError: it is something else.
     """
-    facts = json.loads(arrays["facts"].tobytes())
+    facts = parse_json(arrays["facts"].tobytes())
     width, height = facts["pixels"]
     return ImageFeatures(
         path,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stickerforge.data.pictures import is_ignorable, list_entries, load_picture, may_be_picture
+from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import MAX_CHARACTERS
 from stickerforge.errors import InputError
 from stickerforge.runtime.text import shorten_list
@@ -118,7 +119,7 @@ def prompt_params(path: Path) -> dict[str, Any]:
 
 def is_usable(text: Any) -> bool:
     """Whether something can be compared with a picture: not blank, not endless, and writable."""
-    if not isinstance(text, str) or not text.strip() or len(text) > MAX_CHARACTERS:
+    if not isinstance(text, str) or is_blank(text) or len(text) > MAX_CHARACTERS:
         return False
     return text.isprintable() or not any(0xD800 <= ord(character) < 0xE000 for character in text)
 

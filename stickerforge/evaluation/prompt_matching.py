@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stickerforge.adapters import store
 from stickerforge.config.style_presets import style_presets
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.captions import PLACEHOLDER
 from stickerforge.data.prompts import PromptRow, read_prompts
 from stickerforge.errors import InputError, StickerforgeError
@@ -50,12 +51,12 @@ class PromptFile:
     def target(self, picture: ImageFeatures) -> TargetPrompt:
         """What a picture was to show; where there is a file, only what is in it counts."""
         prompt, text, style = (
-            str(picture.params.get(key, "")) for key in ("prompt", "text", "style")
+            to_nfc(str(picture.params.get(key, ""))) for key in ("prompt", "text", "style")
         )
         if self.file:
             known = [name for name in (text, replace_placeholders(text)) if name in self.texts]
             target = known[0] if known else self.text_of(prompt, style)
-            target = target or self.by_id.get(picture.path.stem, "")
+            target = target or self.by_id.get(to_nfc(picture.path.stem), "")
         else:
             target = replace_placeholders(text or prompt)
         return TargetPrompt(target, target or picture.path.stem)

@@ -1,12 +1,15 @@
 """The report of `evaluate`: JSON, page, and lines for people."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from stickerforge.config.description import Bounds, Pattern, read_description
 from stickerforge.errors import InputError
 from stickerforge.evaluation.features import ImageFeatures
 from stickerforge.evaluation.html_report import ReportImage, render_report
@@ -18,14 +21,25 @@ from stickerforge.evaluation.scores import (
     score_interval,
     scores_to_json,
 )
-from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.files import locked, make_folder, write_whole
+from stickerforge.runtime.json_text import parse_json
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
     from stickerforge.models.encoders import Encoder
 
 SCHEMA = 1  # of report.json
+MAX_BYTES = 500_000_000  # of report.json, which has a row per picture
 FILES = CONFIG_FILE, REPORT_FILE, PAGE_FILE = "evaluate.toml", "report.json", "report.html"
+
+
+@dataclass(frozen=True)
+class ReportHead:
+    """What tells a report of ours from other JSON: its schema, and the folder that it is of."""
+
+    schema: Annotated[int, Bounds(1, 10**6)]
+    folder: Annotated[str, Pattern(r"[^\x00]{1,5000}", "a folder")]
 
 
 def check_output(out: Path, folders: Iterable[str]) -> None:
@@ -51,17 +65,15 @@ def replaced_report(out: Path, folder: str) -> str:
             replaced.
     """
     report, page = out / REPORT_FILE, out / PAGE_FILE
-    content: dict[str, Any] = {}
+    content = ReportHead(SCHEMA, folder)
     ours = not page.exists() or report.exists()
     try:
-        if (out / CONFIG_FILE).exists():
-            settings = (out / CONFIG_FILE).read_text(encoding="utf-8")
+        if os.path.lexists(out / CONFIG_FILE):
+            settings = read_text(out / CONFIG_FILE, MAX_BYTES)
             ours = ours and settings.startswith('command = "evaluate"\n')
-        if report.exists():
-            content = json.loads(report.read_text(encoding="utf-8"))
-            is_report = isinstance(content["schema"], int) and isinstance(content["folder"], str)
-            ours = ours and is_report
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        if os.path.lexists(report):
+            content = read_description(ReportHead, parse_json(read_text(report, MAX_BYTES)))
+    except (OSError, ValueError):
         ours = False
     if not ours:
         raise InputError(
@@ -69,7 +81,7 @@ def replaced_report(out: Path, folder: str) -> str:
             "and did not write them",
             "give another --out",
         )
-    other = content.get("folder", folder)
+    other = content.folder
     same = other == str(Path(folder)) or Path(other).resolve() == Path(folder).resolve()
     return "" if same else other
 
@@ -85,8 +97,6 @@ def write_report(
     """
     make_folder(out)
     json_file, page = out / REPORT_FILE, out / PAGE_FILE
-    write_whole(out / CONFIG_FILE, settings.encode())
-    write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
     beside = match_baseline(
         data.targets["pictures"],
         data.pictures,
@@ -96,7 +106,10 @@ def write_report(
     pictures = [report_image(item) for item in data.pictures]
     others = [report_image(item) if item else None for item in beside]
     html = render_report(report, pictures, others, out.resolve())
-    write_whole(page, html.encode("utf-8", "replace"))
+    with locked(out, wait=True):  # the three belong to one call
+        write_whole(out / CONFIG_FILE, settings.encode())
+        write_whole(json_file, (json.dumps(report, indent=1) + "\n").encode())
+        write_whole(page, html.encode("utf-8", "replace"))
     return json_file, page
 
 

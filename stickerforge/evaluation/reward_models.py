@@ -75,7 +75,7 @@ class RewardModels:
             self.model = None  # two of them may not fit the memory
             place = self.places[kind]
             self.model = (
-                LpipsModel(Path(place).expanduser())
+                LpipsModel(Path(place))
                 if kind == "lpips"
                 else load_reward(
                     kind, place, device=self.device, offline=self.offline, say=self.say

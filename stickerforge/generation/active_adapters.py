@@ -1,15 +1,17 @@
 """The adapters of a call: looked up by name or path, checked, attached to the model."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
-from stickerforge.adapters.lora_format import token_names
+from stickerforge.adapters.lora_format import PART_OF, token_names
+from stickerforge.adapters.sources import looks_like_adapter, read_source
+from stickerforge.adapters.upgrade import read_upgraded
+from stickerforge.adapters.weight_files import digest
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,22 +23,21 @@ class ActiveAdapter:
     """An adapter as a call uses it.
 
     Args:
-        source: its name, or the path of a LoRA file.
+        source: its name, or the path of a LoRA file or folder.
         scale: of its change to the model; 1 applies it as it was trained.
-        path: the file with its tensors.
-        sha256: of that file, in hexadecimal.
-        base: the model that it was made for; None for a file, which does not say.
+        sha256: of its one file, or of its weights as one file; in hexadecimal.
+        base: the model that it was made for; None for a path, which does not say.
         tokens: its placeholders, such as "<dog>".
         class_words: what each token stands for; the token's own name where nobody says.
         phrase: what asks for its style; "" where it is none.
         describes_tokens: whether `class_words` are known and not guessed from the tokens.
         kind: how its file is read and put on a model.
-        weights: the tensors in the form of its kind, where the file has been read already.
+        installed: where it is kept, for one of the store.
+        weights: the tensors in the form of its kind, where they have been read already.
     """
 
     source: str
     scale: float
-    path: Path
     sha256: str
     base: store.Base | None = None
     tokens: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class ActiveAdapter:
     phrase: str = ""
     describes_tokens: bool = True
     kind: AdapterKind = field(default=LORA, compare=False, repr=False)
+    installed: store.Adapter | None = field(default=None, compare=False, repr=False)
     weights: Any = field(default=None, compare=False, repr=False)
 
     def params(self) -> dict[str, Any]:
@@ -57,20 +59,7 @@ class ActiveAdapter:
         Raises:
             InputError: the file cannot be read, or is not the one that the store describes.
         """
-        if self.weights is not None:
-            return self.weights
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"cannot read {self.path}: {error.strerror}", "make or fetch the adapter again"
-            ) from None
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise InputError(
-                f"{self.path} is damaged, or changed just now: its sha256 is not the recorded one",
-                "make or fetch the adapter again",
-            )
-        return self.kind.read(parse_file(self.path, content))
+        return read_upgraded(self.installed) if self.installed else self.weights
 
 
 class AdapterLookup:
@@ -81,35 +70,34 @@ class AdapterLookup:
         self.active: dict[tuple[str, float], ActiveAdapter] = {}
 
     def find(self, source: str, scale: float = 1.0) -> ActiveAdapter:
-        """An adapter by its name, or a LoRA file by its path.
+        """An adapter by its name, or a LoRA file or folder by its path.
 
         Raises:
             InputError: there is neither, or it cannot be read.
         """
         key = source, scale
         if key not in self.active:
-            is_file = "/" in source or source.endswith(".safetensors")
-            find = self.read_file if is_file else self.find_installed
+            find = self.read_path if is_path(source) else self.find_installed
             self.active[key] = find(source, scale)
         return self.active[key]
 
-    def read_file(self, source: str, scale: float) -> ActiveAdapter:
-        """A LoRA file."""
-        path = Path(source).expanduser()
-        file = read_file(path)
-        kind = kind_of(file)
-        tokens = token_names(file.header)
-        words = self.class_words_of_file(file.sha256) if tokens else {}
+    def read_path(self, source: str, scale: float) -> ActiveAdapter:
+        """A LoRA file with what belongs to it, or a folder that holds them."""
+        path = Path(user_path(source))
+        files = read_source(path)
+        kind = kind_of(files[0])
+        weights, tokens = kind.read(*files), token_names(*files)
+        sha256 = files[0].sha256 if len(files) == 1 else digest(kind.encode(weights))
+        words = self.class_words_of(files[0].metadata.get(PART_OF, sha256)) if tokens else {}
         return ActiveAdapter(
             str(path),
             scale,
-            path,
-            file.sha256,
+            sha256,
             tokens=tokens,
             class_words=tuple(words.get(token, token[1:-1]) for token in tokens),
             describes_tokens=bool(words) or not tokens,
             kind=kind,
-            weights=kind.read(file),
+            weights=weights,
         )
 
     def find_installed(self, name: str, scale: float) -> ActiveAdapter:
@@ -118,13 +106,13 @@ class AdapterLookup:
         return ActiveAdapter(
             adapter.name,
             scale,
-            adapter.path,
             adapter.sha256,
             adapter.base,
             tuple(adapter.tokens),
             tuple(adapter.tokens.values()),
             adapter.phrase,
             kind=KINDS[adapter.kind],
+            installed=adapter,
         )
 
     def description(self, name: str) -> store.Adapter:
@@ -146,9 +134,22 @@ class AdapterLookup:
                 continue
             yield adapter
 
-    def class_words_of_file(self, digest: str) -> dict[str, str]:
-        """{placeholder: class words} of the installed adapter that has this very file, if any."""
-        return next((a.tokens for a in self.installed() if a.sha256 == digest), {})
+    def class_words_of(self, sha256: str) -> dict[str, str]:
+        """{placeholder: class words} of the installed adapter that is the same, if any."""
+        return next((a.tokens for a in self.installed() if a.sha256 == sha256), {})
+
+
+def is_path(source: str) -> bool:
+    """Whether an adapter is given by its path and not by the name of one that is installed.
+
+    A folder here whose name could be an adapter's must look like one: there are folders of pictures
+    that have such names.
+    """
+    if "/" in source or source.endswith(".safetensors"):
+        return True
+    if store.NAME.fullmatch(source) and store.exists(source):
+        return False
+    return looks_like_adapter(Path(user_path(source)))
 
 
 def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:

@@ -11,8 +11,11 @@ from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.models.card import ModelCard
 from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
+from stickerforge.runtime.bounded_files import check_regular, read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.stickers.image_files import is_truncated, read_params
+
+MAX_BYTES = 100_000_000  # of saved settings, which hold the prompts of the command line
 
 
 def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint: str) -> None:
@@ -51,9 +54,13 @@ def check_settings_file(path: Path) -> None:
     Raises:
         InputError: there is such a file.
     """
-    if path.is_file() and not path.read_text(encoding="utf-8", errors="replace").startswith(
-        'command = "generate"\n'
-    ):
+    try:
+        ours = read_bounded(path, MAX_BYTES).startswith(b'command = "generate"\n')
+    except FileNotFoundError:
+        ours = not path.is_symlink()
+    except OSError:
+        ours = False
+    if not ours:
         raise InputError(
             f"{path} would be replaced, and stickerforge did not write it",
             "rename it, or give another --out",
@@ -192,6 +199,7 @@ def is_finished(job: ImageJob, *, prompt: bool) -> bool:
         InputError: the file of a row with an id is there and not ours.
     """
     try:
+        check_regular(job.path)
         if is_truncated(job.path):
             return False
         params = read_params(job.path)

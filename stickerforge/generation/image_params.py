@@ -20,6 +20,7 @@ from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
 from stickerforge.stickers.sheet import SHEET_FILE
 
+MAX_IMAGES = 200_000  # of a call; each takes some kilobytes of memory
 # What a file forgets with its prompt.
 PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
 
@@ -101,8 +102,13 @@ def image_jobs(
         count: images per row, where the row does not say.
 
     Raises:
-        InputError: two rows would make the same file.
+        InputError: two rows would make the same file, or there are more than can be kept track of.
     """
+    total = sum(request.row.count or count for request in requests)
+    if total > MAX_IMAGES:
+        raise InputError(
+            f"the call would make {total} pictures", f"make at most {MAX_IMAGES} in one call"
+        )
     jobs: dict[str, ImageJob] = {}  # by names in lower case, as some file systems compare them
     seed_of_call = seed
     for request in requests:

@@ -8,6 +8,7 @@ from stickerforge.config.toml import flatten
 from stickerforge.errors import InputError
 from stickerforge.models.hub import HUB_NAME
 from stickerforge.models.registry import EMBEDDED
+from stickerforge.runtime.bounded_files import check_regular
 from stickerforge.stickers.image_files import read_params
 
 # Parameters that are settings of the same name.
@@ -22,6 +23,7 @@ def read_settings(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         InputError: the file is no image of ours, or was made to forget its prompt.
     """
     try:
+        check_regular(path)
         params = read_params(path)
     except FileNotFoundError:
         raise InputError(f"no picture {path}", "check the path") from None

@@ -21,10 +21,11 @@ from stickerforge.generation.requests import (
     default_model,
     read_rows,
 )
-from stickerforge.models.card import ModelCard, has_alpha
+from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.matting import matting_model
+from stickerforge.models.network_config import has_alpha
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.seeds import random_seed

@@ -3,20 +3,91 @@
 Imports neither torch nor diffusers, so that names can be checked and listed at once.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
+from stickerforge.config.description import (
+    DescriptionError,
+    FileName,
+    Pattern,
+    Sha256,
+    read_description,
+)
+from stickerforge.config.resolve import check_value
+from stickerforge.config.schema import SamplingConfig, TrainingConfig
+from stickerforge.config.setting import settings_of
 from stickerforge.errors import InputError
+from stickerforge.models.origin import broken_model
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
+
+Schema = TypeVar("Schema")
 
 INK = re.compile(r"[0-9a-f]{6}")
 CARD = "stickerforge.json"  # what a model folder of ours says about itself
+MAX_BYTES = 10_000_000  # of a description
 MODEL_INDEX = "model_index.json"  # what every diffusers folder says about itself
-DICTS = ("sampling", "customizing", "wordings")  # of a card
 PLACEHOLDERS = re.compile(r"(<[^<>\s]+>)")
+Line = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f]{0,1000}", "one line of text")]
+Word = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f]{1,1000}", "some words")]
+ClassPrompt = Annotated[
+    str, Pattern(r"[^{}\x00-\x1f]{0,500}\{\}[^{}\x00-\x1f]{0,500}", "a text with one {}")
+]
+PartFile = Annotated[
+    str,
+    Pattern(r"(?!/)(?!(.*/)?\.\.?(/|$))[^\\\x00-\x1f]{1,500}", "a file within the model's folder"),
+]
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """The schema of stickerforge.json; `ModelCard` says what its entries are.
+
+    Args:
+        words, inks: files beside it.
+        customizing: settings of training by what is learned.
+        files: their sha256.
+    """
+
+    name: Line | None = None
+    version: Line | int | None = None
+    licence: Line | None = None
+    about: Line | None = None
+    alpha: Literal["", "premultiplied", "straight"] = ""
+    words: FileName | Literal[""] = ""
+    inks: FileName | Literal[""] = ""
+    knows_styles: bool | None = None
+    class_prompt: ClassPrompt | None = None
+    sampling: dict[str, Any] = field(default_factory=dict)
+    customizing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    wordings: dict[Word, Line] = field(default_factory=dict)
+    files: dict[PartFile, Sha256] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make sure that what is recommended could be given as settings.
+
+        Raises:
+            InputError: it could not.
+        """
+        check_settings(SamplingConfig, self.sampling)
+        for settings in self.customizing.values():
+            check_settings(TrainingConfig, settings)
+
+
+def check_settings(kind: type, values: Mapping[str, Any]) -> None:
+    """Make sure that values are of the types and within the bounds of settings of those names.
+
+    Raises:
+        InputError: they are not.
+    """
+    settings = settings_of(kind)
+    for name in sorted(settings.keys() & values.keys()):
+        if values[name] is None:
+            raise InputError(f"{name} is null", "leave it out")
+        check_value(settings[name], values[name])
 
 
 @dataclass(frozen=True)
@@ -55,7 +126,8 @@ class ModelCard:
         for usual, trained in self.wordings.items():
             word = re.compile(rf"(?<!\w){re.escape(usual)}(?!\w)", re.IGNORECASE)
             parts = PLACEHOLDERS.split(text)
-            parts[::2] = [word.sub(trained, part) for part in parts[::2]]
+            # As a function: a backslash of a stranger's card is no escape.
+            parts[::2] = [word.sub(lambda _, new=trained: new, part) for part in parts[::2]]
             text = "".join(parts)
         return text
 
@@ -82,33 +154,40 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
 
     Raises:
         InputError: the card is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
-    card = read_json(folder / CARD) if (folder / CARD).exists() else {}
-    if not isinstance(card.get("version", ""), str | int) or not all(
-        isinstance(card.get(key, {}), dict) for key in DICTS
-    ):
-        raise InputError(f"{folder / CARD} is broken", "fetch the model again")
-    words_file = str(card.get("words", ""))
+    card = read_card_file(folder)
     # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not
     # change: a model that lists its words was trained on captions with style words, and on no
     # photographs.
-    knows_styles = bool(card.get("knows_styles", words_file))
-    class_prompt = str(card.get("class_prompt", "a {}" if words_file else "a photo of a {}"))
+    class_prompt = "a {}" if card.words else "a photo of a {}"
     return ModelCard(
-        name=str(card.get("name", name)),
+        name=card.name or name,
         folder=folder,
-        version=str(card.get("version") or ""),
-        licence=str(card.get("licence", licence)),
-        about=str(card.get("about", about)),
-        alpha=str(card.get("alpha", "")),
-        words_file=words_file,
-        knows_styles=knows_styles,
-        class_prompt=class_prompt,
-        sampling=dict(card.get("sampling", {})),
-        training=dict(card.get("customizing", {})),
-        wordings={str(key): str(value) for key, value in card.get("wordings", {}).items()},
-        inks=read_inks(folder / Path(str(card["inks"])).name) if card.get("inks") else {},
+        version=str(card.version or ""),
+        licence=card.licence or licence,
+        about=card.about or about,
+        alpha=card.alpha,
+        words_file=card.words,
+        knows_styles=bool(card.words) if card.knows_styles is None else card.knows_styles,
+        class_prompt=card.class_prompt or class_prompt,
+        sampling=card.sampling,
+        training=card.customizing,
+        wordings=card.wordings,
+        inks=read_inks(folder / card.inks) if card.inks else {},
     )
+
+
+def read_card_file(folder: Path) -> CardFile:
+    """stickerforge.json of a folder; an empty one where there is none.
+
+    Raises:
+        InputError: it is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    if not (folder / CARD).exists():
+        return CardFile()
+    return read_schema(folder / CARD, CardFile)
 
 
 def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
@@ -116,6 +195,7 @@ def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
 
     Raises:
         InputError: the file is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
     inks = {
         name.lower(): tuple(str(code).lower() for code in codes)
@@ -126,7 +206,7 @@ def read_inks(path: Path) -> dict[str, tuple[str, ...]]:
         name.strip() and codes and all(map(INK.fullmatch, codes)) for name, codes in inks.items()
     )
     if not inks or not sound:
-        raise InputError(f"{path} is broken", "fetch the model again")
+        raise broken_model(path, f"{path} is broken: it holds no colours by style")
     return inks
 
 
@@ -135,21 +215,47 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises:
         InputError: the file is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_text(path, MAX_BYTES))
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}", "fetch the model again") from None
+        reason = getattr(error, "strerror", None) or str(error)[:120]
+        raise broken_model(path, f"cannot read {path}: {reason}") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object", "fetch the model again")
+        raise broken_model(path, f"{path} holds no JSON object")
     return value
+
+
+def read_schema(path: Path, schema: type[Schema]) -> Schema:
+    """A JSON object from a file of a model, as a schema has it.
+
+    Raises:
+        InputError: the file is broken, or does not follow the schema.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    value = read_json(path)
+    try:
+        return read_description(schema, value)
+    except DescriptionError as error:
+        raise broken_model(path, f"{path} is broken: {error}") from None
+    except InputError as error:
+        raise broken_model(path, f"{path} is broken: {error.message}, {error.hint}") from None
+
+
+@dataclass(frozen=True)
+class PipelineIndex:
+    """What is read of a model_index.json.
+
+    Args:
+        _class_name: of the pipeline; a list where it is code of the folder, which is never run.
+    """
+
+    _class_name: Line | tuple[Line | None, ...] | None = None
+    force_zeros_for_empty_prompt: bool = True
 
 
 def pipeline_class(folder: Path) -> str:
     """The class of diffusers that a model folder names in its model_index.json; "" for none."""
-    return str(read_json(folder / MODEL_INDEX).get("_class_name", ""))
-
-
-def has_alpha(card: ModelCard) -> bool:
-    """Whether the autoencoder makes four channels, as its configuration says."""
-    return bool(read_json(card.folder / "vae" / "config.json").get("out_channels") == 4)
+    name = read_schema(folder / MODEL_INDEX, PipelineIndex)._class_name
+    return ".".join(filter(None, name)) if isinstance(name, tuple) else name or ""

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault
-from stickerforge.models.card import CARD, MODEL_INDEX, read_json
+from stickerforge.models.card import MODEL_INDEX, read_card_file
+from stickerforge.runtime.bounded_files import check_inside, open_regular, read_bounded
 
-EDGE = (
-    1 << 20
-)  # bytes at either end of a weights file that the fingerprint of a foreign folder reads
+# Bytes at either end of a weights file that the fingerprint of a foreign folder reads.
+EDGE = 1 << 20
+MAX_BYTES = 200_000_000  # of a configuration; the largest are vocabularies
 
 
 def verify(folder: Path) -> None:
@@ -23,19 +24,33 @@ def verify(folder: Path) -> None:
         path = folder / name
         if not path.exists():
             raise EnvironmentFault(f"{path} is missing", "install stickerforge again")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        try:
+            check_inside(path, folder)
+            intact = file_sha256(path) == expected
+        except OSError as error:
+            raise EnvironmentFault(
+                f"cannot read {path}: {error.strerror or error}", "install stickerforge again"
+            ) from None
+        if not intact:
             raise EnvironmentFault(
                 f"{path} is damaged: its sha256 is not the published one",
                 "install stickerforge again",
             )
 
 
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def published_sums(folder: Path) -> dict[str, str]:
     """{file: sha256} as the model's card lists them; empty for a model without a card."""
-    if not (folder / CARD).exists():
-        return {}
-    sums = read_json(folder / CARD).get("files", {})
-    return {str(name): str(digest) for name, digest in sums.items()}
+    return read_card_file(folder).files
 
 
 def fingerprint(folder: Path) -> str:
@@ -57,9 +72,9 @@ def files_fingerprint(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         if path.suffix in (".json", ".jinja"):
-            digest.update(path.name.encode() + path.read_bytes())
+            digest.update(path.name.encode() + read_bounded(path, MAX_BYTES))
         elif path.suffix == ".safetensors":
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 length = file.seek(0, 2)
                 digest.update(f"{path.parent.name}/{path.name}|{length}".encode())
                 for start in {0, max(0, length - EDGE)}:

@@ -48,7 +48,11 @@ class TextStates:
 
 
 class ClipTextEncoder:
-    """One encoder of a model; `name` is its key in embedding files: "clip_l" or "clip_g"."""
+    """One encoder of a model; `name` is its key in embedding files: "clip_l" or "clip_g".
+
+    Raises:
+        ValueError: it can read no text.
+    """
 
     def __init__(
         self,
@@ -61,7 +65,11 @@ class ClipTextEncoder:
         self.core = encoder.text_model if self.projection is not None else encoder
         self.embedding = ExtendedEmbedding(self.core.embeddings.token_embedding)
         self.core.embeddings.token_embedding = self.embedding
-        self.length = int(tokenizer.model_max_length)
+        # Without a length of its own a tokenizer says 10**30.
+        positions = int(encoder.config.max_position_embeddings)
+        self.length = min(int(tokenizer.model_max_length), positions)
+        if self.length < 3:
+            raise ValueError("no token fits between the start and the end of a text")
 
     def ids(self, texts: Sequence[str]) -> Tensor:
         """Token ids padded to the full length, (B, L)."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
+from stickerforge.runtime.bounded_files import open_regular
 
 START_S = 5.0  # importing the libraries
 BASE_BYTES = 450_000_000  # the libraries themselves
@@ -81,7 +82,7 @@ def weights_bytes(folder: Path) -> int:
 def is_half(folder: Path) -> bool:
     """Whether the weights are stored in 16 bits, as the first file's header says."""
     for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             length = int.from_bytes(file.read(8), "little")
             return b'F16"' in file.read(min(length, 1 << 20))  # F16 or BF16
     return False

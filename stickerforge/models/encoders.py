@@ -3,39 +3,23 @@
 Shapes: N images or texts, D features.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 
-from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub import JUDGES, download, encoder_repository
 from stickerforge.models.judge.model import Judge, load_judge, on_ground
-from stickerforge.runtime.device import memory_fault, resolve_device
-from stickerforge.runtime.install_hints import install_command
+from stickerforge.models.model_files import check_files
+from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.weights import load_complete, load_faults
+from stickerforge.runtime.device import resolve_device
 
-# What transformers raises for folders that are cut short, of another kind, or need what is not
-# installed.
-LOAD_ERRORS = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ImportError,
-    SafetensorError,
-    TemplateError,
-)
 Vectors = NDArray[np.float32]
 
 
@@ -107,25 +91,18 @@ class HubEncoder:
     def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-        local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
         self.name, self.device = name, device
         self.digest = files_fingerprint(sorted(folder.glob("*.*")))
-        try:
+        with load_faults(folder, "a transformers encoder of images"):
             self.model: Any = load_complete(AutoModel, folder).to(device).eval()
-            self.processor: Any = AutoImageProcessor.from_pretrained(folder, **local)
+            self.processor: Any = load_pretrained(AutoImageProcessor, folder)
             self.reads_text = hasattr(self.model, "get_text_features")
             self.tokenizer: Any = (
-                AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
+                load_pretrained(AutoTokenizer, folder) if self.reads_text else None
             )
             self.images([Image.new("RGB", (64, 64))], (0, 0, 0))
             if self.reads_text:
                 self.texts(["a"])
-        except LOAD_ERRORS as error:
-            if memory := memory_fault(error, "use a smaller encoder, or --device cpu"):
-                raise memory from error
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            what = f"{folder} holds no encoder that can be read: {reason}"
-            raise InputError(what, "give a transformers folder with safetensors") from None
 
     @torch.inference_mode()
     def images(self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]) -> Vectors:
@@ -158,58 +135,6 @@ class HubEncoder:
             return_tensors="pt",
         )
         return unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
-
-
-def load_complete(kind: Any, folder: Path) -> Any:
-    """A model of transformers of which no weight is missing.
-
-    Raises:
-        ValueError: some are: transformers would make them up.
-    """
-    import transformers
-
-    # Its reports would go to stderr, whatever --quiet says.
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    model, info = kind.from_pretrained(
-        folder,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
-    if lacking := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
-        raise ValueError(
-            f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}"
-        )
-    return model
-
-
-@contextmanager
-def load_faults(folder: Path, what: str) -> Iterator[None]:
-    """Turn what transformers raises over a folder into one line.
-
-    Raises:
-        InputError: the folder holds something else.
-        EnvironmentFault: it does not fit the memory, or needs a package that is not there.
-    """
-    import transformers
-
-    transformers.logging.set_verbosity_error()  # its remarks would go to stderr despite --quiet
-    try:
-        yield
-    except LOAD_ERRORS as error:
-        if memory := memory_fault(error, "use a smaller model, or --device cpu"):
-            raise memory from error
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        if isinstance(error, ImportError):
-            raise EnvironmentFault(
-                f"{folder} needs what is not installed: {reason}",
-                f"install it, often: {install_command('torchvision')}",
-            ) from None
-        raise InputError(
-            f"{folder} cannot be read: {reason}", f"give {what}, with safetensors"
-        ) from None
 
 
 def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
@@ -245,7 +170,7 @@ def load_encoder(
     repository = encoder_repository(name)
     if name in JUDGES:
         return JudgeEncoder(load_judge(name))
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if repository:
         folder = download(
             repository,
@@ -253,4 +178,5 @@ def load_encoder(
             say=say,
             patterns=("*.json", "*.txt", "*.model", "model*.safetensors"),
         )
+    check_files(folder)
     return HubEncoder(name if repository else folder.resolve().name, folder, resolve_device(device))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.files import home
 
+VARIANTS, NEVER = ("*.fp16.*", "*.fp16-*"), ("*.non_ema.*", "*.non_ema-*")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 KNOWN_ON_HUB = {  # name: (licence, what it is)
     "stable-diffusion-v1-5/stable-diffusion-v1-5": (
@@ -56,19 +58,17 @@ def download(
         huggingface_hub.snapshot_download,
         name,
         cache_dir=cache,
-        allow_patterns=list(patterns),
-        ignore_patterns=["*.fp16.*", "*.non_ema.*"],  # the same weights a second time
     )
     try:
         with contextlib.suppress(LocalEntryNotFoundError):
-            return Path(fetch(local_files_only=True))
+            return whole_snapshot(partial(fetch, local_files_only=True), patterns)
         if offline:
             raise EnvironmentFault(
                 f"{name} is not in the cache {cache} and nothing may be fetched",
                 "use it once without --offline and --dry-run, or give a folder",
             )
         say(f"fetching {name} into {cache}")
-        return Path(fetch())
+        return whole_snapshot(fetch, patterns)
     except HFValidationError:
         raise InputError(
             f"{name!r} is no name of the hub", "give owner/name, or a folder that exists"
@@ -85,13 +85,37 @@ def download(
         ) from None
 
 
+def whole_snapshot(fetch: Callable[..., str], patterns: Sequence[str]) -> Path:
+    """The folder that `fetch` gives, with 16-bit variants of weights where there are no others.
+
+    Args:
+        fetch: takes `allow_patterns` and `ignore_patterns` of files.
+        patterns: of the files that are needed.
+    """
+    ignored = [*VARIANTS, *NEVER]  # else the same weights twice
+    folder = Path(fetch(allow_patterns=list(patterns), ignore_patterns=ignored))
+    if not any(pattern.endswith(".safetensors") for pattern in patterns):
+        return folder
+    parts = sorted({config.parent for config in folder.rglob("config.json")})
+    if lacking := [part.relative_to(folder) for part in parts if lacks_weights(part)]:
+        names = [str(part / "*") for part in lacking]
+        more = [f"{name}.{kind}" for name in names for kind in ("safetensors", "json")]
+        folder = Path(fetch(allow_patterns=more, ignore_patterns=list(NEVER)))
+    return folder
+
+
+def lacks_weights(folder: Path) -> bool:
+    """Whether there are no safetensors in a folder."""
+    return next(folder.glob("*.safetensors"), None) is None
+
+
 def encoder_repository(name: str) -> str:
     """The hub repository of an encoder for `evaluate`; "" for a judge and for a folder.
 
     Raises:
         InputError: nothing is called that.
     """
-    if name in JUDGES or (name not in ENCODERS and Path(name).expanduser().is_dir()):
+    if name in JUDGES or (name not in ENCODERS and Path(name).is_dir()):
         return ""
     repository = ENCODERS.get(name, name)
     if not HUB_NAME.fullmatch(repository) or name.startswith("."):
@@ -113,7 +137,7 @@ def reward_place(text: str) -> tuple[str, str]:
             f"unknown reward {kind!r}",
             f"give {', '.join(REWARDS)}, each with =FOLDER for other weights",
         )
-    place = place or REWARDS[kind]
+    place = user_path(place) or REWARDS[kind]
     if not place:
         what = (
             "a safetensors file (the README says how to make one)"
@@ -121,7 +145,7 @@ def reward_place(text: str) -> tuple[str, str]:
             else "a folder in the format of transformers"
         )
         raise InputError(f"the weights of {kind} must be given", f"--reward {kind}=PLACE, {what}")
-    if not Path(place).expanduser().exists() and (
+    if not Path(place).exists() and (
         kind == "lpips" or not HUB_NAME.fullmatch(place) or place.startswith(".")
     ):
         raise InputError(

@@ -3,6 +3,7 @@
 Shapes: B pairs of pictures, H, W pixels in [-1, 1].
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import check_regular
 
 # (channels, kernel, stride, padding) of every convolution, by stage; a pooling of (kernel, stride)
 # before each stage but the first.
@@ -88,10 +90,11 @@ def load_lpips(path: Path) -> tuple[str, Lpips]:
         InputError: it is missing, or something else.
     """
     try:
+        check_regular(path)
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"cannot read {path}: {error}",
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
             "give a safetensors file of LPIPS; the README says how to make one",
         ) from None
     first = tensors.get("net.slice1.0.weight")
@@ -106,33 +109,48 @@ def load_lpips(path: Path) -> tuple[str, Lpips]:
     if name is None:
         raise InputError(f"{path} holds no LPIPS of alex or vgg", "the README says how to make one")
     network = Lpips(name)
-    try:
-        network.load_state_dict(map_parameters(tensors, network))
-    except (KeyError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise InputError(
-            f"{path} is no complete LPIPS: {reason}", "the README says how to make one"
-        ) from None
+    parameters = map_parameters(path, tensors, network)
+    for key, value in network.state_dict().items():
+        if parameters[key].shape != value.shape:
+            shapes = f"{list(parameters[key].shape)}, not {list(value.shape)}"
+            raise incomplete(path, f"{key} has shape {shapes}")
+        if not parameters[key].isfinite().all():
+            raise incomplete(path, f"{key} is not finite")
+    network.load_state_dict(parameters)
     return name, network.eval().requires_grad_(False)
 
 
-def map_parameters(tensors: Mapping[str, Tensor], network: Lpips) -> dict[str, Tensor]:
-    """The tensors of a file under our names: convolutions in their order, weights of each stage."""
+def incomplete(path: Path, what: str) -> InputError:
+    """The error of a file that is LPIPS in part."""
+    return InputError(f"{path} is no complete LPIPS: {what}", "the README says how to make one")
+
+
+def map_parameters(path: Path, tensors: Mapping[str, Tensor], network: Lpips) -> dict[str, Tensor]:
+    """The tensors of a file under our names: convolutions in their order, weights of each stage.
+
+    Raises:
+        InputError: one is missing.
+    """
     ours = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)]
-    theirs = sorted(
-        {key.rpartition(".")[0] for key in tensors if key.startswith("net.slice")},
-        key=lambda key: int(key.split(".")[-1]),
-    )
+    found = [re.fullmatch(r"net\.slice\d+\.(\d{1,3})\.weight", key) for key in tensors]
+    numbers = {int(match[1]): match[0].rpartition(".")[0] for match in found if match}
+    theirs = [numbers[number] for number in sorted(numbers)]
     if len(ours) != len(theirs):
-        raise KeyError(f"it has {len(theirs)} convolutions, not {len(ours)}")
-    parameters = {
-        f"{mine}.{kind}": tensors[f"{key}.{kind}"]
+        raise incomplete(path, f"it has {len(theirs)} convolutions, not {len(ours)}")
+    names = {
+        f"{mine}.{kind}": f"{key}.{kind}"
         for mine, key in zip(ours, theirs, strict=True)
         for kind in ("weight", "bias")
     }
     for number in range(len(network.weights)):
         with_dropout = f"lin{number}.model.1.weight"  # the layer before it
-        parameters[f"weights.{number}"] = tensors[
+        names[f"weights.{number}"] = (
             with_dropout if with_dropout in tensors else f"lin{number}.model.0.weight"
-        ].flatten()
+        )
+    if missing := [key for key in names.values() if key not in tensors]:
+        raise incomplete(path, f"it lacks {missing[0]}")
+    parameters = {mine: tensors[key] for mine, key in names.items()}
+    parameters |= {
+        mine: value.flatten() for mine, value in parameters.items() if mine.startswith("weights.")
+    }
     return parameters | {"shift": network.shift, "scale": network.scale}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stickerforge.config.user_paths import user_path
 from stickerforge.errors import EnvironmentFault, InputError, nearest
 from stickerforge.runtime.files import home
 from stickerforge.runtime.install_hints import install_command
@@ -59,7 +60,8 @@ def matting_model(name: str) -> MattingModel:
 
 def weights_folder() -> Path:
     """Where the matting weights are kept, unless REMBG_HOME or U2NET_HOME say otherwise."""
-    return Path(os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME") or home() / "matting")
+    given = os.environ.get("U2NET_HOME") or os.environ.get("REMBG_HOME")
+    return Path(user_path(given)) if given else home() / "matting"
 
 
 def weights_file(model: MattingModel) -> Path:

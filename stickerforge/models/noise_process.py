@@ -3,7 +3,8 @@
 Shapes: B images; C, H, W latent channels, rows, columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import diffusers
@@ -18,7 +19,10 @@ from diffusers import (
 from torch import Tensor
 
 from stickerforge.errors import InputError
-from stickerforge.models.card import ModelCard, read_json
+from stickerforge.models.card import ModelCard, read_json, read_schema
+from stickerforge.models.network_config import SchedulerConfig
+from stickerforge.models.origin import broken_model
+from stickerforge.models.weights import LOAD_ERRORS, load_faults
 from stickerforge.objectives.loss_weighting import PredictionType
 from stickerforge.sampling.denoise import Scheduler
 
@@ -107,8 +111,9 @@ class Ddpm(UniformTimesteps):
     def scheduler(self, kind: str, steps: int, latent_shape: LatentShape) -> Scheduler:
         """Any kind; betas and the kind of prediction stay the model's."""
         constructor: Any = SCHEDULERS.get(kind) or scheduler_class(self.config)
-        scheduler: Scheduler = constructor.from_config(self.config)
-        scheduler.set_timesteps(steps, device=self.device)
+        with scheduler_faults(constructor, "give --set sampling.scheduler=ddim"):
+            scheduler: Scheduler = constructor.from_config(self.config)
+            scheduler.set_timesteps(steps, device=self.device)
         return scheduler
 
 
@@ -151,10 +156,11 @@ class RectifiedFlow(UniformTimesteps):
                 "leave sampling.scheduler=model",
             )
         scheduler = self.scheduler_of_model()
-        if scheduler.config.get("use_dynamic_shifting"):
-            scheduler.set_timesteps(steps, device=self.device, mu=self.log_shift(latent_shape))
-        else:
-            scheduler.set_timesteps(steps, device=self.device)
+        with scheduler_faults(type(scheduler), "give another model"):
+            if scheduler.config.get("use_dynamic_shifting"):
+                scheduler.set_timesteps(steps, device=self.device, mu=self.log_shift(latent_shape))
+            else:
+                scheduler.set_timesteps(steps, device=self.device)
         flow: Scheduler = scheduler
         return flow
 
@@ -171,22 +177,42 @@ class RectifiedFlow(UniformTimesteps):
         return float(config.base_shift + share * (config.max_shift - config.base_shift))
 
 
+@contextmanager
+def scheduler_faults(kind: type, hint: str) -> Iterator[None]:
+    """Turn what a scheduler raises over its configuration into one line.
+
+    Raises:
+        InputError: it cannot work with it, or not with so many steps.
+    """
+    try:
+        yield
+    except LOAD_ERRORS as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        message = f"the scheduler of the model, {kind.__name__}, cannot be used: {reason}"
+        raise InputError(message, hint) from None
+
+
 def load_noise_process(card: ModelCard, device: torch.device) -> NoiseProcess:
     """The process that the scheduler in a model's folder is for.
 
     Raises:
-        InputError: the folder names no scheduler of diffusers.
+        InputError: the folder names no scheduler of diffusers, or its configuration is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
-    config = read_json(card.folder / "scheduler" / "scheduler_config.json")
+    folder = card.folder / "scheduler"
+    path = folder / "scheduler_config.json"
+    read_schema(path, SchedulerConfig)
+    config = read_json(path)
     try:
         scheduler_class(config)
     except LookupError:
-        raise InputError(
-            f"{card.folder}/scheduler names no scheduler of diffusers", "give another model"
+        raise broken_model(
+            path, f"{folder} names no scheduler of diffusers", "give another model"
         ) from None
-    if str(config["_class_name"]).startswith("FlowMatch"):
-        return RectifiedFlow(config, device, card.title)
-    return Ddpm(config, device)
+    with load_faults(folder, "a scheduler of diffusers"):
+        if str(config["_class_name"]).startswith("FlowMatch"):
+            return RectifiedFlow(config, device, card.title)
+        return Ddpm(config, device)
 
 
 def scheduler_class(config: Mapping[str, Any]) -> Any:
@@ -196,6 +222,7 @@ def scheduler_class(config: Mapping[str, Any]) -> Any:
         LookupError: it names none.
     """
     named = getattr(diffusers, str(config.get("_class_name")), None)
-    if named is None or not issubclass(named, SchedulerMixin):
+    is_scheduler = isinstance(named, type) and issubclass(named, SchedulerMixin)
+    if not is_scheduler or not hasattr(named, "from_config"):
         raise LookupError(str(config.get("_class_name")))
     return named

@@ -3,15 +3,21 @@
 Imports neither torch nor diffusers until a model is loaded, so that names can be checked at once.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stickerforge.errors import InputError, nearest
-from stickerforge.models.card import MODEL_INDEX, ModelCard, read_card
-from stickerforge.models.families.specs import family_spec, pipeline_files
+from stickerforge.models.card import MODEL_INDEX, ModelCard, pipeline_class, read_card
+from stickerforge.models.families.specs import (
+    FAMILIES,
+    family_spec,
+    pipeline_files,
+    unsupported_architecture,
+)
 from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+from stickerforge.models.model_files import check_files
+from stickerforge.models.origin import broken_model
 
 if TYPE_CHECKING:
     import torch
@@ -46,16 +52,33 @@ def find_model(
                 f"give --model {card.title}",
             )
         return card
-    path = Path(os.path.expanduser(name))
-    if os.path.exists(path):
+    path = Path(name)
+    if path.exists():
         return read_folder(path, path.resolve().name)
     if HUB_NAME.fullmatch(name) and not name.startswith("."):
+        check_architecture(name, offline=offline)
         folder = download(name, offline=offline, say=say, patterns=pipeline_files())
         return read_folder(folder, name)
     otherwise = "give sticker-mini, a diffusers folder, or owner/name of a hub model"
     raise InputError(
         f"unknown model {name!r}", nearest(name, [*EMBEDDED, *KNOWN_ON_HUB], otherwise=otherwise)
     )
+
+
+def check_architecture(name: str, *, offline: bool) -> None:
+    """Make sure that a hub model can be used, before gigabytes of it are fetched.
+
+    Raises:
+        InputError: it is no diffusers model, or its architecture is not supported.
+        EnvironmentFault: it cannot be had here.
+    """
+    folder = download(name, offline=offline, say=lambda line: None, patterns=(MODEL_INDEX,))
+    if not (folder / MODEL_INDEX).exists():
+        raise InputError(
+            f"{name} is no diffusers model: it has no {MODEL_INDEX}", "give another model"
+        )
+    if (pipeline := pipeline_class(folder)) not in FAMILIES:
+        raise unsupported_architecture(name, pipeline)
 
 
 def read_folder(folder: Path, name: str) -> ModelCard:
@@ -73,20 +96,19 @@ def check_folder(folder: Path) -> None:
     """Make sure that a folder holds all parts of an architecture that can be used.
 
     Raises:
-        InputError: it is a file, something is missing, or it is another kind of pipeline.
+        InputError: it is a file, something is missing or lies elsewhere, or it is another kind of
+            pipeline.
+        EnvironmentFault: something is missing in what was fetched or installed.
     """
+    hint = "give the folder that holds model_index.json"
     if not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file, not a model folder", "give the folder that holds model_index.json"
-        )
-    required: tuple[str, ...] = (MODEL_INDEX,)
-    if (folder / MODEL_INDEX).exists():
-        required = family_spec(folder).parts
-    if missing := [part for part in required if not (folder / part).exists()]:
-        raise InputError(
-            f"{folder} is no diffusers model: it has no {missing[0]}",
-            "give the folder that holds model_index.json",
-        )
+        raise InputError(f"{folder} is a file, not a model folder", hint)
+    check_files(folder)
+    if not (folder / MODEL_INDEX).exists():
+        raise broken_model(folder, f"{folder} is no diffusers model: it has no {MODEL_INDEX}", hint)
+    for part in family_spec(folder).parts:
+        if not (folder / part).is_dir():
+            raise broken_model(folder, f"{folder} is no complete model: it has no {part}")
 
 
 def load_model(card: ModelCard, device: "torch.device", dtype: "torch.dtype") -> "DiffusionModel":

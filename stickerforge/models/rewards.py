@@ -20,14 +20,14 @@ from torch.nn import functional as F
 from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.encoders import (
-    LOAD_ERRORS,
     HubEncoder,
-    load_complete,
-    load_faults,
     pad_to_square,
 )
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
+from stickerforge.models.model_files import check_files
+from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.stickers.color import WHITE
 
@@ -103,7 +103,7 @@ class Aesthetic:
         with load_faults(
             folder, "an aesthetic predictor: CLIP's vision tower and five linear layers"
         ):
-            self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            self.processor: Any = load_pretrained(AutoImageProcessor, folder)
             self.tower: Any = load_complete(CLIPVisionModelWithProjection, folder).to(device).eval()
             self.head = load_head(folder).to(device)
             self.scores([Image.new("RGB", (64, 64))], [""])
@@ -123,7 +123,7 @@ def load_head(folder: Path) -> nn.Sequential:
     """The linear layers that a folder holds beside CLIP; version 2 has nothing between them.
 
     Raises:
-        KeyError: they are not those of version 2; its relatives have activations in between and
+        ValueError: they are not those of version 2; its relatives have activations in between and
             other numbers.
     """
     tensors = {
@@ -135,7 +135,10 @@ def load_head(folder: Path) -> nn.Sequential:
         int(match[1]) for key in tensors if (match := re.fullmatch(r"layers\.(\d+)\.weight", key))
     )
     if numbers != HEAD:
-        raise KeyError(f"its head has the layers {numbers}, not {HEAD}")
+        raise ValueError(f"its head has the layers {numbers[:9]}, not {HEAD}")
+    biases = [f"layers.{number}.bias" for number in numbers]
+    if missing := [name for name in biases if name not in tensors]:
+        raise ValueError(f"it lacks {missing[0]}")
     layers = []
     for number in numbers:
         weight: Tensor = tensors[f"layers.{number}.weight"].float()
@@ -163,9 +166,7 @@ class VqaScore:
             files_fingerprint(sorted(folder.glob("*.*"))),
         )
         with load_faults(folder, "an image-text model with a chat template"):
-            self.processor: Any = AutoProcessor.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            self.processor: Any = load_pretrained(AutoProcessor, folder)
             self.yes = yes_tokens(self.processor.tokenizer)
             self.model: Any = load_complete(AutoModelForImageTextToText, folder).to(device).eval()
             self.scores([Image.new("RGB", (64, 64))], ["a cat"])
@@ -261,9 +262,10 @@ def load_reward(
         InputError: the folder holds something else.
         EnvironmentFault: the weights cannot be had here.
     """
-    folder = Path(place).expanduser()
+    folder = Path(place)
     if not folder.exists():
         folder = download(place, offline=offline, say=say, patterns=HUB_FILES)
+    check_files(folder)
     return REWARD_MODELS[kind](
         place.rstrip("/").rpartition("/")[2] or kind, folder, resolve_device(device)
     )

@@ -5,7 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from stickerforge.models.card import ModelCard
+from stickerforge.models.origin import broken_model
+from stickerforge.runtime.bounded_files import read_text
 
+MAX_BYTES = 10_000_000  # of a list of words
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 FILLERS = frozenset(
     "a an and at by for from her his in is it its my of on or our the their to with your".split()
@@ -13,11 +16,20 @@ FILLERS = frozenset(
 
 
 def known_words(card: ModelCard) -> frozenset[str]:
-    """Lower-case words the model was trained on; empty where that is not known."""
+    """Lower-case words the model was trained on; empty where that is not known.
+
+    Raises:
+        InputError: their file cannot be read.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
     path = card.folder / card.words_file
     if not card.words_file or not path.exists():
         return frozenset()
-    return frozenset(path.read_text(encoding="utf-8").split())
+    try:
+        return frozenset(read_text(path, MAX_BYTES).split())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise broken_model(path, f"cannot read {path}: {reason}") from None
 
 
 def unknown_words(prompts: Iterable[str], known: frozenset[str]) -> dict[str, list[str]]:

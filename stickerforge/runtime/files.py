@@ -14,15 +14,40 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def home() -> Path:
-    """STICKERFORGE_HOME, or the platform's folder for application data."""
+    """STICKERFORGE_HOME, or the platform's folder for application data.
+
+    Raises:
+        InputError: it names the home of nobody.
+        EnvironmentFault: nothing says where the user's own home is.
+    """
     if folder := os.environ.get("STICKERFORGE_HOME"):
-        return Path(folder).expanduser()
+        try:
+            return Path(folder).expanduser()
+        except RuntimeError:
+            raise InputError(
+                f"STICKERFORGE_HOME={folder}: there is no such home", "give it a whole path"
+            ) from None
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "stickerforge"
+        return user_home() / "Library" / "Application Support" / "stickerforge"
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+        local = os.environ.get("LOCALAPPDATA") or user_home() / "AppData" / "Local"
         return Path(local) / "stickerforge"
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "stickerforge"
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))  # one that is no whole path does not count
+    return (data if data.is_absolute() else user_home() / ".local" / "share") / "stickerforge"
+
+
+def user_home() -> Path:
+    """The user's home folder.
+
+    Raises:
+        EnvironmentFault: neither HOME nor the system says where it is.
+    """
+    home_folder = os.path.expanduser("~") if os.environ.get("HOME", "/") else "~"
+    if home_folder == "~":
+        raise EnvironmentFault(
+            "nothing says where your home is", "set HOME, or STICKERFORGE_HOME to a folder"
+        )
+    return Path(home_folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -75,11 +100,12 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold a lock file against other processes; yields whether it could be acquired.
+    """Hold a lock file, or a folder, against other processes; yields whether it could be acquired.
 
     The lock ends with the process. Systems without such locks always acquire it.
 
     Args:
+        path: a file that is made where it is missing and never written to, or a folder.
         wait: whether to wait until it can be acquired.
 
     Raises:
@@ -87,10 +113,10 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        file = open_lock(path)
     except OSError as error:
         raise disk_fault(error, path) from error
-    with file:
+    try:
         try:
             import fcntl
 
@@ -101,6 +127,20 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
         except (ImportError, OSError):
             pass
         yield True
+    finally:
+        os.close(file)
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor to hold a lock by.
+
+    Raises:
+        OSError: the file cannot be made, or is a link, a pipe, or something else.
+    """
+    if path.is_dir():
+        return os.open(path if hasattr(os, "O_DIRECTORY") else os.devnull, os.O_RDONLY)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o666)
 
 
 def sync_folder(folder: Path) -> None:

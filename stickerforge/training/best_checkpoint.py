@@ -46,7 +46,8 @@ class BestCheckpoint:
         """
         self.run, self.kind, self.rows = run, kind, []
         if start:
-            self.rows = [row for row in read_rows(run.validation_log) if row["step"] <= start]
+            rows = [row for row in read_rows(run.validation_log) if None not in row.values()]
+            self.rows = [row for row in rows if row["step"] <= start and "score" in row]
         else:
             for path in run.bests():
                 with contextlib.suppress(OSError):

@@ -8,15 +8,17 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.files import write_whole
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder
+
+MAX_CHECKPOINT_BYTES = 20_000_000_000  # weights of a LoRA, their running mean and AdamW's state
 
 
 def write_checkpoint(run: RunFolder, info: CheckpointInfo, tensors: Mapping[str, Tensor]) -> None:
@@ -42,11 +44,13 @@ def read_checkpoint(run: RunFolder) -> dict[str, Tensor]:
     Raises:
         InputError: they are missing or damaged.
     """
-    pointer = json.loads(run.pointer.read_text(encoding="utf-8"))
-    path = run.path / Path(str(pointer.get("file"))).name
+    pointer = run.read_pointer()
+    if pointer is None:
+        raise InputError(f"cannot read {run.pointer}: it is gone", "start over with --force")
+    path = run.path / pointer.file
     try:
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != pointer.get("sha256"):
+        content = read_bounded(path, MAX_CHECKPOINT_BYTES)
+        if hashlib.sha256(content).hexdigest() != pointer.sha256:
             raise InputError(
                 f"{path} is damaged: its sha256 is not the recorded one", "start over with --force"
             )

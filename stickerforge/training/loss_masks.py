@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.pictures import Picture, PictureFolder, may_be_picture, read_picture
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.matting import (
@@ -61,7 +62,7 @@ def build_masks(
     if mask == "none":
         return LossMasks(lambda picture, rgba: None)
     if mask != "auto":
-        files = mask_files(Path(mask).expanduser(), folder)
+        files = mask_files(Path(mask), folder)
         return LossMasks(lambda picture, rgba: read_mask(files[picture.path], rgba))
     cut_out = None
     if use_matting and any(picture.opaque for picture in folder.pictures):
@@ -104,19 +105,21 @@ def mask_files(masks: Path, folder: PictureFolder) -> dict[Path, Path]:
         raise InputError(f"no folder of masks {masks}", "give a folder, auto or none")
     by_stem: dict[str, Path] = {}
     for path in filter(may_be_picture, sorted(masks.iterdir())):
-        if path.stem in by_stem:
+        stem = to_nfc(path.stem)
+        if stem in by_stem:
             raise InputError(
-                f"two masks for one picture: {by_stem[path.stem]} and {path.name}",
+                f"two masks for one picture: {by_stem[stem]} and {path.name}",
                 "remove one of them",
             )
-        by_stem[path.stem] = path
-    missing = [picture.path.name for picture in folder.pictures if picture.path.stem not in by_stem]
+        by_stem[stem] = path
+    stems = {picture: to_nfc(picture.path.stem) for picture in folder.pictures}
+    missing = [picture.path.name for picture, stem in stems.items() if stem not in by_stem]
     if missing:
         raise InputError(
             f"no mask for {missing[0]} in {masks}",
             f"save it there as {Path(missing[0]).stem}.png, white where it counts",
         )
-    return {picture.path: by_stem[picture.path.stem] for picture in folder.pictures}
+    return {picture.path: by_stem[stem] for picture, stem in stems.items()}
 
 
 def read_mask(path: Path, rgba: NDArray[np.uint8]) -> Mask:
@@ -162,6 +165,6 @@ def check_masks(mask: str, folder: PictureFolder) -> None:
     """
     if mask in ("auto", "none"):
         return
-    files = mask_files(Path(mask).expanduser(), folder)
+    files = mask_files(Path(mask), folder)
     for picture in folder.pictures:
         read_mask(files[picture.path], picture.rgba())

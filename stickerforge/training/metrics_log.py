@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.json_text import parse_json
 from stickerforge.training.run_folder import RunFolder
 
+MAX_STEP = 10**9
+MAX_BYTES = 1_000_000_000  # a million steps of five metrics have less
 FIRST = ("loss", "error", "gradient_norm")  # the first keys of a row, where a method has them
 
 
@@ -65,15 +69,21 @@ class MetricsLog:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The complete lines of a log; the last one may have been cut short by a crash."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, MAX_BYTES).splitlines()
     except (OSError, ValueError):
         return []
     rows = []
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError:
             break
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
+        if isinstance(row, dict) and is_row(row):
             rows.append(row)
     return rows
+
+
+def is_row(row: Mapping[str, Any]) -> bool:
+    """Whether an object is a row of metrics: numbers by name, or null for what was not finite."""
+    numbers = all(value is None or type(value) in (int, float) for value in row.values())
+    return numbers and type(row.get("step")) is int and 0 <= row["step"] <= MAX_STEP

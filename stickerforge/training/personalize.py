@@ -31,9 +31,10 @@ from stickerforge.generation.inference import load
 from stickerforge.models.checksums import verify
 from stickerforge.models.encoders import load_encoder
 from stickerforge.models.families.base import DiffusionModel
+from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import memory_fault, resolve_device
-from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.files import locked, write_whole
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
 from stickerforge.training.checkpoint import remove_checkpoint
@@ -56,6 +57,7 @@ from stickerforge.training.trainer import train
 from stickerforge.training.validation import Validator, reference_features
 from stickerforge.version import __version__
 
+MAX_BYTES = 100_000_000  # of a file of the run that is kept with the adapter
 SUMMARY = ("error", "base_error", "gap", "seconds")  # metrics that the result gives
 
 
@@ -111,8 +113,10 @@ def personalize(
         made=provenance(plan, folder, data, metrics)
         | {"kept_step": kept_step, "matting": masks.matting},
     )
-    for path in (run.config, run.captions, run.loss_plot):
-        write_whole(store.folder(plan.name) / path.name, path.read_bytes())
+    files = (run.config, run.captions, run.loss_plot)
+    with locked(store.lock_file(plan.name), wait=True):
+        for file in files:
+            write_whole(adapter.path.with_name(file.name), read_bounded(file, MAX_BYTES))
     remove_checkpoint(run)
     for path in run.bests():  # the adapter holds the best
         path.unlink(missing_ok=True)
@@ -255,6 +259,7 @@ def provenance(
         "batch": training.batch,
         "rank": training.rank,
         "layers": training.layers,
+        "resolution": training.resolution,
         "beta": training.beta if training.objective == "dco" else None,
         "seed": plan.config.seed,
         "pictures": [picture.sha256 for picture in folder.pictures],

@@ -158,9 +158,9 @@ def with_absolute_paths(config: CustomizeConfig) -> CustomizeConfig:
     """The configuration as it can be used from any folder."""
     mask, encoder = config.mask, config.validation.encoder
     if mask not in ("auto", "none"):
-        mask = str(Path(mask).expanduser().resolve())
+        mask = str(Path(mask).resolve())
     if is_folder(encoder):
-        encoder = str(Path(encoder).expanduser().resolve())
+        encoder = str(Path(encoder).resolve())
     return replace(
         config,
         pictures=str(Path(config.pictures).resolve()),
@@ -171,4 +171,4 @@ def with_absolute_paths(config: CustomizeConfig) -> CustomizeConfig:
 
 def is_folder(name: str) -> bool:
     """Whether a model or encoder was given as a path."""
-    return Path(name).expanduser().is_dir()
+    return Path(name).is_dir()

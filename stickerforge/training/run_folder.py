@@ -1,14 +1,19 @@
 """Where a training run keeps its files, and whether it can be resumed."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from stickerforge.adapters.store import exists
+from stickerforge.config.description import Bounds, FileName, Sha256, read_description
 from stickerforge.errors import InputError
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.files import home, locked
+from stickerforge.runtime.json_text import parse_json
+
+MAX_BYTES = 100_000  # of checkpoint.json
 
 
 @dataclass(frozen=True)
@@ -21,9 +26,17 @@ class CheckpointInfo:
         pictures: digest of the pictures, their captions and masks.
     """
 
-    step: int
+    step: Annotated[int, Bounds(0, 10**9)]
     settings: str
     pictures: str
+
+
+@dataclass(frozen=True)
+class CheckpointFile(CheckpointInfo):
+    """The schema of checkpoint.json: what the checkpoint belongs to, and its tensors."""
+
+    file: FileName
+    sha256: Sha256
 
 
 @dataclass(frozen=True)
@@ -113,8 +126,10 @@ class RunFolder:
         """Within, no other process works in this folder.
 
         Raises:
-            InputError: another one does.
+            InputError: another one does, or the folder is elsewhere: a run deletes what it leaves.
         """
+        if self.path.is_symlink():
+            raise InputError(f"{self.path} is a link", "remove it, or give another --name")
         with locked(self.path / "lock", wait=False) as free:
             if not free:
                 raise InputError(
@@ -129,16 +144,24 @@ class RunFolder:
         Raises:
             InputError: it is there and broken.
         """
+        pointer = self.read_pointer()
+        return pointer and CheckpointInfo(pointer.step, pointer.settings, pointer.pictures)
+
+    def read_pointer(self) -> CheckpointFile | None:
+        """The checkpoint's description; None where there is none yet.
+
+        Raises:
+            InputError: it is there and broken.
+        """
         try:
-            pointer = json.loads(self.pointer.read_text(encoding="utf-8"))
-            return CheckpointInfo(
-                int(pointer["step"]), str(pointer["settings"]), str(pointer["pictures"])
-            )
+            text = read_text(self.pointer, MAX_BYTES)
+            return read_description(CheckpointFile, parse_json(text))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(
-                f"{self.pointer} is broken ({type(error).__name__})", "start over with --force"
+                f"{self.pointer} is broken: {getattr(error, 'strerror', None) or str(error)[:120]}",
+                "start over with --force",
             ) from None
 
     def check_free(self, *, force: bool, resume: bool) -> None:

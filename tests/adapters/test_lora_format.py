@@ -139,7 +139,7 @@ BROKEN = {
     "alone": "no up factor",
     "empty tensor": "empty tensor",
     "unfit": "do not fit",
-    "foreign": "no part of a LoRA",
+    "foreign": "holds LoHa",
     "nothing": "holds no LoRA",
     "alphas": "no single number",
     "kernel": "do not fit",

@@ -246,3 +246,34 @@ def test_a_scale_of_zero_is_not_how_adapters_are_switched_off():
         assert not torch.allclose(unet(*arguments).sample, before), (
             "diffusers keeps the scales now: this trap is gone"
         )
+
+
+TEXT_KEYS = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "base"),
+    [
+        ("transformer.single_transformer_blocks.0.attn.to_q", 8, "FLUX"),
+        ("lora_unet_double_blocks_0_img_attn_qkv", 8, "FLUX"),
+        ("lora_unet_joint_blocks_0_x_block_attn_qkv", 8, "Stable Diffusion 3"),
+        ("diffusion_model.layers.0.attention.to_q", 8, "a model with a transformer"),
+        (f"unet.{TEXT_KEYS}", 768, "Stable Diffusion 1"),
+        (TEXT_KEYS, 1024, "Stable Diffusion 2"),
+        (f"lora_unet_{TEXT_KEYS.replace('.', '_')}", 2048, "Stable Diffusion XL"),
+        ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj", 8, "Stable Diffusion XL"),
+    ],
+)
+def test_the_model_that_a_lora_is_for_is_named(tiny_sd, layer, inputs, base):
+    lora = {layer: LoraWeights(torch.ones(2, inputs), torch.ones(9, 2), 2.0)}
+    model = load_model(find_model(str(tiny_sd)), CPU, torch.float32)
+    with pytest.raises(InputError, match=f"it is for {base}; "):
+        AdapterSet(model).attach("wrong", lora)
+
+
+def test_a_layer_under_two_names_is_refused(tiny_sd):
+    model = load_model(find_model(str(tiny_sd)), CPU, torch.float32)
+    layer, factors = next(iter(random_lora(model, 1).items()))
+    flat = f"lora_unet_{layer.removeprefix('unet.').replace('.', '_')}"
+    with pytest.raises(InputError, match="twice"):
+        AdapterSet(model).attach("wrong", {layer: factors, flat: factors})

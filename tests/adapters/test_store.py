@@ -1,22 +1,24 @@
 """The store: descriptions of today and tomorrow, and files that are read once."""
 
 import json
-import pathlib
+import shutil
 
 import pytest
 import torch
 from safetensors.torch import load
 from safetensors.torch import save as save_tensors
 
-from stickerforge.adapters import store
+from stickerforge.adapters import store, weight_files
 from stickerforge.adapters.header import read_file
 from stickerforge.adapters.kinds import KINDS, LORA, kind_of
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.adapters.merge_parents import find_parents
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup, activate, attach_adapters
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
 from stickerforge.models.registry import find_model, load_model
+from tests.conftest import one_line
 
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
 BASE = store.Base("sticker-mini", "2.1", "0123456789abcdef")
@@ -53,11 +55,11 @@ def test_what_is_saved_is_found():
 
 def test_weights_are_read_once(monkeypatch):
     adapter, reads = save(), []
-    read_bytes = pathlib.Path.read_bytes
-    spy = lambda path: reads.append(path) or read_bytes(path)  # noqa: E731
-    monkeypatch.setattr(pathlib.Path, "read_bytes", spy)
+    read = weight_files.read_bounded
+    spy = lambda path, limit: reads.append(path) or read(path, limit)  # noqa: E731
+    monkeypatch.setattr(weight_files, "read_bounded", spy)
     store.read_weights(adapter)
-    assert reads == [adapter.path]
+    assert reads == adapter.paths
 
 
 def test_a_description_that_changed_is_read_again():
@@ -65,7 +67,7 @@ def test_a_description_that_changed_is_read_again():
     assert store.find("dog").sha256 == first.sha256
     second = save(seed=1)
     assert store.find("dog").sha256 == second.sha256 != first.sha256
-    store.remove("dog")
+    remove("dog")
     with pytest.raises(InputError, match="there is no adapter 'dog'"):
         store.find("dog")
 
@@ -80,12 +82,12 @@ def test_a_kind_of_tomorrow_is_refused_by_name():
         " update stickerforge"
     )
     assert store.names() == ["dog"], "it is listed, and can be removed"
-    assert store.remove("dog")
+    assert remove("dog")
 
 
 def test_a_format_of_tomorrow_is_refused_before_anything_else():
     save()
-    edit("dog", format=2, kind="mixture", base="elsewhere")
+    edit("dog", format=3, kind="mixture", base="elsewhere")
     with pytest.raises(InputError, match="written by a newer stickerforge; update stickerforge"):
         store.find("dog")
 
@@ -106,14 +108,73 @@ def test_fields_of_tomorrow_are_ignored():
         {"made": 1},
         {"parents": {}},
         {"phrase": None},
-        {"file": "../elsewhere.safetensors"},
+        {"files": {"../elsewhere.safetensors": "0" * 64}},
+        {"files": {}},
+        {"files": None},
+        {"format": 1, "file": "../elsewhere.safetensors"},
     ],
 )
 def test_a_broken_description_is_one_line(changes):
     save()
     edit("dog", **changes)
-    with pytest.raises(InputError, match=r"adapter\.json is broken .*then make it again"):
+    with pytest.raises(InputError, match=r"adapter\.json is broken: .*then make it again"):
         store.find("dog")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": None}, "format is None"),
+        ({"format": -1}, "format is -1"),
+        ({"tokens": {"dog": "dog"}}, "tokens is 'dog', not a placeholder"),
+        ({"tokens": {"<dog>": None}}, "tokens.<dog> is None"),
+        ({"phrase": "a\nb"}, "phrase is"),
+        ({"sha256": "0"}, "sha256 is '0', not a sha256"),
+        ({"base": {"name": "x", "version": [], "fingerprint": "0"}}, "base.version is []"),
+        ({"made": {"steps": 10**12}}, "made.steps is"),
+        ({"made": {"captions": {"a": 1}}}, "made.captions is"),
+        ({"made": {"captions": [None]}}, "made.captions[0] is None"),
+        ({"parents": [None]}, "parents[0] is None, not a table"),
+        ({"parents": [{"name": "a", "weight": "1", "sha256": "0" * 64}]}, "parents[0].weight"),
+        ({"parents": [{"name": "a", "weight": 1e300, "sha256": "0" * 64}]}, "parents[0].weight"),
+    ],
+)
+def test_values_of_a_description_have_types_and_bounds(changes, said):
+    save()
+    edit("dog", **changes)
+    with pytest.raises(InputError) as caught:
+        store.find("dog")
+    assert f"adapter.json is broken: {said}" in str(caught.value)
+
+
+def test_one_broken_adapter_leaves_the_others_in_the_list(cli, home):
+    save("cat")
+    for name, text in {
+        "deep": '{"a":' * 50_000,
+        "nan": '{"format": NaN}',
+        "huge": '{"format": 1e999}',
+        "null": "null",
+        "bytes": "\udcff",
+    }.items():
+        place = store.folder(name)
+        place.mkdir(parents=True)
+        (place / store.CARD).write_text(text, errors="surrogateescape")
+    shutil.copytree(home, home / "home", dirs_exist_ok=True)
+    ended = cli("adapters", "list")
+    assert ended.code == 4 and "cat" in ended.out
+    assert len(ended.err.splitlines()) == 1 and "5 adapters cannot be used: bytes, " in ended.err
+    listed = cli("adapters", "list", "--json")
+    assert listed.code == 4 and not listed.json["ok"]
+    kinds = {row["name"]: row["kind"] for row in listed.json["result"]["adapters"]}
+    assert kinds.pop("cat") == "subject" and set(kinds.values()) == {"broken"}
+    for arguments in (
+        ("adapters", "show", "deep"),
+        ("merge", "cat", "nan", "--name", "both"),
+        ("generate", "a cat", "--adapter", "huge", "--dry-run"),
+        ("generate", "a cat", "--style", "null", "--dry-run"),
+    ):
+        ended = cli(*arguments)
+        assert ended.code == 2 and "adapter.json is broken" in one_line(ended)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", '"x"', "{", ""])
@@ -158,14 +219,20 @@ class Gain:
 
     names = ("gain",)
 
-    def recognises(self, header):
-        return set(header) == {"gain"}
+    def recognises(self, file):
+        return set(file.header) == {"gain"}
 
     def read(self, file):
         return float(load(file.content)["gain"])
 
     def encode(self, weights):
         return save_tensors({"gain": torch.tensor(weights)})
+
+    def encode_files(self, weights, metadata):
+        return {"gain": save_tensors({"gain": torch.tensor(weights)}, metadata)}
+
+    def readme(self, weights, adapter):
+        return f"{adapter.name} multiplies by {weights}"
 
     def attach(self, model, name, weights, source):
         return AttachedGain(model, weights)
@@ -202,7 +269,7 @@ def test_what_no_adapter_may_hold_is_not_saved():
     with pytest.raises(InputError, match="not finite"):
         store.save("dog", weights, kind="subject", base=BASE, tokens={}, phrase="", made={})
     assert store.find("dog") == adapter and store.read_weights(adapter)
-    assert len(list(store.folder("dog").glob("*.safetensors"))) == 1
+    assert sorted(store.folder("dog").glob("*.safetensors")) == sorted(adapter.paths)
 
 
 def test_generation_takes_any_registered_kind_whose_strength_follows_the_timestep(gain, tiny_sd):

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +15,7 @@ from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CaptionConfig
 from stickerforge.errors import Interrupted
 from stickerforge.runtime.console import Console
-from tests.captioning.toys import record, texts, write_toys
+from tests.captioning.toys import edit, record, texts, write_toys
 
 
 @pytest.fixture
@@ -54,19 +56,68 @@ def test_a_caption_that_is_written_meanwhile_is_kept(toys, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("late", ["one", "three"])
+def test_two_calls_at_once_share_the_work(toys, monkeypatch, late):
+    """The second begins before the first caption is written, or after it."""
+    captions, second = EmbeddedCaptioner.captions, []
+
+    def start_another(self, pictures, indices, request):
+        for number, text in enumerate(captions(self, pictures, indices, request)):
+            if number == (0 if late == "one" else 2):
+                monkeypatch.setattr(EmbeddedCaptioner, "captions", captions)
+                second.append(caption(toys, settings={"subject": "duck"}))
+            yield text
+
+    monkeypatch.setattr(EmbeddedCaptioner, "captions", start_another)
+    first = caption(toys, settings={"subject": "duck"})
+    assert first.failed == second[0].failed == []
+    assert len(first.records) == len(second[0].records) == 3
+    assert first.num_new + second[0].num_new == 3
+    assert {row["source"] for row in record(toys).values()} == {"model"} and len(record(toys)) == 3
+    again = caption(toys, settings={"subject": "duck"})
+    assert again.num_new == 0 and "by people" not in again.note()
+
+
+def test_calls_of_single_pictures_at_once_keep_every_record(toys):
+    command = [sys.executable, "-m", "stickerforge", "caption", "--subject", "duck", "--quiet"]
+    calls = [
+        subprocess.Popen([*command, toys / f"{name}.png"], stdout=subprocess.DEVNULL)
+        for name in ("one", "two", "three")
+    ]
+    assert [call.wait() for call in calls] == [0, 0, 0]
+    assert set(record(toys)) == {"one.png", "two.png", "three.png"}
+    assert caption(toys, settings={"subject": "duck"}).num_new == 0
+
+
+def test_an_edit_of_a_page_while_a_call_captions_is_kept(toys, monkeypatch):
+    caption(toys, settings={"subject": "duck"})
+    (toys / "new.png").write_bytes((toys / "one.png").read_bytes() + b"\0")
+    was, captions = texts(toys)["two"], EmbeddedCaptioner.captions
+
+    def edit_meanwhile(self, pictures, indices, request):
+        page = toys.parent / "page.jsonl"
+        page.write_text(json.dumps(edit("two.png", "my <duck>", was)))
+        run(resolve(CaptionConfig, {"pictures": str(toys)}), Console(), offline=True, take=page)
+        yield from captions(self, pictures, indices, request)
+
+    monkeypatch.setattr(EmbeddedCaptioner, "captions", edit_meanwhile)
+    caption(toys, settings={"subject": "duck"})
+    assert (record(toys)["two.png"]["source"], texts(toys)["two"]) == ("person", "my <duck>")
+
+
 def test_a_kill_does_not_make_our_captions_a_persons(toys, monkeypatch):
     def killed(picture, caption):
         if picture.stem == "three":
             raise MemoryError  # as good as SIGKILL: nothing after it writes the record
         original(picture, caption)
 
-    original, write_records = caption_folder.write_caption, caption_folder.write_records
+    original, update_records = caption_folder.write_caption, caption_folder.update_records
     monkeypatch.setattr(caption_folder, "write_caption", killed)
-    monkeypatch.setattr(caption_folder, "write_records", lambda *_: None)
+    monkeypatch.setattr(caption_folder, "update_records", lambda *_: None)
     with pytest.raises(MemoryError):
         caption(toys, settings={"subject": "duck"})
     monkeypatch.setattr(caption_folder, "write_caption", original)
-    monkeypatch.setattr(caption_folder, "write_records", write_records)
+    monkeypatch.setattr(caption_folder, "update_records", update_records)
     assert (
         set(texts(toys)) == {"one"} and len((toys / "captions.jsonl").read_text().splitlines()) == 2
     )

@@ -60,7 +60,8 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
         "sticker-mini@3",
         3,
     )
-    assert Path(result["path"]).exists() and sha256(result["path"]) == result["sha256"]
+    assert [Path(path).exists() for path in result["files"]] == [True, True]
+    assert result["files"][0] == result["path"]
     assert Image.open(result["preview"]).mode == "RGB"
     assert Image.open(Path(result["run"]) / "loss.png").width > 300
     metrics = [
@@ -168,8 +169,7 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
     assert 0 < np.abs(pixels[2] - pixels[0]).mean() < np.abs(pixels[4] - pixels[0]).mean()
     again = cli("generate", "--from", made[2], "--out", "again", "--json", "--quiet")
     assert sha256(again.outputs[0]["path"]) == sha256(made[2])
-    file = Path("blob.safetensors")
-    file.write_bytes(store.find("blob").path.read_bytes())
+    shutil.copytree(store.folder("blob"), "copy")
     asked = (
         "generate",
         "a <blob>, in noto style",
@@ -178,13 +178,13 @@ def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
         "--seed",
         6,
         "--adapter",
-        file,
+        "copy",
         "--consistency",
         0,
     )
     led = cli(*asked, "--out", "file", "--json", *FAST)
     assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), (
-        "a file of an installed adapter has its class"
+        "a copy of an installed adapter has its class"
     )
     several = cli(
         "generate",
@@ -404,10 +404,13 @@ def test_large_models_too(cli, photos, tiny_sd, tiny_sdxl):
 
 def test_a_lora_file_can_be_used_directly(cli, art):
     made = cli("customize", art, "--subject", "blob", "--json", *SHORT)
-    shutil.copy(made.json["result"]["path"], "mine.safetensors")
-    whole = cli(
-        "generate", "a <blob>", "--adapter", "mine.safetensors:0.5", "--seed", 1, "--json", *FAST
-    )
+    lora, tokens = made.json["result"]["files"]
+    shutil.copy(lora, "mine.safetensors")
+    asked = ("generate", "a <blob>", "--adapter", "mine.safetensors:0.5", "--seed", 1, *FAST)
+    alone = cli(*asked)
+    assert alone.code == 2 and "copy both into one folder" in one_line(alone)
+    shutil.copy(tokens, "words.safetensors")
+    whole = cli(*asked, "--json")
     assert read_params(Path(whole.outputs[0]["path"]))["adapters"][0]["scale"] == 0.5
     Path("bad.safetensors").write_bytes(b"hello world, hello")
     bad = cli("generate", "cat", "--adapter", "bad.safetensors", "--seed", 1)
@@ -481,7 +484,7 @@ def test_names_in_use_are_not_overwritten(cli, art):
     assert sha256(store.find("blob").path) == before
     assert cli("customize", art, "--subject", "blob", "--seed", 2, "--force", *SHORT).code == 0
     assert sha256(store.find("blob").path) != before
-    assert len(list(store.folder("blob").glob("*.safetensors"))) == 1
+    assert len(list(store.folder("blob").glob("*.safetensors"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -610,8 +613,8 @@ class Run:
         return self.wait()
 
     def adapter(self):
-        (path,) = (self.home / "adapters" / "blob").glob("*.safetensors")
-        return sha256(path)
+        paths = sorted((self.home / "adapters" / "blob").glob("*.safetensors"))
+        return [sha256(path) for path in paths]
 
 
 @pytest.fixture

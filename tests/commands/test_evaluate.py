@@ -355,7 +355,7 @@ def test_one_corrupt_picture_costs_exit_4_and_the_rest_is_measured(cli, stickers
         (("made", "--reference", "empty"), "no picture in it"),
         (("made", "--metrics", "beauty"), "unknown metric 'beauty'"),
         (("made", "--encoder", "clop"), "unknown encoder 'clop'"),
-        (("made", "--encoder", "empty"), "holds no encoder"),
+        (("made", "--encoder", "empty"), "it has no config.json"),
         (("made", "--fail-under", "halo"), "is no limit"),
         (("made", "--fail-under", "nothing=3"), "is no limit"),
         (("made", "--fail-under", "softness=3"), "neither better high nor low"),

@@ -1,25 +1,27 @@
 """Settings as TOML, read and written."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from stickerforge.config.reference import CONFIGS
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.config.toml import flatten, read_assignment, read_toml, to_toml, to_tree
+from stickerforge.config.toml import flatten, parse_toml, read_assignment, to_toml, to_tree
 from stickerforge.errors import InputError
 
+FILE = Path("c.toml")
 
-def test_a_saved_configuration_is_read_back_the_same(tmp_path):
+
+def test_a_saved_configuration_is_read_back_the_same():
     odd = 'tab\t"quotes" \\ back\nline \x7f ünï <dog>'
     config = resolve(
         GenerateConfig,
         {"prompt": [odd, "b"], "seed": 7, "sampling.guidance": 3, "output.prompt": False},
     )
-    path = tmp_path / "generate.toml"
-    path.write_text(to_toml(config, "generate"), encoding="utf-8")
-    assert resolve(GenerateConfig, read_toml(path, "generate")) == config
+    text = to_toml(config, "generate")
+    assert resolve(GenerateConfig, parse_toml(text, FILE, "generate")) == config
 
 
 def test_every_default_survives_the_round_trip():
@@ -47,19 +49,15 @@ def test_an_assignment_needs_a_key_and_a_value(text):
         read_assignment(text)
 
 
-@pytest.mark.parametrize("content", [b"count = ", b"\xff\xfe", b"count = 1\ncount = 2"])
-def test_a_broken_file_is_one_error(tmp_path, content):
-    path = tmp_path / "c.toml"
-    path.write_bytes(content)
+@pytest.mark.parametrize("content", ["count = ", "[" * 9999, "count = 1\ncount = 2"])
+def test_a_broken_file_is_one_error(content):
     with pytest.raises(InputError, match=r"c\.toml"):
-        read_toml(path, "generate")
+        parse_toml(content, FILE, "generate")
 
 
-def test_settings_of_another_command_are_refused(tmp_path):
-    path = tmp_path / "c.toml"
-    path.write_text('command = "merge"\n')
+def test_settings_of_another_command_are_refused():
     with pytest.raises(InputError, match="merge"):
-        read_toml(path, "generate")
+        parse_toml('command = "merge"\n', FILE, "generate")
 
 
 @pytest.mark.parametrize("kind", CONFIGS.values())

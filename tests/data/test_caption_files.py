@@ -1,6 +1,7 @@
 """captions.jsonl: what it keeps, and what a call that was killed leaves in it."""
 
 import json
+import os
 
 import pytest
 
@@ -9,10 +10,11 @@ from stickerforge.data.caption_files import (
     append_record,
     new_record,
     read_records,
+    update_records,
     write_caption,
     write_records,
 )
-from stickerforge.data.captions import Caption
+from stickerforge.data.captions import Caption, read_caption
 from stickerforge.errors import InputError
 
 
@@ -61,7 +63,59 @@ def test_of_several_lines_that_of_the_text_counts_and_half_a_line_does_not(tmp_p
     assert read_records(tmp_path) == {"a.png": first}
 
 
-@pytest.mark.parametrize("content", ['{"picture": 3}\n', "[]\n", "nonsense\n", "\udce9\n"])
+def test_a_line_after_half_a_line_is_whole(tmp_path):
+    append_record(tmp_path, record("a.png"))
+    with (tmp_path / RECORD_FILE).open("a") as file:
+        file.write('{"picture": "b')  # of a call that was killed while this one works
+    append_record(tmp_path, record("c.png"))
+    assert sorted(read_records(tmp_path)) == ["a.png", "c.png"]
+
+
+def test_a_record_that_another_call_changed_stays(tmp_path):
+    known = {"a.png": record("a.png"), "b.png": record("b.png")}
+    theirs = record("a.png", "their <dog>", "person")
+    write_records(tmp_path, known | {"a.png": theirs, "new.png": record("new.png")})
+    mine = {name: record(name, "my <dog>", "person") for name in known}
+    update_records(tmp_path, mine, known)
+    assert read_records(tmp_path) == {
+        "a.png": theirs,
+        "b.png": mine["b.png"],
+        "new.png": record("new.png"),
+    }
+
+
+def test_captions_are_found_however_their_accents_are_spelled(tmp_path):
+    picture = tmp_path / "caf\u00e9.png"
+    (tmp_path / "cafe\u0301.txt").write_text("a cafe\u0301\n", encoding="utf-8")
+    assert read_caption(picture) == "a caf\u00e9"
+    write_caption(picture, "another")
+    assert [path.name for path in tmp_path.iterdir()] == ["cafe\u0301.txt"]
+
+
+def test_a_record_is_of_a_picture_in_the_folder(tmp_path):
+    for picture in ("../a.png", "/etc/a.png", "b/a.png", ".."):
+        write_records(tmp_path, {picture: record(picture)})
+        with pytest.raises(InputError, match="is no picture of this folder"):
+            read_records(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_named(tmp_path, kind):
+    for name in (RECORD_FILE, "a.txt"):
+        if kind == "pipe":
+            os.mkfifo(tmp_path / name)
+        elif kind == "device":
+            (tmp_path / name).symlink_to("/dev/zero")
+        else:
+            (tmp_path / name).mkdir()
+    for read in (lambda: read_records(tmp_path), lambda: read_caption(tmp_path / "a.png")):
+        with pytest.raises(InputError, match=f"it is a (named )?{kind}, not a file"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "content", ['{"picture": 3}\n', "[]\n", "nonsense\n", "[" * 9999 + "\n", "\udce9\n"]
+)
 def test_a_broken_file_is_named(tmp_path, content):
     (tmp_path / RECORD_FILE).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match="captions.jsonl is broken"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stickerforge.adapters import store
+from stickerforge.adapters.removal import remove
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import AdapterLookup, check_tokens
 
@@ -16,7 +17,7 @@ FAST = ("--steps", 1, "--seed", 1, "--quiet", "--json")
 def test_an_adapter_of_the_store_is_described_and_read_later(install):
     adapter = install("dog", {"<dog>": "dog"})
     active = AdapterLookup().find("dog", 0.5)
-    assert (active.source, active.scale, active.path) == ("dog", 0.5, adapter.path)
+    assert (active.source, active.scale, active.installed) == ("dog", 0.5, adapter)
     assert active.params() == {"adapter": "dog", "scale": 0.5, "sha256": adapter.sha256[:16]}
     assert (active.tokens, active.class_words, active.weights) == (("<dog>",), ("dog",), None)
     assert set(active.read_weights().tokens) == {"<dog>"}
@@ -30,7 +31,7 @@ def test_a_file_is_read_at_once_and_tells_no_folder(install, tmp_path):
     assert active.class_words == ("puppy",) and active.describes_tokens, "of the installed adapter"
     path.unlink()
     assert set(active.read_weights().tokens) == {"<dog>"}
-    store.remove("dog")
+    remove("dog")
     path.write_bytes(b"hello")
     with pytest.raises(InputError, match="no safetensors file"):
         AdapterLookup().find(str(path))
@@ -39,7 +40,7 @@ def test_a_file_is_read_at_once_and_tells_no_folder(install, tmp_path):
 def test_the_words_of_a_file_that_nobody_describes_are_guessed(install, tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(install("dog", {"<dog>": "puppy"}).path.read_bytes())
-    store.remove("dog")
+    remove("dog")
     active = AdapterLookup().find(str(path))
     assert active.class_words == ("dog",) and not active.describes_tokens
 
@@ -47,11 +48,12 @@ def test_the_words_of_a_file_that_nobody_describes_are_guessed(install, tmp_path
 def test_a_file_that_changed_since_it_was_described_is_refused(install):
     install("dog", {"<dog>": "dog"})
     active = AdapterLookup().find("dog")
-    active.path.write_bytes(active.path.read_bytes()[:-1] + b"x")
-    with pytest.raises(InputError, match="is damaged, or changed just now"):
+    path = active.installed.path
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="is damaged"):
         active.read_weights()
-    active.path.unlink()
-    with pytest.raises(InputError, match="make or fetch the adapter again"):
+    path.unlink()
+    with pytest.raises(InputError, match="make the adapter 'dog' again"):
         active.read_weights()
 
 

@@ -8,6 +8,7 @@ import pytest
 from stickerforge.errors import InputError
 from stickerforge.models.card import read_card
 from stickerforge.models.registry import find_model
+from tests.conftest import one_line
 
 
 def write_card(folder, **entries):
@@ -27,10 +28,58 @@ def test_a_card_may_say_it_itself(tmp_path):
     assert write_card(tmp_path, knows_styles=True).knows_styles
 
 
-@pytest.mark.parametrize("entries", [{"version": []}, {"sampling": 3}, {"customizing": "x"}])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"version": []},
+        {"version": True},
+        {"name": "a\nb"},
+        {"licence": 5},
+        {"alpha": "yes"},
+        {"words": "/etc/passwd"},
+        {"words": "../words.txt"},
+        {"inks": ["a"]},
+        {"knows_styles": "yes"},
+        {"class_prompt": "{0.__class__}"},
+        {"class_prompt": "no words"},
+        {"class_prompt": "{} and {}"},
+        {"sampling": 3},
+        {"sampling": {"steps": 10**9}},
+        {"sampling": {"steps": None}},
+        {"sampling": {"guidance": "7"}},
+        {"sampling": {"pixels": 128.5}},
+        {"customizing": "x"},
+        {"customizing": {"subject": 5}},
+        {"customizing": {"subject": {"lr": -1}}},
+        {"customizing": {"style": {"layers": "none"}}},
+        {"wordings": {"": "x"}},
+        {"wordings": {"a": 5}},
+        {"files": {"../x": "0" * 64}},
+        {"files": {"/etc/passwd": "0" * 64}},
+        {"files": {"unet/config.json": 5}},
+        {"files": []},
+    ],
+)
 def test_a_broken_card(tmp_path, entries):
-    with pytest.raises(InputError, match="is broken"):
+    with pytest.raises(InputError, match=r"stickerforge\.json is broken: "):
         write_card(tmp_path, **entries)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"a":' * 50_000, '{"version": NaN}', "\x00", ""])
+def test_commands_say_that_a_card_is_broken(cli, copied, text):
+    (copied / "stickerforge.json").write_text(text)
+    for arguments in (
+        ("models", "show", copied),
+        ("generate", "a cat", "--model", copied),
+        ("generate", "a cat", "--model", copied, "--dry-run"),
+    ):
+        ended = cli(*arguments)
+        assert ended.code == 2 and "stickerforge.json" in one_line(ended)
+
+
+def test_words_of_a_card_are_text_and_no_pattern(tmp_path):
+    card = write_card(tmp_path, wordings={"cat": r"\g<9>\1"})
+    assert card.reword("a cat") == r"a \g<9>\1"
 
 
 @pytest.fixture

@@ -87,5 +87,5 @@ def test_a_broken_folder_is_one_line(clip, tmp_path, harm):
         (
             folder / {"config": "config.json", "processor": "preprocessor_config.json"}[harm]
         ).write_text("{")
-    with pytest.raises(InputError, match="holds no encoder that can be read"):
+    with pytest.raises(InputError, match="cannot be read|cannot read"):
         load_encoder(str(folder))

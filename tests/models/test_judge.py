@@ -20,6 +20,7 @@ from stickerforge.models.judge.network import (
     fold,
     pad_tokens,
 )
+from tests.tiny import edit_json
 
 SMALL = JudgeShape((8, 12, 16), (1, 1, 1), 8, 32, 1, 50, 20, 7, 3, 4, 32)
 
@@ -175,7 +176,7 @@ def test_no_pictures_are_no_pictures():
     assert judge.pictures([]).shape == (0, 4, 64, 64)
 
 
-@pytest.mark.parametrize("harm", ["flip", "missing", "card"])
+@pytest.mark.parametrize("harm", ["flip", "missing", "card", "unlisted", "null", "deep"])
 def test_damaged_judges_say_so(tmp_path, harm):
     folder = tmp_path / "judge"
     shutil.copytree(model.FOLDER, folder)
@@ -186,6 +187,15 @@ def test_damaged_judges_say_so(tmp_path, harm):
         path.write_bytes(bytes(content))
     elif harm == "missing":
         path.unlink()
+    elif harm == "unlisted":  # so that nobody would notice other weights
+        card = json.loads((folder / "card.json").read_text())
+        del card["files"]["second.safetensors"]
+        (folder / "card.json").write_text(json.dumps(card))
+        path.write_bytes(b"other")
+    elif harm == "null":
+        edit_json(folder / "card.json", labels=None)
+    elif harm == "deep":
+        (folder / "card.json").write_text("[" * 50_000)
     else:
         (folder / "card.json").write_text(json.dumps({"files": {}})[:-3])
     with pytest.raises(EnvironmentFault) as error:

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from stickerforge.errors import InputError
-from stickerforge.models.lpips import load_lpips
+from stickerforge.models.lpips import Lpips, load_lpips
 
 
 def convolutions(*rows):
@@ -104,3 +104,35 @@ def test_what_is_no_lpips_is_refused(tmp_path):
     ):
         with pytest.raises(InputError, match=said):
             load_lpips(tmp_path / f"{name}.safetensors")
+
+
+def alex_tensors():
+    """A whole LPIPS of alex under the package's names."""
+    network, tensors = Lpips("alex"), {}
+    for number, (place, stage) in enumerate(zip((0, 3, 6, 8, 10), network.stages, strict=True)):
+        name = f"net.slice{number + 1}.{place}"
+        tensors |= {f"{name}.weight": stage[0].weight.detach(), f"{name}.bias": stage[0].bias.data}
+        tensors[f"lin{number}.model.1.weight"] = torch.ones(1, len(stage[0].bias), 1, 1)
+    return tensors
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("net.slice3.6.bias", None, "it lacks net.slice3.6.bias"),
+        ("lin4.model.1.weight", None, "it lacks lin4.model.0.weight"),
+        ("net.slice2.3.weight", None, "it has 4 convolutions, not 5"),
+        ("net.slice2.3.bias", torch.zeros(7), "has shape"),
+        ("lin0.model.1.weight", torch.full((1, 64, 1, 1), torch.nan), "is not finite"),
+    ],
+)
+def test_weights_that_are_not_all_there(tmp_path, name, value, said):
+    tensors, file = alex_tensors(), tmp_path / "lpips.safetensors"
+    save_file(tensors, file)
+    assert load_lpips(file)[0] == "alex"
+    save_file(
+        {key: part for key, part in (tensors | {name: value}).items() if part is not None}, file
+    )
+    with pytest.raises(InputError) as caught:
+        load_lpips(file)
+    assert "is no complete LPIPS" in str(caught.value) and said in str(caught.value)

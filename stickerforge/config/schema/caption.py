@@ -11,7 +11,7 @@ from stickerforge.config.setting import setting
 class CaptionConfig:
     """`stickerforge caption`."""
 
-    pictures: str = setting("", "A folder of pictures.", argument=True)
+    pictures: str = setting("", "A folder of pictures.", argument=True, path=True)
     subject: str = setting(
         "",
         "What all of them show; captions say <NAME> once.",
@@ -26,6 +26,7 @@ class CaptionConfig:
         details="embedded, a folder of transformers, or owner/name of the hub.",
         flag="--captioner",
         metavar="NAME|FOLDER",
+        path=True,
     )
     form: Literal["long", "short", "tags"] = setting(
         "long", "Form of the captions.", flag="--style", short="-s", metavar="long|short|tags"

@@ -115,6 +115,7 @@ class ValidationConfig:
         "second",
         "What measures likeness and fit: a judge, clip, siglip, dinov2 or a folder.",
         alias="watch.encoder",
+        path=True,
     )
 
 
@@ -136,7 +137,10 @@ class CustomizeConfig:
     """`stickerforge customize`."""
 
     pictures: str = setting(
-        "", "A folder of pictures of one subject, or in one style.", argument=True
+        "",
+        "A folder of pictures of one subject, or in one style.",
+        argument=True,
+        path=True,
     )
     subject: str = setting(
         "", "Teach a subject; <NAME> will mean it.", flag="--subject", metavar="NAME"
@@ -151,13 +155,16 @@ class CustomizeConfig:
         default_text="that of the subject or style",
         flag="--name",
     )
-    model: str = setting("sticker-mini", "A model's name or folder.", flag="--model", short="-m")
+    model: str = setting(
+        "sticker-mini", "A model's name or folder.", flag="--model", short="-m", path=True
+    )
     mask: str = setting(
         "auto",
         "What of the pictures counts.",
         default_text="auto: see the README",
         flag="--mask",
         metavar="auto|none|FOLDER",
+        path=True,
     )
     keep: Literal["best", "last"] = setting(
         "last",

@@ -10,26 +10,38 @@ from stickerforge.config.setting import setting
 class EvaluateConfig:
     """`stickerforge evaluate`."""
 
-    pictures: str = setting("", "A folder of stickers.", argument=True)
+    pictures: str = setting("", "A folder of stickers.", argument=True, path=True)
     prompts: str = setting(
         "",
         "What was asked for; ids are file names.",
         details="Without it: what the pictures remember.",
         flag="--prompts",
         metavar="FILE",
+        path=True,
     )
-    reference: str = setting("", "Pictures of the subject.", flag="--reference", metavar="FOLDER")
+    reference: str = setting(
+        "", "Pictures of the subject.", flag="--reference", metavar="FOLDER", path=True
+    )
     style_reference: str = setting(
-        "", "Pictures in the style.", flag="--style-reference", metavar="FOLDER"
+        "",
+        "Pictures in the style.",
+        flag="--style-reference",
+        metavar="FOLDER",
+        path=True,
     )
     baseline: str = setting(
-        "", "Stickers for the same prompts.", flag="--baseline", metavar="FOLDER"
+        "",
+        "Stickers for the same prompts.",
+        flag="--baseline",
+        metavar="FOLDER",
+        path=True,
     )
     encoder: str = setting(
         "judge",
         "judge, second, clip, siglip, dinov2 or a folder.",
         flag="--encoder",
         metavar="NAME|FOLDER",
+        path=True,
     )
     metrics: tuple[str, ...] = setting(
         (),
@@ -52,5 +64,10 @@ class EvaluateConfig:
     device: str = device_setting("Of an encoder other than the judges.")
     allow_small: bool = setting(False, "Give distances even of sets that are too small for them.")
     out: str = setting(
-        "evaluation", "Where to write the report.", flag="--out", short="-o", metavar="FOLDER"
+        "evaluation",
+        "Where to write the report.",
+        flag="--out",
+        short="-o",
+        metavar="FOLDER",
+        path=True,
     )

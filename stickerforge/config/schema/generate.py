@@ -80,7 +80,9 @@ class SamplingConfig:
 class OutputConfig:
     """What is written, and where."""
 
-    folder: str = setting("stickers", "Where to write.", flag="--out", short="-o", metavar="FOLDER")
+    folder: str = setting(
+        "stickers", "Where to write.", flag="--out", short="-o", metavar="FOLDER", path=True
+    )
     size: int = setting(
         512,
         "Side of the file in pixels, or native.",
@@ -112,7 +114,11 @@ class GenerateConfig:
         (), 'What to draw, for example "cat astronaut".', argument=True
     )
     prompts: str = setting(
-        "", "Prompts from a txt, csv or jsonl file.", flag="--prompts", metavar="FILE"
+        "",
+        "Prompts from a txt, csv or jsonl file.",
+        flag="--prompts",
+        metavar="FILE",
+        path=True,
     )
     negative: str = setting("", "What to avoid.", flag="--negative")
     style: str = setting(
@@ -131,16 +137,18 @@ class GenerateConfig:
     )
     adapter: tuple[str, ...] = setting(
         (),
-        "An adapter or LoRA file; may be given again.",
+        "An adapter, or a LoRA's file or folder; may be given again.",
         details="Its scale follows a colon where that is not 1.",
         flag="--adapter",
         metavar="NAME|FILE[:SCALE]",
+        path=True,
     )
     model: str = setting(
         "",
         "A model's name or folder. (default: the adapters' base, else sticker-mini)",
         flag="--model",
         short="-m",
+        path=True,
     )
     count: int = setting(
         1, "Pictures per prompt.", low=1, high=MAX_COUNT, flag="--count", short="-n"

@@ -4,30 +4,31 @@ Shapes: B images; C, H, W latent channels, rows, columns; D width of a text enco
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
-import transformers
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers import CLIPTokenizer
 
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.clip_text import ClipTextEncoder
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.noise_process import load_noise_process
-from stickerforge.runtime.device import memory_fault
+from stickerforge.models.origin import broken_model
+from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.weights import load_complete, load_faults
 
-# What the libraries raise for files that are missing, cut short, or of other shapes than the
-# configuration.
-BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
 class LatentDiffusion:
     """The parts of one folder, on one device. See `DiffusionModel` for what the methods promise."""
+
+    # What the denoiser may take besides timestep and text, in diffusers' words; "text" is made of
+    # the text itself.
+    added: tuple[str | None, ...] = (None, "text")
 
     def __init__(
         self,
@@ -44,19 +45,52 @@ class LatentDiffusion:
         self.spec, self.card, self.device = spec, card, device
         self.denoiser = denoiser.to(device).eval().requires_grad_(False)
         self.text_encoders = list(text_encoders.values())
-        # In float32 always: it runs once per image, and the latents that training keeps inherit
-        # its errors.
-        self.vae = load_part(
-            AutoencoderKL, card.folder / "vae", torch_dtype=torch.float32, use_safetensors=True
-        )
+        self.vae = load_vae(card)
         self.vae = self.vae.to(device).eval().requires_grad_(False)
         self.networks: dict[str, nn.Module] = {spec.denoiser: self.denoiser}
         self.networks |= {name: encoder.core for name, encoder in text_encoders.items()}
         self.noise_process = load_noise_process(card, device)
         self.factor = 2 ** (len(self.vae.config.block_out_channels) - 1)  # pixels per latent
         self.multiple = spec.multiple(card.folder)
-        self.pixels = int(card.sampling.get("pixels", spec.native_pixels(card.folder)))
+        self.pixels = int(card.sampling.get("pixels") or spec.native_pixels(card.folder))
         self.has_alpha = self.vae.config.out_channels == 4
+        self.check_parts()
+
+    def check_parts(self) -> None:
+        """Make sure that the parts belong together.
+
+        Raises:
+            InputError: they do not, or they are for another task than to draw a picture.
+            EnvironmentFault: likewise in what was fetched or installed.
+        """
+        network, vae = self.denoiser.config, self.vae.config
+        widths = network.cross_attention_dim
+        width = sum(encoder.embedding.base.embedding_dim for encoder in self.text_encoders)
+        pairs = {
+            "channels of latents": (network.in_channels, vae.latent_channels),
+            "channels of its result": (network.out_channels, vae.latent_channels),
+            "widths of texts": (max(widths) if isinstance(widths, list | tuple) else widths, width),
+        }
+        for what, (found, expected) in pairs.items():
+            if found != expected:
+                raise broken_model(
+                    self.card.folder,
+                    f"the parts of {self.card.folder} do not fit each other: {self.spec.denoiser}"
+                    f" has {found} for {what}, the other parts {expected}",
+                    f"give a {self.spec.pipeline} that draws pictures from prompts",
+                )
+        if network.addition_embed_type not in self.added:
+            raise broken_model(
+                self.card.folder,
+                f"{self.spec.denoiser} of {self.card.folder} takes what a {self.spec.pipeline}"
+                f" does not give: {network.addition_embed_type}",
+            )
+        if vae.in_channels != vae.out_channels or vae.out_channels not in (3, 4):
+            raise broken_model(
+                self.card.folder / "vae",
+                f"{self.card.folder / 'vae'} makes {vae.out_channels} channels of"
+                f" {vae.in_channels}: pictures have 3, or 4 with alpha",
+            )
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
         """(C, H, W); `check_pixels` has made sure that it comes out even."""
@@ -111,35 +145,34 @@ class LatentDiffusion:
         return pixels
 
 
-def load_part(kind: Any, folder: Path, **options: Any) -> Any:
-    """One component from its own folder, with the libraries' many errors as one of ours.
-
-    Args:
-        options: of `from_pretrained`.
+def load_unet(card: ModelCard, dtype: torch.dtype) -> UNet2DConditionModel:
+    """The UNet of a folder.
 
     Raises:
-        InputError: it cannot be read, or is of another kind.
+        InputError: it cannot be read, or is not complete.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
-    for library in (transformers, diffusers):
-        library.logging.set_verbosity_error()
-        library.logging.disable_progress_bar()
-    try:
-        return kind.from_pretrained(folder, local_files_only=True, **options)
-    except BROKEN as error:
-        if memory := memory_fault(error):
-            raise memory from error
-        raise InputError(
-            f"{folder.name} of the model in {folder.parent} cannot be read"
-            f" ({type(error).__name__})",
-            "fetch it again; only safetensors weights are loaded, never pickled ones",
-        ) from error
+    folder = card.folder / "unet"
+    with load_faults(folder, "a UNet of diffusers"):
+        return load_complete(UNet2DConditionModel, folder, dtype, exact=True)
 
 
-def load_unet(card: ModelCard, dtype: torch.dtype) -> UNet2DConditionModel:
-    """The UNet of a folder."""
-    return load_part(
-        UNet2DConditionModel, card.folder / "unet", torch_dtype=dtype, use_safetensors=True
-    )
+def load_vae(card: ModelCard) -> AutoencoderKL:
+    """The autoencoder of a folder, in float32.
+
+    It runs once per image, and the latents that training keeps inherit its errors.
+
+    Raises:
+        InputError: it cannot be read, or is not complete.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    folder = card.folder / "vae"
+    with load_faults(folder, "an AutoencoderKL of diffusers"):
+        vae: AutoencoderKL = load_complete(AutoencoderKL, folder, torch.float32, exact=True)
+    for name, weight in vae.state_dict().items():
+        if not torch.stack(weight.aminmax()).isfinite().all():  # a single one spoils every picture
+            raise broken_model(folder, f"{folder} has weights that are not finite, first {name}")
+    return vae
 
 
 def load_text_encoder(
@@ -150,9 +183,26 @@ def load_text_encoder(
     dtype: torch.dtype,
     suffix: str = "",
 ) -> ClipTextEncoder:
-    """The text encoder and tokenizer with this suffix in their folders' names."""
-    tokenizer = load_part(transformers.CLIPTokenizer, card.folder / f"tokenizer{suffix}")
-    encoder = load_part(
-        kind, card.folder / f"text_encoder{suffix}", dtype=dtype, use_safetensors=True
-    )
-    return ClipTextEncoder(name, tokenizer, encoder.to(device).eval())
+    """The text encoder and tokenizer with this suffix in their folders' names.
+
+    Raises:
+        InputError: one cannot be read, is not complete, or does not belong to the other.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    words, folder = card.folder / f"tokenizer{suffix}", card.folder / f"text_encoder{suffix}"
+    if not any(all((words / name).exists() for name in names) for names in TOKENIZER_FILES):
+        # Without them transformers makes one that knows next to nothing.
+        raise broken_model(words, f"{words} lacks {TOKENIZER_FILES[0][0]}")
+    with load_faults(words, "a tokenizer of CLIP"):
+        tokenizer = load_pretrained(CLIPTokenizer, words)
+    with load_faults(folder, "a text encoder of CLIP"):
+        network = load_complete(kind, folder, dtype).to(device).eval()
+        known, rows = len(tokenizer), int(network.config.vocab_size)
+        if known > rows:
+            raise broken_model(words, f"{words} has {known} tokens, but {folder.name} only {rows}")
+        encoder = ClipTextEncoder(name, tokenizer, network)
+        with torch.inference_mode():
+            sound = encoder.encode(["a"]).last.isfinite().all()  # fails now if ever
+    if not sound:
+        raise broken_model(folder, f"{folder} has weights that are not finite")
+    return encoder

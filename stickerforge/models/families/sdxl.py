@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from stickerforge.models.card import MODEL_INDEX, ModelCard, read_json
+from stickerforge.models.card import MODEL_INDEX, ModelCard, PipelineIndex, read_schema
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.families.latent_diffusion import (
     LatentDiffusion,
@@ -21,6 +21,8 @@ from stickerforge.sampling.conditioning import Conditioning
 
 class StableDiffusionXL(LatentDiffusion):
     """Two text encoders, a pooled text, and the frame of the image."""
+
+    added = ("text_time",)
 
     def __init__(
         self, spec: FamilySpec, card: ModelCard, device: torch.device, dtype: torch.dtype
@@ -48,8 +50,9 @@ class StableDiffusionXL(LatentDiffusion):
 
     def zeroes_empty(self) -> bool:
         """What `force_zeros_for_empty_prompt` of the pipeline says; true for SDXL's base model."""
-        index = read_json(self.card.folder / MODEL_INDEX)
-        return bool(index.get("force_zeros_for_empty_prompt", True))
+        return read_schema(
+            self.card.folder / MODEL_INDEX, PipelineIndex
+        ).force_zeros_for_empty_prompt
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity; without "frames" the whole of an image of this size is meant."""

@@ -4,24 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from stickerforge.errors import InputError
-from stickerforge.models.card import MODEL_INDEX, pipeline_class, read_json
+from stickerforge.models.card import MODEL_INDEX, pipeline_class
 from stickerforge.models.families.base import FamilySpec, Layers, SamplingDefaults, TrainingDefaults
+from stickerforge.models.network_config import read_network_config
 
 
 def unet_native_pixels(folder: Path) -> int:
     """The side in pixels of the latents that a UNet was configured for."""
-    latents = int(read_json(folder / "unet" / "config.json").get("sample_size") or 64)
-    return latents << halvings(folder / "vae")
+    latents = read_network_config(folder / "unet").side or 64
+    return latents << read_network_config(folder / "vae").halvings
 
 
 def unet_multiple(folder: Path) -> int:
     """What a side must be a multiple of to survive every halving by autoencoder and UNet."""
-    return 1 << (halvings(folder / "vae") + halvings(folder / "unet"))
-
-
-def halvings(part: Path) -> int:
-    """How often a convolutional network halves its input, by its configuration."""
-    return len(read_json(part / "config.json").get("block_out_channels", [0])) - 1
+    return 1 << sum(read_network_config(folder / part).halvings for part in ("vae", "unet"))
 
 
 def unet_positions(pixels: int) -> float:
@@ -107,19 +103,64 @@ STABLE_DIFFUSION_XL = replace(
 FAMILIES = {spec.pipeline: spec for spec in (STABLE_DIFFUSION, STABLE_DIFFUSION_XL)}
 
 
+# Architectures that are not supported yet, as people call them, by the beginning of the class that
+# their folders name; the longer beginnings first.
+UNSUPPORTED = {
+    "AuraFlow": "AuraFlow",
+    "Chroma": "Chroma",
+    "CogView": "CogView",
+    "Flux2": "FLUX.2",
+    "Flux": "FLUX.1",
+    "HiDream": "HiDream",
+    "HunyuanDiT": "Hunyuan-DiT",
+    "HunyuanImage": "HunyuanImage",
+    "IF": "DeepFloyd IF",
+    "Kandinsky": "Kandinsky",
+    "LatentConsistencyModel": "latent consistency",
+    "Lumina": "Lumina",
+    "OmniGen": "OmniGen",
+    "PRX": "PRX",
+    "PixArt": "PixArt",
+    "QwenImage": "Qwen-Image",
+    "Sana": "Sana",
+    "StableCascade": "Stable Cascade",
+    "StableDiffusion3": "Stable Diffusion 3",
+    "StableDiffusionXL": "Stable Diffusion XL for another task",
+    "StableDiffusion": "Stable Diffusion for another task",
+    "Wan": "Wan",
+    "Wuerstchen": "Würstchen",
+    "ZImage": "Z-Image",
+}
+
+
 def family_spec(folder: Path) -> FamilySpec:
     """The architecture of a model folder.
 
     Raises:
         InputError: the folder names none, or one that cannot be used.
+        EnvironmentFault: its index is broken in what was fetched or installed.
     """
     pipeline = pipeline_class(folder)
     if pipeline not in FAMILIES:
-        raise InputError(
-            f"{folder} holds a {pipeline or 'nameless pipeline'}",
-            f"{' and '.join(FAMILIES)} folders work as yet",
-        )
+        raise unsupported_architecture(str(folder), pipeline)
     return FAMILIES[pipeline]
+
+
+def unsupported_architecture(source: str, pipeline: str) -> InputError:
+    """The error of a model that is whole, but cannot be used, with the name of what it is.
+
+    Args:
+        source: its folder, or its name on the hub.
+        pipeline: the class that its model_index.json names; "" for none.
+    """
+    supported = f"give one of {' and '.join(FAMILIES)}"
+    if not pipeline:
+        return InputError(f"{source}/{MODEL_INDEX} names no architecture", supported)
+    name = next((name for start, name in UNSUPPORTED.items() if pipeline.startswith(start)), "")
+    what = f"{name} ({pipeline[:60]})" if name else pipeline[:60]
+    return InputError(
+        f"{source} holds {what}, an architecture that is not supported yet", supported
+    )
 
 
 def pipeline_files() -> tuple[str, ...]:

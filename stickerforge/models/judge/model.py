@@ -4,13 +4,11 @@
 which has another size, another seed and other scenes behind it, so that the first can keep judging.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,13 +17,59 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from stickerforge.config.description import (
+    Bounds,
+    DescriptionError,
+    FileName,
+    Sha256,
+    read_description,
+)
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.card import MAX_BYTES
+from stickerforge.models.checksums import file_sha256
 from stickerforge.models.judge.network import JudgeNet, JudgeShape, Readings, fold, pad_tokens
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
 
 FOLDER = Path(__file__).parent
 CARD = "card.json"
 GROUND = (255, 255, 255)
 Name = Literal["judge", "second"]
+
+
+@dataclass(frozen=True)
+class JudgeEntry:
+    """A judge in the card: its weights, and the arguments of `JudgeShape`."""
+
+    file: FileName
+    shape: dict[
+        str, Annotated[int, Bounds(1, 10_000)] | tuple[Annotated[int, Bounds(1, 4096)], ...]
+    ]
+
+
+@dataclass(frozen=True)
+class JudgeCard:
+    """The schema of card.json; `Judge` says what the entries are."""
+
+    judges: dict[str, JudgeEntry]
+    words: FileName
+    labels: tuple[str, ...]
+    styles: tuple[str, ...]
+    colours: tuple[str, ...]
+    label_of: dict[str, str]
+    files: dict[FileName, Sha256]
+
+    def __post_init__(self) -> None:
+        """Make sure that the sums of all files are known, so that what is read was published.
+
+        Raises:
+            DescriptionError: one is not, or a judge is missing.
+        """
+        if missing := set(get_args(Name)) - self.judges.keys():
+            raise DescriptionError(f"it has no {min(missing)}")
+        used = {self.words, *(entry.file for entry in self.judges.values())}
+        if unlisted := used - self.files.keys():
+            raise DescriptionError(f"there is no sha256 of {min(unlisted)}")
 
 
 @dataclass(frozen=True)
@@ -162,14 +206,15 @@ def read_card(folder: Path) -> dict[str, Any]:
         EnvironmentFault: something is missing or damaged.
     """
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        card: dict[str, Any] = parse_json(read_text(folder / CARD, MAX_BYTES))
+        read_description(JudgeCard, card)
         for name, expected in card["files"].items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+            if file_sha256(folder / name) != expected:
                 raise EnvironmentFault(
                     f"{folder / name} is damaged: its sha256 is not the published one",
                     "install stickerforge again",
                 )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise EnvironmentFault(
             f"the judges in {folder} cannot be read: {error}", "install stickerforge again"
         ) from None

@@ -1,0 +1,73 @@
+"""The files of an adapter's tensors in the store: written together, read with their digests."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, read_file
+from stickerforge.adapters.kinds import AdapterKind
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.runtime.bounded_files import check_inside, read_bounded
+from stickerforge.runtime.files import write_whole
+
+
+def name_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """{name: file} of {beginning of a name: file}; files of other bytes have other names."""
+    return {f"{start}-{digest(file)[:12]}.safetensors": file for start, file in files.items()}
+
+
+def digest(content: bytes) -> str:
+    """sha256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_files(
+    folder: Path, files: Mapping[str, bytes], kind: AdapterKind, content: bytes
+) -> None:
+    """Write an adapter's files, read them back, and make sure that they say the same.
+
+    Args:
+        content: what the kind encodes the weights to.
+
+    Raises:
+        EnvironmentFault: the disk is full, or did not keep what was written; nothing is left
+            behind.
+        InputError: the adapter holds what no adapter may; nothing is left behind.
+    """
+    new = [folder / name for name in files if not (folder / name).exists()]
+    intact = False
+    try:
+        for name, tensors in files.items():
+            write_whole(folder / name, tensors)
+        intact = kind.encode(kind.read(*(read_file(folder / name) for name in files))) == content
+    finally:
+        if not intact:
+            for path in new:
+                path.unlink(missing_ok=True)
+    if not intact:
+        raise EnvironmentFault(
+            f"what was written to {folder} does not read back as it was written", "check the disk"
+        )
+
+
+def read_files(paths: Iterable[Path], digests: Iterable[str], hint: str) -> list[AdapterFile]:
+    """An adapter's files; each is read once.
+
+    Args:
+        digests: the sha256 of each.
+        hint: what to do about one that is missing or damaged.
+
+    Raises:
+        InputError: one is missing, or not what was written.
+    """
+    files = []
+    for path, expected in zip(paths, digests, strict=True):
+        try:
+            check_inside(path, path.parent)
+            content = read_bounded(path, MAX_BYTES)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
+        if digest(content) != expected:
+            raise InputError(f"{path} is damaged: its sha256 is not the recorded one", hint)
+        files.append(parse_file(path, content))
+    return files

@@ -1,0 +1,67 @@
+"""Paths and texts as users give them: "~" is their home, accents may be composed or not.
+
+A shell expands "~" at the beginning of a word only, neither in --out=~/x nor in a file of settings.
+And "é" is one character or two (NFC or NFD): both look alike, and are one name here.
+"""
+
+import os
+import unicodedata
+
+from stickerforge.errors import InputError
+
+MAX_NAME_BYTES = 255  # of one part of a path, as file systems have it
+MAX_PATH_BYTES = 4000
+
+
+def user_path(text: str) -> str:
+    """A path that a user gave, with their home for "~", and spelled as it is on the disk.
+
+    A text that is no path, such as the name of a model, stays what it is. Giving the result again
+    changes nothing.
+
+    Raises:
+        InputError: nobody's home is meant by the "~", or the path cannot be one.
+    """
+    if "\0" in text:
+        raise InputError(f"the path {text!r} holds a null character", "take it out")
+    if len(os.fsencode(text)) > MAX_PATH_BYTES or any(
+        len(os.fsencode(part)) > MAX_NAME_BYTES for part in text.split("/")
+    ):
+        raise InputError(f"the path {text[:40]!r}… is too long", "give a shorter one")
+    return spelled_on_disk(expand_home(text))
+
+
+def expand_home(text: str) -> str:
+    """A path with a home folder for the "~" or "~name" that it begins with.
+
+    Raises:
+        InputError: there is no such home, and nothing has that very name.
+    """
+    if not text.startswith("~"):
+        return text
+    name = text[1:].partition("/")[0]
+    path = os.path.expanduser(text) if name or os.environ.get("HOME", "/") else text
+    if path != text or os.path.lexists(text):
+        return path
+    if name:
+        raise InputError(
+            f"{text!r}: there is no user {name!r}", f"give ./{text} if that is its name"
+        )
+    raise InputError(f"{text!r}: nothing says where your home is", "set HOME, or give a whole path")
+
+
+def spelled_on_disk(path: str) -> str:
+    """A path as its parts are spelled where they exist, in NFC where they do not."""
+    if path.isascii() or os.path.lexists(path):
+        return path
+    spelled = "/" if path.startswith("/") else ""
+    for part in filter(None, path.split("/")):
+        spellings = [unicodedata.normalize(form, part) for form in ("NFC", "NFD")]
+        paths = [os.path.join(spelled, spelling) for spelling in spellings]
+        spelled = next(filter(os.path.lexists, paths), paths[0])
+    return spelled + "/" if path.endswith("/") else spelled
+
+
+def to_nfc(text: str) -> str:
+    """A text with composed accents: texts that look alike are the same."""
+    return unicodedata.normalize("NFC", text)
