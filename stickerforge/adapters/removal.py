@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from stickerforge.adapters.store import CARD, find, folder, lock_file
-from stickerforge.runtime.files import disk_fault, locked
+from stickerforge.errors import EnvironmentFault
+from stickerforge.runtime.files import locked
 
 
 def remove(name: str) -> list[Path]:
@@ -15,6 +16,7 @@ def remove(name: str) -> list[Path]:
         EnvironmentFault: it cannot be deleted.
     """
     place = folder(name)
+    files_of(name)  # or there is nothing to lock
     with locked(lock_file(name), wait=True):
         files = files_of(name)
         try:
@@ -24,7 +26,9 @@ def remove(name: str) -> list[Path]:
                 (place / CARD).unlink(missing_ok=True)
                 shutil.rmtree(place)
         except OSError as error:
-            raise disk_fault(error, place) from error
+            raise EnvironmentFault(
+                f"cannot delete {place}: {error.strerror or error}", "check its permissions"
+            ) from None
     return files
 
 

@@ -19,8 +19,8 @@ from stickerforge.data.caption_files import (
     read_records,
 )
 from stickerforge.data.captions import (
-    CLASS_WORDS,
     PLACEHOLDER,
+    are_words,
     caption_path,
     check_caption,
     read_caption,
@@ -108,7 +108,7 @@ def check_names(subject: str, class_words: str) -> None:
     if class_words and not subject:
         raise InputError("--class belongs to a subject", "give --subject NAME too")
     for what, text in (("name", subject), ("class", class_words)):
-        if text and not CLASS_WORDS.fullmatch(text):
+        if text and not are_words(text):
             raise InputError(f"{text[:60]!r} is no {what}", "give letters, digits and dashes")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.errors import PartlyDone
-from stickerforge.generation.pipeline import run_plan
+from stickerforge.generation.pipeline import hold_ids, run_plan
 from stickerforge.generation.plan import CONFIG_FILE, plan_generation
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.matting import MODELS, weights_file
@@ -109,7 +109,8 @@ def run(
     """
     with interruptible():
         generation = plan(config, console, offline=offline, force=force)
-        images = run_plan(generation, console, offline=offline, repeated=repeated)
+        with hold_ids(generation, force=force):
+            images = run_plan(generation, console, offline=offline, repeated=repeated)
     outputs = [
         {
             "path": str(job.path),

@@ -40,6 +40,11 @@ def caption_path(picture: Path) -> Path:
     return Path(spelled_on_disk(str(picture.with_suffix(".txt"))))
 
 
+def are_words(text: str) -> bool:
+    """Whether a text can be a subject's name or class in words: visible, and no punctuation."""
+    return bool(CLASS_WORDS.fullmatch(text)) and not is_blank(text)
+
+
 def read_caption(picture: Path) -> str:
     """The text beside a picture (same name, .txt), or "".
 

@@ -1,16 +1,25 @@
 """A call from its plan to its files: settings, images, contact sheet."""
 
-from collections.abc import Mapping
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.generation.checks import warn_of_changes, warn_of_words
+from stickerforge.errors import InputError
+from stickerforge.generation.checks import (
+    check_replaced,
+    is_finished,
+    warn_of_changes,
+    warn_of_words,
+)
 from stickerforge.generation.contact_sheet import write_contact_sheet
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.plan import CONFIG_FILE, GenerationPlan
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.files import home, locked, make_folder, write_whole
 from stickerforge.stickers.sheet import SHEET_FILE
 
 
@@ -27,6 +36,35 @@ class GeneratedImages:
     jobs: list[ImageJob]
     failed: list[str]
     sheet: Path | None
+
+
+@contextmanager
+def hold_ids(plan: GenerationPlan, *, force: bool) -> Iterator[None]:
+    """Within, no other call writes images with ids into the same folder: they could be the same.
+
+    Args:
+        force: whether files of other parameters may be replaced, those of other calls too.
+
+    Raises:
+        InputError: another call does, or has meanwhile made an image that would be replaced.
+        EnvironmentFault: the lock cannot be written.
+    """
+    jobs = [job for job in plan.open_jobs if job.id]
+    if force or not jobs:
+        yield
+        return
+    digest = hashlib.sha256(os.fsencode(plan.folder.resolve())).hexdigest()[:32]
+    with locked(home() / "locks" / f"{digest}.lock", wait=False) as free:
+        if not free:
+            raise InputError(
+                f"another call is writing images with ids into {plan.folder}",
+                "wait for it, or give another --out",
+            )
+        made_meanwhile = [job for job in jobs if job.path.exists()]
+        check_replaced(
+            [job for job in made_meanwhile if not is_finished(job, prompt=plan.output.prompt)], None
+        )
+        yield
 
 
 def run_plan(

@@ -11,7 +11,7 @@ from stickerforge.config.schema import CustomizeConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_customize
-from stickerforge.data.captions import CLASS_WORDS
+from stickerforge.data.captions import are_words
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
@@ -92,7 +92,7 @@ def plan_training(
         raise InputError(
             f"{name!r} is the name of a preset", "give another --name, or --force to have both"
         )
-    if concept.class_words and not CLASS_WORDS.fullmatch(concept.class_words):
+    if concept.class_words and not are_words(concept.class_words):
         raise InputError(
             f"{concept.class_words[:60]!r} is no class",
             "give a word or a few, for example --class dog",
@@ -136,7 +136,7 @@ def name_adapter(config: CustomizeConfig) -> tuple[str, Concept]:
             "no pictures given", "for example stickerforge customize ./photos --subject dog"
         )
     label = config.subject or config.style
-    if not CLASS_WORDS.fullmatch(label):
+    if not are_words(label):
         raise InputError(f"{label[:60]!r} is no name", "give letters, digits and dashes")
     slug = validate_name(re.sub(r"[\s_'’]+", "-", label.strip().lower()))
     name, words = validate_name(config.name or slug), label.replace("-", " ")

@@ -48,6 +48,12 @@ def test_saving_in_place_of_a_link_leaves_what_it_leads_to(linked):
     assert store.find("dog").path.parent.resolve() == store.folder("dog")
 
 
+def test_nothing_is_written_for_an_adapter_that_is_not_there(home):
+    with pytest.raises(InputError, match="no adapter 'dog'"):
+        remove("dog")
+    assert not home.exists()
+
+
 def test_links_in_an_adapter_are_removed_and_not_followed(tmp_path):
     save()
     (tmp_path / "mine").mkdir()

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from stickerforge.cli.command import Call
+from stickerforge.cli.command import Call, read_settings_file
 from stickerforge.config.schema import CustomizeConfig, GenerateConfig
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
@@ -75,3 +75,15 @@ def test_the_warning_is_on_stderr_and_in_the_json(cli, tmp_path):
     line = "the setting words is now called class_words"
     assert result.err == f"warning: {line}\n"
     assert result.json["warnings"] == [line]
+
+
+def test_a_file_of_settings_is_utf_8_with_or_without_a_mark(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "c.toml").write_bytes('\ufeffnegative = "é"\r\n'.encode())
+    assert read_settings_file("~/c.toml", "generate") == {"negative": "é"}
+    for content in ('negative = "é"'.encode("latin-1"), "count = 1".encode("utf-16")):
+        (tmp_path / "c.toml").write_bytes(content)
+        with pytest.raises(InputError, match=r"c\.toml is not TOML: it is no UTF-8"):
+            read_settings_file("~/c.toml", "generate")
+    with pytest.raises(InputError, match="no configuration file"):
+        read_settings_file("~/gone.toml", "generate")

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from stickerforge.data.captions import mentions, read_caption, style_caption, subject_caption
+from stickerforge.data.captions import (
+    are_words,
+    mentions,
+    read_caption,
+    style_caption,
+    subject_caption,
+)
 from stickerforge.errors import InputError
 
 
@@ -61,3 +67,10 @@ def test_captions_beside_pictures(tmp_path):
     (tmp_path / "a.txt").write_text("x" * 3000)
     with pytest.raises(InputError, match="no caption"):
         read_caption(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u3164 \u2060", "\u200e\n\u2800"])
+def test_what_nobody_sees_is_no_caption_and_no_class(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert read_caption(tmp_path / "a.png") == ""
+    assert not are_words(text) and are_words("f\u00fcchse")

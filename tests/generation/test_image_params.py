@@ -162,3 +162,12 @@ def test_a_slug_is_short_and_plain():
     assert file_slug("Ça va?  Naïve CAFÉ!") == "ca-va-naive-cafe"
     assert file_slug("猫") == "sticker"
     assert len(file_slug("very long prompt " * 9)) <= 48
+
+
+@pytest.mark.parametrize(
+    "requests", [[request(count=4)], [request(str(number)) for number in range(4)]]
+)
+def test_a_call_has_a_limit_of_images(monkeypatch, requests):
+    monkeypatch.setattr("stickerforge.generation.image_params.MAX_IMAGES", 3)
+    with pytest.raises(InputError, match="would make 4 pictures; make at most 3"):
+        image_jobs(requests, call(), seed=1, count=1)

@@ -1,68 +1,61 @@
-"""From a plan to its files."""
+"""Calls that write into one folder at once."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+import numpy as np
 import pytest
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.generation.pipeline import run_plan
+from stickerforge.errors import InputError
+from stickerforge.generation.pipeline import hold_ids
 from stickerforge.generation.plan import plan_generation
 from stickerforge.runtime.console import Console
+from stickerforge.stickers.image_files import encode_image
 
-SETTINGS = {"prompt": ["cat"], "count": 3, "seed": 1, "sampling.steps": 1}
 
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch, tmp_path):
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """A plan of a call for one image, named by an id or not."""
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
 
+    def make(seed, *, id="a"):
+        (tmp_path / "p.csv").write_text(f"prompt,id\ncat,{id}\n")
+        settings = {"prompts": "p.csv", "seed": seed}
+        return plan_generation(resolve(GenerateConfig, settings), Console(quiet=True))
 
-def plan(**changes):
-    return plan_generation(resolve(GenerateConfig, SETTINGS, changes), Console(quiet=True))
-
-
-def test_a_plan_says_what_will_be_made_and_writes_nothing():
-    planned = plan()
-    assert [job.seed for job in planned.open_jobs] == [1, 2, 3] and not planned.done
-    assert planned.device in ("cpu", "cuda", "mps") and planned.seed_was_given
-    assert 'command = "generate"' in planned.settings and not planned.folder.exists()
+    return make
 
 
-def test_what_is_there_is_not_made_again_and_needs_no_model(monkeypatch):
-    first = run_plan(plan(count=2), Console(quiet=True))
-    assert first.failed == [] and first.sheet == Path("stickers/contact-sheet.png")
-    rest = plan()
-    assert [job.seed for job in rest.open_jobs] == [3]
-    images = run_plan(rest, Console(quiet=True))
-    assert [job.seed for job in images.jobs] == [1, 2, 3]
-    assert all(job.path.exists() for job in images.jobs)
-    monkeypatch.setitem(sys.modules, "stickerforge.generation.inference", None)
-    again = run_plan(plan(), Console(quiet=True))
-    assert again.jobs == images.jobs and again.sheet == images.sheet
+def write(plan):
+    (job,) = plan.jobs
+    job.path.parent.mkdir(exist_ok=True)
+    job.path.write_bytes(encode_image(np.zeros((32, 32, 4), np.uint8), job.params, "test", "png"))
 
 
-def test_one_image_gets_no_sheet_and_a_call_can_do_without():
-    assert run_plan(plan(count=1), Console(quiet=True)).sheet is None
-    changes = {"output.sheet": False}
-    assert run_plan(plan(count=2, **changes), Console(quiet=True)).sheet is None
+def test_two_calls_with_ids_take_turns(plan, tmp_path):
+    first, second = plan(1), plan(2)
+    with (
+        hold_ids(first, force=False),
+        pytest.raises(InputError, match="another call is writing images with ids into stickers"),
+        hold_ids(second, force=False),
+    ):
+        pass
+    assert not (tmp_path / "stickers").exists(), "the lock lies at home"
+    with hold_ids(second, force=False):
+        pass
 
 
-def test_a_call_is_checked_before_torch_is_imported(tmp_path):
-    """The check of the settings file is the last one before that of the device."""
-    (tmp_path / "generate.toml").write_text("# mine")
-    program = f"""
-import sys
-from stickerforge import generate
-from stickerforge.errors import InputError
-try:
-    generate("cat", settings={{"output.folder": {str(tmp_path)!r}}})
-except InputError as error:
-    assert "did not write it" in str(error), error
-else:
-    raise AssertionError("nothing was checked")
-assert not {{"torch", "diffusers", "scipy"}} & set(sys.modules)
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
+@pytest.mark.parametrize("other", [{"id": ""}, {"id": "a", "force": True}])
+def test_names_that_hold_a_digest_and_force_need_no_turns(plan, other):
+    force = other.pop("force", False)
+    with hold_ids(plan(1), force=False), hold_ids(plan(2, **other), force=force):
+        pass
+
+
+def test_what_another_call_made_meanwhile_is_not_replaced(plan):
+    late, same, other = plan(1), plan(2), plan(2)
+    write(other)
+    with pytest.raises(InputError, match="holds a.png"), hold_ids(late, force=False):
+        pass
+    with hold_ids(same, force=False):  # the same image: it may be written again
+        pass

@@ -1,9 +1,11 @@
+import ast
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
+import stickerforge
 from stickerforge.runtime.bounded_files import (
     check_regular,
     describe_bytes,
@@ -94,3 +96,38 @@ def test_sizes_are_named_in_round_units():
         "1 MB",
         "4 GB",
     ]
+
+
+# Files of the package, pictures (bounded where they are decoded), and files that are written.
+OTHER_READERS = {
+    "cli/app.py": "the null device",
+    "config/style_presets.py": "a file of the package",
+    "data/caption_files.py": "appends, after it was read",
+    "data/pictures.py": "pictures",
+    "runtime/bounded_files.py": "what all others use",
+    "runtime/console.py": "the null device",
+    "runtime/files.py": "locks and files that are written",
+    "stickers/image_files.py": "pictures of ours, after `check_regular`",
+    "training/metrics_log.py": "appends, after it was read",
+    "training/preview.py": "a picture that was just written",
+    "web/template.py": "files of the package",
+}
+
+
+def test_nothing_else_opens_files():
+    """Whoever reads a file bounds it; pictures and weights are opened by their libraries."""
+    root, readers = Path(stickerforge.__file__).parent, set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            name = name or getattr(node.func, "id", "")
+            owner = getattr(getattr(node.func, "value", None), "id", "")
+            # `read_text` is ours where it is called as a function, and Path's as a method
+            is_method = isinstance(node.func, ast.Attribute)
+            if (name in ("read_text", "read_bytes") and is_method) or (
+                name == "open" and owner not in ("Image", "webbrowser")
+            ):
+                readers.add(str(path.relative_to(root)))
+    assert readers <= set(OTHER_READERS), readers - set(OTHER_READERS)
