@@ -14,6 +14,7 @@ from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.encoders import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.models.judge.model import on_ground
+from stickerforge.models.pretrained import load_pretrained
 from stickerforge.runtime.device import memory_fault
 from stickerforge.stickers.color import WHITE
 
@@ -67,9 +68,7 @@ class ImageTextCaptioner:
         self.name, self.device = name, device
         self.digest = files_fingerprint(sorted(folder.glob("*.*")))
         with load_faults(folder, "an image-text model that transformers knows"):
-            self.processor: Any = AutoProcessor.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            self.processor: Any = load_pretrained(AutoProcessor, folder)
             self.model: Any = load_complete(AutoModelForImageTextToText, folder).to(device).eval()
             has_template = getattr(self.processor, "chat_template", None)
             self.kind = "chat" if has_template else str(self.model.config.model_type)

@@ -19,6 +19,7 @@ from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub import JUDGES, download, encoder_repository
 from stickerforge.models.judge.model import Judge, load_judge, on_ground
+from stickerforge.models.pretrained import load_network, load_pretrained
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.install_hints import install_command
 
@@ -107,15 +108,14 @@ class HubEncoder:
     def __init__(self, name: str, folder: Path, device: torch.device) -> None:
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-        local: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
         self.name, self.device = name, device
         self.digest = files_fingerprint(sorted(folder.glob("*.*")))
         try:
             self.model: Any = load_complete(AutoModel, folder).to(device).eval()
-            self.processor: Any = AutoImageProcessor.from_pretrained(folder, **local)
+            self.processor: Any = load_pretrained(AutoImageProcessor, folder)
             self.reads_text = hasattr(self.model, "get_text_features")
             self.tokenizer: Any = (
-                AutoTokenizer.from_pretrained(folder, **local) if self.reads_text else None
+                load_pretrained(AutoTokenizer, folder) if self.reads_text else None
             )
             self.images([Image.new("RGB", (64, 64))], (0, 0, 0))
             if self.reads_text:
@@ -171,13 +171,7 @@ def load_complete(kind: Any, folder: Path) -> Any:
     # Its reports would go to stderr, whatever --quiet says.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    model, info = kind.from_pretrained(
-        folder,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
+    model, info = load_network(kind, folder, output_loading_info=True)
     if lacking := sorted(map(str, [*info["missing_keys"], *info["mismatched_keys"]])):
         raise ValueError(
             f"{len(lacking)} weights are missing or of another shape, first {lacking[0]}"

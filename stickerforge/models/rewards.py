@@ -28,6 +28,7 @@ from stickerforge.models.encoders import (
 )
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
+from stickerforge.models.pretrained import load_pretrained
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.stickers.color import WHITE
 
@@ -103,7 +104,7 @@ class Aesthetic:
         with load_faults(
             folder, "an aesthetic predictor: CLIP's vision tower and five linear layers"
         ):
-            self.processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+            self.processor: Any = load_pretrained(AutoImageProcessor, folder)
             self.tower: Any = load_complete(CLIPVisionModelWithProjection, folder).to(device).eval()
             self.head = load_head(folder).to(device)
             self.scores([Image.new("RGB", (64, 64))], [""])
@@ -163,9 +164,7 @@ class VqaScore:
             files_fingerprint(sorted(folder.glob("*.*"))),
         )
         with load_faults(folder, "an image-text model with a chat template"):
-            self.processor: Any = AutoProcessor.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            self.processor: Any = load_pretrained(AutoProcessor, folder)
             self.yes = yes_tokens(self.processor.tokenizer)
             self.model: Any = load_complete(AutoModelForImageTextToText, folder).to(device).eval()
             self.scores([Image.new("RGB", (64, 64))], ["a cat"])

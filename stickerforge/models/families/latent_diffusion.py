@@ -3,7 +3,7 @@
 Shapes: B images; C, H, W latent channels, rows, columns; D width of a text encoder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.clip_text import ClipTextEncoder
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.noise_process import load_noise_process
+from stickerforge.models.pretrained import load_network, load_pretrained
 from stickerforge.runtime.device import memory_fault
 
 # What the libraries raise for files that are missing, cut short, or of other shapes than the
@@ -46,9 +47,7 @@ class LatentDiffusion:
         self.text_encoders = list(text_encoders.values())
         # In float32 always: it runs once per image, and the latents that training keeps inherit
         # its errors.
-        self.vae = load_part(
-            AutoencoderKL, card.folder / "vae", torch_dtype=torch.float32, use_safetensors=True
-        )
+        self.vae = load_part(AutoencoderKL, card.folder / "vae", torch_dtype=torch.float32)
         self.vae = self.vae.to(device).eval().requires_grad_(False)
         self.networks: dict[str, nn.Module] = {spec.denoiser: self.denoiser}
         self.networks |= {name: encoder.core for name, encoder in text_encoders.items()}
@@ -111,10 +110,13 @@ class LatentDiffusion:
         return pixels
 
 
-def load_part(kind: Any, folder: Path, **options: Any) -> Any:
+def load_part(
+    kind: Any, folder: Path, load: Callable[..., Any] = load_network, **options: Any
+) -> Any:
     """One component from its own folder, with the libraries' many errors as one of ours.
 
     Args:
+        load: `load_network`, or `load_pretrained` for what has no weights.
         options: of `from_pretrained`.
 
     Raises:
@@ -124,7 +126,7 @@ def load_part(kind: Any, folder: Path, **options: Any) -> Any:
         library.logging.set_verbosity_error()
         library.logging.disable_progress_bar()
     try:
-        return kind.from_pretrained(folder, local_files_only=True, **options)
+        return load(kind, folder, **options)
     except BROKEN as error:
         if memory := memory_fault(error):
             raise memory from error
@@ -137,9 +139,7 @@ def load_part(kind: Any, folder: Path, **options: Any) -> Any:
 
 def load_unet(card: ModelCard, dtype: torch.dtype) -> UNet2DConditionModel:
     """The UNet of a folder."""
-    return load_part(
-        UNet2DConditionModel, card.folder / "unet", torch_dtype=dtype, use_safetensors=True
-    )
+    return load_part(UNet2DConditionModel, card.folder / "unet", torch_dtype=dtype)
 
 
 def load_text_encoder(
@@ -151,8 +151,8 @@ def load_text_encoder(
     suffix: str = "",
 ) -> ClipTextEncoder:
     """The text encoder and tokenizer with this suffix in their folders' names."""
-    tokenizer = load_part(transformers.CLIPTokenizer, card.folder / f"tokenizer{suffix}")
-    encoder = load_part(
-        kind, card.folder / f"text_encoder{suffix}", dtype=dtype, use_safetensors=True
+    tokenizer = load_part(
+        transformers.CLIPTokenizer, card.folder / f"tokenizer{suffix}", load_pretrained
     )
+    encoder = load_part(kind, card.folder / f"text_encoder{suffix}", dtype=dtype)
     return ClipTextEncoder(name, tokenizer, encoder.to(device).eval())
