@@ -102,8 +102,11 @@ def thumbnails(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return images
 
 
-def review(captions: CaptionSet, console: Console) -> None:
+def review(captions: CaptionSet, console: Console, *, offline: bool) -> None:
     """Write the page, serve it, and wait until it is closed or interrupted; what was saved stays.
+
+    Args:
+        offline: whether it is only written: no socket is opened then, not even for this machine.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -113,6 +116,9 @@ def review(captions: CaptionSet, console: Console) -> None:
     with interruptible():
         images = thumbnails(captions.folder, [record.picture for record in captions.records])
         write_whole(path, render_page(captions, images).encode())
+        if offline:
+            console.say(f"--offline serves no page: open {path}, and give what it saves to --take")
+            return
         session = Review(captions, images)
         with PageServer(session.render, session.receive) as server, stoppable() as check:
             console.say(

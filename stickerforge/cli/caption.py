@@ -39,6 +39,6 @@ def caption(call: Call[CaptionConfig], *, review: Review = False, take: Take = N
         config, console, offline=call.offline, take=edits, only_missing=review
     )
     if review:
-        commands.caption.review(captions, console)
+        commands.caption.review(captions, console, offline=call.offline)
     failure = partial_failure(captions.failed)
     return Report(captions.result(), captions.lines(), captions.note(), failure)
