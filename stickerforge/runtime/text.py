@@ -18,11 +18,11 @@ def printable(text: str) -> str:
     File names, prompts and what files say of themselves may hold them: control characters (C0, C1),
     line separators, overrides of the writing direction and other invisible formats.
     """
-    return "".join("�" if is_control(character) else character for character in text)
+    return "".join("�" if steers_terminal(character) else character for character in text)
 
 
-def is_control(character: str) -> bool:
-    """Whether a character is none that is seen; joiners are part of emoji and of some scripts."""
+def steers_terminal(character: str) -> bool:
+    """Whether a character is not seen; joiners are part of emoji and of some scripts."""
     return unicodedata.category(character) in CONTROL and character not in JOINERS
 
 
