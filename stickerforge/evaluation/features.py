@@ -14,7 +14,7 @@ from stickerforge.evaluation.cache import Arrays
 from stickerforge.evaluation.image_set import load_image
 
 Floats = NDArray[np.float32]
-VERSION = 4  # of an entry in the cache; another one is computed anew
+VERSION = 5  # of an entry in the cache; another one is computed anew
 
 
 @dataclass(frozen=True)
