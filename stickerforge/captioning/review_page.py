@@ -102,11 +102,8 @@ def thumbnails(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return images
 
 
-def review(captions: CaptionSet, console: Console, *, offline: bool) -> None:
-    """Write the page, serve it, and wait until it is closed or interrupted; what was saved stays.
-
-    Args:
-        offline: whether it is only written: no socket is opened then, not even for this machine.
+def write_page(captions: CaptionSet, console: Console) -> None:
+    """Write the page to be opened as a file: no socket is opened, not even for this machine.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -116,9 +113,20 @@ def review(captions: CaptionSet, console: Console, *, offline: bool) -> None:
     with interruptible():
         images = thumbnails(captions.folder, [record.picture for record in captions.records])
         write_whole(path, render_page(captions, images).encode())
-        if offline:
-            console.say(f"--offline serves no page: open {path}, and give what it saves to --take")
-            return
+    console.say(f"--offline serves no page: open {path}, and give what it saves to --take")
+
+
+def review(captions: CaptionSet, console: Console) -> None:
+    """Write the page, serve it, and wait until it is closed or interrupted; what was saved stays.
+
+    Raises:
+        Interrupted: Ctrl-C.
+        EnvironmentFault: the disk is full or read-only.
+    """
+    path = captions.folder / PAGE
+    with interruptible():
+        images = thumbnails(captions.folder, [record.picture for record in captions.records])
+        write_whole(path, render_page(captions, images).encode())
         session = Review(captions, images)
         with PageServer(session.render, session.receive) as server, stoppable() as check:
             console.say(
