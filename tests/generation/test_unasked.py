@@ -14,7 +14,7 @@ from stickerforge.stickers.image_files import encode_image
 from tests.conftest import one_line
 
 PARAMS = {"prompt": "a cat", "seed": 3, "sampling": {"steps": 1}, "output": {"size": 64}}
-AS_MINI = {"model": "sticker-mini@2.1"}
+AS_MINI = {"model": "sticker-mini"}
 
 
 def save(path, params, kind="png"):
