@@ -102,6 +102,20 @@ def thumbnails(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return images
 
 
+def write_page(captions: CaptionSet, console: Console) -> None:
+    """Write the page to be opened as a file: no socket is opened, not even for this machine.
+
+    Raises:
+        Interrupted: Ctrl-C.
+        EnvironmentFault: the disk is full or read-only.
+    """
+    path = captions.folder / PAGE
+    with interruptible():
+        images = thumbnails(captions.folder, [record.picture for record in captions.records])
+        write_whole(path, render_page(captions, images).encode())
+    console.say(f"--offline serves no page: open {path}, and give what it saves to --take")
+
+
 def review(captions: CaptionSet, console: Console) -> None:
     """Write the page, serve it, and wait until it is closed or interrupted; what was saved stays.
 

@@ -40,6 +40,7 @@ def caption(call: Call[CaptionConfig], *, review: Review = False, take: Take = N
         config, console, offline=call.offline, take=edits, only_missing=review
     )
     if review:
-        commands.caption.review(captions, console)
+        open_page = commands.caption.write_page if call.offline else commands.caption.review
+        open_page(captions, console)
     failure = partial_failure(captions.failed)
     return Report(captions.result(), captions.lines(), captions.note(), failure)

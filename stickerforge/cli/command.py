@@ -1,6 +1,7 @@
 """A command with settings: from its function to what Typer runs."""
 
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Signature, signature
@@ -128,3 +129,5 @@ def prepare_libraries(offline: bool) -> None:
     os.environ.setdefault("DIFFUSERS_DISABLE_REMOTE_CODE", "1")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+        # urllib3 opens a socket when it is imported, to learn whether there is IPv6.
+        socket.has_ipv6 = False

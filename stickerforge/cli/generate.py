@@ -1,7 +1,7 @@
 """`stickerforge generate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,15 +34,28 @@ def generate(
     call: Call[GenerateConfig], *, force: Force = False, picture: Picture = None
 ) -> Report:
     """Make transparent stickers from prompts."""
-    from stickerforge.generation.image_settings import read_settings
-
-    remembered, repeated = read_settings(Path(user_path(picture))) if picture else ({}, {})
-    config = call.resolve(remembered)
-    if picture and not config.model:
-        raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
+    config, repeated = repeat(call, Path(user_path(picture))) if picture else (call.resolve(), {})
     if call.dry_run:
         return Report(*commands.generate.dry_run(config, call.console, force=force))
     result = commands.generate.run(
         config, call.console, offline=call.offline, force=force, repeated=repeated
     )
     return Report(result.result(), result.lines(), result.note(), result.error())
+
+
+def repeat(call: Call[GenerateConfig], picture: Path) -> tuple[GenerateConfig, dict[str, Any]]:
+    """(the configuration in force, all parameters of the picture) of a call with --from.
+
+    Raises:
+        InputError: the picture does not say how it was made, or says what cannot be.
+        EnvironmentFault: something would have to be fetched that the call does not ask for.
+    """
+    from stickerforge.generation import image_settings, unasked
+
+    remembered, params = image_settings.read_settings(picture, call.console.warn)
+    config, asked = call.resolve(remembered), call.resolve()
+    if params and not config.model:
+        raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
+    unasked.check_work(config, asked)
+    unasked.check_weights(config, asked, offline=call.offline, say=call.console.say)
+    return config, params

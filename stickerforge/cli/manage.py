@@ -23,6 +23,7 @@ def list_adapters(as_json: Json = False, offline: Offline = False, quiet: Quiet 
     """The adapters there are."""
 
     def work(console: Console) -> Report:
+        prepare_libraries(offline)
         return Report(*commands.adapters.list_adapters())
 
     run_command("adapters list", as_json, quiet, work)
@@ -35,6 +36,7 @@ def show_adapter(
     """What is known of one adapter; its file is verified."""
 
     def work(console: Console) -> Report:
+        prepare_libraries(offline)
         return Report(*commands.adapters.show_adapter(name))
 
     run_command("adapters show", as_json, quiet, work)
@@ -51,6 +53,7 @@ def remove_adapter(
     """Delete an adapter."""
 
     def work(console: Console) -> Report:
+        prepare_libraries(offline)
         return Report(*commands.adapters.remove_adapter(name, dry_run=dry_run))
 
     run_command("adapters remove", as_json, quiet, work)
@@ -61,6 +64,7 @@ def list_models(as_json: Json = False, offline: Offline = False, quiet: Quiet = 
     """The models that can be named."""
 
     def work(console: Console) -> Report:
+        prepare_libraries(offline)
         return Report(*commands.models.list_models())
 
     run_command("models list", as_json, quiet, work)

@@ -83,7 +83,10 @@ def run_command(
 
 
 def show(report: Report) -> None:
-    """The table on a terminal, the lines anywhere else."""
+    """The table on a terminal, the lines anywhere else; both may hold a stranger's characters.
+
+    Only --json is exact: what goes into a pipe often ends on a terminal.
+    """
     if report.table and sys.stdout.isatty():
         from rich.console import Console as RichConsole
         from rich.table import Table
@@ -92,18 +95,19 @@ def show(report: Report) -> None:
         head, *rows = report.table
         table = Table(box=None, pad_edge=False, header_style="bold")
         for number, name in enumerate(head):
-            table.add_column(name, justify="right" if number else "left", overflow="fold")
+            header = Text(printable(name))  # names are no markup
+            table.add_column(header, justify="right" if number else "left", overflow="fold")
         for row in rows:
-            table.add_row(*map(Text, row))  # names of folders are no markup
+            table.add_row(*(Text(printable(cell)) for cell in row))
         RichConsole().print(table)
         return
     for line in report.lines:
-        typer.echo(line)
+        typer.echo("\t".join(map(printable, line.split("\t"))))  # tabs are between columns
 
 
 def show_json(value: dict[str, Any]) -> None:
-    """One object on stdout, in ASCII, which every terminal and pipe can take."""
-    typer.echo(json.dumps(value))
+    """One object on stdout, in visible ASCII, which every terminal and pipe can take."""
+    typer.echo(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
 def error_json(error: StickerforgeError, code: int | None = None) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def error_json(error: StickerforgeError, code: int | None = None) -> dict[str, A
 def print_error(error: StickerforgeError) -> None:
     """One line on stderr: what, where, what to do."""
     line = " ".join(str(error).split())
-    write_line(printable(f"stickerforge: {line}"))
+    write_line(f"stickerforge: {line}")
 
 
 def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:

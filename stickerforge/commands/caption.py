@@ -29,6 +29,7 @@ SAMPLE = 5  # captions that a dry run makes
 Result = CaptionSet
 plan = plan_captions
 review = review_page.review
+write_page = review_page.write_page
 
 
 def caption(

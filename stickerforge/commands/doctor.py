@@ -126,14 +126,7 @@ def judges_state() -> str:
 
 
 def matting_states() -> dict[str, str]:
-    """{matting model: whether its weights are here}."""
-    from stickerforge.models.matting import MODELS, weights_file
+    """{matting model: whether its weights are here, and the published ones}."""
+    from stickerforge.models.matting import MODELS, weights_state
 
-    missing = "not here: fetched when first used, {} MB"
-    states = {}
-    for model in MODELS.values():
-        here = weights_file(model).exists()
-        states[model.name] = (
-            f"({model.licence}) {'here' if here else missing.format(model.megabytes)}"
-        )
-    return states
+    return {model.name: f"({model.licence}) {weights_state(model)}" for model in MODELS.values()}

@@ -15,7 +15,7 @@ from stickerforge.evaluation.image_set import load_image
 from stickerforge.runtime.json_text import parse_json
 
 Floats = NDArray[np.float32]
-VERSION = 4  # of an entry in the cache; another one is computed anew
+VERSION = 5  # of an entry in the cache; another one is computed anew
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import MAX_CHARACTERS
 from stickerforge.errors import InputError
 from stickerforge.runtime.text import shorten_list
-from stickerforge.stickers.image_files import read_params
+from stickerforge.stickers.image_files import read_foreign_params, read_params
 from stickerforge.stickers.sheet import SHEET_FILE
 
 THUMBNAIL = 128
@@ -110,11 +110,21 @@ def prompt_params(path: Path) -> dict[str, Any]:
         {"prompt", "text", "style", "seed"}, only what is of the right kind.
     """
     try:
-        params = read_params(path) or {}
+        params = read_params(path) or foreign_prompt(path)
     except (OSError, ValueError):
         params = {}
     texts = {key: params[key] for key in ("prompt", "text", "style") if is_usable(params.get(key))}
     return texts | ({"seed": params["seed"]} if isinstance(params.get("seed"), int) else {})
+
+
+def foreign_prompt(path: Path) -> dict[str, Any]:
+    """As `prompt_params`, of what another program wrote.
+
+    Raises:
+        OSError, ValueError: it is no picture that programs write into.
+    """
+    params = read_foreign_params(path)
+    return {"prompt": params.prompt, "seed": params.seed} if params else {}
 
 
 def is_usable(text: Any) -> bool:

@@ -3,6 +3,7 @@
 rembg's own default is for non-commercial use only and is never used here.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -27,19 +28,32 @@ REQUIREMENT = "rembg[cpu]"
 
 @dataclass(frozen=True)
 class MattingModel:
-    """A network that rembg runs: its name there, its licence, the size of its weights."""
+    """A network that rembg runs: its name there, its licence, size and sum of its weights."""
 
     name: str
     licence: str
     megabytes: int
     about: str
+    sha256: str
 
 
 MODELS = {
     model.name: model
     for model in (
-        MattingModel("isnet-general-use", "Apache-2.0", 179, "any subject"),
-        MattingModel("isnet-anime", "Apache-2.0", 176, "drawn characters"),
+        MattingModel(
+            "isnet-general-use",
+            "Apache-2.0",
+            179,
+            "any subject",
+            "60920e99c45464f2ba57bee2ad08c919a52bbf852739e96947fbb4358c0d964a",
+        ),
+        MattingModel(
+            "isnet-anime",
+            "Apache-2.0",
+            176,
+            "drawn characters",
+            "f15622d853e8260172812b657053460e20806f04b9e05147d49af7bed31a6e99",
+        ),
     )
 }
 
@@ -73,7 +87,7 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     """A function from uint8 RGB (H, W, 3) to premultiplied RGBA without the ground's colour.
 
     Raises:
-        EnvironmentFault: rembg or the weights are missing.
+        EnvironmentFault: rembg or the weights are missing, or they are not the published ones.
     """
     os.environ.setdefault("REMBG_HOME", str(weights_folder()))
     try:
@@ -87,15 +101,17 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
             "cutting out needs rembg, which is not installed",
             f"{install_command(REQUIREMENT)}, or give --matting none",
         ) from None
-    here = sessions[model.name].resolve_existing(f"{model.name}.onnx")
-    if here is None and offline:
+    network = sessions[model.name]
+    if offline and network.resolve_existing(f"{model.name}.onnx") is None:
         raise missing_weights(model, "--offline is given")
     try:
         with redirect_stderr(StringIO()):  # its download bar
+            verify_weights(model, Path(network.download_models()))
             session = rembg.new_session(model.name)
     except (runtime.Fail, runtime.InvalidProtobuf, runtime.InvalidGraph) as error:
         raise EnvironmentFault(
-            f"the weights {here} are damaged", "delete that file and run it again"
+            f"the weights of {model.name} cannot be read by this onnxruntime",
+            f"{install_command(REQUIREMENT)}, or give --matting none",
         ) from error
     except (OSError, ValueError) as error:
         raise missing_weights(
@@ -111,6 +127,34 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
         )
 
     return cut_out
+
+
+def verify_weights(model: MattingModel, file: Path) -> None:
+    """Compare weights with the sum that was published, before anything else reads them.
+
+    Raises:
+        EnvironmentFault: they are others.
+        OSError: they cannot be read.
+    """
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != model.sha256:
+        raise EnvironmentFault(
+            f"{file} is damaged: its sha256 is not the published one",
+            "delete that file and run it again",
+        )
+
+
+def weights_state(model: MattingModel) -> str:
+    """Whether the weights of a model are here and intact, for people."""
+    file = weights_file(model)
+    if not file.exists():
+        return f"not here: fetched when first used, {model.megabytes} MB"
+    try:
+        verify_weights(model, file)
+    except (EnvironmentFault, OSError) as error:
+        return str(error)
+    return "intact"
 
 
 def missing_weights(model: MattingModel, why: str) -> EnvironmentFault:

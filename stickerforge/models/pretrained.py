@@ -4,7 +4,6 @@ A folder may be a stranger's. Whatever it says of itself, no Python of it runs, 
 the terminal, nothing pickled is read, and no connection is opened: `models.hub` alone fetches.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,13 @@ from typing import Any
 
 from huggingface_hub import constants
 
+from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
+
 # A model with this file beside it is loaded with that adapter, whose weights may be pickled, and
 # without a configuration of its own from wherever the file says.
 ADAPTER_FILE = "adapter_config.json"
+MAX_CONFIG = 4_000_000  # bytes
 
 
 def load_network(kind: Any, folder: Path, **options: Any) -> Any:
@@ -45,11 +48,17 @@ def load_pretrained(kind: Any, folder: Path, **options: Any) -> Any:
 
 
 def read_config(folder: Path) -> Any:
-    """The configuration of a folder as parsed JSON; None where the library will find a fault."""
+    """The configuration of a folder as parsed JSON; None where it cannot be read, as the library
+    will say.
+
+    Raises:
+        ValueError: it is not JSON, or not such as `parse_json` takes: what it names is not known.
+    """
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        text = read_text(folder / "config.json", MAX_CONFIG)
+    except OSError:
         return None
+    return parse_json(text)
 
 
 def code_names(config: Any) -> list[str]:

@@ -73,7 +73,7 @@ def load_complete(kind: Any, folder: Path, dtype: Any = None, *, exact: bool = F
     Raises:
         InputError: weights are missing, or are not those of the configuration.
         EnvironmentFault: likewise in what was fetched or installed.
-        Exception: what the library raises, see `encoders.LOAD_ERRORS`.
+        Exception: what the library raises, see `LOAD_ERRORS`.
     """
     silence_libraries()
     if not (folder / CONFIG).exists():

@@ -17,9 +17,12 @@ def discard_output(stream: TextIO) -> None:
 
 
 def write_line(line: str) -> None:
-    """Write a line to stderr; a reader that has gone neither stops the work nor fails it."""
+    """Write a line to stderr, whatever characters a stranger's file has put into it.
+
+    A reader that has gone neither stops the work nor fails it.
+    """
     try:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
     except BrokenPipeError:
         discard_output(sys.stderr)
@@ -45,9 +48,9 @@ class Console:
             self.say(f"warning: {text}")
 
     def say(self, text: str) -> None:
-        """Show a line, without the control characters of file names or prompts."""
+        """Show a line."""
         if not self.quiet:
-            write_line(printable(text))
+            write_line(text)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -56,10 +59,11 @@ class Console:
             yield lambda amount: None
         elif sys.stderr.isatty():
             from rich.console import Console as RichConsole
+            from rich.markup import escape
             from rich.progress import Progress
 
             with Progress(console=RichConsole(stderr=True), transient=True) as bar:
-                task = bar.add_task(title, total=total)
+                task = bar.add_task(escape(printable(title)), total=total)
                 yield lambda amount: bar.advance(task, amount)
         else:
             yield self._lines(title, total)

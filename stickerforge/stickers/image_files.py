@@ -8,6 +8,9 @@ made by a trained model. Nothing else is written: bytes are built from pixels al
 import io
 import json
 import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape, unescape
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +18,30 @@ from typing import Any, Literal
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from stickerforge.stickers.alpha import Rgba
+from stickerforge.stickers.foreign_params import (
+    EXIF_IFD,
+    USER_COMMENT,
+    ForeignParams,
+    decode_comment,
+    parse_info,
+)
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "stickerforge"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_CHARACTERS = 1_000_000  # of parameters; more is not ours
+# What Pillow raises on broken EXIF.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -81,11 +102,8 @@ def read_params(path: Path) -> dict[str, Any] | None:
         OSError: the file cannot be opened.
         ValueError: it is no picture.
     """
-    try:
-        with Image.open(path, formats=("PNG", "WEBP")) as picture:
-            text = picture.info.get(KEY) or params_in_xmp(picture.info.get("xmp"))
-    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(str(error)) from None
+    with opened(path) as picture:
+        text = picture.info.get(KEY) or params_in_xmp(picture.info.get("xmp"))
     if not isinstance(text, str) or len(text) > MAX_CHARACTERS:
         return None
     try:
@@ -93,6 +111,35 @@ def read_params(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return params if isinstance(params, dict) else None
+
+
+def read_foreign_params(path: Path) -> ForeignParams | None:
+    """What another program says in a picture of how it was made; None where none does.
+
+    Raises:
+        OSError, ValueError: see `read_params`.
+    """
+    with opened(path) as picture:
+        try:
+            comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+        except UNREADABLE:
+            comment = None
+        return parse_info(picture.info, decode_comment(comment))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture of a format that programs write parameters into, not decoded.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is no such picture.
+    """
+    try:
+        with Image.open(path, formats=("PNG", "WEBP", "JPEG")) as picture:
+            yield picture
+    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error)) from None
 
 
 def params_in_xmp(xmp: bytes | str | None) -> str | None:

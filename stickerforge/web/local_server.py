@@ -1,8 +1,10 @@
 """A page served to this machine's browser alone."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,6 +13,10 @@ MAX_BODY = 20_000_000  # bytes that a page may post
 
 class PageServer(ThreadingHTTPServer):
     """Serves one page on 127.0.0.1 to whoever knows its key, and takes JSON from it.
+
+    A key may leak, in a history or a screenshot: other pages of the browser are refused even so, by
+    the name they reached us under (which keeps off those that rebind their own to this address),
+    the origin of what they post, and its content type, which no form can send.
 
     `handle_request` waits a fifth of a second for a request, so that a loop of it hears Ctrl-C;
     every request is answered in a thread of its own.
@@ -30,9 +36,15 @@ class PageServer(ThreadingHTTPServer):
         self.timeout = 0.2
 
     @property
+    def hosts(self) -> tuple[str, str]:
+        """What a browser on this machine calls us."""
+        port = self.server_address[1]
+        return f"127.0.0.1:{port}", f"localhost:{port}"
+
+    @property
     def url(self) -> str:
         """Where the page is."""
-        return f"http://127.0.0.1:{self.server_address[1]}/{self.key}"
+        return f"http://{self.hosts[0]}/{self.key}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away in the middle is no error."""
@@ -46,27 +58,48 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # noqa: N802 - the base class names it
         """The page."""
-        if self.path != f"/{self.server.key}":
-            self.send_error(404)
+        if fault := self.fault():
+            self.send_error(fault)
             return
         self.respond(self.server.render(self.server.key), "text/html; charset=utf-8")
 
     def do_POST(self) -> None:  # noqa: N802
         """Hand posted JSON on, and answer with what comes back."""
         length = self.headers.get("Content-Length", "")
-        if (
-            self.path != f"/{self.server.key}"
-            or not length.isdecimal()
-            or not 0 < int(length) <= MAX_BODY
-        ):
+        if fault := self.fault() or self.fault_of_post():
+            self.send_error(fault)
+            return
+        if not re.fullmatch("[0-9]{1,9}", length) or not 0 < int(length) <= MAX_BODY:
             self.send_error(404)
             return
         try:
             answer = self.server.receive(json.loads(self.rfile.read(int(length))))
-        except ValueError:
+        except (ValueError, RecursionError):
             self.send_error(400)
             return
         self.respond(json.dumps(answer), "application/json")
+
+    def fault(self) -> HTTPStatus | None:
+        """Why a request is not one of our page's browser, if it is none."""
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
+            return HTTPStatus.MISDIRECTED_REQUEST
+        if not secrets.compare_digest(self.path.encode(), f"/{self.server.key}".encode()):
+            return HTTPStatus.NOT_FOUND
+        return None
+
+    def fault_of_post(self) -> HTTPStatus | None:
+        """Why our page has not posted this, if it has not; browsers say from which page it is."""
+        own = f"http://{self.headers['Host'].lower()}"
+        if any(origin != own for origin in self.headers.get_all("Origin", [])):
+            return HTTPStatus.FORBIDDEN
+        if self.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            return HTTPStatus.FORBIDDEN
+        if self.headers.get_content_type() != "application/json" or (
+            len(self.headers.get_all("Content-Type", [])) != 1
+        ):
+            return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        return None
 
     def respond(self, text: str, content_type: str) -> None:
         """Send a text."""
@@ -75,6 +108,10 @@ class PageHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("Referrer-Policy", "same-origin")  # its address holds the key
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.end_headers()
         self.wfile.write(body)
 

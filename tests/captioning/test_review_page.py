@@ -26,9 +26,9 @@ def toys(tmp_path):
 
 
 def asked(url, body=None):
-    with urllib.request.urlopen(
-        urllib.request.Request(url, None if body is None else json.dumps(body).encode()), timeout=10
-    ) as answer:
+    sent = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, sent, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read().decode()
 
 
@@ -105,6 +105,7 @@ def test_a_save_that_ends_after_the_page_was_closed_does_not_open_it_again(serve
         json.dumps({"rows": []}).encode(),
     )
     slow.putrequest("POST", f"/{served.server.key}")
+    slow.putheader("Content-Type", "application/json")
     slow.putheader("Content-Length", str(len(body)))
     slow.endheaders()
     time.sleep(0.3)  # until its own thread waits for the rest

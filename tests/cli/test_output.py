@@ -24,6 +24,44 @@ def test_lines_go_to_stdout_and_the_note_to_stderr(capsys):
     assert run(capsys, lambda console: Report({}, ["a"], "note"), quiet=True) == (0, "a\n", "")
 
 
+HOSTILE = "a\x1b]0;title\x07\x9b31m\u202efdp.exe\r\x08\x7f[red]b"
+SHOWN = "a�]0;title��31m�fdp.exe���[red]b"
+
+
+def test_a_stranger_s_characters_never_reach_a_terminal(capsys, monkeypatch):
+    def work(console):
+        console.warn(HOSTILE)
+        error = CheckFailed(HOSTILE.replace("\r", ""), HOSTILE.replace("\r", ""))
+        return Report({}, [f"{HOSTILE}\t{HOSTILE}"], HOSTILE, error)
+
+    _, out, err = run(capsys, work)
+    assert out == f"{SHOWN}\t{SHOWN}\n"
+    inner = SHOWN.replace("exe�", "exe", 1)
+    assert err == f"warning: {SHOWN}\n{SHOWN}\nstickerforge: {inner}; {inner}\n"
+
+
+def test_nor_does_a_table(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "200")
+    report = Report({}, [], table=[[HOSTILE, "[bold]"], [HOSTILE, HOSTILE]])
+    _, out, _ = run(capsys, lambda console: report)
+    assert out.count(SHOWN) == 3 and "[bold]" in out
+    assert not set(out) & set("\x1b\x07\x9b\u202e\r\x08\x7f")
+
+
+def test_nor_does_json_which_stays_exact(capsys):
+    def work(console):
+        console.warn(HOSTILE)
+        return Report({"path": HOSTILE}, [])
+
+    _, out, _ = run(capsys, work, as_json=True, quiet=True)
+    assert out.rstrip("\n").isascii() and out.rstrip("\n").isprintable()
+    assert json.loads(out)["result"]["path"] == HOSTILE
+    assert json.loads(out)["warnings"] == [HOSTILE]
+
+
 def test_json_holds_the_result_and_the_warnings(capsys):
     def work(console):
         console.warn("careful")

@@ -1,12 +1,22 @@
 """rembg's own code on a tiny network: alpha is how far a pixel is from white."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.matting import DEFAULT, MODELS, load_cut_out, matting_model, weights_file
+from stickerforge.models.matting import (
+    DEFAULT,
+    MODELS,
+    load_cut_out,
+    matting_model,
+    weights_file,
+    weights_state,
+)
 
 
 def write_network(path):
@@ -48,11 +58,18 @@ def test_every_matting_model_may_be_used_commercially():
         matting_model("bria-rmbg")
 
 
+def written_model():
+    """The default model, with a tiny network as its published weights."""
+    file = weights_file(MODELS[DEFAULT])
+    write_network(file)
+    return replace(MODELS[DEFAULT], sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+
+
 def test_a_dark_square_is_cut_out_of_white():
-    write_network(weights_file(MODELS[DEFAULT]))
+    model = written_model()
     rgb = np.full((64, 64, 3), 255, np.uint8)
     rgb[16:48, 16:48] = (20, 40, 60)
-    premultiplied = load_cut_out(matting_model("auto"), offline=True)(rgb)
+    premultiplied = load_cut_out(model, offline=True)(rgb)
     assert premultiplied.shape == (64, 64, 4)
     assert premultiplied[32, 32, 3] > 0.9
     assert premultiplied[2, 2, 3] < 0.05
@@ -67,9 +84,44 @@ def test_missing_weights_say_what_to_fetch():
     )
 
 
-def test_damaged_weights_are_named():
-    weights = weights_file(MODELS[DEFAULT])
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"cut short")
-    with pytest.raises(EnvironmentFault, match="are damaged"):
-        load_cut_out(matting_model("auto"), offline=True)
+@pytest.mark.parametrize("damage", ["cut short", "other network", "one bit", "old place"])
+def test_weights_that_were_not_published_are_not_read(damage, monkeypatch, tmp_path):
+    def refuse(*arguments, **options):
+        raise AssertionError("weights were read")
+
+    model = written_model()
+    weights = weights_file(model)
+    data = bytearray(weights.read_bytes())
+    if damage == "cut short":
+        weights.write_bytes(data[:100])
+    elif damage == "one bit":
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+    else:
+        model = MODELS[DEFAULT]  # whose sum this sound network does not have
+    if damage == "old place":
+        old = tmp_path / "matting" / ".u2net"
+        old.mkdir()
+        monkeypatch.delenv("U2NET_HOME")
+        weights = weights.rename(old / weights.name)
+    monkeypatch.setattr("onnxruntime.InferenceSession", refuse)
+    with pytest.raises(EnvironmentFault) as caught:
+        load_cut_out(model, offline=True)
+    assert f"{weights} is damaged: its sha256" in str(caught.value)
+
+
+def test_the_state_of_weights_is_said():
+    assert weights_state(MODELS["isnet-anime"]) == "not here: fetched when first used, 176 MB"
+    model = written_model()
+    assert weights_state(model) == "intact"
+    assert "is damaged" in weights_state(MODELS[DEFAULT])
+
+
+def test_weights_that_are_fetched_are_checked_before_they_are_read(monkeypatch):
+    def fetch(url, known_hash, fname, path, progressbar):
+        write_network(weights_file(MODELS["isnet-anime"]))
+
+    monkeypatch.setattr("pooch.retrieve", fetch)
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+    with pytest.raises(EnvironmentFault, match="its sha256 is not the published one"):
+        load_cut_out(MODELS["isnet-anime"], offline=False)

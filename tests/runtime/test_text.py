@@ -15,6 +15,22 @@ def test_control_characters_are_replaced():
 
 
 @pytest.mark.parametrize(
+    "code",
+    [*range(32), *range(0x7F, 0xA0), 0x200B, 0x200E, 0x2028, 0x2029, *range(0x202A, 0x202F)]
+    + [0x061C, *range(0x2066, 0x206A), 0xFEFF, 0xE0041, 0xE007F],
+)
+def test_no_control_character_is_left(code):
+    assert printable(f"a{chr(code)}b") == "a�b"
+
+
+@pytest.mark.parametrize(
+    "text", ["café", "👩\u200d🎨", "👍🏽", "❤️", "猫 1\xa0cm", "نمی\u200cخواهم"]
+)
+def test_what_is_seen_stays(text):
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
     ("limit", "text"), [(1, "a …"), (2, "a, b …"), (3, "a, b, c"), (4, "a, b, c")]
 )
 def test_long_lists_are_cut(limit, text):

@@ -35,6 +35,8 @@ def ask(server, method, path, body=None, **headers):
     with contextlib.closing(
         http.client.HTTPConnection(*server.server_address, timeout=10)
     ) as connection:
+        if method == "POST":
+            headers = {"Content-Type": "application/json"} | headers
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read().decode()
@@ -61,12 +63,54 @@ def test_what_is_posted_is_handed_on_and_answered(server):
     assert headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[1", b"nonsense", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (421, {"Host": "evil.example"}),
+        (421, {"Host": "evil.example:{port}"}),
+        (421, {"Host": "127.0.0.1"}),
+        (421, {"Host": "127.0.0.1:1"}),
+        (421, {"Host": "127.0.0.1.evil.example:{port}"}),
+        (421, {"Host": ""}),
+        (403, {"Origin": "http://evil.example"}),
+        (403, {"Origin": "null"}),
+        (403, {"Origin": "http://127.0.0.1:1"}),
+        (403, {"Origin": "https://127.0.0.1:{port}"}),
+        (403, {"Origin": "http://localhost:{port}"}),
+        (403, {"Sec-Fetch-Site": "cross-site"}),
+        (403, {"Sec-Fetch-Site": "same-site"}),
+        (415, {"Content-Type": "text/plain"}),
+        (415, {"Content-Type": "text/plain; application/json"}),
+        (415, {"Content-Type": "application/x-www-form-urlencoded"}),
+        (415, {"Content-Type": ""}),
+        (200, {"Content-Type": "application/json; charset=utf-8"}),
+        (200, {"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}),
+        (200, {"Host": "localhost:{port}", "Origin": "http://localhost:{port}"}),
+    ],
+)
+def test_other_pages_are_refused_even_with_the_key(server, status, headers):
+    port = server.server_address[1]
+    sent = {name: text.format(port=port) for name, text in headers.items()}
+    assert ask(server, "POST", f"/{server.key}", b"[1]", **sent)[0] == status
+    read = ask(server, "GET", f"/{server.key}", **sent)[0]
+    assert read == (421 if status == 421 else 200)
+
+
+def test_the_page_is_in_no_frame_and_leaks_no_address(server):
+    headers = ask(server, "GET", f"/{server.key}")[1]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[1", b"nonsense", b"\xff\xfe", b"[" * 100_000])
 def test_what_no_page_posts_is_a_bad_request(server, body):
     assert ask(server, "POST", f"/{server.key}", body)[0] == 400
 
 
-@pytest.mark.parametrize("length", ["", "-1", "0", "x", str(MAX_BODY + 1)])
+@pytest.mark.parametrize(
+    "length", ["", "-1", "\N{SUPERSCRIPT TWO}", "9" * 5000, "0", "x", str(MAX_BODY + 1)]
+)
 def test_a_length_that_cannot_be(server, length):
     headers = {"Content-Length": length} if length else {}
     assert ask(server, "POST", f"/{server.key}", None, **headers)[0] == 404

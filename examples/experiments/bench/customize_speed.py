@@ -20,8 +20,8 @@ sticker-mini comes with its weights; sd and sdxl are built from their published 
 share of their width, with random weights; `--folder` keeps them for the next call. On a GPU all run
 as their commands do by default: ours in bfloat16, the peer with bfloat16 weights, its VAE (of
 sdxl) and the LoRA in float32, and autocast. All take turns in an order that rotates, so a busy
-machine slows all; ratios are of the same round, with the middle 95 % of their median's bootstrap. `--layers all` trains convolutions of
-ours as well, and leaves the peer out, which does not.
+machine slows all; ratios are of the same round, with the middle 95 % of their median's bootstrap.
+`--layers all` trains convolutions of ours as well, and leaves the peer out, which does not.
 """
 
 import argparse
