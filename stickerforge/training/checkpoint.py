@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -28,12 +29,26 @@ def write_checkpoint(run: RunFolder, info: CheckpointInfo, tensors: Mapping[str,
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     path = run.checkpoint(info.step)
     write_whole(path, content)
-    pointer = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()} | vars(info)
-    write_whole(run.pointer, (json.dumps(pointer, indent=1) + "\n").encode())
+    pointer = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+    write_pointer(run, pointer, info)
     for other in run.checkpoints():
         if other != path:
             with contextlib.suppress(OSError):
                 other.unlink()
+
+
+def write_pointer(run: RunFolder, pointer: Mapping[str, Any], info: CheckpointInfo) -> None:
+    """Write the description of a checkpoint.
+
+    Args:
+        pointer: the file and its sha256.
+    """
+    write_whole(run.pointer, (json.dumps(dict(pointer) | vars(info), indent=1) + "\n").encode())
+
+
+def update_pointer(run: RunFolder, info: CheckpointInfo) -> None:
+    """Change what is said of the checkpoint that is there."""
+    write_pointer(run, json.loads(run.pointer.read_text(encoding="utf-8")), info)
 
 
 def read_checkpoint(run: RunFolder) -> dict[str, Tensor]:
