@@ -211,6 +211,8 @@ def start_run(plan: TrainingPlan, captions: bytes) -> None:
     """Remove what an earlier run left, and write the settings and captions of this one."""
     run = plan.run
     remove_checkpoint(run)
+    for path in run.bests():
+        path.unlink(missing_ok=True)
     shutil.rmtree(run.validation_sheets, ignore_errors=True)
     write_whole(run.config, to_toml(plan.config, "customize").encode())
     write_whole(run.captions, captions)

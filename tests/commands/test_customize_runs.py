@@ -1,4 +1,4 @@
-"""How a run went, and how it goes on: diverged, too short, interrupted, finished, of old versions."""
+"""How a run went, and how it goes on: diverged, too short, finished, of earlier versions."""
 
 import json
 from pathlib import Path
