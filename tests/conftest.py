@@ -20,6 +20,8 @@ from tests.tiny import (  # noqa: E402
     write_tiny_sdxl,
 )
 
+INTERRUPTED = 130
+
 
 @dataclass
 class Ended:
@@ -49,6 +51,8 @@ def cli(capsys, monkeypatch, tmp_path):
         with pytest.raises(SystemExit) as end:
             main([str(argument) for argument in arguments])
         caught = capsys.readouterr()
+        if end.value.code == INTERRUPTED:  # the command took the Ctrl-C that was for the tests
+            raise KeyboardInterrupt
         return Ended(int(end.value.code or 0), caught.out, caught.err)
 
     return run

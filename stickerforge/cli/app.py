@@ -1,9 +1,7 @@
 """The command line's application: its commands, and errors as exit codes."""
 
-import os
 import sys
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +14,7 @@ from stickerforge.cli.manage import adapters_app, doctor, models_app
 from stickerforge.cli.merge import merge
 from stickerforge.cli.output import bug_report, show_error
 from stickerforge.errors import EnvironmentFault, InputError, StickerforgeError
+from stickerforge.runtime.console import discard_output, open_standard_streams
 from stickerforge.version import __version__
 
 app = typer.Typer(
@@ -46,10 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
-    # A stream that the shell closed (>&-) is None.
-    sys.stdout, sys.stderr = (
-        stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr)
-    )
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -61,11 +57,18 @@ def main(arguments: list[str] | None = None) -> None:
         code = show_error(InputError(message, "see --help"), as_json) if message else 2
     except StickerforgeError as error:
         code = show_error(error, as_json)
+    except SystemExit as end:
+        # So Rich ends where the reader of the help has gone, which is no fault.
+        if end.code != 1:
+            raise
+        discard_output(sys.stdout)
+        code = 0
     except MemoryError:
         hint = "close other programs, or use fewer or smaller pictures"
         code = show_error(EnvironmentFault("out of memory", hint), as_json)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        reason = error.strerror or str(error)
+        message = f"{error.filename}: {reason}" if error.filename else reason
         hint = "check the path, its permissions and the disk"
         code = show_error(EnvironmentFault(message, hint), as_json)
     except Exception:  # noqa: BLE001 - the one place where our bugs end: in a file

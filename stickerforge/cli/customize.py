@@ -14,7 +14,9 @@ ORDER = (
     " training.lr training.beta training.objective mask training.resolution model seed keep"
 ).split()
 
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run; --steps teaches on a finished one.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")]
 
 
@@ -29,5 +31,5 @@ def customize(
     result = commands.customize.run(
         config, console, offline=call.offline, force=force, resume=resume
     )
-    failure = partial_failure(result.failed)
+    failure = partial_failure(result.failed) or result.error()
     return Report(result.result(), [str(result.adapter.path)], result.note(), failure)

@@ -11,8 +11,9 @@ from typing import Any
 
 import typer
 
-from stickerforge.errors import Interrupted, PartlyDone, StickerforgeError
+from stickerforge.errors import EnvironmentFault, Interrupted, PartlyDone, StickerforgeError
 from stickerforge.runtime.console import Console, discard_output, write_line
+from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import printable
 from stickerforge.version import __version__
 
@@ -53,11 +54,13 @@ def run_command(
     """Run a command's work; results to stdout, the rest to stderr, errors to an exit code."""
     started, console = time.monotonic(), Console(quiet=quiet)
     try:
-        report = work(console)
+        with interruptible():
+            report = work(console)
     except Interrupted as error:
         raise typer.Exit(
             show_error(StickerforgeError(error.message, error.hint), as_json, error.code)
         ) from None
+    fault = None
     try:
         if as_json:
             head = error_json(report.error) if report.error else {"ok": True}
@@ -74,12 +77,25 @@ def run_command(
             if report.note:
                 console.say(report.note)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our results has gone; nothing is wrong
-        discard_output(sys.stdout)
-    if report.error:
-        if not as_json:
-            print_error(report.error)
-        raise typer.Exit(report.error.code)
+    except OSError as error:
+        fault = output_fault(error)
+        if fault:
+            print_error(fault)
+    if report.error and not as_json:
+        print_error(report.error)
+    if failure := report.error or fault:
+        raise typer.Exit(failure.code)
+
+
+def output_fault(error: OSError) -> EnvironmentFault | None:
+    """What to say of results that could not be written; nothing where their reader has gone."""
+    discard_output(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return None
+    return EnvironmentFault(
+        f"cannot write the results to stdout: {error.strerror or error}",
+        "what was made is there; let stdout go elsewhere",
+    )
 
 
 def show(report: Report) -> None:
@@ -127,8 +143,11 @@ def print_error(error: StickerforgeError) -> None:
 def show_error(error: StickerforgeError, as_json: bool, code: int | None = None) -> int:
     """Print an error, as JSON or a line; returns its exit code."""
     if as_json:
-        show_json(error_json(error, code))
-    else:
+        try:
+            show_json(error_json(error, code))
+        except OSError as failed:
+            as_json = output_fault(failed) is None  # the line says it where the JSON cannot
+    if not as_json:
         print_error(error)
     return code or error.code
 

@@ -4,34 +4,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import CustomizeConfig, TrainingConfig
+from stickerforge.config.schema import CustomizeConfig
 from stickerforge.data.pictures import PictureFolder, read_folder
+from stickerforge.errors import CheckFailed
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 from stickerforge.training.checks import check_pictures
-from stickerforge.training.defaults import text_learning_rate
+from stickerforge.training.defaults import training_json
 from stickerforge.training.loss_masks import check_masks
 from stickerforge.training.plan import TrainingPlan, plan_training
 
-# What the JSON of a dry run says about training. Some keys are not the names of their settings, but
-# they were always these, and scripts read them.
-TRAINING_KEYS = (
-    "steps batch rank layers rate token_rate beta objective offset_noise seed weight_decay clip "
-    "save_every text_rank text_rate reduction snr_gamma prior_weight draws epsilon board"
-)
-SETTING_OF_KEY = {
-    "rate": "lr",
-    "token_rate": "token_lr",
-    "text_rate": "text_lr",
-    "draws": "cached_noise",
-    "board": "tensorboard",
-}
+if TYPE_CHECKING:
+    from stickerforge.training.outcome import Outcome
 
 
 @dataclass
@@ -41,6 +31,7 @@ class Result:
     Args:
         pictures: how many were trained on.
         failed: a line for each picture that could not be used.
+        outcome: the loss on the pictures, with the adapter and without it.
         metrics: means over the last tenth of the steps.
     """
 
@@ -48,6 +39,7 @@ class Result:
     folder: Path
     pictures: int
     steps: int
+    outcome: "Outcome"
     failed: list[str] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     preview: Path | None = None
@@ -66,6 +58,9 @@ class Result:
             "pictures": self.pictures,
             "failed": self.failed,
             "steps": self.steps,
+            "learned": self.outcome.learned,
+            "loss": self.outcome.loss,
+            "base_loss": self.outcome.base_loss,
             "figures": self.metrics,
             "preview": str(self.preview) if self.preview else None,
             "run": str(self.folder),
@@ -78,9 +73,19 @@ class Result:
         if token not in ("", f"<{name}>"):
             use += f" --adapter {name}"
         preview = f"; see {self.preview}" if self.preview else ""
+        verdict = f"{'learned' if self.outcome.learned else 'trained, but not learned:'} {name!r}"
         return (
-            f"learned {name!r} from {plural(self.pictures, 'picture')} in {self.steps} steps"
+            f"{verdict} from {plural(self.pictures, 'picture')}: {self.outcome.describe()}"
             f"{preview}; use it: stickerforge {use}"
+        )
+
+    def error(self) -> CheckFailed | None:
+        """Exit code 5 where the loss never fell."""
+        if not self.outcome.failed:
+            return None
+        return CheckFailed(
+            f"{self.adapter.name!r} was not learned: {self.outcome.describe()}",
+            "start over with --force and more --steps or a higher --lr",
         )
 
 
@@ -96,7 +101,7 @@ def customize(
     Args:
         settings: as in a configuration file, by dotted name: {"training.steps": 300}.
         force: replace an adapter or run of this name.
-        resume: go on with an interrupted run.
+        resume: go on with a run, interrupted or finished.
 
     Raises:
         StickerforgeError: input or environment; single pictures are listed in `Result.failed`.
@@ -136,7 +141,7 @@ def run(
         from stickerforge.training.preview import generate_preview
 
         with training_plan.run.lock():
-            adapter, metrics = personalize(
+            adapter, metrics, outcome = personalize(
                 training_plan, folder, console, offline=offline, force=force, resume=resume
             )
         preview = generate_preview(training_plan, console, offline=offline)
@@ -145,6 +150,7 @@ def run(
             training_plan.run.path,
             len(folder.pictures),
             training_plan.config.training.steps,
+            outcome,
             folder.unreadable,
             metrics,
             preview,
@@ -192,9 +198,3 @@ def dry_run(
         f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
     ]
     return result, lines
-
-
-def training_json(training: TrainingConfig, seed: int) -> dict[str, Any]:
-    """The settings of training by `TRAINING_KEYS`."""
-    values = vars(training) | {"seed": seed, "text_lr": text_learning_rate(training)}
-    return {key: values[SETTING_OF_KEY.get(key, key)] for key in TRAINING_KEYS.split()}

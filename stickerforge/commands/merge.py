@@ -75,7 +75,8 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
             f"there is an adapter {config.name!r} already",
             "give another --name, or --force to replace it",
         )
-    if run_folder(config.name).pointer.exists() and not force:
+    checkpoint = None if force else run_folder(config.name).checkpoint_info()
+    if checkpoint and not checkpoint.finished:
         hint = "finish it with customize --resume, or give another --name"
         raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
     return find_parents(config.parents, config.rename)

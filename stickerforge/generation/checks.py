@@ -1,18 +1,20 @@
 """Checks of a call: what it would replace, what cannot work, what has changed since an image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.config.schema import SamplingConfig
+from stickerforge.config.schema import MAX_SEED, SamplingConfig
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
+from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
 from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
 from stickerforge.runtime.bounded_files import check_regular, read_bounded
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.text import shorten_list
 from stickerforge.stickers.image_files import is_truncated, read_params
 
 MAX_BYTES = 100_000_000  # of saved settings, which hold the prompts of the command line
@@ -67,29 +69,71 @@ def check_settings_file(path: Path) -> None:
         )
 
 
-def check_replaced(jobs: Sequence[ImageJob], drawn_seed: int | None) -> None:
-    """Make sure that no intact image with other parameters is replaced.
+def check_seeds(requests: Sequence[Request], seed: int, count: int) -> None:
+    """Make sure that every image has a seed that can be given again.
 
     Args:
-        jobs: images that are named by an id and still to be made.
-        drawn_seed: of the call, where the user gave none; an interrupted call would go on with
-            that of its images.
+        seed: of the first image; image i uses seed + i where its row has no seed of its own.
+        count: images per row, where the row does not say.
 
     Raises:
-        InputError: one would be; --force allows it.
+        InputError: a seed would be too large.
     """
-    replaced = [job for job in jobs if job.path.exists() and not is_truncated(job.path)]
-    if not replaced:
-        return
-    first = replaced[0]
-    params = read_params(first.path) or {}
-    more = " …" if len(replaced) > 3 else ""
-    names = f"{', '.join(job.path.name for job in replaced[:3])}{more}"
-    resume = ""
-    if drawn_seed is not None and params.get("prompt") == first.prompt:
-        resume = f"--seed {params['seed'] - first.seed + drawn_seed} goes on, "
-    raise InputError(
-        f"{first.path.parent} holds {names}, made with another seed or other settings",
+    images = 0
+    for row in (request.row for request in requests):
+        own = row.count or count
+        if row.seed is None:
+            images += own
+        elif row.seed + own - 1 > MAX_SEED:
+            raise InputError(
+                f"the seed {row.seed} of {row.prompt[:60]!r} is too large for {own} pictures",
+                f"give that row at most {MAX_SEED - own + 1}",
+            )
+    if seed + images - 1 > MAX_SEED:
+        raise InputError(
+            f"the seed {seed} is too large for {images} pictures",
+            f"give --seed {MAX_SEED - images + 1} or less",
+        )
+
+
+def replaced_jobs(jobs: Sequence[ImageJob], done: Container[Path]) -> list[ImageJob]:
+    """Images that are named by an id and would replace intact ones with other parameters.
+
+    Args:
+        done: files that are there already, with the parameters of their jobs.
+    """
+    return [
+        job
+        for job in jobs
+        if job.id and job.path not in done and job.path.exists() and not is_truncated(job.path)
+    ]
+
+
+def seed_of_earlier_call(job: ImageJob, drawn_seed: int) -> int | None:
+    """The seed of the call that made the file of a job; None where it cannot have been this call.
+
+    Args:
+        drawn_seed: of the present call, where the user gave none.
+    """
+    params = read_params(job.path) or {}
+    seed = params.get("seed")
+    if not isinstance(seed, int) or params.get("prompt") != job.prompt:
+        return None
+    earlier = seed - (job.seed - drawn_seed)
+    return earlier if 0 <= earlier <= MAX_SEED else None
+
+
+def replacement_error(replaced: Sequence[ImageJob], seed: int | None) -> InputError:
+    """The error of a call that would replace images.
+
+    Args:
+        seed: with which the call would go on instead; None where none is known.
+    """
+    folder = replaced[0].path.parent
+    names = shorten_list([job.path.name for job in replaced], 3)
+    resume = "" if seed is None else f"--seed {seed} goes on, "
+    return InputError(
+        f"{folder} holds {names}, made with another seed or other settings",
         f"{resume}--force replaces, or give another --out",
     )
 

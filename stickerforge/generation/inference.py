@@ -45,7 +45,7 @@ def make_images(
         cut_out = load_cut_out(matting_model(plan.matting), offline=offline)
     try:
         model = load(plan.card, plan.device)
-        warn_of_length(model, [job.text for job in plan.open_jobs], console)
+        warn_of_length(model, plan.open_jobs, console)
         pixels = plan.sampling.pixels or model.pixels
         return write_images(
             model,
@@ -66,12 +66,29 @@ def load(card: ModelCard, device: str) -> DiffusionModel:
     return load_model(card, place, default_dtype(place))
 
 
-def warn_of_length(model: DiffusionModel, texts: Sequence[str], console: Console) -> None:
-    """Warn of texts that the model does not read to their end."""
-    for text in dict.fromkeys(texts):
-        if rest := model.truncated_text(text):
-            tokens = model.spec.text_tokens
-            console.warn(f"{model.card.name} reads {tokens} tokens; not read: {rest[:80]!r}")
+def warn_of_length(model: DiffusionModel, jobs: Sequence[ImageJob], console: Console) -> None:
+    """Warn of texts that the model does not read to their end: prompts, and what is to be avoided.
+
+    In the words of the base a text may be longer: a placeholder is one token, its class several.
+    """
+    kinds = {
+        "": [job.text for job in jobs],
+        " of the negative prompt": [job.negative for job in jobs],
+        " in words of the base": [
+            job.in_base_words(text)
+            for job in jobs
+            if job.params["sampling"].get("consistency")
+            for text in (job.text, job.negative)
+            if not model.truncated_text(text)
+        ],
+    }
+    for kind, texts in kinds.items():
+        for text in dict.fromkeys(texts):
+            if rest := model.truncated_text(text):
+                tokens = model.spec.text_tokens
+                console.warn(
+                    f"{model.card.name} reads {tokens} tokens; not read{kind}: {rest[:80]!r}"
+                )
 
 
 def write_images(

@@ -10,8 +10,8 @@ from typing import Any
 
 from stickerforge.errors import InputError
 from stickerforge.generation.checks import (
-    check_replaced,
     is_finished,
+    replacement_error,
     warn_of_changes,
     warn_of_words,
 )
@@ -61,9 +61,11 @@ def hold_ids(plan: GenerationPlan, *, force: bool) -> Iterator[None]:
                 "wait for it, or give another --out",
             )
         made_meanwhile = [job for job in jobs if job.path.exists()]
-        check_replaced(
-            [job for job in made_meanwhile if not is_finished(job, prompt=plan.output.prompt)], None
-        )
+        replaced = [
+            job for job in made_meanwhile if not is_finished(job, prompt=plan.output.prompt)
+        ]
+        if replaced:
+            raise replacement_error(replaced, None)
         yield
 
 

@@ -10,9 +10,12 @@ from stickerforge.config.unused import unused_in_generate
 from stickerforge.generation.checks import (
     check_bases,
     check_consistency,
-    check_replaced,
+    check_seeds,
     check_settings_file,
     is_finished,
+    replaced_jobs,
+    replacement_error,
+    seed_of_earlier_call,
 )
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
 from stickerforge.generation.requests import (
@@ -95,11 +98,12 @@ def plan_generation(
         style=config.style,
         negative=config.negative,
     )
+    seed = random_seed() if config.seed is None else config.seed
+    check_seeds(requests, seed, config.count)
     name = config.model or default_model(requests)
     card = find_model(name, offline=offline, say=console.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
-    seed = random_seed() if config.seed is None else config.seed
     sampling = sampling_settings(config.sampling, card)
     call = CallParams(
         card=card,
@@ -117,11 +121,18 @@ def plan_generation(
     full = replace(config, model=name, seed=seed, sampling=sampling)
     for line in unused_in_generate(full):
         console.warn(line)
-    jobs = image_jobs(requests, call, seed=seed, count=config.count)
-    done = frozenset(job.path for job in jobs if is_finished(job, prompt=config.output.prompt))
-    if not force:
-        with_id = [job for job in jobs if job.id and job.path not in done]
-        check_replaced(with_id, seed if config.seed is None else None)
+
+    def jobs_with(seed: int) -> tuple[list[ImageJob], frozenset[Path]]:
+        jobs = image_jobs(requests, call, seed=seed, count=config.count)
+        finished = (job.path for job in jobs if is_finished(job, prompt=config.output.prompt))
+        return jobs, frozenset(finished)
+
+    jobs, done = jobs_with(seed)
+    if not force and (replaced := replaced_jobs(jobs, done)):
+        earlier = seed_of_earlier_call(replaced[0], seed) if config.seed is None else None
+        if earlier is not None and replaced_jobs(*jobs_with(earlier)):
+            earlier = None  # other settings differ as well
+        raise replacement_error(replaced, earlier)
     check_settings_file(Path(config.output.folder) / CONFIG_FILE)
     from stickerforge.runtime.device import resolve_device  # torch: after all that needs none
 

@@ -6,25 +6,41 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TextIO
 
 from stickerforge.runtime.text import printable
 
 
+def open_standard_streams() -> None:
+    """Let the null device stand for each standard stream that the shell closed (`>&-`).
+
+    The next file that is opened would be that stream, and what libraries print would be in it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdout, sys.stderr = (
+        stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr)
+    )
+
+
 def discard_output(stream: TextIO) -> None:
-    """Discard what is still written to a stream whose reader has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Discard what is still written to a stream that nobody reads, or that cannot be written."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def write_line(line: str) -> None:
     """Write a line to stderr, whatever characters a stranger's file has put into it.
 
-    A reader that has gone neither stops the work nor fails it.
+    One that cannot be written neither stops the work nor fails it.
     """
     try:
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody reads it, or its disk is full
         discard_output(sys.stderr)
 
 

@@ -4,7 +4,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from stickerforge.errors import Interrupted
 
@@ -13,7 +15,14 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual."""
+    """Within, the first SIGINT or SIGTERM raises `Interrupted`; a second one acts as usual.
+
+    Within another one it changes nothing.
+    """
+    handlers = [signal.getsignal(number) for number in CODES]
+    if any(isinstance(each, Once) and each.handle is raise_interrupt for each in handlers):
+        yield
+        return
     with on_signal(raise_interrupt):
         yield
 
@@ -40,6 +49,31 @@ def raise_interrupt(number: int) -> None:
     raise Interrupted(message, CODES[signal.Signals(number)])
 
 
+@dataclass
+class Once:
+    """Hands the first signal to `handle`, after the handlers of before were put back."""
+
+    handle: Callable[[int], None]
+    before: dict[int, Any] = field(default_factory=dict)
+
+    def install(self) -> None:
+        """Take over every signal that is not ignored, as those of a background job are."""
+        for number in CODES:
+            if (handler := signal.getsignal(number)) != signal.SIG_IGN:
+                self.before[number] = handler
+                signal.signal(number, self)
+
+    def restore(self) -> None:
+        """Put the handlers of before back."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        self.restore()
+        self.handle(number)
+
+
 @contextmanager
 def on_signal(handle: Callable[[int], None]) -> Iterator[None]:
     """Within, the first SIGINT or SIGTERM is handed to `handle`.
@@ -49,17 +83,9 @@ def on_signal(handle: Callable[[int], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in CODES}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        handle(number)
-
-    for number in CODES:
-        signal.signal(number, stop)
+    once = Once(handle)
+    once.install()
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        once.restore()

@@ -30,12 +30,23 @@ def write_checkpoint(run: RunFolder, info: CheckpointInfo, tensors: Mapping[str,
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     path = run.checkpoint(info.step)
     write_whole(path, content)
-    pointer = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()} | vars(info)
-    write_whole(run.pointer, (json.dumps(pointer, indent=1) + "\n").encode())
+    write_pointer(run, info, path.name, hashlib.sha256(content).hexdigest())
     for other in run.checkpoints():
         if other != path:
             with contextlib.suppress(OSError):
                 other.unlink()
+
+
+def write_pointer(run: RunFolder, info: CheckpointInfo, file: str, sha256: str) -> None:
+    """Write the description of a checkpoint and of the file of its tensors."""
+    pointer = {"file": file, "sha256": sha256} | vars(info)
+    write_whole(run.pointer, (json.dumps(pointer, indent=1) + "\n").encode())
+
+
+def update_pointer(run: RunFolder, info: CheckpointInfo) -> None:
+    """Change what is said of the checkpoint that is there; nothing where there is none."""
+    if pointer := run.read_pointer():
+        write_pointer(run, info, pointer.file, pointer.sha256)
 
 
 def read_checkpoint(run: RunFolder) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from stickerforge.config.schema import CustomizeConfig, TrainingConfig
+from stickerforge.config.schema import MAX_SEED, CustomizeConfig, TrainingConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.data.captions import check_caption
 from stickerforge.data.pictures import PictureFolder, describe_skipped
@@ -58,6 +58,23 @@ def check_training(training: TrainingConfig, *, is_style: bool) -> None:
         raise EnvironmentFault(
             "training.tensorboard needs tensorboard, which is not installed",
             f"{install_command('tensorboard')}, or leave it out",
+        )
+
+
+def check_preview_seeds(config: CustomizeConfig, prompts: int) -> None:
+    """Make sure that every picture of the preview has a seed that can be given again.
+
+    Args:
+        prompts: how many the preview has.
+
+    Raises:
+        InputError: a seed would be too large.
+    """
+    pictures = prompts * config.preview.count
+    if config.seed + pictures - 1 > MAX_SEED:
+        raise InputError(
+            f"the seed {config.seed} is too large for the {pictures} pictures of the preview",
+            f"give --seed {MAX_SEED - pictures + 1} or less",
         )
 
 

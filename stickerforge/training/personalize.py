@@ -16,6 +16,7 @@ What happens to a picture of the user, from its folder to the loss:
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import diffusers
@@ -37,7 +38,7 @@ from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.files import locked, write_whole
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
-from stickerforge.training.checkpoint import remove_checkpoint
+from stickerforge.training.checkpoint import remove_checkpoint, update_pointer
 from stickerforge.training.class_images import (
     class_image_config,
     draw_class_images,
@@ -48,8 +49,9 @@ from stickerforge.training.dataset import TrainingSet, build_training_set, capti
 from stickerforge.training.loss_masks import LossMasks, build_masks
 from stickerforge.training.loss_plot import loss_plot, validation_plot
 from stickerforge.training.methods import METHODS
-from stickerforge.training.methods.base import TrainingMethod
+from stickerforge.training.methods.denoising import DenoisingMethod
 from stickerforge.training.metrics_log import read_rows
+from stickerforge.training.outcome import Outcome, check_outcome, measure_outcome
 from stickerforge.training.plan import TrainingPlan
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder
 from stickerforge.training.state import init_state
@@ -69,8 +71,11 @@ def personalize(
     offline: bool,
     force: bool,
     resume: bool,
-) -> tuple[store.Adapter, dict[str, float]]:
-    """Train and save an adapter; returns it with its metrics over the last tenth of the steps.
+) -> tuple[store.Adapter, dict[str, float], Outcome]:
+    """Train and save an adapter.
+
+    Returns:
+        (the adapter, its metrics over the last tenth of the steps, how the run went).
 
     Raises:
         InputError: a picture, caption, mask or checkpoint cannot be used, or training diverged.
@@ -78,7 +83,7 @@ def personalize(
         Interrupted: after a checkpoint was written.
     """
     run, steps = plan.run, plan.config.training.steps
-    checkpoint = run.resumable(plan.settings_digest(), force=force, resume=resume)
+    checkpoint = plan.resumable(force=force, resume=resume)
     verify(plan.card.folder)
     try:
         model = load(plan.card, str(resolve_device(plan.config.device)))
@@ -87,7 +92,8 @@ def personalize(
         validation = validation_schedule(plan, model, folder, masks, console, offline=offline)
         if checkpoint is None:
             start_run(plan, captions_file(data.examples, folder))
-        elif checkpoint.step:
+        else:
+            checkpoint = go_on(plan, checkpoint)
             console.say(f"going on after {checkpoint.step} of {steps} steps")
         start = checkpoint or CheckpointInfo(0, plan.settings_digest(), data.digest)
         with console.progress(f"teaching {plan.name}", steps) as advance:
@@ -96,13 +102,17 @@ def personalize(
             kept_step = steps
             if validation:
                 best = BestCheckpoint(run, method.kind, start=steps)
+                best.remove_others()
                 write_whole(run.validation_plot, validation_plot(best.rows))
                 if plan.config.keep == "best":
                     weights, kept_step = select_best(best, steps, console)
+                    method.train_state.load(weights)
+            outcome = measure_outcome(method, steps=steps)
     except RuntimeError as error:
         hint = "lower --batch or --resolution, or use a smaller model"
         raise memory_fault(error, hint) or error from error
     metrics = summarize_metrics(run)
+    check_outcome(outcome, run, plan.config.training.lr)
     adapter = store.save(
         plan.name,
         weights,
@@ -111,16 +121,15 @@ def personalize(
         tokens=plan.concept.tokens,
         phrase=plan.concept.phrase,
         made=provenance(plan, folder, data, metrics)
-        | {"kept_step": kept_step, "matting": masks.matting},
+        | {"kept_step": kept_step, "matting": masks.matting, "loss": vars(outcome)},
     )
     files = (run.config, run.captions, run.loss_plot)
     with locked(store.lock_file(plan.name), wait=True):
         for file in files:
             write_whole(adapter.path.with_name(file.name), read_bounded(file, MAX_BYTES))
-    remove_checkpoint(run)
-    for path in run.bests():  # the adapter holds the best
-        path.unlink(missing_ok=True)
-    return adapter, metrics
+    # The checkpoint stays: the run can be taught on.
+    update_pointer(run, replace(start, step=steps, finished=True))
+    return adapter, metrics, outcome
 
 
 def class_images(
@@ -166,7 +175,7 @@ def build_data(
         if checkpoint.pictures == data.digest:
             return masks, data
     raise InputError(
-        f"the unfinished run of {plan.name!r} was started with other pictures, captions or masks "
+        f"the run of {plan.name!r} was started with other pictures, captions or masks "
         f"(see {plan.run.captions})",
         "give the same, or start over with --force",
     )
@@ -206,9 +215,20 @@ def start_run(plan: TrainingPlan, captions: bytes) -> None:
     """Remove what an earlier run left, and write the settings and captions of this one."""
     run = plan.run
     remove_checkpoint(run)
+    for path in run.bests():
+        path.unlink(missing_ok=True)
     shutil.rmtree(run.validation_sheets, ignore_errors=True)
     write_whole(run.config, to_toml(plan.config, "customize").encode())
     write_whole(run.captions, captions)
+
+
+def go_on(plan: TrainingPlan, checkpoint: CheckpointInfo) -> CheckpointInfo:
+    """Write the settings that a run goes on with; returns what its next checkpoint belongs to."""
+    start = replace(checkpoint, settings=plan.settings_digest(), finished=False)
+    if start.settings != checkpoint.settings:  # of an earlier version, which counted the steps in
+        update_pointer(plan.run, start)
+    write_whole(plan.run.config, to_toml(plan.config, "customize").encode())
+    return start
 
 
 def build_method(
@@ -216,7 +236,7 @@ def build_method(
     model: DiffusionModel,
     reference: Sequence[TrainingExample],
     prior: Sequence[TrainingExample],
-) -> TrainingMethod[Any]:
+) -> DenoisingMethod:
     """The training method with a new adapter on the model."""
     training, seed = plan.config.training, plan.config.seed
     state = init_state(
@@ -265,6 +285,7 @@ def provenance(
         "pictures": [picture.sha256 for picture in folder.pictures],
         "captions": sorted({example.caption.text for example in data.examples}),
         "settings": plan.settings_digest(),
+        "data": data.digest,
         "figures": metrics,
         "versions": {"stickerforge": __version__}
         | {library.__name__: library.__version__ for library in libraries},

@@ -5,11 +5,13 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from stickerforge.adapters.store import Base, validate_name
 from stickerforge.config.schema import CustomizeConfig
+from stickerforge.config.setting import UNSET, fill_unset
 from stickerforge.config.style_presets import style_presets
-from stickerforge.config.toml import to_tree
+from stickerforge.config.toml import parse_toml, to_tree
 from stickerforge.config.unused import unused_in_customize
 from stickerforge.data.captions import are_words
 from stickerforge.errors import InputError
@@ -17,12 +19,14 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.hub import encoder_repository
 from stickerforge.models.registry import EMBEDDED, check_pixels, find_model
+from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.console import Console
-from stickerforge.training.checks import check_config, check_device
-from stickerforge.training.concept import Concept
+from stickerforge.training.checks import check_config, check_device, check_preview_seeds
+from stickerforge.training.concept import Concept, preview_prompts
 from stickerforge.training.defaults import with_defaults
-from stickerforge.training.run_folder import RunFolder, run_folder
+from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
 
+MAX_BYTES = 100_000_000  # of a run's settings, which hold the paths of the command line
 VALIDATIONS = 6  # of a run that is to keep its best state
 
 
@@ -58,15 +62,38 @@ class TrainingPlan:
         return default if every is None else every
 
     def settings_digest(self) -> str:
-        """Changes with whatever decides the adapter's bytes besides the pictures."""
+        """Changes with whatever decides the adapter's bytes besides the pictures and the steps.
+
+        Step i is the same in a run of any length, so that a finished run can be taught on.
+        """
+        training = self.decisive_settings()
+        training.pop("steps")
+        return self.digest([training, self.config.keep, self.config.validation.every])
+
+    def earlier_digests(self) -> list[str]:
+        """What earlier versions computed, of these steps and of those that the run began with."""
+        digests = []
+        for steps in (self.config.training.steps, saved_steps(self.run)):
+            if steps is UNSET:
+                continue
+            training = replace(self.config.training, steps=steps)
+            plan = replace(self, config=replace(self.config, training=training))
+            every = plan.validation_interval
+            digests.append(plan.digest([plan.decisive_settings(), plan.config.keep, every]))
+        return digests
+
+    def decisive_settings(self) -> dict[str, Any]:
+        """The settings of training that decide the adapter's bytes."""
         training = to_tree(self.config.training)
         for name in ("save_every", "tensorboard"):
             training.pop(name)
         training["draws"] = training.pop("cached_noise")  # its key when runs were first resumed
+        return training
+
+    def digest(self, settings: list[Any]) -> str:
+        """16 hexadecimal digits of settings and of what is learned from which base."""
         decisive = [
-            training,
-            self.config.keep,
-            self.validation_interval,
+            *settings,
             self.config.validation.encoder,
             self.config.seed,
             self.base.fingerprint,
@@ -75,6 +102,21 @@ class TrainingPlan:
             self.concept.phrase,
         ]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
+        """The checkpoint to go on from; see `RunFolder.resumable`."""
+        digests = [self.settings_digest(), *self.earlier_digests()]
+        return self.run.resumable(digests, self.config.training.steps, force=force, resume=resume)
+
+
+def saved_steps(run: RunFolder) -> Any:
+    """Until which step the run was to train when it was last started; UNSET if nothing says."""
+    try:
+        text = read_text(run.config, MAX_BYTES)
+        steps = parse_toml(text, run.config, "customize").get("training.steps")
+    except (OSError, ValueError, InputError):
+        steps = UNSET
+    return steps if isinstance(steps, int) else UNSET
 
 
 def plan_training(
@@ -104,8 +146,12 @@ def plan_training(
         console.warn(line)
     run.check_free(force=force, resume=resume)
     card = find_model(config.model, offline=offline, say=console.say)
-    training = with_defaults(config.training, card, concept.kind)
+    given = config.training
+    if resume and run.checkpoint_info():  # until where it was to go, unless the call says
+        given = fill_unset(given, {"steps": saved_steps(run)})
+    training = with_defaults(given, card, concept.kind)
     check_pixels(card, training.resolution, "training.resolution")
+    check_preview_seeds(config, len(preview_prompts(card, concept, config.preview.prompts)))
     check_device(config.device)
     base = base_model(config.model, card)
     plan = TrainingPlan(
@@ -117,7 +163,7 @@ def plan_training(
     )
     if plan.validation_interval:
         encoder_repository(plan.config.validation.encoder)
-    run.resumable(plan.settings_digest(), force=force, resume=resume)
+    plan.resumable(force=force, resume=resume)
     return plan
 
 

@@ -1,12 +1,12 @@
 """Where a training run keeps its files, and whether it can be resumed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from stickerforge.adapters.store import exists
+from stickerforge.adapters.store import exists, find
 from stickerforge.config.description import Bounds, FileName, Sha256, read_description
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
@@ -24,14 +24,16 @@ class CheckpointInfo:
         step: how many steps are done.
         settings: digest of everything that decides the result besides the pictures.
         pictures: digest of the pictures, their captions and masks.
+        finished: whether its adapter was saved.
     """
 
     step: Annotated[int, Bounds(0, 10**9)]
     settings: str
     pictures: str
+    finished: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckpointFile(CheckpointInfo):
     """The schema of checkpoint.json: what the checkpoint belongs to, and its tensors."""
 
@@ -145,7 +147,9 @@ class RunFolder:
             InputError: it is there and broken.
         """
         pointer = self.read_pointer()
-        return pointer and CheckpointInfo(pointer.step, pointer.settings, pointer.pictures)
+        if pointer is None:
+            return None
+        return CheckpointInfo(pointer.step, pointer.settings, pointer.pictures, pointer.finished)
 
     def read_pointer(self) -> CheckpointFile | None:
         """The checkpoint's description; None where there is none yet.
@@ -164,6 +168,14 @@ class RunFolder:
                 "start over with --force",
             ) from None
 
+    def holds_result_of(self, checkpoint: CheckpointInfo) -> bool:
+        """Whether the adapter of this name is what the run came to with this checkpoint."""
+        if not exists(self.name):
+            return False
+        made = find(self.name).made
+        result = (made.get("steps"), made.get("settings"), made.get("data"))
+        return result == (checkpoint.step, checkpoint.settings, checkpoint.pictures)
+
     def check_free(self, *, force: bool, resume: bool) -> None:
         """Make sure that nothing finished or half-finished would be lost.
 
@@ -173,32 +185,51 @@ class RunFolder:
         if force:
             return
         checkpoint = self.checkpoint_info()
-        if checkpoint is None and exists(self.name):
+        own = checkpoint is not None and self.holds_result_of(checkpoint)
+        if own and checkpoint and not resume:
             raise InputError(
-                f"there is an adapter {self.name!r} already",
+                f"there is an adapter {self.name!r} already, taught in {checkpoint.step} steps",
+                f"--resume --steps {2 * checkpoint.step} teaches it on, --force replaces it, or"
+                " give another --name",
+            )
+        if exists(self.name) and not own and (checkpoint is None or checkpoint.finished):
+            what = "and no run to resume" if resume else "already"
+            raise InputError(
+                f"there is an adapter {self.name!r} {what}",
                 "give another --name, or --force to replace it",
             )
-        if checkpoint is not None and not resume:
+        if checkpoint is not None and not checkpoint.finished and not resume:
             raise InputError(
                 f"a run of {self.name!r} stands unfinished after {checkpoint.step} steps",
                 "go on with --resume, or start over with --force",
             )
 
     def resumable(
-        self, settings_digest: str, *, force: bool, resume: bool
+        self, digests: Collection[str], steps: int, *, force: bool, resume: bool
     ) -> CheckpointInfo | None:
         """The checkpoint to go on from, if there is one and it is to be used.
 
+        Args:
+            digests: of the settings, as this version and earlier ones compute them.
+            steps: until which to train.
+
         Raises:
-            InputError: it belongs to other settings, or the name is taken.
+            InputError: it belongs to other settings, has done more steps, or the name is taken.
         """
         self.check_free(force=force, resume=resume)
-        checkpoint = None if force else self.checkpoint_info()
-        if checkpoint is not None and checkpoint.settings != settings_digest:
+        checkpoint = self.checkpoint_info()
+        if checkpoint is None or not resume:
+            return None
+        if checkpoint.settings not in digests:
             raise InputError(
-                f"the unfinished run of {self.name!r} was started with other settings "
-                f"(see {self.config})",
-                "give the same, or start over with --force",
+                f"the run of {self.name!r} was started with other settings (see {self.config})",
+                "give the same, as --config with that file does, or start over with --force",
+            )
+        done = checkpoint.step
+        if steps < done or (steps == done and self.holds_result_of(checkpoint)):
+            raise InputError(
+                f"the run of {self.name!r} has done {done} steps already",
+                f"--resume --steps {2 * done} teaches it on, or start over with --force",
             )
         return checkpoint
 

@@ -95,10 +95,21 @@ class TrainState:
             layer: LoraWeights(tensors[f"down/{layer}"], tensors[f"up/{layer}"], 0.0)
             for layer in layers
         }
-        self.adapters.load(ADAPTER, factors)
+        tokens = {
+            placeholder: {
+                encoder: tensors[f"token/{encoder}/{placeholder}"] for encoder in encoders
+            }
+            for placeholder, encoders in self.embeddings.items()
+        }
+        self.load(AdapterWeights(factors, tokens))
+
+    @torch.no_grad()
+    def load(self, weights: AdapterWeights) -> None:
+        """Put back what `weights` gave."""
+        self.adapters.load(ADAPTER, weights.lora)
         for placeholder, encoders in self.embeddings.items():
             for encoder, row in encoders.items():
-                row.copy_(tensors[f"token/{encoder}/{placeholder}"])
+                row.copy_(weights.tokens[placeholder][encoder])
 
 
 def init_state(

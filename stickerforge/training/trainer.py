@@ -65,7 +65,7 @@ def train(
                 raise Interrupted(
                     f"{stop.message} after {done} of {steps} steps",
                     stop.code,
-                    "--resume goes on from here",
+                    "the same with --resume, and without --force, goes on from here",
                 ) from None
     return method.weights()
 

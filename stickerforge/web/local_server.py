@@ -8,6 +8,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from stickerforge.runtime.json_text import parse_json
+
 MAX_BODY = 20_000_000  # bytes that a page may post
 
 
@@ -73,8 +75,8 @@ class PageHandler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         try:
-            answer = self.server.receive(json.loads(self.rfile.read(int(length))))
-        except (ValueError, RecursionError):
+            answer = self.server.receive(parse_json(self.rfile.read(int(length))))
+        except ValueError:
             self.send_error(400)
             return
         self.respond(json.dumps(answer), "application/json")

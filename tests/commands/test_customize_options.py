@@ -213,7 +213,7 @@ def test_the_best_weights_are_kept(cli, art, monkeypatch):
         "--force",
     )
     assert same(first, weights("blob")), "of three states the first was the best"
-    assert not list(run.glob("best-*")), "the adapter holds it"
+    assert not list(run.glob("best-*")), "they were of a run that is gone"
     assert not (run / "looks").exists(), "sheets of a run that is gone are, too"
 
 
