@@ -135,7 +135,7 @@ def write_missing(
                 picture = pictures[index]
                 name = picture.path.name
                 if isinstance(text, InputError):
-                    failures.append(f"{name}: {text.message}")
+                    failures.append(fault_line(name, text))
                 elif read_caption(picture.path) != earlier_caption(plan.records, picture):
                     console.warn(f"{name} was given a caption meanwhile, which is kept")
                     failures.append(f"{name}: given a caption meanwhile")
@@ -156,6 +156,11 @@ def write_missing(
     finally:
         write_records(plan.folder, plan.records | dict(valid) | records)
     return records, failures
+
+
+def fault_line(name: str, error: InputError) -> str:
+    """Why a picture got no caption, after its name."""
+    return f"{name}: {error.message.removeprefix(f'{name}: ')}"
 
 
 def earlier_caption(records: Mapping[str, CaptionRecord], picture: Picture) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CustomizeConfig, TrainingConfig
-from stickerforge.data.pictures import PictureFolder, read_folder
+from stickerforge.data.picture_folder import PictureFolder, read_folder
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
@@ -129,8 +129,8 @@ def run(
     """
     with interruptible():
         training_plan, folder = plan(config, console, offline=offline, force=force, resume=resume)
-        check_pictures(folder, training_plan.concept.placeholder, console)
         check_masks(config.mask, folder)
+        check_pictures(folder, training_plan.concept.placeholder, console)
         # From here on torch and the networks are needed, which take seconds to load.
         from stickerforge.training.personalize import personalize
         from stickerforge.training.preview import generate_preview

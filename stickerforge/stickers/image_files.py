@@ -12,14 +12,15 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from stickerforge.stickers.alpha import Rgba
+from stickerforge.stickers.image_metadata import PNG_END, PNG_START
+from stickerforge.stickers.image_reader import open_image
+from stickerforge.stickers.pixel_formats import DECODER_FAULTS
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "stickerforge"
-PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_CHARACTERS = 1_000_000  # of parameters; more is not ours
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -82,9 +83,15 @@ def read_params(path: Path) -> dict[str, Any] | None:
         ValueError: it is no picture.
     """
     try:
-        with Image.open(path, formats=("PNG", "WEBP")) as picture:
+        with open_image(path, "PNG", "WEBP") as picture:
             text = picture.info.get(KEY) or params_in_xmp(picture.info.get("xmp"))
-    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno:
+            raise
+        raise ValueError(str(error)) from None  # Pillow's own, which has no number
+    except DECODER_FAULTS as error:
         raise ValueError(str(error)) from None
     if not isinstance(text, str) or len(text) > MAX_CHARACTERS:
         return None

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from stickerforge.adapters import store
 from stickerforge.adapters.lora_layers import AdapterSet
-from stickerforge.data.pictures import read_folder
+from stickerforge.data.picture_folder import read_folder
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.runtime import files
 from stickerforge.stickers.image_files import read_params
