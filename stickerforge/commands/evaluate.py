@@ -113,7 +113,7 @@ def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
         roles = [role for role in sets if role in ("pictures", "baseline")]
         targets = {role: job.prompts.targets(sets[role]) for role in roles}
         models = RewardModels(job.rewards, device=job.device, offline=offline, say=console.say)
-        data = MetricInput(sets, targets, encoder, models, console, job.allow_small)
+        data = MetricInput(sets, targets, encoder, models, console, job.allow_small, failed)
         if missing := data.texts.count(""):
             console.warn(
                 f"{missing} of {len(data.pictures)} pictures have no known prompt: "
