@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import stickerforge
 from stickerforge.adapters import store
 from stickerforge.commands import caption
 from stickerforge.models import encoders
@@ -15,6 +17,7 @@ from stickerforge.stickers import image_reader
 from stickerforge.training import personalize
 from tests.stickers.test_image_reader import EXIF_IN_TIFF, encoded, gradient
 
+SOURCES = str(Path(stickerforge.__file__).parents[1])  # another process is to test the same ones
 SHORT = ("--steps", 2, "--batch", 2, "--rank", 2, "--set", "preview.count=0")
 CALLS = {
     "customize": ("--subject", "blob", *SHORT),
@@ -159,7 +162,7 @@ def test_no_accepted_picture_takes_more_than_a_gigabyte_and_a_half(tmp_path, com
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "STICKERFORGE_HOME": str(tmp_path / "home")},
+        env={**os.environ, "PYTHONPATH": SOURCES, "STICKERFORGE_HOME": str(tmp_path / "home")},
     )
     assert ended.returncode == 0, ended.stderr
     kilobytes = int(ended.stdout.splitlines()[-1].split()[1])
