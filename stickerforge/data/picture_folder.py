@@ -7,7 +7,7 @@ from pathlib import Path
 from stickerforge.data.pictures import Picture, load_reference
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import open_regular
-from stickerforge.runtime.text import plural, shorten_list
+from stickerforge.runtime.text import shorten_list
 from stickerforge.stickers.image_kinds import BMP, HEAD, HEIC, JXL, READABLE, image_kind
 
 # Files with these are meant to be pictures, whether they can be read or not.
@@ -79,7 +79,7 @@ def read_folder(folder: Path) -> PictureFolder:
             unreadable.append(error.message)
     if not pictures:
         raise InputError(
-            f"{folder}: none of its {plural(len(unreadable), 'picture')} can be used: "
+            f"{folder}: none of the pictures in it ({len(unreadable)}) can be used: "
             f"{unreadable[0]}",
             KINDS_HINT,
         )
