@@ -152,7 +152,7 @@ def write_missing(
             for index, text in captions_of(captioner, pictures, indices, request):
                 picture = pictures[index]
                 if isinstance(text, InputError):
-                    result.failures.append(f"{picture.path.name}: {text.message}")
+                    result.failures.append(fault_line(picture.path.name, text))
                 else:
                     record = new_record(
                         picture.path.name,
@@ -199,6 +199,11 @@ def write_one(
     else:
         console.warn(f"{name} was given a caption meanwhile, which is kept")
         result.failures.append(f"{name}: given a caption meanwhile")
+
+
+def fault_line(name: str, error: InputError) -> str:
+    """Why a picture got no caption, after its name."""
+    return f"{name}: {error.message.removeprefix(f'{name}: ')}"
 
 
 def earlier_caption(records: Mapping[str, CaptionRecord], picture: Picture) -> str:

@@ -45,7 +45,8 @@ class Captioner(Protocol):
         """A caption for each of some pictures, in order, or why there is none.
 
         Args:
-            pictures: all of the folder, which may tell what they have in common.
+            pictures: all of the folder, which may tell what they have in common; one that cannot be
+                read any more is an InputError when it is asked for.
             indices: those to be captioned.
         """
 

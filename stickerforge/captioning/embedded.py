@@ -67,12 +67,18 @@ class EmbeddedCaptioner:
         Colours that all pictures of one subject share belong to it, and captions leave them out,
         so that the placeholder learns them.
         """
-        analyses = {}
+        analyses, faults = dict[int, Analysis](), dict[int, InputError]()
         for index in range(len(pictures)) if request.class_words else indices:
             request.check()
-            analyses[index] = self.analyze(pictures[index])
+            try:
+                analyses[index] = self.analyze(pictures[index])
+            except InputError as error:
+                faults[index] = error
         shared = shared_colors(analyses.values()) if request.class_words else set()
         for index in indices:
+            if index in faults:
+                yield faults[index]
+                continue
             colors = tuple(color for color in analyses[index].colors if color not in shared)
             yield compose_caption(analyses[index], request, colors)
 

@@ -87,6 +87,8 @@ class ImageTextCaptioner:
             try:
                 answer = self.answer(pictures[index], request.class_words, request.form)
                 yield clean_caption(answer, request.form)
+            except InputError as error:  # the picture has gone or changed
+                yield error
             except LOAD_ERRORS as error:
                 if memory := memory_fault(error, "use a smaller captioner, or --device cpu"):
                     raise memory from error

@@ -25,12 +25,8 @@ from stickerforge.data.captions import (
     check_caption,
     read_caption,
 )
-from stickerforge.data.pictures import (
-    Picture,
-    PictureFolder,
-    describe_skipped,
-    read_folder,
-)
+from stickerforge.data.picture_folder import PictureFolder, describe_skipped, read_folder
+from stickerforge.data.pictures import Picture
 from stickerforge.errors import InputError
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.text import shorten_list
@@ -198,7 +194,7 @@ def warn_of_folder(
     """Say which records have no picture any more, and which files get no caption."""
     if missing := sorted(name for name in records if not (folder / name).exists()):
         console.warn(f"{RECORD_FILE} names pictures that are gone: {shorten_list(missing, 5)}")
-    for line in describe_skipped(contents):
+    for line in describe_skipped(contents.other_files):
         console.warn(line)
     for line in contents.unreadable:
         console.warn(f"left out: {line}")

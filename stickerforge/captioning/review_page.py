@@ -14,7 +14,7 @@ from stickerforge.captioning.caption_set import CaptionSet
 from stickerforge.captioning.edits import apply_edits, parse_edits
 from stickerforge.data.captions import read_caption
 from stickerforge.data.pictures import load_picture
-from stickerforge.errors import StickerforgeError
+from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.signals import interruptible, stoppable
@@ -91,10 +91,14 @@ def render_page(captions: CaptionSet, images: Mapping[str, str], key: str = "") 
 
 
 def thumbnails(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Pictures of a folder as small data URLs, by their names."""
+    """Pictures of a folder as small data URLs, by their names; "" for what cannot be read."""
     images = {}
     for name in names:
-        image = Image.fromarray(load_picture(folder / name)[1])
+        try:
+            image = Image.fromarray(load_picture(folder / name)[1].rgba)
+        except InputError:  # its caption can be changed all the same
+            images[name] = ""
+            continue
         image.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=80)
@@ -126,6 +130,8 @@ def review(captions: CaptionSet, console: Console) -> None:
     path = captions.folder / PAGE
     with interruptible():
         images = thumbnails(captions.folder, [record.picture for record in captions.records])
+        for name in (name for name, image in images.items() if not image):
+            console.warn(f"{name} cannot be read any more; its caption is on the page without it")
         write_whole(path, render_page(captions, images).encode())
         session = Review(captions, images)
         with PageServer(session.render, session.receive) as server, stoppable() as check:

@@ -8,6 +8,7 @@ from stickerforge.captioning import review_page
 from stickerforge.captioning.caption_folder import (
     captions_of,
     existing_captions,
+    fault_line,
     indices_without,
     valid_records,
     write_missing,
@@ -133,7 +134,7 @@ def dry_run_of_captions(
     for index, text in captions_of(captioner, pictures, indices[:SAMPLE], request):
         name = pictures[index].path.name
         if isinstance(text, InputError):
-            failures.append(f"{name}: {text.message}")
+            failures.append(fault_line(name, text))
         else:
             pairs[name] = caption_plan.subject.pair(text)
     writes = [str(caption_path(pictures[index].path)) for index in indices]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CustomizeConfig
-from stickerforge.data.pictures import PictureFolder, read_folder
+from stickerforge.data.picture_folder import PictureFolder, read_folder
 from stickerforge.errors import CheckFailed
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
@@ -134,8 +134,8 @@ def run(
     """
     with interruptible():
         training_plan, folder = plan(config, console, offline=offline, force=force, resume=resume)
-        check_pictures(folder, training_plan.concept.placeholder, console)
         check_masks(config.mask, folder)
+        check_pictures(folder, training_plan.concept.placeholder, console)
         # From here on torch and the networks are needed, which take seconds to load.
         from stickerforge.training.personalize import personalize
         from stickerforge.training.preview import generate_preview

@@ -8,9 +8,10 @@ from typing import Any
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import EvaluateConfig
 from stickerforge.config.toml import to_toml
+from stickerforge.data.picture_folder import describe_skipped
 from stickerforge.errors import CheckFailed, InputError, PartlyDone, StickerforgeError
 from stickerforge.evaluation.extraction import extract_sets
-from stickerforge.evaluation.image_set import list_images, skipped_note
+from stickerforge.evaluation.image_set import list_images
 from stickerforge.evaluation.limits import broken_limit, check_limit, parse_limit
 from stickerforge.evaluation.metrics.base import MetricInput, select_metrics
 from stickerforge.evaluation.metrics.rewards import missing_rewards, reward_places
@@ -104,14 +105,15 @@ def run(config: EvaluateConfig, console: Console, *, offline: bool) -> Result:
     if job.replaced:
         console.warn(f"the report of {job.replaced} in {job.out} is replaced; --out keeps both")
     for folder, names in job.skipped.items():
-        console.warn(skipped_note(folder, names))
+        for line in describe_skipped(names, folder):
+            console.warn(line)
     with interruptible():
         encoder = load_encoder(job.encoder, device=job.device, offline=offline, say=console.say)
         sets, failed = extract_sets(job.paths, encoder, console)
         roles = [role for role in sets if role in ("pictures", "baseline")]
         targets = {role: job.prompts.targets(sets[role]) for role in roles}
         models = RewardModels(job.rewards, device=job.device, offline=offline, say=console.say)
-        data = MetricInput(sets, targets, encoder, models, console, job.allow_small)
+        data = MetricInput(sets, targets, encoder, models, console, job.allow_small, failed)
         if missing := data.texts.count(""):
             console.warn(
                 f"{missing} of {len(data.pictures)} pictures have no known prompt: "

@@ -1,7 +1,6 @@
 """From the pictures of folders to their features, each computed once per content."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stickerforge.data.pictures import MAX_BYTES
+from stickerforge.data.pictures import read_content
 from stickerforge.errors import InputError
 from stickerforge.evaluation.cache import Arrays, Cache
 from stickerforge.evaluation.features import VERSION, ImageFeatures, from_arrays, to_arrays
 from stickerforge.evaluation.image_set import (
+    WORKERS,
     Advance,
     LoadedImage,
     crop_to_visible,
@@ -24,7 +24,6 @@ from stickerforge.evaluation.image_set import (
     thumbnail,
 )
 from stickerforge.evaluation.metrics.cutout import MEASURES, measure_cutout
-from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.stickers.color import WHITE
 
@@ -107,8 +106,8 @@ def extract_features(
 def read_features(path: Path, cache: Cache) -> ImageFeatures | None:
     """What the cache holds of this very content; None where a measure has come in since."""
     try:
-        digest = hashlib.sha256(read_bounded(path, MAX_BYTES)).hexdigest()
-    except OSError:
+        digest = hashlib.sha256(read_content(path)).hexdigest()
+    except InputError:
         return None
 
     def decode(arrays: Arrays) -> ImageFeatures:
@@ -123,7 +122,7 @@ def encode_images(images: Sequence[LoadedImage], encoder: "Encoder") -> Iterator
     pictures = [item.image for item in images]
     full, readings = encoder.examine(pictures, WHITE)
     foregrounds = encoder.images([crop_to_visible(picture) for picture in pictures], GREY)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         cutouts = list(pool.map(lambda picture: measure_cutout(np.asarray(picture)), pictures))
     for number, item in enumerate(images):
         yield ImageFeatures(

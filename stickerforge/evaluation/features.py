@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.errors import InputError
 from stickerforge.evaluation.cache import Arrays
-from stickerforge.evaluation.image_set import load_image
+from stickerforge.evaluation.image_set import LoadedImage, load_image
 from stickerforge.runtime.json_text import parse_json
 
 Floats = NDArray[np.float32]
@@ -49,19 +48,20 @@ class ImageFeatures:
     params: dict[str, Any]
 
 
-def reload_image(item: ImageFeatures) -> Image.Image:
-    """A picture that was read before, decoded once more.
+def reload_image(item: ImageFeatures, failed: list[str]) -> Image.Image | None:
+    """A picture that was read before, decoded once more; None if it has gone or changed since.
 
-    Raises:
-        InputError: it has gone or changed in between.
+    Args:
+        failed: where a line about it goes then, once.
     """
     result = load_image(item.path)
-    if isinstance(result, str) or result.sha256 != item.sha256:
-        raise InputError(
-            f"{item.path.name} has changed while it was measured",
-            "measure again, and leave the pictures alone",
-        )
-    return result.image
+    if isinstance(result, LoadedImage) and result.sha256 == item.sha256:
+        return result.image
+    changed = f"{item.path.name}: it changed while it was measured"
+    line = result if isinstance(result, str) else changed
+    if line not in failed:
+        failed.append(line)
+    return None
 
 
 def to_arrays(item: ImageFeatures) -> Arrays:

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.data.pictures import is_ignorable, list_entries, load_picture, may_be_picture
+from stickerforge.data.picture_folder import KINDS_HINT, list_pictures
+from stickerforge.data.pictures import load_picture
 from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import MAX_CHARACTERS
 from stickerforge.errors import InputError
-from stickerforge.runtime.text import shorten_list
 from stickerforge.stickers.image_files import read_foreign_params, read_params
 from stickerforge.stickers.sheet import SHEET_FILE
 
 THUMBNAIL = 128
 LARGEST = 1024  # what is larger is measured at this side
 BATCH = 32
-LISTED = 8  # names of files in a warning, at most
+WORKERS = min(4, os.cpu_count() or 1)
 REDUCED = 32  # side at which pixel-near copies are looked for
 Advance = Callable[[int], None]
 
@@ -49,58 +49,50 @@ class LoadedImage:
 
 
 def list_images(folder: Path) -> tuple[list[Path], list[str]]:
-    """(what may be a picture, names of what is none), by name; folders in it are not entered.
+    """As `list_pictures`, without the sheet that `generate` leaves.
 
     Raises:
         InputError: there is no such folder, or no picture in it.
     """
-    entries = [
-        path for path in list_entries(folder) if not is_ignorable(path) and path.name != SHEET_FILE
-    ]
-    pictures = [path for path in entries if may_be_picture(path)]
+    paths, others = list_pictures(folder)
+    pictures = [path for path in paths if path.name != SHEET_FILE]
     if not pictures:
-        raise InputError(
-            f"{folder}: no picture in it", "give a folder of PNG, WebP or JPEG pictures"
-        )
-    return pictures, [path.name for path in entries if path not in set(pictures)]
-
-
-def skipped_note(folder: str, names: Sequence[str]) -> str:
-    """A warning that names the files of a folder that are no pictures."""
-    return f"passed over in {folder}, since they are no pictures: {shorten_list(names, LISTED)}"
+        raise InputError(f"{folder}: no picture in it", KINDS_HINT)
+    return pictures, others
 
 
 def load_batches(paths: Sequence[Path]) -> Iterator[list[LoadedImage | str]]:
     """Decoded pictures, or why one cannot be had, at most BATCH at a time."""
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(paths), BATCH):
             stop = min(start + BATCH, len(paths))
             batch: list[LoadedImage | str] = []
             # No more large ones in memory than are worked on.
-            for first in range(start, stop, workers):
-                batch += pool.map(load_image, paths[first : min(first + workers, stop)])
+            for first in range(start, stop, WORKERS):
+                batch += pool.map(load_image, paths[first : min(first + WORKERS, stop)])
             yield batch
 
 
 def load_image(path: Path) -> LoadedImage | str:
     """A decoded picture, or why it cannot be had."""
     try:
-        picture, rgba = load_picture(path)
-        file_bytes = path.stat().st_size
-        with Image.open(path) as file:
-            file_format = file.format or ""
+        picture, decoded = load_picture(path)
     except InputError as error:
         return error.message
-    except OSError as error:
-        return f"{path.name}: {error.strerror}"
-    image = Image.fromarray(rgba)
-    pixels = image.size
-    if max(pixels) > LARGEST:
+    image = Image.fromarray(decoded.rgba)
+    if max(image.size) > LARGEST:
         image = image.convert("RGBa")
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         image = image.convert("RGBA")
-    return LoadedImage(path, picture.sha256, file_bytes, file_format, pixels, image, picture.note)
+    return LoadedImage(
+        path,
+        picture.sha256,
+        picture.file_bytes,
+        decoded.kind,
+        decoded.size,
+        image,
+        picture.note,
+    )
 
 
 def prompt_params(path: Path) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stickerforge.data.pictures import load_picture
+from stickerforge.errors import InputError
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import write_whole
@@ -38,12 +40,10 @@ def write_contact_sheet(
     images, captions = [], []
     for job in jobs[:MAX_IMAGES]:
         try:
-            with Image.open(job.path) as file:
-                image = file.convert("RGBA")
-        except (OSError, ValueError, SyntaxError) as error:
+            image = Image.fromarray(load_picture(job.path)[1].rgba)
+        except InputError as error:
             console.warn(
-                f"{job.path} is damaged ({str(error)[:60]}):"
-                " remove it, and the same call makes it again"
+                f"{job.path.parent / error.message}: remove it, and the same call makes it again"
             )
             continue
         image.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)

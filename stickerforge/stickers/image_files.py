@@ -8,15 +8,15 @@ made by a trained model. Nothing else is written: bytes are built from pixels al
 import io
 import json
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape, unescape
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
+from stickerforge.errors import InputError
 from stickerforge.stickers.alpha import Rgba
 from stickerforge.stickers.foreign_params import (
     EXIF_IFD,
@@ -25,23 +25,13 @@ from stickerforge.stickers.foreign_params import (
     decode_comment,
     parse_info,
 )
+from stickerforge.stickers.image_metadata import PNG_END, PNG_START
+from stickerforge.stickers.image_reader import open_image
+from stickerforge.stickers.pixel_formats import DECODER_FAULTS
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 KEY = "stickerforge"
-PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_CHARACTERS = 1_000_000  # of parameters; more is not ours
-# What Pillow raises on broken EXIF.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    struct.error,
-)
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -122,7 +112,7 @@ def read_foreign_params(path: Path) -> ForeignParams | None:
     with opened(path) as picture:
         try:
             comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
-        except UNREADABLE:
+        except DECODER_FAULTS:
             comment = None
         return parse_info(picture.info, decode_comment(comment))
 
@@ -136,9 +126,15 @@ def opened(path: Path) -> Iterator[Image.Image]:
         ValueError: it is no such picture.
     """
     try:
-        with Image.open(path, formats=("PNG", "WEBP", "JPEG")) as picture:
+        with open_image(path, "PNG", "WEBP", "JPEG") as picture:
             yield picture
-    except (UnidentifiedImageError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except InputError as error:
+        raise ValueError(error.message) from None
+    except OSError as error:
+        if error.errno:
+            raise
+        raise ValueError(str(error)) from None  # Pillow's own, which has no number
+    except DECODER_FAULTS as error:
         raise ValueError(str(error)) from None
 
 

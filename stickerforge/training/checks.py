@@ -6,7 +6,7 @@ from pathlib import Path
 from stickerforge.config.schema import MAX_SEED, CustomizeConfig, TrainingConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.data.captions import check_caption
-from stickerforge.data.pictures import PictureFolder, describe_skipped
+from stickerforge.data.picture_folder import PictureFolder, describe_skipped
 from stickerforge.data.prompts import check_prompt
 from stickerforge.errors import EnvironmentFault, InputError, nearest
 from stickerforge.runtime.console import Console
@@ -100,7 +100,7 @@ def check_pictures(folder: PictureFolder, placeholder: str, console: Console) ->
     Raises:
         InputError: a caption cannot be used.
     """
-    for line in describe_skipped(folder):
+    for line in describe_skipped(folder.other_files):
         console.warn(line)
     for picture in folder.pictures:
         if picture.note:

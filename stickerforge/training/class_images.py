@@ -6,12 +6,10 @@ The base model draws them; by training on them, too, the model keeps what else i
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
 from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
+from stickerforge.data.pictures import load_picture
 from stickerforge.errors import InputError
 from stickerforge.generation.inference import write_images
 from stickerforge.generation.plan import CONFIG_FILE, plan_generation
@@ -81,8 +79,6 @@ def encode_class_images(
     """Encode class images as the user's pictures are."""
     examples = []
     for path in paths:
-        with Image.open(path) as image:
-            rgba = np.array(image.convert("RGBA"))
-        cropped = crop_to_bucket(rgba, resolution, model.multiple)
+        cropped = crop_to_bucket(load_picture(path)[1].rgba, resolution, model.multiple)
         examples.append(encode_example(model, path.name, Caption(prompt, prompt), cropped))
     return examples

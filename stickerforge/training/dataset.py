@@ -21,7 +21,8 @@ from stickerforge.data.captions import (
     style_caption,
     subject_caption,
 )
-from stickerforge.data.pictures import Picture, PictureFolder
+from stickerforge.data.picture_folder import PictureFolder
+from stickerforge.data.pictures import Picture
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.base import DiffusionModel
@@ -58,35 +59,56 @@ def build_training_set(
     """Encode every picture once, one at a time, so that the bytes do not depend on their company.
 
     Args:
+        folder: a picture that has gone or changed since it was listed is left out of it.
         resolution: pictures are brought to about this side squared, in pixels.
 
     Raises:
-        InputError: a picture, its caption or its mask cannot be used.
+        InputError: a caption cannot be used, or no picture is left.
     """
-    examples = []
-    for picture in folder.pictures:
-        rgba = picture.rgba()
-        cropped = crop_to_bucket(rgba, resolution, model.multiple, masks.of(picture, rgba))
-        if cropped.mask is not None and not cropped.mask.any():
-            raise InputError(
-                f"{picture.path.name}: what counts of it lies outside of the middle, "
-                "which is trained on",
-                f"crop the picture around it{', or give --mask none' if masks.automatic else ''}",
-            )
+    examples, styled = list[TrainingExample](), list[Caption]()
+    for picture in list(folder.pictures):
+        try:
+            rgba = picture.rgba()
+            cropped = crop_picture(model, picture, rgba, resolution, masks)
+        except InputError as error:
+            folder.leave_out(picture, error)
+            console.warn(f"left out: {folder.unreadable[-1]}")
+            continue
         caption = caption_picture(model.card, concept, picture, console)
         check_length(model, concept, caption, picture.path.name, console)
         examples.append(encode_example(model, picture.path.name, caption, cropped))
+        styled.append(name_style(model.card, concept, picture, rgba, caption))
     warn_of_unknown_words(model.card, concept, examples, console)
-    if concept.placeholder:
-        examples = [
-            replace(example, caption=name_style(model.card, concept, picture, example.caption))
-            for picture, example in zip(folder.pictures, examples, strict=True)
-        ]
+    examples = [
+        replace(example, caption=caption) for example, caption in zip(examples, styled, strict=True)
+    ]
     described = [
         [picture.sha256, example.caption.text, example.caption.base, mask_digest(example.mask)]
         for picture, example in zip(folder.pictures, examples, strict=True)
     ]
     return TrainingSet(examples, hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16])
+
+
+def crop_picture(
+    model: DiffusionModel,
+    picture: Picture,
+    rgba: NDArray[np.uint8],
+    resolution: int,
+    masks: LossMasks,
+) -> CroppedPicture:
+    """A picture as the model takes it, with its mask.
+
+    Raises:
+        InputError: nothing is left of what counts, or its mask cannot be used.
+    """
+    cropped = crop_to_bucket(rgba, resolution, model.multiple, masks.of(picture, rgba))
+    if cropped.mask is not None and not cropped.mask.any():
+        raise InputError(
+            f"{picture.path.name}: what counts of it lies outside of the middle, "
+            "which is trained on",
+            f"crop the picture around it{', or give --mask none' if masks.automatic else ''}",
+        )
+    return cropped
 
 
 def encode_example(
@@ -175,24 +197,39 @@ def warn_of_unknown_words(
         console.warn(f"captions: {unknown_warning(card, unknown)}")
 
 
-def name_style(card: ModelCard, concept: Concept, picture: Picture, caption: Caption) -> Caption:
-    """The caption with the style of a drawing, where the model draws styles by name.
+def name_style(
+    card: ModelCard,
+    concept: Concept,
+    picture: Picture,
+    rgba: NDArray[np.uint8],
+    caption: Caption,
+) -> Caption:
+    """The caption of a subject with the style of a drawing, where the model draws styles by name.
 
     Otherwise the new word would learn the style as well, and bring it into every other one.
+
+    Args:
+        rgba: the pixels of the picture.
     """
-    if picture.opaque or read_caption(picture.path) or not card.knows_styles:
+    if not concept.placeholder or picture.opaque or not card.knows_styles:
         return caption
-    style = recognize_style(picture)
+    if read_caption(picture.path):
+        return caption
+    style = recognize_style(rgba)
     for preset in style_presets().values():
         if style and style in preset.words.split():
             return caption_picture(card, concept, picture, Console(quiet=True), preset.words)
     return caption
 
 
-def recognize_style(picture: Picture) -> str:
-    """The style of a drawing by the second judge; "" where it is not sure."""
+def recognize_style(rgba: NDArray[np.uint8]) -> str:
+    """The style of a drawing by the second judge; "" where it is not sure.
+
+    Args:
+        rgba: (H, W, 4), straight alpha.
+    """
     judge = load_judge("second")
-    reading = judge.read(judge.pictures([Image.fromarray(picture.rgba())]))
+    reading = judge.read(judge.pictures([Image.fromarray(rgba)]))
     probabilities = reading.style.softmax(1)[0]
     return judge.styles[int(probabilities.argmax())] if float(probabilities.max()) >= SURE else ""
 

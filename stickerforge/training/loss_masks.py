@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from stickerforge.config.user_paths import to_nfc
-from stickerforge.data.pictures import Picture, PictureFolder, may_be_picture, read_picture
+from stickerforge.data.picture_folder import PictureFolder, may_be_picture
+from stickerforge.data.pictures import Picture, load_picture
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.matting import (
     DEFAULT,
@@ -23,6 +25,7 @@ from stickerforge.models.matting import (
 from stickerforge.runtime.console import Console
 
 CUT_OUT = 0.01  # share of clear pixels from which a mask's alpha counts, not its brightness
+MATTING_SIDE = 1024  # at which networks look at pictures anyway; more costs gigabytes
 Mask = NDArray[np.uint8]  # (H, W), 255 where it counts fully
 
 
@@ -73,10 +76,21 @@ def build_masks(
             return None if learns_alpha else np.ascontiguousarray(rgba[..., 3])
         if cut_out is None:
             return None
-        alpha = (cut_out(rgba[..., :3])[..., 3] * 255).round().astype(np.uint8)
+        alpha = matting_alpha(cut_out, rgba)
         return alpha if alpha.any() else None
 
     return LossMasks(automatic_mask, automatic=True, matting=DEFAULT if cut_out else "")
+
+
+def matting_alpha(cut_out: CutOut, rgba: NDArray[np.uint8]) -> Mask:
+    """What a network takes for the subject of a photograph; of a large one at a smaller size."""
+    photo = Image.fromarray(rgba).convert("RGB")
+    size = photo.size
+    photo.thumbnail((MATTING_SIDE, MATTING_SIDE), Image.Resampling.LANCZOS)
+    alpha = (cut_out(np.asarray(photo))[..., 3] * 255).round().astype(np.uint8)
+    if photo.size == size:
+        return alpha
+    return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BILINEAR))
 
 
 def installed_matting(console: Console) -> CutOut | None:
@@ -129,7 +143,7 @@ def read_mask(path: Path, rgba: NDArray[np.uint8]) -> Mask:
         InputError: it cannot be read, has another size than its picture, or is black throughout.
     """
     try:
-        planes = read_picture(path).rgba()
+        planes = load_picture(path)[1].rgba
     except InputError as error:
         raise InputError(
             f"the mask {path}: {error.message.removeprefix(f'{path.name}: ')}",
@@ -158,13 +172,16 @@ def read_mask(path: Path, rgba: NDArray[np.uint8]) -> Mask:
 
 
 def check_masks(mask: str, folder: PictureFolder) -> None:
-    """Read every mask, before the model is loaded.
+    """Read every mask, before the model is loaded; a picture whose mask is no use is left out.
 
     Raises:
-        InputError: as `build_masks`.
+        InputError: masks are missing, or no picture has one that can be used.
     """
     if mask in ("auto", "none"):
         return
     files = mask_files(Path(mask), folder)
-    for picture in folder.pictures:
-        read_mask(files[picture.path], picture.rgba())
+    for picture in list(folder.pictures):
+        try:
+            read_mask(files[picture.path], picture.rgba())
+        except InputError as error:
+            folder.leave_out(picture, error)

@@ -2,7 +2,7 @@
 
 What happens to a picture of the user, from its folder to the loss:
 
-1. `data.pictures.read_folder` decodes it once to see whether it can be used.
+1. `data.picture_folder.read_folder` decodes it once to see whether it can be used.
 2. `dataset.build_training_set` reads it again, crops it to a bucket (`data.buckets`), decides what
    of it counts (`loss_masks`), gives it a caption with the new word and one without
    (`data.captions`), and encodes it once to the mean and deviation of its latents: a
@@ -26,7 +26,7 @@ import transformers
 
 from stickerforge.adapters import store
 from stickerforge.config.toml import to_toml
-from stickerforge.data.pictures import PictureFolder
+from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.errors import InputError
 from stickerforge.generation.inference import load
 from stickerforge.models.checksums import verify

@@ -9,6 +9,7 @@ from PIL import Image
 
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.data.pictures import Picture
+from stickerforge.errors import InputError
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
 from stickerforge.generation.sampler import guidance_params, sample, sampling_params
@@ -103,9 +104,19 @@ class Validator:
 def reference_features(
     encoder: Encoder, pictures: Sequence[Picture], masks: LossMasks
 ) -> NDArray[np.float32]:
-    """Features of the user's pictures, (N, D), with what does not count in training cleared."""
-    # One by one: large photographs side by side would fill the memory.
-    features = [encoder.images([masked_image(picture, masks)], WHITE) for picture in pictures]
+    """Features of the user's pictures, (N, D), with what does not count in training cleared.
+
+    Raises:
+        InputError: none can be read any more.
+    """
+    features, fault = [], InputError("no picture")
+    for picture in pictures:  # one by one: large photographs side by side would fill the memory
+        try:
+            features.append(encoder.images([masked_image(picture, masks)], WHITE))
+        except InputError as error:  # it has gone since it was encoded for training
+            fault = error
+    if not features:
+        raise fault
     return np.concatenate(features)
 
 

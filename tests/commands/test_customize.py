@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from stickerforge.adapters import store
 from stickerforge.adapters.lora_layers import AdapterSet
-from stickerforge.data.pictures import read_folder
+from stickerforge.data.picture_folder import read_folder
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.runtime import files
 from stickerforge.stickers.image_files import read_params
@@ -119,7 +119,10 @@ def test_the_style_of_a_drawing_is_told_by_the_second_judge(cli, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (192, 192, 4), np.uint8)
     noise[..., 3] = np.where(np.hypot(*(np.mgrid[:192, :192] - 96)) < 80, 255, 0)
     Image.fromarray(noise).save(folder / "noise.png")
-    told = {picture.path.stem: recognize_style(picture) for picture in read_folder(folder).pictures}
+    told = {
+        picture.path.stem: recognize_style(picture.rgba())
+        for picture in read_folder(folder).pictures
+    }
     assert [told[str(number)] for number in range(3)] == ["twemoji"] * 3
     ended = cli("customize", folder, "--subject", "face", *SHORT, "--json")
     rows = (tmp_path / "home" / "adapters" / "face" / "captions.jsonl").read_text().splitlines()

@@ -475,7 +475,9 @@ def test_rewards_are_given_by_weights_that_the_user_has(cli, stickers, clip, mon
         line.startswith("hpsv2, aesthetic, vqascore, lpips: not asked for")
         for line in report["refused"]
     )
-    monkeypatch.setattr(reward_metrics, "reload_image", lambda item: pytest.fail("loaded again"))
+    monkeypatch.setattr(
+        reward_metrics, "reload_image", lambda item, failed: pytest.fail("loaded again")
+    )
     assert (
         figures(cli("evaluate", stickers, "--reward", f"pickscore={clip}", "--json"))[
             "pickscore@tiny-clip"

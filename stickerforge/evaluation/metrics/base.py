@@ -44,6 +44,7 @@ class MetricInput:
         targets: what each of the "pictures", and of the "baseline", was to show.
         models: the models of --reward, by kind.
         allow_small: whether distances are given even of sets that are too small for them.
+        failed: a line for each picture that cannot be read; metrics that read one again add theirs.
     """
 
     sets: Mapping[str, Sequence[ImageFeatures]]
@@ -52,6 +53,7 @@ class MetricInput:
     models: "RewardModels"
     console: Console
     allow_small: bool = False
+    failed: list[str] = field(default_factory=list)
     results: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property

@@ -76,12 +76,15 @@ def lpips_distances(data: MetricInput) -> LpipsDistances:
                 other, is_compared = beside[row], len(numbers) > 1 and place < COMPARED
                 if not is_compared and other is None:
                     continue
-                ours = model.features(reload_image(data.pictures[row]))
+                image = reload_image(data.pictures[row], data.failed)
+                if image is None:
+                    continue
+                ours = model.features(image)
                 if is_compared:
                     compared.append(ours)
-                if other is not None:
-                    drifts.append(model.distance(ours, model.features(reload_image(other))))
-            if compared:
+                if other and (theirs := reload_image(other, data.failed)):
+                    drifts.append(model.distance(ours, model.features(theirs)))
+            if len(compared) > 1:
                 pairs = [model.distance(one, two) for one, two in combinations(compared, 2)]
                 result.within[key] = float(np.mean(pairs))
             if drifts:

@@ -26,9 +26,11 @@ ABOUT = {
 def reward_values(kind: str, data: MetricInput) -> NDArray[np.float64]:
     """What a reward gives each picture, (N,); NaN without a prompt where it needs one.
 
+    NaN as well for a picture that has gone or changed, which is named.
+
     Raises:
         NotMeasured: it needs prompts, and none is known.
-        InputError: a picture has changed, or the model cannot cope with one.
+        InputError: the model cannot cope with a picture.
         EnvironmentFault: out of memory. What was scored until then is in the cache.
     """
     model = data.models.reward(kind)
@@ -47,13 +49,20 @@ def reward_values(kind: str, data: MetricInput) -> NDArray[np.float64]:
     with data.console.progress(kind, len(missing)) as advance:
         for start in range(0, len(missing), BATCH):
             rows = missing[start : start + BATCH]
-            images = [reload_image(data.pictures[i]) for i in rows]
-            values = data.models.scores(kind, images, [texts[i] for i in rows])
-            for i, value in zip(rows, values, strict=True):
+            images = {
+                i: image
+                for i in rows
+                if (image := reload_image(data.pictures[i], data.failed)) is not None
+            }
+            asked = [texts[i] for i in images]
+            values = data.models.scores(kind, list(images.values()), asked) if images else ()
+            for i, value in zip(images, values, strict=True):
                 scores[keys[i]] = float(value)
                 cache.write(keys[i], {"score": np.array(float(value))})
             advance(len(rows))
-    return np.array([scores[key] if possible[i] else np.nan for i, key in enumerate(keys)])
+    return np.array(
+        [scores.get(key, np.nan) if possible[i] else np.nan for i, key in enumerate(keys)]
+    )
 
 
 for name, about in ABOUT.items():
