@@ -306,10 +306,12 @@ def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
 def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
     real = sampler.sample_batch
 
-    def broken(model, batch, *arguments):
+    def broken(model, encode, batch, *arguments):
         return [
             pixels * float("nan") if item.seed == 2 else pixels
-            for item, pixels in zip(batch.values(), real(model, batch, *arguments), strict=True)
+            for item, pixels in zip(
+                batch.values(), real(model, encode, batch, *arguments), strict=True
+            )
         ]
 
     monkeypatch.setattr(sampler, "sample_batch", broken)
