@@ -100,13 +100,15 @@ def plan_generation(
         check_pixels(card, config.sampling.pixels)
     seed = random_seed() if config.seed is None else config.seed
     sampling = sampling_settings(config.sampling, card)
+    matting = select_matting(config.matting, card)
     call = CallParams(
         card=card,
         fingerprint=fingerprint(card.folder),
         sampling=to_tree(sampling),
         output=config.output,
         matting=config.matting,
-        matting_model=select_matting(config.matting, card),
+        matting_model=matting,
+        draws_alpha=matting == "none" and has_alpha(card),
         subjects=config.subject,
         adapters=config.adapter,
     )

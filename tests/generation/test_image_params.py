@@ -1,7 +1,8 @@
 """Names of files hang on a digest of everything that decides an image.
 
 Twenty calls keep theirs, whatever is moved or renamed here. They change with the weights of
-sticker-mini, and only then may the names below be replaced by those that a failure prints.
+sticker-mini and with a version of finishing (EDGES, METHOD of flat colours), and only then may the
+names below be replaced by those that a failure prints.
 """
 
 import json
@@ -28,29 +29,29 @@ from stickerforge.generation.requests import Request
 from stickerforge.models.registry import find_model
 
 NAMES = {
-    "dog": ("dog-3-4c138795.png", "dog-4-3c61597d.png"),
-    "dog --style sticker": ("dog-3-a425ef87.png", "dog-4-b3e3baae.png"),
-    "dog --style flat": ("dog-3-8d06b717.png", "dog-4-18678f92.png"),
-    "dog --style noto": ("dog-3-8d61ff2d.png", "dog-4-a9e287f2.png"),
-    "dog --style twemoji": ("dog-3-25206b22.png", "dog-4-eada3638.png"),
-    "dog --negative grass": ("dog-3-0f9a46e8.png", "dog-4-fcbee1b8.png"),
-    "dog --size native": ("dog-3-aa1d98fa.png", "dog-4-228a7454.png"),
-    "dog --size 256": ("dog-3-b9bf45a2.png", "dog-4-67bcaca2.png"),
-    "dog --format webp": ("dog-3-58ce5e44.webp", "dog-4-572952c8.webp"),
-    "dog --steps 5": ("dog-3-b0f41bf2.png", "dog-4-ad0d1d51.png"),
-    "dog --guidance 3.5": ("dog-3-b3c9ccd2.png", "dog-4-171763cb.png"),
-    "dog --set sampling.scheduler=dpm++": ("dog-3-b01e49ea.png", "dog-4-ea1a4135.png"),
-    "dog --set sampling.guidance_rescale=0.5": ("dog-3-99cd1495.png", "dog-4-3b4bad23.png"),
-    "dog --set output.colours=flat": ("dog-3-c6da2279.png", "dog-4-d9e91ab2.png"),
-    "dog --set output.colours=drawn": ("dog-3-2a8ecb87.png", "dog-4-f98ba731.png"),
-    "dog --set output.prompt=false": ("sticker-3-4c138795.png", "sticker-4-3c61597d.png"),
-    "dog --matting none": ("dog-3-1cdda8c4.png", "dog-4-7292c4c7.png"),
+    "dog": ("dog-3-8623cbed.png", "dog-4-83312bc8.png"),
+    "dog --style sticker": ("dog-3-03ad1120.png", "dog-4-1dbf31a6.png"),
+    "dog --style flat": ("dog-3-5ac5964b.png", "dog-4-e632e1ca.png"),
+    "dog --style noto": ("dog-3-e8caade9.png", "dog-4-19e03cf1.png"),
+    "dog --style twemoji": ("dog-3-cda7d92e.png", "dog-4-12fde73d.png"),
+    "dog --negative grass": ("dog-3-22d14630.png", "dog-4-eb198287.png"),
+    "dog --size native": ("dog-3-ba2d4e37.png", "dog-4-2294e618.png"),
+    "dog --size 256": ("dog-3-c4c2f8dc.png", "dog-4-88a27490.png"),
+    "dog --format webp": ("dog-3-617d053f.webp", "dog-4-1571eb78.webp"),
+    "dog --steps 5": ("dog-3-d9e6165b.png", "dog-4-cc8b8cd5.png"),
+    "dog --guidance 3.5": ("dog-3-b6426166.png", "dog-4-c9b113a3.png"),
+    "dog --set sampling.scheduler=dpm++": ("dog-3-c196d8ba.png", "dog-4-4224b31a.png"),
+    "dog --set sampling.guidance_rescale=0.5": ("dog-3-9ca2e43e.png", "dog-4-71adf53f.png"),
+    "dog --set output.colours=flat": ("dog-3-2f1acc3c.png", "dog-4-71d9081f.png"),
+    "dog --set output.colours=drawn": ("dog-3-fbeb9dda.png", "dog-4-c2f8086c.png"),
+    "dog --set output.prompt=false": ("sticker-3-8623cbed.png", "sticker-4-83312bc8.png"),
+    "dog --matting none": ("dog-3-141d7d48.png", "dog-4-13014723.png"),
     "dog on a blue background": (
-        "dog-on-a-blue-background-3-b1654943.png",
-        "dog-on-a-blue-background-4-53fec30d.png",
+        "dog-on-a-blue-background-3-f3f62d8d.png",
+        "dog-on-a-blue-background-4-11bc2150.png",
     ),
-    "dog in flat style": ("dog-in-flat-style-3-c35a9d96.png", "dog-in-flat-style-4-12bf70c5.png"),
-    "Çà et là, 猫!": ("ca-et-la-3-d3decd69.png", "ca-et-la-4-aa08d1f7.png"),
+    "dog in flat style": ("dog-in-flat-style-3-ec2b8adf.png", "dog-in-flat-style-4-166dc2fc.png"),
+    "Çà et là, 猫!": ("ca-et-la-3-6af8dc7d.png", "ca-et-la-4-22f5fc2b.png"),
 }
 
 

@@ -14,6 +14,7 @@ from stickerforge.generation.sampler import GuidanceParams, SamplingParams, samp
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.stickers.alpha import snap_alpha, unpremultiply
 from stickerforge.stickers.despeckle import despeckle
+from stickerforge.stickers.edges import clean_edges
 
 GUIDANCE = GuidanceParams(scale=4.0)
 
@@ -33,7 +34,7 @@ def test_alone_it_gives_the_pixels_of_the_command(cli, model):
     pixels = sample(model, ["cat", "dog"], [6, 7], sampling, GUIDANCE, negatives=["grass"] * 2)
     for output, planes in zip(made.outputs, pixels, strict=True):
         assert planes.shape == (4, 128, 128) and planes.dtype == torch.float32
-        rgba = unpremultiply(despeckle(snap_alpha(planes.permute(1, 2, 0).numpy())))
+        rgba = unpremultiply(clean_edges(despeckle(snap_alpha(planes.permute(1, 2, 0).numpy()))))
         with Image.open(Path(output["path"])) as picture:
             assert np.array_equal(np.asarray(picture), rgba)
 
