@@ -200,7 +200,13 @@ def warn_of_changes(
             " the new one will differ"
         )
     output = params.get("output")
-    flat = output.get("flat") if isinstance(output, dict) else None
+    output = output if isinstance(output, dict) else {}
+    edges = (None, output.get("edges"))
+    if params and any(job.params["output"].get("edges") not in edges for job in jobs):
+        console.warn(
+            "edges were finished otherwise when the picture was made: the new one will differ"
+        )
+    flat = output.get("flat")
     if flat and any(job.params["output"].get("flat", flat) != flat for job in jobs):
         console.warn(
             "flat colours were made otherwise when the picture was made: the new one will differ"

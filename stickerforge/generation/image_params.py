@@ -21,6 +21,7 @@ from stickerforge.models.card import ModelCard
 from stickerforge.stickers.sheet import SHEET_FILE
 
 MAX_IMAGES = 200_000  # of a call; each takes some kilobytes of memory
+EDGES = 1  # how soft edges are cleaned; changes when the same image would come out otherwise
 # What a file forgets with its prompt.
 PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
 
@@ -79,6 +80,7 @@ class CallParams:
         sampling: the settings in force as plain values, the model's recommendations filled in.
         matting: as the user asked for it.
         matting_model: the one in use, or "none".
+        draws_alpha: whether the edges are those that the model draws.
         subjects, adapters: as the user named them.
     """
 
@@ -88,6 +90,7 @@ class CallParams:
     output: OutputConfig
     matting: str = "auto"
     matting_model: str = "none"
+    draws_alpha: bool = False
     subjects: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
 
@@ -178,6 +181,8 @@ def image_params(
             name: value for name, value in sampling.items() if not name.startswith("consistency")
         }
     output = {name: getattr(call.output, name) for name in ("size", "format", "colours")}
+    if call.draws_alpha:
+        output["edges"] = EDGES
     if palette is not None:
         output["flat"] = flat_digest(palette)
     params: dict[str, Any] = {

@@ -105,13 +105,15 @@ def plan_generation(
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
     sampling = sampling_settings(config.sampling, card)
+    matting = select_matting(config.matting, card)
     call = CallParams(
         card=card,
         fingerprint=fingerprint(card.folder),
         sampling=to_tree(sampling),
         output=config.output,
         matting=config.matting,
-        matting_model=select_matting(config.matting, card),
+        matting_model=matting,
+        draws_alpha=matting == "none" and has_alpha(card),
         subjects=config.subject,
         adapters=config.adapter,
     )

@@ -1,4 +1,4 @@
-"""From what a model drew to the image of a file: cut out, flat colours, size."""
+"""From what a model drew to the image of a file: cut out, edge, flat colours, size."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import numpy as np
 from stickerforge.models.matting import CutOut
 from stickerforge.stickers.alpha import Premultiplied, Rgba, snap_alpha, unpremultiply
 from stickerforge.stickers.despeckle import despeckle
+from stickerforge.stickers.edges import clean_edges
 from stickerforge.stickers.flat_colors import flatten_and_upscale, palette_from_codes
 from stickerforge.stickers.upscale import upscale
 
@@ -41,6 +42,8 @@ def finish_image(
         palette: inks as "rrggbb" to make colours flat with, empty for any; None leaves them.
     """
     image = to_premultiplied(pixels, cut_out)
+    if cut_out is None:  # a matting model has estimated the colours of the edge itself
+        image = clean_edges(image)
     side = size or max(image.shape[:2])
     if palette is None:
         return unpremultiply(upscale(image, side))

@@ -1,7 +1,9 @@
 """From texts and seeds to pixels: an image's bytes do not depend on those beside it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -9,9 +11,13 @@ from torch import Tensor
 from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.text_projections import keep_text_projections
 from stickerforge.runtime.seeds import generator
+from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.sampling.denoise import Scheduler, denoise
 from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
+
+PromptEncoder = Callable[..., Conditioning]  # texts (B of them), base=False
 
 
 @dataclass(frozen=True)
@@ -126,10 +132,11 @@ def sample(
             strict=True,
         )
     ]
+    encode = prompt_encoder(model)
     return (
         pixels
         for batch in micro_batches(samples, sampling.batch)
-        for pixels in sample_batch(model, batch, sampling, guidance, on_step)
+        for pixels in sample_batch(model, encode, batch, sampling, guidance, on_step)
     )
 
 
@@ -148,8 +155,24 @@ def micro_batches(samples: Sequence[Sample], size: int) -> Iterator[dict[int, Sa
         yield batch
 
 
+def prompt_encoder(model: DiffusionModel) -> PromptEncoder:
+    """Encodes texts with the adapters that are active, or without them where `base`.
+
+    The last few are kept: images of a call often share prompts, and nearly always the negative one.
+    """
+    base_model = AdapterSet(model).disabled
+
+    @lru_cache(maxsize=8)
+    def encode(texts: tuple[str, ...], base: bool = False) -> Conditioning:
+        with base_model() if base else nullcontext():
+            return model.encode_prompt(texts)
+
+    return encode
+
+
 def sample_batch(
     model: DiffusionModel,
+    encode: PromptEncoder,
     batch: dict[int, Sample],
     sampling: SamplingParams,
     guidance: GuidanceParams,
@@ -166,12 +189,12 @@ def sample_batch(
     noise = torch.stack(
         [torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded]
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), keep_text_projections(model.networks[model.spec.denoiser]):
         latents = denoise(
             model.predict,
             make_scheduler(model, sampling),
             noise.to(model.device),
-            encode_guidance(model, padded, guidance),
+            encode_guidance(model, encode, padded, guidance),
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=lambda: on_step(len(batch)),
         )
@@ -186,23 +209,19 @@ def make_scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler
 
 
 def encode_guidance(
-    model: DiffusionModel, padded: Sequence[Sample], params: GuidanceParams
+    model: DiffusionModel, encode: PromptEncoder, padded: Sequence[Sample], params: GuidanceParams
 ) -> Guidance:
     """The guidance of a micro-batch, with its encoded texts."""
-    text = model.encode_prompt([item.text for item in padded])
-    negatives = [item.negative for item in padded]
+    text = encode(tuple(item.text for item in padded))
+    negatives = tuple(item.negative for item in padded)
     consistency = params.consistency
     if consistency is None:
-        negative = model.encode_prompt(negatives)
-        return prompt_guidance(text, negative, params.scale, params.rescale)
-    base_model = AdapterSet(model).disabled
-    with base_model():
-        base_text = model.encode_prompt([item.base_text for item in padded])
-        negative = model.encode_prompt(negatives)
+        return prompt_guidance(text, encode(negatives), params.scale, params.rescale)
+    base_text = encode(tuple(item.base_text for item in padded), base=True)
     return Consistency(
         text,
-        prompt_guidance(base_text, negative, params.scale),
-        base_model,
+        prompt_guidance(base_text, encode(negatives, base=True), params.scale),
+        AdapterSet(model).disabled,
         consistency.weight,
         params.rescale,
         consistency.start,

@@ -6,6 +6,7 @@ Shapes: B images; C, H, W latent channels, rows, columns.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -71,11 +72,16 @@ class ClassifierFree:
     scale: float
     rescale: float = 0.0
 
+    @cached_property
+    def joined(self) -> Conditioning:
+        """Negative prompts, then prompts: the same tensors in every step, 2 B rows."""
+        return join(self.negative, self.text)
+
     def predictions(
         self, predict: Predict, noisy: Tensor, timestep: Tensor
     ) -> tuple[Tensor, Tensor]:
         """(guided, conditional) predictions, the guided one not rescaled."""
-        both = predict(torch.cat([noisy, noisy]), timestep, join(self.negative, self.text))
+        both = predict(torch.cat([noisy, noisy]), timestep, self.joined)
         unconditional, conditional = both.chunk(2)
         return classifier_free_guidance(unconditional, conditional, self.scale), conditional
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from stickerforge.stickers.alpha import Premultiplied, unpremultiply
+from stickerforge.stickers.alpha import Premultiplied, merge_channels, unpremultiply
 from stickerforge.stickers.color import Floats, lab
 from stickerforge.stickers.upscale import resize, upscale
 
@@ -57,7 +57,7 @@ def flatten_and_upscale(
         return upscaled
     alpha = upscaled[..., 3:]
     colors = unpremultiply(resize(flat, side_px))[..., :3] / np.float32(255)
-    return np.concatenate([colors * alpha, alpha], -1)
+    return merge_channels(colors * alpha, alpha[..., 0])
 
 
 def flatten(premultiplied: Premultiplied, palette: NDArray[np.uint8]) -> Premultiplied:
@@ -86,7 +86,7 @@ def flatten(premultiplied: Premultiplied, palette: NDArray[np.uint8]) -> Premult
     counts = np.bincount(group_of[mask], minlength=len(groups))
     inks = snap_to_palette(medians, counts, palette) / 255
     areas = smooth_areas(group_of, inks)
-    return np.concatenate([areas * alpha, alpha], -1).astype(np.float32)
+    return merge_channels(areas * alpha, alpha[..., 0])
 
 
 def own_color_mask(visible: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -107,12 +107,18 @@ def smooth_areas(group_of: NDArray[np.intp], inks: NDArray[np.float64]) -> NDArr
         group_of: the number of the ink of each pixel, (H, W).
         inks: (count, 3).
     """
-    total, mixture = np.zeros(group_of.shape), np.zeros((*group_of.shape, 3))
-    for group, ink in enumerate(inks):
-        share = ndimage.gaussian_filter((group_of == group).astype(np.float32), ROUND_PX) ** SHARP
-        total += share
-        mixture += share[..., None] * ink
-    return mixture / total[..., None]
+    total, mixture = np.zeros(group_of.shape), np.zeros((3, *group_of.shape))
+    reach = int(4 * ROUND_PX + 0.5)  # where the blur is cut off
+    for group, box in enumerate(ndimage.find_objects(group_of + 1, len(inks))):
+        if box is None:
+            continue
+        area = tuple(slice(max(0, side.start - reach), side.stop + reach) for side in box)
+        is_group = (group_of[area] == group).astype(np.float32)
+        share = ndimage.gaussian_filter(is_group, ROUND_PX)
+        np.power(share, SHARP, out=share, where=(share > 0) & (share < 1))
+        total[area] += share
+        mixture[:, *area] += share * inks[group][:, None, None]
+    return np.moveaxis(mixture / total, 0, -1)
 
 
 def snap_to_palette(

@@ -3,7 +3,10 @@
 `premultiplied` is float32 (H, W, 4) in [0, 1]; `rgba` is uint8 (H, W, 4) with straight alpha.
 """
 
+from functools import reduce
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from stickerforge.stickers.alpha import Premultiplied, Rgba, premultiply, unpremultiply
@@ -32,19 +35,20 @@ def resize(premultiplied: Premultiplied, side_px: int) -> Premultiplied:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == (width, height):
         return premultiplied
-    planes = [
-        np.asarray(
-            Image.fromarray(premultiplied[..., plane]).resize(size, Image.Resampling.LANCZOS)
-        )
-        for plane in range(4)
-    ]
-    stacked = np.stack(planes, -1)
+    planes = np.stack(
+        [
+            np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS))
+            for plane in np.moveaxis(premultiplied, -1, 0)
+        ]
+    )
     # Lanczos overshoots at edges, alike in colour and alpha: the hue stays where colour is divided
     # by alpha before either is clipped.
-    alpha = stacked[..., 3:]
-    color = np.where(alpha > 1 / 512, stacked[..., :3] / np.maximum(alpha, 1 / 512), 0).clip(0, 1)
-    alpha = alpha.clip(0, 1)
-    return np.concatenate([color * alpha, alpha], -1).astype(np.float32)
+    color, alpha = planes[:3], planes[3]
+    color /= np.maximum(alpha, 1 / 512)
+    np.copyto(color, 0, where=alpha <= 1 / 512)
+    np.clip(planes, 0, 1, out=planes)
+    color *= alpha
+    return np.moveaxis(planes, 0, -1)
 
 
 def sharpen_edges(rgba: Rgba, reach_px: int = 5) -> Rgba:
@@ -56,16 +60,38 @@ def sharpen_edges(rgba: Rgba, reach_px: int = 5) -> Rgba:
     Args:
         reach_px: side of the neighbourhood, odd; an edge wider than this stays soft.
     """
-    planes = []
-    for plane in Image.fromarray(rgba).split():
-        low = np.asarray(plane.filter(ImageFilter.MinFilter(reach_px)), np.float32)
-        high = np.asarray(plane.filter(ImageFilter.MaxFilter(reach_px)), np.float32)
-        value = np.asarray(plane.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
-        span = np.maximum(high - low, 1)
-        steep = low + span * smooth_step(smooth_step((value - low) / span))
-        share = ((high - low - FLAT) / (EDGE - FLAT)).clip(0, 1)
-        planes.append(value + share * (steep - value))
-    return np.stack(planes, -1).round().clip(0, 255).astype(np.uint8)
+    blurred = Image.fromarray(rgba).filter(ImageFilter.GaussianBlur(0.6))
+    planes = np.array(np.moveaxis(np.asarray(blurred), -1, 0), order="C")
+    lowest, highest = extremes(np.moveaxis(rgba, -1, 0), reach_px)
+    edges = np.flatnonzero(highest - lowest > FLAT)
+    value, low, high = (
+        channels.take(edges).astype(np.float32) for channels in (planes, lowest, highest)
+    )
+    span = np.maximum(high - low, 1)
+    steep = low + span * smooth_step(smooth_step((value - low) / span))
+    share = ((high - low - FLAT) / (EDGE - FLAT)).clip(0, 1)
+    planes.reshape(-1)[edges] = (value + share * (steep - value)).round().clip(0, 255)
+    return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+
+
+def extremes(
+    planes: NDArray[np.uint8], reach_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(least, greatest) value around each pixel of planes (C, H, W).
+
+    Args:
+        reach_px: side of the neighbourhood, odd; beyond the edge the outermost values go on.
+    """
+    margin = reach_px // 2
+    least = np.pad(planes, [(0, 0), (margin, margin), (margin, margin)], "edge")
+    greatest = least
+    for axis in (1, 2):
+        length = planes.shape[axis]
+        shifts = [slice(start, start + length) for start in range(reach_px)]
+        ahead = (slice(None),) * axis
+        least = reduce(np.minimum, [least[*ahead, shift] for shift in shifts])
+        greatest = reduce(np.maximum, [greatest[*ahead, shift] for shift in shifts])
+    return least, greatest
 
 
 def smooth_step(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.generation import sampler
+from stickerforge.generation import image_params, sampler
 from stickerforge.models.registry import EMBEDDED
 from stickerforge.stickers.image_files import encode_image, read_params
 from tests.conftest import one_line
@@ -306,10 +306,12 @@ def test_one_flipped_byte_in_the_weights(cli, monkeypatch, tmp_path):
 def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
     real = sampler.sample_batch
 
-    def broken(model, batch, *arguments):
+    def broken(model, encode, batch, *arguments):
         return [
             pixels * float("nan") if item.seed == 2 else pixels
-            for item, pixels in zip(batch.values(), real(model, batch, *arguments), strict=True)
+            for item, pixels in zip(
+                batch.values(), real(model, encode, batch, *arguments), strict=True
+            )
         ]
 
     monkeypatch.setattr(sampler, "sample_batch", broken)
@@ -593,3 +595,15 @@ def test_work_goes_on_when_nobody_reads_stderr(tmp_path):
 def test_values_that_cannot_be_written_or_counted(cli, setting):
     ended = cli("generate", "cat", "--set", setting)
     assert ended.code == 2 and one_line(ended)
+
+
+@pytest.mark.parametrize("earlier", [None, 0, [1]])
+def test_edges_of_an_earlier_version_are_a_warning(cli, monkeypatch, earlier):
+    current = image_params.EDGES
+    monkeypatch.setattr(image_params, "EDGES", earlier)
+    made = cli("generate", "cat", "--seed", 1, "--json", *FAST)
+    monkeypatch.setattr(image_params, "EDGES", current)
+    again = cli("generate", "--from", made.outputs[0]["path"], "--out", "again", "--json")
+    assert again.code == 0 and "edges were finished otherwise" in again.json["warnings"][0]
+    path = again.outputs[0]["path"]
+    assert not cli("generate", "--from", path, "--out", "third", "--json").json["warnings"]

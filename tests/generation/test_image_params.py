@@ -1,7 +1,8 @@
 """Names of files hang on a digest of everything that decides an image.
 
 Twenty calls keep theirs, whatever is moved or renamed here. They change with the weights of
-sticker-mini, and only then may the names below be replaced by those that a failure prints.
+sticker-mini and with a version of finishing (EDGES, METHOD of flat colours), and only then may the
+names below be replaced by those that a failure prints.
 """
 
 import json
@@ -28,29 +29,29 @@ from stickerforge.generation.requests import Request
 from stickerforge.models.registry import find_model
 
 NAMES = {
-    "dog": ("dog-3-fe771799.png", "dog-4-e36047b5.png"),
-    "dog --style sticker": ("dog-3-1a08a387.png", "dog-4-0bfb0409.png"),
-    "dog --style flat": ("dog-3-bcd7eba4.png", "dog-4-51ed0ce0.png"),
-    "dog --style noto": ("dog-3-a92d2a89.png", "dog-4-7501dd1a.png"),
-    "dog --style twemoji": ("dog-3-27163cdf.png", "dog-4-fa3c1ed6.png"),
-    "dog --negative grass": ("dog-3-1afda85c.png", "dog-4-cd48bc0c.png"),
-    "dog --size native": ("dog-3-92f8f262.png", "dog-4-8fcc9f61.png"),
-    "dog --size 256": ("dog-3-bd38d202.png", "dog-4-347a9bfa.png"),
-    "dog --format webp": ("dog-3-2d9bb260.webp", "dog-4-214d2cc5.webp"),
-    "dog --steps 5": ("dog-3-e8fa1869.png", "dog-4-52627d5d.png"),
-    "dog --guidance 3.5": ("dog-3-79f43c31.png", "dog-4-44275c4f.png"),
-    "dog --set sampling.scheduler=dpm++": ("dog-3-41fbbaaa.png", "dog-4-9b290946.png"),
-    "dog --set sampling.guidance_rescale=0.5": ("dog-3-73b18921.png", "dog-4-6d46c0ae.png"),
-    "dog --set output.colours=flat": ("dog-3-bf481cb5.png", "dog-4-18040fac.png"),
-    "dog --set output.colours=drawn": ("dog-3-f516b7fc.png", "dog-4-94210604.png"),
-    "dog --set output.prompt=false": ("sticker-3-fe771799.png", "sticker-4-e36047b5.png"),
-    "dog --matting none": ("dog-3-e9ecf4db.png", "dog-4-491030f3.png"),
+    "dog": ("dog-3-07be9a40.png", "dog-4-3d05ba3b.png"),
+    "dog --style sticker": ("dog-3-3c5920ba.png", "dog-4-d38f4616.png"),
+    "dog --style flat": ("dog-3-240d4f5a.png", "dog-4-59142c53.png"),
+    "dog --style noto": ("dog-3-657343ba.png", "dog-4-c6bd3e75.png"),
+    "dog --style twemoji": ("dog-3-de133083.png", "dog-4-2545587f.png"),
+    "dog --negative grass": ("dog-3-1f82ec64.png", "dog-4-4592925b.png"),
+    "dog --size native": ("dog-3-12c27d71.png", "dog-4-7177dda2.png"),
+    "dog --size 256": ("dog-3-54c958c9.png", "dog-4-34313fae.png"),
+    "dog --format webp": ("dog-3-97987a36.webp", "dog-4-8db534c6.webp"),
+    "dog --steps 5": ("dog-3-2709093d.png", "dog-4-d5060778.png"),
+    "dog --guidance 3.5": ("dog-3-306fed97.png", "dog-4-3059c699.png"),
+    "dog --set sampling.scheduler=dpm++": ("dog-3-9395ead2.png", "dog-4-3bdb2d04.png"),
+    "dog --set sampling.guidance_rescale=0.5": ("dog-3-7fc1ccfb.png", "dog-4-ac3fca81.png"),
+    "dog --set output.colours=flat": ("dog-3-e4c65e56.png", "dog-4-5fc0611b.png"),
+    "dog --set output.colours=drawn": ("dog-3-f13ff18c.png", "dog-4-76038da4.png"),
+    "dog --set output.prompt=false": ("sticker-3-07be9a40.png", "sticker-4-3d05ba3b.png"),
+    "dog --matting none": ("dog-3-69eacb55.png", "dog-4-4004f12b.png"),
     "dog on a blue background": (
-        "dog-on-a-blue-background-3-0438f667.png",
-        "dog-on-a-blue-background-4-a4c37b94.png",
+        "dog-on-a-blue-background-3-cca17d5e.png",
+        "dog-on-a-blue-background-4-bf58a8b2.png",
     ),
-    "dog in flat style": ("dog-in-flat-style-3-36fd7dce.png", "dog-in-flat-style-4-25b8f6f1.png"),
-    "Çà et là, 猫!": ("ca-et-la-3-02c9b22f.png", "ca-et-la-4-b3b72c65.png"),
+    "dog in flat style": ("dog-in-flat-style-3-83c554d0.png", "dog-in-flat-style-4-6a988f8b.png"),
+    "Çà et là, 猫!": ("ca-et-la-3-b4596454.png", "ca-et-la-4-2517430a.png"),
 }
 
 

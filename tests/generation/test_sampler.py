@@ -1,16 +1,20 @@
 """The one primitive that turns texts and seeds into pixels."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention
 from PIL import Image
 
+from stickerforge.generation import sampler
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.stickers.alpha import snap_alpha, unpremultiply
 from stickerforge.stickers.despeckle import despeckle
+from stickerforge.stickers.edges import clean_edges
 
 GUIDANCE = GuidanceParams(scale=4.0)
 
@@ -30,7 +34,7 @@ def test_alone_it_gives_the_pixels_of_the_command(cli, model):
     pixels = sample(model, ["cat", "dog"], [6, 7], sampling, GUIDANCE, negatives=["grass"] * 2)
     for output, planes in zip(made.outputs, pixels, strict=True):
         assert planes.shape == (4, 128, 128) and planes.dtype == torch.float32
-        rgba = unpremultiply(despeckle(snap_alpha(planes.permute(1, 2, 0).numpy())))
+        rgba = unpremultiply(clean_edges(despeckle(snap_alpha(planes.permute(1, 2, 0).numpy()))))
         with Image.open(Path(output["path"])) as picture:
             assert np.array_equal(np.asarray(picture), rgba)
 
@@ -61,3 +65,24 @@ def test_texts_and_seeds_must_be_as_many(model):
     with pytest.raises(ValueError):
         sample(model, ["cat"], [1], sampling, GUIDANCE, negatives=["grass", "leaf"])
     assert list(sample(model, [], [], sampling, GUIDANCE)) == []
+
+
+@pytest.mark.parametrize("guidance", [GUIDANCE, GuidanceParams(scale=1.0)])
+def test_texts_and_their_projections_are_computed_once(model, guidance, monkeypatch):
+    """The same pixels as with everything computed anew in each step and for each image."""
+    sampling = SamplingParams(steps=3, pixels=model.pixels)
+    texts, encoded = ["cat", "cat", "dog"], []
+    real = model.encode_prompt
+    monkeypatch.setattr(model, "encode_prompt", lambda texts: encoded.append(texts) or real(texts))
+    attention = next(
+        module
+        for module in model.denoiser.modules()
+        if isinstance(module, Attention) and module.is_cross_attention
+    )
+    images = list(sample(model, texts, [1, 2, 3], sampling, guidance))
+    assert sorted(set(encoded)) == sorted(encoded) and ("cat",) in encoded
+    assert "forward" not in vars(attention.to_k), "nothing stays behind"
+    monkeypatch.setattr(sampler, "keep_text_projections", lambda network: nullcontext())
+    monkeypatch.setattr(sampler, "lru_cache", lambda maxsize: lambda function: function)
+    plain = list(sample(model, texts, [1, 2, 3], sampling, guidance))
+    assert all(map(torch.equal, images, plain))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from stickerforge.stickers.alpha import premultiply, unpremultiply
-from stickerforge.stickers.upscale import resize, sharpen_edges, upscale
+from stickerforge.stickers.upscale import extremes, resize, sharpen_edges, upscale
 from tests.stickers.drawings import disc
 
 
@@ -39,3 +39,22 @@ def test_steepening_narrows_an_edge_and_leaves_shading_alone():
     assert edge.min() >= 0 and edge.max() <= 255 and (np.diff(edge) >= 0).all()
     assert np.diff(edge).max() > np.diff(blurred[4].astype(int)).max()
     assert np.abs(shade[2:-2] - shading[4, 2:-2]).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(16, 23), (2, 9), (1, 1)])
+@pytest.mark.parametrize("reach_px", [3, 5])
+def test_extremes_are_those_of_the_rank_filters(shape, reach_px):
+    planes = np.random.default_rng(reach_px).integers(0, 256, (4, *shape), np.uint8)
+    for extreme, rank in zip(
+        extremes(planes, reach_px), (ImageFilter.MinFilter, ImageFilter.MaxFilter), strict=True
+    ):
+        expected = [Image.fromarray(plane).filter(rank(reach_px)) for plane in planes]
+        assert np.array_equal(extreme, [np.asarray(plane) for plane in expected])
+
+
+def test_the_layout_in_memory_changes_nothing():
+    picture = premultiply(disc())
+    in_rows = np.ascontiguousarray(picture)
+    assert in_rows.strides != picture.strides
+    assert np.array_equal(upscale(in_rows, 256), upscale(picture, 256))
+    assert np.array_equal(unpremultiply(in_rows), unpremultiply(picture))
