@@ -37,10 +37,12 @@ class Pattern:
 
     Args:
         about: such a text in words, with its article.
+        surrogates: whether the names of files that are no UTF-8 are such texts, too.
     """
 
     regex: str
     about: str
+    surrogates: bool = False
 
 
 FileName = Annotated[str, Pattern(r"(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}", "a file's name")]
@@ -82,7 +84,10 @@ def convert(annotation: Any, value: Any, where: str) -> Any:
     if annotation is Any:
         return value
     if origin is Annotated:
-        return check_limit(arguments[1], convert(arguments[0], value, where), where)
+        base, limit = arguments[:2]
+        if not (isinstance(limit, Pattern) and limit.surrogates and isinstance(value, str)):
+            value = convert(base, value, where)
+        return check_limit(limit, value, where)
     if origin in (Union, types.UnionType):
         return convert_union(arguments, value, where)
     if origin is Literal:

@@ -19,7 +19,9 @@ from stickerforge.runtime.files import disk_fault, locked, write_whole
 from stickerforge.runtime.json_text import parse_json
 
 # Whatever a file may be called, and nothing outside of the folder.
-PictureName = Annotated[str, Pattern(r"(?!\.{1,2}$)[^/\x00]{1,255}", "the name of a picture")]
+PictureName = Annotated[
+    str, Pattern(r"(?!\.{1,2}$)[^/\x00]{1,255}", "the name of a picture", surrogates=True)
+]
 RECORD_FILE = "captions.jsonl"
 MAX_BYTES = 500_000_000  # of captions.jsonl
 PERSON: Literal["person"] = "person"

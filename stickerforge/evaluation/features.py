@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def to_arrays(item: ImageFeatures) -> Arrays:
         "size": item.file_bytes,
         "form": item.file_format,
         "pixels": item.pixels,
-        "cutout": item.cutout,
+        "cutout": {name: None if isnan(x) else x for name, x in item.cutout.items()},
         "recipe": item.params,
     }
     return {
@@ -97,7 +98,7 @@ def from_arrays(path: Path, sha256: str, arrays: Arrays) -> ImageFeatures:
         file_bytes=facts["size"],
         file_format=facts["form"],
         pixels=(width, height),
-        cutout=facts["cutout"],
+        cutout={name: nan if x is None else x for name, x in facts["cutout"].items()},
         full=arrays["whole"],
         foreground=arrays["foreground"],
         readings=arrays["read"],

@@ -58,7 +58,7 @@ def check_settings_file(path: Path) -> None:
     """
     try:
         ours = read_bounded(path, MAX_BYTES).startswith(b'command = "generate"\n')
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a folder that is a file is said elsewhere
         ours = not path.is_symlink()
     except OSError:
         ours = False

@@ -11,6 +11,7 @@ from typing import Any
 from stickerforge.errors import InputError
 from stickerforge.generation.checks import (
     is_finished,
+    replaced_jobs,
     replacement_error,
     warn_of_changes,
     warn_of_words,
@@ -60,11 +61,8 @@ def hold_ids(plan: GenerationPlan, *, force: bool) -> Iterator[None]:
                 f"another call is writing images with ids into {plan.folder}",
                 "wait for it, or give another --out",
             )
-        made_meanwhile = [job for job in jobs if job.path.exists()]
-        replaced = [
-            job for job in made_meanwhile if not is_finished(job, prompt=plan.output.prompt)
-        ]
-        if replaced:
+        done = {job.path for job in jobs if is_finished(job, prompt=plan.output.prompt)}
+        if replaced := replaced_jobs(jobs, done):
             raise replacement_error(replaced, None)
         yield
 

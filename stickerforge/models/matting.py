@@ -17,6 +17,7 @@ from PIL import Image
 
 from stickerforge.config.user_paths import user_path
 from stickerforge.errors import EnvironmentFault, InputError, nearest
+from stickerforge.runtime.bounded_files import open_regular
 from stickerforge.runtime.files import home
 from stickerforge.runtime.install_hints import install_command
 from stickerforge.stickers.alpha import Premultiplied
@@ -136,7 +137,7 @@ def verify_weights(model: MattingModel, file: Path) -> None:
         EnvironmentFault: they are others.
         OSError: they cannot be read.
     """
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != model.sha256:
         raise EnvironmentFault(

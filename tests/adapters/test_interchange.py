@@ -17,7 +17,7 @@ from stickerforge.models.registry import EMBEDDED, find_model, load_model
 from stickerforge.runtime.seeds import generator
 from tests.commands.conftest import sticker
 
-QUICK = ("--steps", 3, "--batch", 2, "--rank", 2, "--lr", 0.02, "--set", "preview.count=0")
+QUICK = ("--steps", 3, "--batch", 2, "--rank", 2, "--lr", 0.004, "--set", "preview.count=0")
 UNWATCHED = ("--set", "validation.every=0", "--quiet")
 # The code of the README, then one picture of known noise.
 PROGRAM = """

@@ -133,7 +133,7 @@ def test_the_style_of_a_drawing_is_told_by_the_second_judge(cli, tmp_path):
 def test_adapters_do_not_leak_into_other_prompts(cli, art):
     """A prompt without the new word is the base model's picture, byte for byte, in any company."""
     cli("generate", "cat", "--seed", 6, "--out", "before", *FAST)
-    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.01)
+    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.002)
     mixed = cli("generate", "a <blob>", "cat", "--seed", 5, "--out", "mixed", "--json", *FAST)
     alone = cli("generate", "a <blob>", "--seed", 5, "--out", "alone", "--json", *FAST)
     assert sha256(mixed.outputs[0]["path"]) == sha256(alone.outputs[0]["path"])
@@ -144,7 +144,7 @@ def test_adapters_do_not_leak_into_other_prompts(cli, art):
 
 
 def test_consistency_leads_from_the_base_to_what_was_taught(cli, art):
-    cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--lr", 0.01)
+    cli("customize", art, "--subject", "blob", "--class", "apple", *SHORT, "--lr", 0.002)
     made = {}
     for weight in (0, 2, 4):
         asked = (
@@ -272,8 +272,8 @@ def test_a_style_needs_no_token(cli, art):
 
 
 def test_a_merge_is_both_together(cli, art):
-    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.01)
-    cli("customize", art, "--style", "crayon", *SHORT, "--lr", 0.01)
+    cli("customize", art, "--subject", "blob", *SHORT, "--lr", 0.002)
+    cli("customize", art, "--style", "crayon", *SHORT, "--lr", 0.002)
     started = time.monotonic()
     merged = cli("merge", "blob", "crayon:0.5", "--name", "both", "--json")
     assert merged.code == 0 and time.monotonic() - started < 5

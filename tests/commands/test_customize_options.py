@@ -232,7 +232,7 @@ def test_a_run_that_cannot_be_validated_destroys_nothing(cli, art):
     run = store.home() / "runs" / "blob"
     run.mkdir(parents=True)
     (run / "checkpoint.json").write_text(
-        json.dumps({"step": 3, "settings": "x", "pictures": "y", "file": "f", "sha256": "s"})
+        json.dumps({"step": 3, "settings": "x", "pictures": "y", "file": "f", "sha256": "0" * 64})
     )
     ended = cli(
         "customize",

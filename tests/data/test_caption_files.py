@@ -95,7 +95,7 @@ def test_captions_are_found_however_their_accents_are_spelled(tmp_path):
 def test_a_record_is_of_a_picture_in_the_folder(tmp_path):
     for picture in ("../a.png", "/etc/a.png", "b/a.png", ".."):
         write_records(tmp_path, {picture: record(picture)})
-        with pytest.raises(InputError, match="is no picture of this folder"):
+        with pytest.raises(InputError, match="not the name of a picture"):
             read_records(tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_what_does_not_change_pixels_does_not_change_the_name():
 
 def test_consistency_counts_where_an_adapter_is_in_use():
     base = store.Base("sticker-mini", "1", "0" * 16)
-    dog = ActiveAdapter("dog", 1.0, Path(), "1" * 64, base, ("<dog>",), ("dog",))
+    dog = ActiveAdapter("dog", 1.0, "1" * 64, base, ("<dog>",), ("dog",))
     file = replace(dog, source="x/dog.safetensors", base=None)
     plain, adapted, own = (
         image_jobs([request("a <dog>", adapters)], call(), seed=1, count=1)[0]

@@ -142,7 +142,7 @@ def test_nested_beyond_reason(cli, tmp_path, params):
 def test_what_is_no_file_is_said(cli, tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     for place in ("pipe.png", tmp_path, "/dev/zero"):
-        assert f"{place} is no file" in one_line(cli("generate", "--from", place))
+        assert f"cannot read {place}: it is a" in one_line(cli("generate", "--from", place))
 
 
 A1111 = "a red apple\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, Seed: 42, Model: v1-5"

@@ -51,7 +51,7 @@ def test_matrices_are_moved_in_all_directions_alike():
     torch.manual_seed(0)
     for shape in ((6, 20), (20, 6), (8, 3, 3, 3)):
         matrix = torch.randn(shape, dtype=torch.float64)
-        turned = optim.orthogonalize(matrix)
+        turned = optim.orthogonalize_all([matrix])[0]
         left, _, right = torch.linalg.svd(matrix.flatten(1), full_matrices=False)
         values = torch.linalg.svdvals(turned.flatten(1))
         assert turned.shape == matrix.shape and 0.6 < values.min() and values.max() < 1.3
