@@ -28,7 +28,7 @@ def test_that_is_interrupted(cli, monkeypatch, number):
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_ctrl_c_ends_the_tests(tmp_path, workers):
     (tmp_path / "test_it.py").write_text(TESTS)
     process = subprocess.Popen(

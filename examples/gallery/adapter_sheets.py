@@ -29,11 +29,11 @@ HERE = Path(__file__).parent
 
 SUBJECTS = {
     "flamingo": "bird",
-    "pineapple": "fruit",
-    "whale": "animal",
     "llama": "animal",
-    "hedgehog": "animal",
-    "tulip": "flower",
+    "rhinoceros": "animal",
+    "blowfish": "fish",
+    "ox": "animal",
+    "axe": "tool",
 }
 SHEET_STYLES = ("noto", "twemoji", "sticker", "flat")
 WEIGHTS = ("1", "2")  # of consistency guidance

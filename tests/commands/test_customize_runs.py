@@ -89,6 +89,7 @@ def test_a_finished_run_is_taught_on_to_the_bytes_of_a_longer_one(teach, monkeyp
     assert store.find("blob").sha256 == taught_on.sha256
 
 
+@pytest.mark.slow
 def test_the_best_state_is_kept_while_a_run_is_taught_on(teach):
     assert teach("--steps", 2, "--keep", "best").code == 0
     first = [row["step"] for row in map(json.loads, log_of_validations())]

@@ -46,7 +46,8 @@ SHARD, FIRST_SHARDS, MAX_SHARDS = 6_000, 3, 16
 SHARD_EVERY = 6  # checkpoints from one shard to the next
 # How much likelier plain single subjects and pairs are drawn than their share.
 SINGLES, PAIRS = 4.0, 1.5
-BATCH, RATE, WARMUP, EMA_DECAY = 32, 5e-4, 200, 0.999
+# It goes on from a lap whose rate ended at 0 over batches of 2,048: a higher one undoes it.
+BATCH, RATE, WARMUP, EMA_DECAY = 32, 1e-4, 200, 0.999
 MINUTES = 5  # between checkpoints
 
 
@@ -153,7 +154,7 @@ def read_shards(scenes: World3) -> TrainingData:
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     initial = load_newest()
-    scenes, scheduler, autoencoder = training_world_3(), build_scheduler(), initial.autoencoder
+    scenes, scheduler, autoencoder = training_world_3(everything=True), build_scheduler(), initial.autoencoder
     tell = make_caption_sampler(scenes)
     while count_shards(scenes) < FIRST_SHARDS:
         write_shard(autoencoder, scenes)
