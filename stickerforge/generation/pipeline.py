@@ -108,4 +108,4 @@ def run_plan(
             console=console,
         )
     )
-    return GeneratedImages(jobs, failed, sheet if has_sheet else None)
+    return GeneratedImages(jobs, [*plan.refused, *failed], sheet if has_sheet else None)
