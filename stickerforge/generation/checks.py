@@ -11,13 +11,11 @@ from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
-from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
 from stickerforge.runtime.bounded_files import check_regular, read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.text import shorten_list
 from stickerforge.stickers.image_files import is_truncated, read_params
 
-MAX_LINES = 100  # about prompts whose words were replaced
 MAX_BYTES = 100_000_000  # of saved settings, which hold the prompts of the command line
 
 
@@ -226,29 +224,6 @@ def warn_of_changes(
                 f"the picture was made before the adapter {entry['adapter']!r} was made again:"
                 " the new one will differ"
             )
-
-
-def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -> None:
-    """Say what became of each prompt; else warn of words that the model never saw.
-
-    Phrases of adapters are not among them.
-    """
-    lines = {job.prompt: job.reduced.line() for job in jobs if job.reduced}
-    for number, (prompt, line) in enumerate(item for item in lines.items() if item[1]):
-        if number == MAX_LINES:
-            console.warn("what became of the other prompts is in the JSON of --json")
-            break
-        console.warn(line if len(lines) == 1 else f"{prompt[:60]!r}: {line}")
-    texts = []
-    for job in jobs:
-        if job.reduced:
-            continue
-        text = job.text
-        for adapter in job.adapters:
-            text = text.replace(adapter.phrase, "") if adapter.phrase else text
-        texts.append(text)
-    if unknown := unknown_words(texts, known_words(card)):
-        console.warn(unknown_warning(card, unknown))
 
 
 def is_finished(job: ImageJob, *, prompt: bool) -> bool:

@@ -83,7 +83,8 @@ class PromptParser:
             "|".join(re.escape(name) for name in sorted(marked, key=len, reverse=True)) or "(?!)"
         )
         return re.compile(
-            rf"(?P<name>{names})|(?P<kept>{kept})|(?P<manner>(?<!\w)in the (?:style|manner) of [^,.;:!?]+)"
+            rf"(?P<name>{names})|(?P<kept>{kept})"
+            r"|(?P<manner>(?<!\w)in the (?:style|manner) of [^,.;:!?]+)"
             rf"|(?<!\w)(?:{lead} (?P<shade>(?:[a-z]+[ -]){{1,3}}?)"
             rf"|(?P<plain>(?:no|{colours}) ))"
             r"(?:background|ground|backdrop)s?(?!\w)"

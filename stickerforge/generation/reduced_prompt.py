@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stickerforge.data.english import plural, with_article
 from stickerforge.generation.prompt_units import PromptParser, Unit
+from stickerforge.generation.relations import relate
 from stickerforge.models.things import Things, words_of
 
 NUMBERS = frozenset("two three four five 2 3 4 5".split())
@@ -60,7 +61,7 @@ def reduce_prompt(text: str, things: Things, phrases: tuple[str, ...] = ()) -> R
     for own in (parser, PromptParser(things, phrases, with_fillers=False)):
         units = list(mark_modifiers(own.units(text), things))
         if any(unit.kind == "thing" for unit in units):
-            return assemble(units)
+            return assemble(units, things)
     if found := longest_phrase(words, things):
         return say_phrase(found[0], units, found[1], things)
     left_out = tuple(unit.said for unit in units if unit.kind in ("unknown", "filler"))
@@ -91,11 +92,11 @@ def say_phrase(
     return ReducedPrompt(text, (thing,), ((" ".join(said), things.names[thing]),), tuple(left_out))
 
 
-def assemble(units: Sequence[Unit]) -> ReducedPrompt:
-    """A prompt of the units that can be drawn.
+def assemble(units: Sequence[Unit], things: Things) -> ReducedPrompt:
+    """A prompt of the units that can be drawn: at most two kinds of things, and how they stand.
 
-    Links and determiners that lost what they belong to go as well; where words between two things
-    are left out, "and" stands for them.
+    Links and determiners that lost what they belong to go as well. Between two things stands a
+    relation that the model knows, where it knows any.
     """
     left_out = [unit.said for unit in units if unit.kind == "unknown"]
     kept = list(mark_gaps(units))
@@ -103,15 +104,18 @@ def assemble(units: Sequence[Unit]) -> ReducedPrompt:
     left_out += [kept[at].said for at in lost]
     kept = [unit for at, unit in enumerate(kept) if at not in lost]
     kept = drop_links(merge_repeats(kept))
+    if things.relations:
+        kept, more = relate(kept, things)
+        left_out += more
     replaced = dict.fromkeys(
         (unit.said, unit.text)
         for unit in kept
-        if unit.kind in ("thing", "attribute")
-        and unit.text
+        if unit.kind in ("thing", "attribute", "link")
+        and unit.said
         and words_of(unit.text) != words_of(unit.said)
     )
-    things = tuple(dict.fromkeys(unit.thing for unit in kept if unit.thing))
-    return ReducedPrompt(join_units(kept), things, tuple(replaced), tuple(dict.fromkeys(left_out)))
+    named = tuple(dict.fromkeys(unit.thing for unit in kept if unit.thing))
+    return ReducedPrompt(join_units(kept), named, tuple(replaced), tuple(dict.fromkeys(left_out)))
 
 
 def mark_modifiers(units: Sequence[Unit], things: Things) -> Iterator[Unit]:

@@ -10,6 +10,7 @@ from stickerforge.config.description import Pattern
 from stickerforge.models.card import ModelCard, read_schema
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+Link = Annotated[str, Pattern(r"[a-z ]{0,100}", "a word")]
 SOMEBODY = ("people and hands", "animals and plants")
 Words = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f<>]{1,200}", "some words")]
 
@@ -31,6 +32,9 @@ class Things:
         colours: {shade: the colour that the model knows}.
         attributes: words that change a picture: colours, numbers, sizes.
         spans: what is kept as it stands: places, grounds, what is worn, styles.
+        relations: {link between two things: how the model's captions say it}; "" for any other.
+        worn: things that are worn.
+        containers: things that another may be inside of.
         fillers: words that may be left out without a word about it.
     """
 
@@ -41,6 +45,9 @@ class Things:
     colours: dict[Words, Words] = field(default_factory=dict)
     attributes: tuple[Words, ...] = ()
     spans: tuple[Words, ...] = ()
+    relations: dict[Link, Words] = field(default_factory=dict)
+    worn: tuple[Words, ...] = ()
+    containers: tuple[Words, ...] = ()
     fillers: tuple[Words, ...] = ()
 
     @cached_property

@@ -114,7 +114,7 @@ def shipped():
         ("a golden retriever puppy", "a dog"),
         ("thanks", "folded hands"),
         ("a beer", "a beer mug"),
-        ("kitty on a bike", "cat on a bicycle"),
+        ("kitty on a bike", "a cat above a bicycle"),
         ("flamingo", "bird"),
         ("three little pigs", "three pigs"),
         ("HAPPY BIRTHDAY", "birthday cake"),
@@ -133,3 +133,30 @@ def test_every_word_of_the_table_draws_a_thing_that_there_is(shipped):
         reduced = reduce_prompt(name, shipped)
         assert reduced.things, name
         assert not reduced.replaced, name
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("skull with flowers", "a skull to the left of a bouquet"),
+        ("a dog, a cat", "a dog to the left of a cat"),
+        ("fox eating pizza, flat style", "a fox to the left of a pizza, flat style"),
+        ("puppy in a basket", "a dog inside a basket"),
+        ("dog in a pizza", "a dog to the left of a pizza"),
+        ("cat behind the house", "a cat behind the house"),
+        ("owl with glasses", "owl wearing glasses"),
+        ("cat wearing a crown next to 2 dogs", "a cat wearing a crown to the left of 2 dogs"),
+        ("a cat, a dog and a frog", "a cat to the left of a dog"),
+        ("three little pigs", "three pigs"),
+        ("a cat below a dog on a blue background", "a cat below a dog on a blue ground"),
+    ],
+)
+def test_two_things_stand_to_each_other_as_captions_say_it(shipped, prompt, text):
+    assert reduce_prompt(prompt, shipped).text == text
+
+
+def test_relations_of_other_words_and_third_things_are_told(shipped):
+    reduced = reduce_prompt("cat riding a bike with a dog", shipped)
+    assert reduced.replaced == (("riding", "above"), ("bike", "bicycle"))
+    assert reduced.left_out == ("dog",)
+    assert reduce_prompt("cat and dog", shipped).line() == ""

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from examples.recipes.mini.art import Subject, load_subjects, noto_icons, withheld_names
 from examples.recipes.mini.phrase_lists import KINDS, POLITE, REQUESTS, VERBS
 from examples.recipes.mini.settings import DATA, HERE, STYLES
-from examples.recipes.mini.vocabulary import GROUNDS, HUES, short_name
+from examples.recipes.mini.vocabulary import (
+    CONTAINERS,
+    EYEWEAR,
+    GROUNDS,
+    HATS,
+    HUES,
+    short_name,
+)
 from stickerforge.models.registry import EMBEDDED
 
 FILE = "things.json"
@@ -65,6 +72,26 @@ MEASURES = """
     cup glass mug bowl plate bottle slice piece bunch pair stack pile bag box can lots lot group
     couple ball bucket basket
 """.split()
+# Links that people write, and the relation of captions that is nearest; "" for all others.
+RELATIONS = {
+    "": "to the left of",
+    "on": "above",
+    "on top of": "above",
+    "onto": "above",
+    "over": "above",
+    "above": "above",
+    "riding": "above",
+    "under": "below",
+    "below": "below",
+    "behind": "behind",
+    "in front of": "in front of",
+    "in": "inside",
+    "inside": "inside",
+    "into": "inside",
+    "holding": "holding",
+    "to the left of": "to the left of",
+    "to the right of": "to the right of",
+}
 FILLERS = """
     i me we us you he she it they who is are was be am do does did can could would will want need
     like please lets let's just also very really so too more there here as than then no not one
@@ -90,6 +117,9 @@ def table() -> dict[str, object]:
         },
         "attributes": sorted({*GROUNDS, *HUES, *NUMBERS, "small"}),
         "spans": [*PLACES, *(f"in {s} style" for s in STYLES), *(f"{s} style" for s in STYLES)],
+        "relations": RELATIONS,
+        "worn": sorted({*HATS, *EYEWEAR}),
+        "containers": sorted(CONTAINERS),
         "fillers": fillers(),
     }
 
