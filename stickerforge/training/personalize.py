@@ -46,6 +46,7 @@ from stickerforge.training.class_images import (
 )
 from stickerforge.training.concept import validation_prompts
 from stickerforge.training.dataset import TrainingSet, build_training_set, captions_file
+from stickerforge.training.defaults import recommended_training
 from stickerforge.training.loss_masks import LossMasks, build_masks
 from stickerforge.training.loss_plot import loss_plot, validation_plot
 from stickerforge.training.methods import METHODS
@@ -107,7 +108,8 @@ def personalize(
                 if plan.config.keep == "best":
                     weights, kept_step = select_best(best, steps, console)
                     method.train_state.load(weights)
-            outcome = measure_outcome(method, steps=steps)
+            recommended = recommended_training(plan.card, plan.concept.kind).steps
+            outcome = measure_outcome(method, steps=steps, recommended_steps=recommended)
     except RuntimeError as error:
         hint = "lower --batch or --resolution, or use a smaller model"
         raise memory_fault(error, hint) or error from error
@@ -121,7 +123,7 @@ def personalize(
         tokens=plan.concept.tokens,
         phrase=plan.concept.phrase,
         made=provenance(plan, folder, data, metrics)
-        | {"kept_step": kept_step, "matting": masks.matting, "loss": vars(outcome)},
+        | {"kept_step": kept_step, "matting": masks.matting, "loss": outcome.provenance()},
     )
     files = (run.config, run.captions, run.loss_plot)
     with locked(store.lock_file(plan.name), wait=True):
