@@ -93,7 +93,11 @@ def test_the_hints_are_found():
 @pytest.mark.parametrize(("file", "command", "flag"), OPTIONS)
 def test_an_option_that_a_text_names_is_there(file, command, flag):
     """In the command that the text names, else in that of its file, else in any."""
-    leaves = [MAIN, *COMMANDS.values(), *(leaf for group in GROUPS.values() for leaf in group.values())]
+    leaves = [
+        MAIN,
+        *COMMANDS.values(),
+        *(leaf for group in GROUPS.values() for leaf in group.values()),
+    ]
     command = ELSEWHERE.get((command, flag), command)
     commands = [COMMANDS[command]] if command else leaves
     assert any(flag in options_of(each) | {"--help"} for each in commands)
