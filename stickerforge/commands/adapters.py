@@ -87,7 +87,7 @@ def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[st
     stays = ""
     if run.pointer.exists():
         stays = (
-            f"the run of customize stays in {run.path}, from which --resume makes the adapter again:"
+            f"the run of customize stays in {run.path}, and --resume makes the adapter of it again:"
             " delete that folder, too, if nothing is to stay"
         )
     if dry_run:
