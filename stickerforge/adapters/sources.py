@@ -14,6 +14,7 @@ from stickerforge.adapters.lora_alphas import METADATA
 from stickerforge.adapters.lora_format import FILES, NETWORK, PART_OF, is_lora
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
 
 PEFT_CONFIG = "adapter_config.json"
 PEFT_WEIGHTS = "adapter_model.safetensors"
@@ -133,7 +134,7 @@ def read_config(path: Path) -> dict[str, Any]:
         InputError: it is missing or broken.
     """
     try:
-        config = json.loads(read_text(path, MAX_CONFIG_BYTES))
+        config = parse_json(read_text(path, MAX_CONFIG_BYTES))
         if not isinstance(config, dict):
             raise ValueError(path)
     except FileNotFoundError:
@@ -143,6 +144,6 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", GIVE_LORA) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{path} is no configuration of peft", "fetch the folder again") from None
     return config

@@ -7,17 +7,16 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from jinja2 import TemplateError
 from safetensors import SafetensorError
 
-from stickerforge.config.description import FileName, Pattern
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.card import read_schema
+from stickerforge.models.model_files import ShardIndex
 from stickerforge.models.network_config import CONFIG, check_network_config
 from stickerforge.models.origin import broken_model
 from stickerforge.models.pretrained import load_network
@@ -47,18 +46,6 @@ WEIGHTS = re.compile(rf"{STEM}(?:-\d+-of-\d+)?(?:\.(?P<variant>\w+))?(?:-\d+-of-
 INDEX = re.compile(rf"{STEM}\.safetensors\.index(?:\.(?P<variant>\w+))?\.json")
 VARIANTS = ("", "fp32", "bf16", "fp16")  # the earlier ones are taken where there are several
 PICKLED = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack")
-Shard = Annotated[FileName, Pattern(r".*\.safetensors", "a safetensors file beside it")]
-
-
-@dataclass(frozen=True)
-class ShardIndex:
-    """The schema of the index of weights in several files.
-
-    Args:
-        weight_map: the file of every tensor.
-    """
-
-    weight_map: dict[str, Shard]
 
 
 def load_complete(kind: Any, folder: Path, dtype: Any = None, *, exact: bool = False) -> Any:

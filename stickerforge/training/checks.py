@@ -24,7 +24,7 @@ def check_config(config: CustomizeConfig) -> None:
         raise InputError(f"no folder {config.pictures}", "check the path")
     if config.keep == "best" and config.validation.every == 0:
         raise InputError(
-            "--keep best needs looks on the way, and validation.every is 0",
+            "--keep best needs validation, and validation.every is 0",
             "leave validation.every out",
         )
     check_training(config.training, is_style=bool(config.style))

@@ -11,6 +11,7 @@ from stickerforge.adapters import store, weight_files
 from stickerforge.adapters.kinds import LORA
 from stickerforge.adapters.lora_format import encode, parse
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
+from stickerforge.adapters.removal import remove
 from stickerforge.adapters.sources import read_source
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup
@@ -113,7 +114,7 @@ def test_the_folders_of_one_network_each_are_one_adapter(tmp_path):
         ({"init_lora_weights": "olora"}, "changes the base model"),
         ({"bias": "lora_only"}, "LoRA with biases"),
         ({"lora_alpha": "strong"}, "metadata about alpha is broken"),
-        ({"lora_alpha": float("nan")}, "metadata about alpha is broken"),
+        ({"lora_alpha": float("nan")}, "is no configuration of peft"),
         ({"lora_alpha": 10**400}, "metadata about alpha is broken"),
         ({"alpha_pattern": {".*to_k": 2}}, "has an expression"),
         ({"alpha_pattern": {"(a+)+": 2}}, "has an expression"),
@@ -344,6 +345,28 @@ def test_an_adapter_of_one_file_is_two_once_it_is_used(tmp_path, monkeypatch):
     assert store.find("both") == adapter and not path.exists()
     assert AdapterLookup().find("both").params() == params
     assert (store.folder("both") / "loss.png").read_bytes() == b"a plot"
+
+
+@pytest.mark.parametrize("meanwhile", ["replaced", "removed"])
+def test_what_became_of_an_adapter_meanwhile_is_not_undone(tmp_path, monkeypatch, meanwhile):
+    """An adapter of one file that is read, while another call teaches it anew or removes it."""
+    weights, other = ours(), ours(("clip_l", "clip_g"))
+    as_of_old(install(weights, tmp_path, monkeypatch), weights)
+    active, read = AdapterLookup().find("both"), store.read_weights
+    after = []
+
+    def read_slowly(adapter):
+        weights = read(adapter)
+        if meanwhile == "removed":
+            remove("both")
+        else:
+            after.append(install(other, tmp_path, monkeypatch))
+        return weights
+
+    monkeypatch.setattr(store, "read_weights", read_slowly)
+    assert encode(active.read_weights()) == encode(weights)
+    assert store.names() == [adapter.name for adapter in after]
+    assert not after or encode(read(store.find("both"))) == encode(other)
 
 
 def test_an_adapter_of_one_file_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
