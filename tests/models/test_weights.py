@@ -49,7 +49,11 @@ def halve(folder):
 
 
 def load(folder):
-    return load_model(find_model(str(folder)), torch.device("cpu"), torch.float32)
+    return load_as(folder, torch.float32)
+
+
+def load_as(folder, dtype):
+    return load_model(find_model(str(folder)), torch.device("cpu"), dtype)
 
 
 @pytest.fixture
@@ -216,6 +220,22 @@ def test_an_autoencoder_that_is_not_finite(copied):
     change(copied / VAE, lambda tensors: tensors.update(bias))
     with pytest.raises(InputError, match="vae has weights that are not finite, first decoder.conv"):
         load(copied)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_denoiser_that_is_not_finite(copied, dtype):
+    bias = {"conv_in.bias": torch.full((32,), -torch.inf)}
+    change(copied / UNET, lambda tensors: tensors.update(bias))
+    with pytest.raises(InputError, match="unet has weights that are not finite, first conv_in"):
+        load_as(copied, dtype)
+
+
+def test_a_reward_that_is_not_finite(clip, tmp_path):
+    folder = shutil.copytree(clip, tmp_path / "clip")
+    nan = {"logit_scale": torch.tensor(torch.nan)}
+    change(folder / "model.safetensors", lambda tensors: tensors.update(nan))
+    with pytest.raises(InputError, match="not finite, first logit_scale"):
+        load_reward("pickscore", str(folder))
 
 
 @pytest.mark.parametrize(
