@@ -8,11 +8,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from stickerforge.captioning.loading import load_captioner
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.encoders import load_encoder
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.models.rewards import load_reward
 from stickerforge.models.weights import find_variant
+from stickerforge.runtime.console import Console
 from tests.conftest import one_line
 from tests.tiny import edit_json
 
@@ -228,6 +230,37 @@ def test_a_denoiser_that_is_not_finite(copied, dtype):
     change(copied / UNET, lambda tensors: tensors.update(bias))
     with pytest.raises(InputError, match="unet has weights that are not finite, first conv_in"):
         load_as(copied, dtype)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("text_encoder/config.json", {"vocab_size": 20_000_000}),
+        ("text_encoder/config.json", {"max_position_embeddings": 10_000_000}),
+        ("unet/config.json", {"cross_attention_dim": 20_000_000}),
+        ("unet/config.json", {"block_out_channels": [65536, 65536]}),
+        ("vae/config.json", {"latent_channels": 65536}),
+    ],
+)
+def test_no_memory_is_taken_for_weights_that_are_not_there(copied, file, changes):
+    edit_json(copied / file, **changes)
+    with pytest.raises(InputError, match=r"describes \d+ weights, and \d+ are there"):
+        load(copied)
+
+
+@pytest.mark.parametrize("kind", ["dinov2", "clip", "vlm", "blip"])
+def test_nor_for_those_of_encoders_and_captioners(request, tmp_path, kind):
+    folder = shutil.copytree(request.getfixturevalue(kind), tmp_path / kind)
+    config = json.loads((folder / "config.json").read_text())
+    part = config.get("text_config", config)
+    part["hidden_size"] = 80_000
+    part["intermediate_size"] = 10_000_000
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="weights, and"):
+        if kind in ("vlm", "blip"):
+            load_captioner(str(folder), device="cpu", offline=True, console=Console(quiet=True))
+        else:
+            load_encoder(str(folder))
 
 
 def test_a_reward_that_is_not_finite(clip, tmp_path):
