@@ -298,3 +298,30 @@ def test_captioners(cli, blip, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "pictures" / "a.png")
     ended = cli("caption", "pictures", "--captioner", folder)
     assert ended.code == 2 and f"lacks 1 weight, first {name}" in one_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("unet", {"norm_eps": "1e-5"}),
+        ("unet", {"freq_shift": {}}),
+        ("unet", {"freq_shift": 1e400}),
+        ("unet", {"flip_sin_to_cos": None, "dropout": "x"}),
+        ("vae", {"norm_num_groups": "32"}),
+    ],
+)
+def test_a_configuration_that_the_weights_fit_and_no_picture(copied, part, changes):
+    path = copied / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes).replace("Infinity", "1e400"))
+    with pytest.raises(InputError) as caught:
+        load(copied)
+    assert str(copied) in caught.value.message
+
+
+def test_a_denoiser_that_wants_what_no_call_gives(copied):
+    path = copied / UNET
+    more = {"class_embedding.weight": torch.zeros(10, 128)}
+    change(path, lambda tensors: tensors.update(more))
+    edit_json(path.with_name("config.json"), num_class_embeds=10)
+    with pytest.raises(InputError, match="class_labels should be provided"):
+        load(copied)
