@@ -173,6 +173,7 @@ def test_rewards(clip, vlm, tmp_path, kind):
         ("text_encoder/config.json", {"num_labels": 10**9}, "num_labels is over"),
         ("unet/config.json", {"layers_per_block": 10**6}, "layers_per_block is over"),
         ("unet/config.json", {"sample_size": {}}, "sample_size is {}, not"),
+        ("unet/config.json", {"sample_size": 4096}, "is for pictures of 8192 pixels"),
         ("vae/config.json", {"scaling_factor": None}, "scaling_factor is None, not a number"),
         ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps"),
         ("scheduler/scheduler_config.json", {"trained_betas": []}, "trained_betas are not as many"),
