@@ -18,7 +18,6 @@ from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.noise_process import load_noise_process
 from stickerforge.models.origin import broken_model
 from stickerforge.models.pretrained import load_pretrained
-from stickerforge.models.trial import try_model
 from stickerforge.models.weights import load_complete, load_faults
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -56,7 +55,6 @@ class LatentDiffusion:
         self.pixels = int(card.sampling.get("pixels") or spec.native_pixels(card.folder))
         self.has_alpha = self.vae.config.out_channels == 4
         self.check_parts()
-        try_model(self)
 
     def check_parts(self) -> None:
         """Make sure that the parts belong together.
