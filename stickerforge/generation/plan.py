@@ -123,7 +123,8 @@ def plan_generation(
     check_bases(adapters, card, call.fingerprint)
     check_consistency(sampling, adapters, console)
     full = replace(config, model=name, seed=seed, sampling=sampling)
-    for line in unused_in_generate(full):
+    remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)
+    for line in (*remarks, *unused_in_generate(full)):
         console.warn(line)
 
     jobs, done = plan_jobs(requests, call, full)

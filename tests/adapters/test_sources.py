@@ -425,3 +425,21 @@ def test_equal_adapters_keep_the_digest_that_older_pictures_remember():
         {"format": "pt"},
     )
     assert LORA.encode(weights) == old
+
+
+def test_a_file_of_peft_by_another_name_has_the_strength_of_the_configuration_beside_it(tmp_path):
+    folder = write_peft(tmp_path / "one", TO_Q)
+    renamed = (folder / "adapter_model.safetensors").rename(folder / "dog.safetensors")
+    assert scales(renamed) == {TO_Q: 2.0}
+    assert not AdapterLookup().find(str(renamed)).remark
+
+
+def test_a_file_of_peft_alone_is_taken_at_1_and_that_is_said(tmp_path):
+    path = tmp_path / "dog.safetensors"
+    save_file(peft_tensors(TO_Q), path)
+    assert scales(path) == {TO_Q: 1.0}
+    remark = AdapterLookup().find(str(path)).remark
+    assert str(path) in remark and "adapter_config.json" in remark
+    alphas = {f"base_model.model.{TO_Q}.alpha": torch.tensor(8.0)}
+    save_file(peft_tensors(TO_Q) | alphas, path)
+    assert scales(path) == {TO_Q: 2.0} and not AdapterLookup().find(str(path)).remark
