@@ -5,7 +5,6 @@ code. Imports no torch, so that headers can be checked at once.
 """
 
 import hashlib
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import open_regular
+from stickerforge.runtime.json_text import parse_json
 
 MAX_HEADER_BYTES = 8_000_000  # an adapter of every layer of the largest models has under one
 MAX_BYTES = 4_000_000_000
@@ -128,8 +128,8 @@ def parse_header(path: Path, text: bytes) -> tuple[Header, dict[str, str]]:
         InputError: the header is no JSON, or promises what no adapter needs.
     """
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
+        entries = parse_json(text)
+    except ValueError:
         raise InputError(f"{path} is no safetensors file", NOT_OURS) from None
     if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
         raise InputError(f"{path} is no safetensors file", NOT_OURS)

@@ -4,7 +4,6 @@ diffusers writes peft's configuration of every network into the file's metadata,
 name ("unet.lora_alpha"); peft writes that of its one network to adapter_config.json.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from stickerforge.adapters.foreign import LORA_ONLY
 from stickerforge.adapters.header import AGAIN
 from stickerforge.errors import InputError
+from stickerforge.runtime.json_text import parse_json
 
 METADATA = "lora_adapter_metadata"
 ALTERED_BASES = ("pissa", "olora", "corda", "loftq", "lora_ga")  # these change the base's weights
@@ -29,7 +29,7 @@ class AlphaRules:
         """
         self.path = path
         try:
-            self.config = json.loads(metadata.get(METADATA, "{}"))
+            self.config = parse_json(metadata.get(METADATA, "{}"))
             if not isinstance(self.config, dict):
                 raise ValueError(METADATA)
             self.patterns = {
@@ -40,7 +40,7 @@ class AlphaRules:
             for key, value in self.config.items():
                 if key.endswith("lora_alpha") and value is not None:
                     check_alpha(value)
-        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             raise InputError(f"{path}: its metadata about alpha is broken", AGAIN) from None
         self.check_methods()
 

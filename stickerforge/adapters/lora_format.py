@@ -5,7 +5,6 @@ are taken of, or the two files of `lora_export`. torch is imported when a tensor
 headers can be checked at once.
 """
 
-import json
 import math
 import re
 from collections import defaultdict
@@ -17,6 +16,7 @@ from stickerforge.adapters.header import AGAIN, AdapterFile, Header
 from stickerforge.adapters.lora_alphas import MAX_ALPHA, AlphaRules
 from stickerforge.adapters.lora_keys import ALPHA, DOWN, UP, ending, layer_in, sort_keys
 from stickerforge.errors import InputError
+from stickerforge.runtime.json_text import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,11 +139,11 @@ def listed_tokens(file: AdapterFile) -> list[str]:
         InputError: it is broken.
     """
     try:
-        names = json.loads(file.metadata[TOKENS])
+        names = parse_json(file.metadata[TOKENS])
         known = isinstance(names, list) and len(names) <= MAX_TOKENS and len(file.header) <= 8
         if known and all(PLACEHOLDER.fullmatch(name) for name in names):
             return [str(name) for name in names]
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         pass
     raise InputError(f"{file.path}: its metadata about tokens is broken", AGAIN)
 

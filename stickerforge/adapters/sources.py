@@ -5,6 +5,7 @@ Folders are those of `save_lora_weights` of diffusers, of `save_pretrained` of p
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from stickerforge.adapters.header import AdapterFile, read_file
 from stickerforge.adapters.lora_alphas import METADATA
 from stickerforge.adapters.lora_format import FILES, NETWORK, PART_OF, is_lora
+from stickerforge.adapters.lora_keys import ALPHA, ENDINGS, PEFT_PREFIX, ending
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.json_text import parse_json
 
 PEFT_CONFIG = "adapter_config.json"
 PEFT_WEIGHTS = "adapter_model.safetensors"
@@ -40,7 +43,31 @@ def read_source(path: Path) -> tuple[AdapterFile, ...]:
     if path.name == PEFT_WEIGHTS and path.exists():
         return (read_peft(path),)
     file = read_file(path)
+    # Beside a file of peft's own name the configuration is that file's.
+    is_alone = not path.with_name(PEFT_WEIGHTS).exists()
+    if is_of_peft(file) and is_alone and path.with_name(PEFT_CONFIG).exists():
+        return (read_peft(path),)
     return file, *others_of(file)
+
+
+def is_of_peft(file: AdapterFile) -> bool:
+    """Whether peft wrote a file, by whatever name, and nothing in it says how strong it is."""
+    written = any(key.startswith(PEFT_PREFIX) for key in file.header)
+    return (
+        written
+        and METADATA not in file.metadata
+        and not any(ENDINGS.get(ending(key)) == ALPHA for key in file.header)
+    )
+
+
+def strength_remark(files: Sequence[AdapterFile]) -> str:
+    """A line about a file whose strength nobody says, and which is taken for 1; or ""."""
+    if not (unsaid := [file.path for file in files if is_of_peft(file)]):
+        return ""
+    return (
+        f"{unsaid[0]} is a file of peft without its {PEFT_CONFIG}, which says how strong it is: "
+        "it is taken as alpha = rank; put that file beside it"
+    )
 
 
 def others_of(file: AdapterFile) -> list[AdapterFile]:
@@ -133,7 +160,7 @@ def read_config(path: Path) -> dict[str, Any]:
         InputError: it is missing or broken.
     """
     try:
-        config = json.loads(read_text(path, MAX_CONFIG_BYTES))
+        config = parse_json(read_text(path, MAX_CONFIG_BYTES))
         if not isinstance(config, dict):
             raise ValueError(path)
     except FileNotFoundError:
@@ -143,6 +170,6 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", GIVE_LORA) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{path} is no configuration of peft", "fetch the folder again") from None
     return config

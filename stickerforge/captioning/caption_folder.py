@@ -163,7 +163,10 @@ def write_missing(
                         plan.key,
                     )
                     with lock_captions(plan.folder):
-                        write_one(plan, picture, record, result, console)
+                        try:
+                            write_one(plan, picture, record, result, console)
+                        except InputError as error:
+                            result.failures.append(fault_line(picture.path.name, error))
                 advance(1)
                 check()
     finally:

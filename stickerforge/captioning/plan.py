@@ -23,6 +23,7 @@ from stickerforge.data.captions import (
     are_words,
     caption_path,
     check_caption,
+    leave_out_unreadable,
     read_caption,
 )
 from stickerforge.data.picture_folder import PictureFolder, describe_skipped, read_folder
@@ -82,6 +83,7 @@ def plan_folder(
 ) -> CaptionPlan:
     """Read a folder's captions, under their lock; see `plan_captions`."""
     records = read_records(folder)
+    leave_out_unreadable(contents)
     name, class_words = config.subject, config.class_words
     if again:
         names = {picture.path.name for picture in contents.pictures}

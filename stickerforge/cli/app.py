@@ -1,6 +1,7 @@
 """The command line's application: its commands, and errors as exit codes."""
 
 import sys
+import warnings
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     open_standard_streams()
+    if not sys.warnoptions:  # what libraries remark on strangers' files is none of our messages
+        warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

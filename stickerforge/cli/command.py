@@ -14,7 +14,7 @@ from stickerforge.config.resolve import resolve
 from stickerforge.config.toml import parse_toml, read_assignment
 from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
-from stickerforge.runtime.bounded_files import read_text
+from stickerforge.runtime.bounded_files import read_shell_pipe, read_text
 from stickerforge.runtime.console import Console
 
 Config = TypeVar("Config")
@@ -110,7 +110,9 @@ def read_settings_file(file: str, command: str) -> dict[str, Any]:
     """
     path = Path(user_path(file))
     try:
-        return parse_toml(read_text(path, MAX_BYTES), path, command)
+        piped = read_shell_pipe(path, MAX_BYTES)
+        text = read_text(path, MAX_BYTES) if piped is None else piped
+        return parse_toml(text, path, command)
     except FileNotFoundError:
         raise InputError(f"no configuration file {path}", "check the path") from None
     except OSError as error:

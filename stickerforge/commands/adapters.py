@@ -9,6 +9,7 @@ from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
 from stickerforge.runtime.text import plural, shorten_list
+from stickerforge.training.run_folder import run_folder
 
 SHOWN = ("objective", "steps", "batch", "beta", "seed")  # of how an adapter was made
 MAX_CAPTIONS = 8
@@ -79,14 +80,21 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
     return result, lines
 
 
-def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str]]:
-    """(result for the JSON, lines for people): the adapter, removed with its files."""
-    folder = store.folder(store.validate_name(name))
+def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[str], str]:
+    """(result for the JSON, lines for people, what stays): the adapter, removed with its files."""
+    folder, run = store.folder(store.validate_name(name)), run_folder(name)
+    result: dict[str, Any] = {"run": str(run.path) if run.pointer.exists() else None}
+    stays = ""
+    if run.pointer.exists():
+        stays = (
+            f"the run of customize stays in {run.path}, and --resume makes the adapter of it again:"
+            " delete that folder, too, if nothing is to stay"
+        )
     if dry_run:
         files = files_of(name)
-        result = {"dry_run": True, "removes": [str(path) for path in files]}
-        return result, [f"remove  {path}" for path in files]
+        result |= {"dry_run": True, "removes": [str(path) for path in files]}
+        return result, [f"remove  {path}" for path in files], stays
     files = remove(name)
-    result = {"removed": [str(path) for path in files]}
+    result["removed"] = [str(path) for path in files]
     what = "the link" if files == [folder] else f"{plural(len(files), 'file')} in"
-    return result, [f"{name} removed: {what} {folder}"]
+    return result, [f"{name} removed: {what} {folder}"], stays

@@ -73,9 +73,9 @@ class Result:
         if token not in ("", f"<{name}>"):
             use += f" --adapter {name}"
         preview = f"; see {self.preview}" if self.preview else ""
-        verdict = f"{'learned' if self.outcome.learned else 'trained, but not learned:'} {name!r}"
+        verdict = "learned" if self.outcome.learned else "trained, but not clearly learned:"
         return (
-            f"{verdict} from {plural(self.pictures, 'picture')}: {self.outcome.describe()}"
+            f"{verdict} {name!r} from {plural(self.pictures, 'picture')}: {self.outcome.describe()}"
             f"{preview}; use it: stickerforge {use}"
         )
 

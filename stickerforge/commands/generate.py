@@ -7,7 +7,7 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
-from stickerforge.errors import PartlyDone
+from stickerforge.errors import InputError, PartlyDone
 from stickerforge.generation.pipeline import hold_ids, run_plan
 from stickerforge.generation.plan import CONFIG_FILE, plan_generation
 from stickerforge.models.cost import sampling_cost
@@ -60,12 +60,15 @@ class Result:
         see = f"; see {self.sheet}" if self.sheet else ""
         return f"{len(self.outputs) - skipped} made, {skipped} already there{see}"
 
-    def error(self) -> PartlyDone | None:
-        """Exit code 4 where an image failed."""
+    def error(self) -> PartlyDone | InputError | None:
+        """Exit code 4 where an image failed, 2 where every one did."""
         if not self.failed:
             return None
-        number = plural(len(self.failed), "picture")
-        return PartlyDone(f"{number} failed: {'; '.join(self.failed[:5])}", "the others are there")
+        more = " …" if len(self.failed) > 5 else ""
+        what = f"{plural(len(self.failed), 'picture')} failed: {'; '.join(self.failed[:5])}{more}"
+        if self.outputs:
+            return PartlyDone(what, "the others are there")
+        return InputError(f"{what}; no other one is there", "give another model or adapter")
 
 
 def generate(

@@ -1,6 +1,6 @@
 """Several adapters to one that does what all of them do together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,11 @@ def merge(*parents: str, name: str, settings: Mapping[str, Any] | None = None) -
     return run(config, force=False).adapter
 
 
-def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
-    """The parents, checked.
+def check_name(config: MergeConfig, *, force: bool) -> None:
+    """Make sure that there is something to merge, and that its name is free.
 
     Raises:
-        InputError: there are fewer than two, their bases or tokens clash, or the name is taken.
+        InputError: there are fewer than two parents, or the name is taken.
     """
     if len(config.parents) < 2:
         raise InputError(
@@ -79,6 +79,15 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
     if checkpoint and not checkpoint.finished:
         hint = "finish it with customize --resume, or give another --name"
         raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
+
+
+def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
+    """The parents, checked.
+
+    Raises:
+        InputError: there are fewer than two, their bases or tokens clash, or the name is taken.
+    """
+    check_name(config, force=force)
     return find_parents(config.parents, config.rename)
 
 
@@ -88,10 +97,25 @@ def run(config: MergeConfig, *, force: bool) -> Result:
     Raises:
         StickerforgeError: input or environment; nothing is half-written.
     """
+    parents = plan(config, force=force)
+    if not run_folder(config.name).path.exists():
+        return save_merge(config, parents)
+    # A run in progress would write its adapter over this one in the end.
+    with run_folder(config.name).lock():
+        check_name(config, force=force)
+        return save_merge(config, parents)
+
+
+def save_merge(config: MergeConfig, parents: Sequence[Parent]) -> Result:
+    """The merge of checked parents.
+
+    Raises:
+        InputError: the tensors of one cannot be read, or the merge would have too high a rank.
+        EnvironmentFault: the disk is full or read-only.
+    """
     from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.adapters.merging import concatenate
 
-    parents = plan(config, force=force)
     weights = [read_upgraded(parent.adapter) for parent in parents]
     lora = concatenate([(own.lora, p.weight) for own, p in zip(weights, parents, strict=True)])
     if (rank := max((factors.rank for factors in lora.values()), default=0)) > MAX_RANK:

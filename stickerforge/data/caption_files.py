@@ -135,7 +135,10 @@ def parse_record(line: str) -> CaptionRecord:
 
 def matching_record(folder: Path, records: Sequence[CaptionRecord]) -> CaptionRecord:
     """Of several records of one picture that of the text which lies beside it, else the last."""
-    text = read_caption(folder / records[-1].picture)
+    try:
+        text = read_caption(folder / records[-1].picture)
+    except InputError:
+        return records[-1]
     matching = (record for record in reversed(records) if to_nfc(record.caption) == text)
     return next(matching, records[-1])
 

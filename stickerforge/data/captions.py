@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.config.user_paths import spelled_on_disk, to_nfc
+from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
@@ -64,6 +65,19 @@ def read_caption(picture: Path) -> str:
     if fault := caption_fault(text):
         raise InputError(f"{path} is no caption: {fault}", "mend or remove it")
     return "" if is_blank(text) else text
+
+
+def leave_out_unreadable(folder: PictureFolder) -> None:
+    """Go on without the pictures whose captions cannot be read: those may say what counts of them.
+
+    Raises:
+        InputError: there is no other picture.
+    """
+    for picture in list(folder.pictures):
+        try:
+            read_caption(picture.path)
+        except InputError as error:
+            folder.leave_out(picture, error)
 
 
 def caption_fault(text: str) -> str:

@@ -21,7 +21,7 @@ NUMBERS = ("seed", "count")
 DELIMITERS = ",;\t"
 SEPARATOR_LINE = re.compile(r"sep=(.)\n", re.IGNORECASE)  # Excel's own first line
 INDEX_NAME = re.compile(r"(unnamed: \d+)?", re.IGNORECASE)  # how pandas calls a column of none
-WHOLE_NUMBER = re.compile(r"(-?\d{1,19})(?:\.0*)?")
+WHOLE_NUMBER = re.compile(r"(-?\d{1,100})(?:\.0*)?")
 EXACT = 2**53  # whole numbers up to this one are exact as floats
 RANDOM = -1  # the seed by which other programs mean "any"
 # What fonts show as nothing although it counts as letters or marks: fillers of Hangul, an empty
@@ -160,7 +160,7 @@ def jsonl_rows(text: str, path: Path) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
+            fields = json.loads(line, parse_float=exact_number)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path} line {number}: not JSON ({str(error)[:80]})", "write one object a line"
@@ -198,6 +198,12 @@ def check_columns(names: Sequence[str], where: str) -> None:
         raise InputError(
             f"{where}: there is no column 'prompt'", f"columns are {', '.join(COLUMNS)}"
         )
+
+
+def exact_number(text: str) -> int | float:
+    """A number of JSON with a point or an exponent; a whole one keeps all of its digits."""
+    number = parse_number(text)
+    return number if isinstance(number, int) else float(text)
 
 
 def parse_number(cell: str) -> int | str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.adapters import store
 from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import PART_OF, token_names
-from stickerforge.adapters.sources import looks_like_adapter, read_source
+from stickerforge.adapters.sources import looks_like_adapter, read_source, strength_remark
 from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.adapters.weight_files import digest
 from stickerforge.config.user_paths import user_path
@@ -34,6 +34,7 @@ class ActiveAdapter:
         kind: how its file is read and put on a model.
         installed: where it is kept, for one of the store.
         weights: the tensors in the form of its kind, where they have been read already.
+        remark: what its user is to know of its file; "" for nothing.
     """
 
     source: str
@@ -47,6 +48,7 @@ class ActiveAdapter:
     kind: AdapterKind = field(default=LORA, compare=False, repr=False)
     installed: store.Adapter | None = field(default=None, compare=False, repr=False)
     weights: Any = field(default=None, compare=False, repr=False)
+    remark: str = field(default="", compare=False, repr=False)
 
     def params(self) -> dict[str, Any]:
         """What an image keeps of it; of a file the name, since folders tell of their owner."""
@@ -98,6 +100,7 @@ class AdapterLookup:
             describes_tokens=bool(words) or not tokens,
             kind=kind,
             weights=weights,
+            remark=strength_remark(files),
         )
 
     def find_installed(self, name: str, scale: float) -> ActiveAdapter:

@@ -6,7 +6,7 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.config.schema import MAX_SEED, SamplingConfig
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, brief
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.requests import Request
@@ -219,9 +219,10 @@ def warn_of_changes(
     for entry in listed if isinstance(listed, list) else []:
         if not isinstance(entry, dict):
             continue
-        if digests.get(entry.get("adapter"), entry.get("sha256")) != entry.get("sha256"):
+        name, digest = entry.get("adapter"), entry.get("sha256")
+        if isinstance(name, str) and digests.get(name, digest) != digest:
             console.warn(
-                f"the picture was made before the adapter {entry['adapter']!r} was made again:"
+                f"the picture was made before the adapter {brief(name)} was made again:"
                 " the new one will differ"
             )
 

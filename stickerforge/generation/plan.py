@@ -1,5 +1,6 @@
 """Everything about a call of `generate` that is known before a weight is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from stickerforge.generation.checks import (
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
 from stickerforge.generation.known_words import reduce_requests
 from stickerforge.generation.requests import (
+    Request,
     adapters_of,
     build_requests,
     default_model,
@@ -125,18 +127,16 @@ def plan_generation(
     check_bases(adapters, card, call.fingerprint)
     check_consistency(sampling, adapters, console)
     full = replace(config, model=name, seed=seed, sampling=sampling)
-    for line in unused_in_generate(full):
+    remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)
+    for line in (*remarks, *unused_in_generate(full)):
         console.warn(line)
 
-    def jobs_with(seed: int) -> tuple[list[ImageJob], frozenset[Path]]:
-        jobs = image_jobs(requests, call, seed=seed, count=config.count)
-        finished = (job.path for job in jobs if is_finished(job, prompt=config.output.prompt))
-        return jobs, frozenset(finished)
-
-    jobs, done = jobs_with(seed)
+    jobs, done = plan_jobs(requests, call, full)
     if not force and (replaced := replaced_jobs(jobs, done)):
         earlier = seed_of_earlier_call(replaced[0], seed) if config.seed is None else None
-        if earlier is not None and replaced_jobs(*jobs_with(earlier)):
+        if earlier is not None and replaced_jobs(
+            *plan_jobs(requests, call, replace(full, seed=earlier))
+        ):
             earlier = None  # other settings differ as well
         raise replacement_error(replaced, earlier)
     check_settings_file(Path(config.output.folder) / CONFIG_FILE)
@@ -157,6 +157,22 @@ def plan_generation(
         refused=tuple(refused),
         settings=to_toml(saved_config(full), "generate"),
     )
+
+
+def plan_jobs(
+    requests: Sequence[Request], call: CallParams, config: GenerateConfig
+) -> tuple[list[ImageJob], frozenset[Path]]:
+    """(every image, the files of those that are there already).
+
+    Args:
+        config: with a seed.
+
+    Raises:
+        InputError: the file of a row with an id is there and not ours.
+    """
+    jobs = image_jobs(requests, call, seed=config.seed or 0, count=config.count)
+    done = (job.path for job in jobs if is_finished(job, prompt=config.output.prompt))
+    return jobs, frozenset(done)
 
 
 def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:

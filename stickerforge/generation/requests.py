@@ -119,7 +119,7 @@ def find_common(
         if not common[name].tokens:
             raise InputError(
                 f"the adapter {name!r} is no subject",
-                f"use --style {name}" if common[name].phrase else "use --adapter",
+                f"use --style {name}" if common[name].phrase else f"use --adapter {name}",
             )
     return common
 
@@ -169,10 +169,13 @@ def find_style(
         if preset is None:
             raise InputError(f"the adapter {style!r} is no style", f"use --subject {style}")
     elif preset is None:
-        raise InputError(
-            f"unknown style {style!r}", nearest(style, [*style_presets(), *store.names()])
-        )
+        raise InputError(f"unknown style {style!r}", nearest(style, style_names(lookup)))
     return None
+
+
+def style_names(lookup: AdapterLookup) -> list[str]:
+    """Every preset, and every adapter that is a style."""
+    return [*style_presets(), *(own.name for own in lookup.installed() if own.phrase)]
 
 
 def mark_subject(text: str, adapter: ActiveAdapter) -> str:

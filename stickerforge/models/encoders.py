@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional as F
 
+from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub import JUDGES, download, encoder_repository
 from stickerforge.models.judge.model import Judge, load_judge, on_ground
@@ -100,7 +102,7 @@ class HubEncoder:
             self.tokenizer: Any = (
                 load_pretrained(AutoTokenizer, folder) if self.reads_text else None
             )
-            self.images([Image.new("RGB", (64, 64))], (0, 0, 0))
+            self.images([Image.new("RGB", (64, 64), "gray")], (0, 0, 0))
             if self.reads_text:
                 self.texts(["a"])
 
@@ -111,7 +113,7 @@ class HubEncoder:
             [pad_to_square(on_ground(picture, ground), ground) for picture in pictures],
             return_tensors="pt",
         ).to(self.device)
-        return unit_vectors(
+        return self.unit_vectors(
             self.model.get_image_features(**inputs)
             if hasattr(self.model, "get_image_features")
             else self.model(**inputs)
@@ -134,7 +136,21 @@ class HubEncoder:
             max_length=longest,
             return_tensors="pt",
         )
-        return unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
+        return self.unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
+
+    def unit_vectors(self, output: Any) -> Vectors:
+        """The pooled vectors of the model's output, of unit length.
+
+        Raises:
+            InputError: they are no numbers, by which nothing can be compared.
+        """
+        vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
+        unit: Vectors = F.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
+        if not np.isfinite(unit).all():
+            raise InputError(
+                f"{self.name} makes features that are not finite", "give another encoder"
+            )
+        return unit
 
 
 def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
@@ -143,13 +159,6 @@ def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Ima
     page = Image.new("RGB", (side, side), ground)
     page.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return page
-
-
-def unit_vectors(output: Any) -> Vectors:
-    """The pooled vectors of a model's output, of unit length."""
-    vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
-    unit: Vectors = torch.nn.functional.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
-    return unit
 
 
 def load_encoder(

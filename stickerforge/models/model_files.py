@@ -1,17 +1,32 @@
 """The files of a model's folder, which may be a stranger's: regular, and none outside of it."""
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Annotated
 
-from stickerforge.errors import InputError
-from stickerforge.runtime.bounded_files import check_inside, check_regular, read_text
+from stickerforge.config.description import FileName, Pattern
+from stickerforge.models.card import read_schema
+from stickerforge.models.origin import broken_model
+from stickerforge.runtime.bounded_files import check_inside, check_regular
 
 HINT = "fetch the model again, or put the file itself there"
-INDEX_SUFFIX = ".index.json"  # what lists the parts that large weights are split into
-MAX_INDEX_BYTES = 50_000_000
+INDEX = "*.safetensors.index*.json"  # what lists the parts that large weights are split into
+Shard = Annotated[FileName, Pattern(r".*\.safetensors", "a safetensors file beside it")]
 # What is read of a folder, by us or by the libraries; anything else may be anything.
 SUFFIXES = {".json", ".jinja", ".txt", ".model", ".safetensors", ".spm", ".vocab"}
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """The schema of the index of weights in several files.
+
+    Args:
+        weight_map: the file of every tensor.
+    """
+
+    weight_map: dict[str, Shard]
 
 
 def check_files(folder: Path) -> None:
@@ -22,17 +37,17 @@ def check_files(folder: Path) -> None:
 
     Raises:
         InputError: a file leads out of the folder or is none, or the weights name such files.
+        EnvironmentFault: likewise in what was fetched or installed.
     """
     for path in model_files(folder):
         try:
             check_regular(path)
             if not leads_to_blobs(path, folder):
                 check_inside(path, folder)
-            if path.name.endswith(INDEX_SUFFIX):
-                check_index(path)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot use {path}: {reason}", HINT) from None
+        except OSError as error:
+            raise broken_model(path, f"cannot use {path}: {error.strerror}", HINT) from None
+        if fnmatchcase(path.name, INDEX):
+            read_schema(path, ShardIndex)
 
 
 def model_files(folder: Path) -> Iterator[Path]:
@@ -52,24 +67,3 @@ def leads_to_blobs(path: Path, folder: Path) -> bool:
     return snapshots.name == "snapshots" and path.resolve().is_relative_to(
         snapshots.parent / "blobs"
     )
-
-
-def check_index(path: Path) -> None:
-    """Make sure that an index of weights names files beside it alone.
-
-    Raises:
-        ValueError: it is none, or names another file.
-        OSError: it cannot be read.
-    """
-    try:
-        names = json.loads(read_text(path, MAX_INDEX_BYTES))["weight_map"].values()
-    except (LookupError, TypeError, AttributeError, RecursionError):
-        raise ValueError("it is no index of weights") from None
-    for name in names:
-        if not is_file_name(name):
-            raise ValueError(f"it names {str(name)[:80]!r}, which is no file beside it")
-
-
-def is_file_name(name: object) -> bool:
-    """Whether a text is the name of a file, and no path to another folder."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")

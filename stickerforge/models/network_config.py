@@ -19,7 +19,7 @@ Levels = tuple[Channels, ...]
 # makes as many layers or labels as a file says, before it looks for their weights.
 LARGEST = (
     (re.compile(r"channels|size|dim|width|heads|positions|tokens"), 20_000_000),
-    (re.compile(r"layer|depth|block|stage"), 2000),
+    (re.compile(r"layer|depth|block|stage"), 250),  # the deepest language models have 126
     (re.compile(r"labels"), 100_000),
 )
 

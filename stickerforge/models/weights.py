@@ -7,17 +7,16 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from jinja2 import TemplateError
 from safetensors import SafetensorError
 
-from stickerforge.config.description import FileName, Pattern
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.card import read_schema
+from stickerforge.models.model_files import ShardIndex
 from stickerforge.models.network_config import CONFIG, check_network_config
 from stickerforge.models.origin import broken_model
 from stickerforge.models.pretrained import load_network
@@ -47,18 +46,6 @@ WEIGHTS = re.compile(rf"{STEM}(?:-\d+-of-\d+)?(?:\.(?P<variant>\w+))?(?:-\d+-of-
 INDEX = re.compile(rf"{STEM}\.safetensors\.index(?:\.(?P<variant>\w+))?\.json")
 VARIANTS = ("", "fp32", "bf16", "fp16")  # the earlier ones are taken where there are several
 PICKLED = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack")
-Shard = Annotated[FileName, Pattern(r".*\.safetensors", "a safetensors file beside it")]
-
-
-@dataclass(frozen=True)
-class ShardIndex:
-    """The schema of the index of weights in several files.
-
-    Args:
-        weight_map: the file of every tensor.
-    """
-
-    weight_map: dict[str, Shard]
 
 
 def load_complete(kind: Any, folder: Path, dtype: Any = None, *, exact: bool = False) -> Any:
@@ -71,7 +58,7 @@ def load_complete(kind: Any, folder: Path, dtype: Any = None, *, exact: bool = F
             of further layers are: a folder may hold several networks.
 
     Raises:
-        InputError: weights are missing, or are not those of the configuration.
+        InputError: weights are missing, not finite, or not those of the configuration.
         EnvironmentFault: likewise in what was fetched or installed.
         Exception: what the library raises, see `LOAD_ERRORS`.
     """
@@ -87,7 +74,7 @@ def load_complete(kind: Any, folder: Path, dtype: Any = None, *, exact: bool = F
     network, info = load_network(
         kind, folder, output_loading_info=True, ignore_mismatched_sizes=True, **options
     )
-    if fault := loading_fault(network, info, exact=exact):
+    if fault := loading_fault(network, info, exact=exact) or weights_fault(network):
         raise broken_model(folder, f"{folder} {fault}")
     return network
 
@@ -153,6 +140,15 @@ def loading_fault(network: Any, info: Mapping[str, Any], *, exact: bool) -> str:
         return f"has {number} that its {CONFIG} does not know, first {unexpected[0][:100]}"
     errors = list(info.get("error_msgs") or ())
     return f"cannot be read: {str(errors[0])[:160]}" if errors else ""
+
+
+def weights_fault(network: Any) -> str:
+    """What is wrong with the numbers of a network, with the first tensor; "" for nothing."""
+    for name, weight in network.named_parameters():  # a single one spoils everything
+        # Without a copy of the weight, as `isfinite` makes one.
+        if weight.numel() and not all(bound.isfinite() for bound in weight.detach().aminmax()):
+            return f"has weights that are not finite, first {name[:100]}"
+    return ""
 
 
 def without_numbers(name: str) -> str:

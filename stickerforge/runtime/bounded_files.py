@@ -7,12 +7,17 @@ cannot be read is an OSError whose `strerror` says why, in words that fit after 
 import errno
 import io
 import os
+import re
+import select
 import stat
+import time
 from pathlib import Path
 
 from stickerforge.runtime.text import plural
 
 CHUNK = 1 << 16
+SHELL_PIPE = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,6})")  # that of `<(command)`
+PATIENCE = 5  # seconds until its end
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -50,6 +55,29 @@ def read_text(path: Path, limit: int) -> str:
         ValueError: it is not UTF-8.
     """
     return read_bounded(path, limit).decode("utf-8-sig")
+
+
+def read_shell_pipe(path: Path, limit: int) -> str | None:
+    """What a shell's `<(command)` writes, to the end; None for a path that is no such pipe.
+
+    Raises:
+        OSError: its end does not come for a while, or it has more than the limit.
+        ValueError: it is not UTF-8.
+    """
+    number = SHELL_PIPE.fullmatch(str(path))
+    if not number or not stat.S_ISFIFO(path.stat().st_mode):
+        return None
+    descriptor, content, end = int(number[1]), b"", time.monotonic() + PATIENCE
+    while True:
+        if not select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+            reason = f"what writes it had not ended after {PATIENCE} s"
+            raise OSError(errno.ETIMEDOUT, reason, str(path))
+        more = os.read(descriptor, CHUNK)
+        content += more
+        if len(content) > limit:
+            raise OSError(errno.EFBIG, f"it has over {describe_bytes(limit)}", str(path))
+        if not more:
+            return content.decode("utf-8-sig")
 
 
 def open_regular(path: Path) -> io.BufferedReader:

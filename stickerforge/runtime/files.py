@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stickerforge.errors import EnvironmentFault, InputError
 
+NOT_ALLOWED = "change its permissions, or write elsewhere"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -60,15 +61,13 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{folder} is not a folder", "give another --out") from None
+        raise InputError(f"{folder} is not a folder", "move it away, or write elsewhere") from None
     except PermissionError:
-        raise InputError(
-            f"cannot create folder {folder}: permission denied", "give another --out"
-        ) from None
+        raise InputError(f"cannot create folder {folder}: permission denied", NOT_ALLOWED) from None
     except OSError as error:
         raise disk_fault(error, folder) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write into {folder}: permission denied", "give another --out")
+        raise InputError(f"cannot write into {folder}: permission denied", NOT_ALLOWED)
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:

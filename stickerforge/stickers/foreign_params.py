@@ -128,7 +128,7 @@ def read_seed(value: Any) -> int | None:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """A JSON object; empty where the text is none."""
+    """A JSON object; empty where the text is none. Some programs write NaN, which is taken."""
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else None
     except (ValueError, RecursionError):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stickerforge.config.schema import MAX_SEED, CustomizeConfig, TrainingConfig
 from stickerforge.config.style_presets import style_presets
-from stickerforge.data.captions import check_caption
+from stickerforge.data.captions import check_caption, leave_out_unreadable
 from stickerforge.data.picture_folder import PictureFolder, describe_skipped
 from stickerforge.data.prompts import check_prompt
 from stickerforge.errors import EnvironmentFault, InputError, nearest
@@ -24,7 +24,7 @@ def check_config(config: CustomizeConfig) -> None:
         raise InputError(f"no folder {config.pictures}", "check the path")
     if config.keep == "best" and config.validation.every == 0:
         raise InputError(
-            "--keep best needs looks on the way, and validation.every is 0",
+            "--keep best needs validation, and validation.every is 0",
             "leave validation.every out",
         )
     check_training(config.training, is_style=bool(config.style))
@@ -98,10 +98,11 @@ def check_pictures(folder: PictureFolder, placeholder: str, console: Console) ->
         placeholder: that captions may hold; "" for a style.
 
     Raises:
-        InputError: a caption cannot be used.
+        InputError: a caption can be read, but not be used, or none can be read.
     """
     for line in describe_skipped(folder.other_files):
         console.warn(line)
+    leave_out_unreadable(folder)
     for picture in folder.pictures:
         if picture.note:
             console.warn(picture.note)

@@ -60,7 +60,8 @@ def build_training_set(
     """Encode every picture once, one at a time, so that the bytes do not depend on their company.
 
     Args:
-        folder: a picture that has gone or changed since it was listed is left out of it.
+        folder: a picture that has gone or changed since it was listed is left out of it, and one
+            whose caption has.
         resolution: pictures are brought to about this side squared, in pixels.
 
     Raises:
@@ -71,11 +72,11 @@ def build_training_set(
         try:
             rgba = picture.rgba()
             cropped = crop_picture(model, picture, rgba, resolution, masks)
+            caption = caption_picture(model.card, concept, picture, console)
         except InputError as error:
             folder.leave_out(picture, error)
             console.warn(f"left out: {folder.unreadable[-1]}")
             continue
-        caption = caption_picture(model.card, concept, picture, console)
         check_length(model, concept, caption, picture.path.name, console)
         examples.append(encode_example(model, picture.path.name, caption, cropped))
         styled.append(name_style(model.card, concept, picture, rgba, caption))

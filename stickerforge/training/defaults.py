@@ -22,6 +22,11 @@ SETTING_OF_KEY = {
 }
 
 
+def recommended_training(card: ModelCard, kind: str) -> TrainingConfig:
+    """The settings that a user has who gives none; see `with_defaults`."""
+    return with_defaults(TrainingConfig(), card, kind)
+
+
 def with_defaults(training: TrainingConfig, card: ModelCard, kind: str) -> TrainingConfig:
     """The settings with what the user leaves open filled in.
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from stickerforge.errors import InputError
@@ -16,11 +17,12 @@ from stickerforge.training.methods.denoising import (
 from stickerforge.training.run_folder import RunFolder
 
 SAMPLES = (8, 32)  # at least and at most; between them one of each picture
-# Both losses are of the same noise, so that even a small share of a fall is no chance; with DCO a
-# run that went well may end with a loss only a few hundredths below that of the base.
+# Both losses are of the same noise, so that a small share of a fall counts; with DCO a run that
+# went well may end with a loss only a few hundredths below that of the base.
 FALL = 0.001
 RISE = 0.05
-TRIAL_STEPS = 20  # what fewer steps teach may be too little to be seen
+STANDARD_ERRORS = 2.0  # within which a difference may still be chance
+TRIAL = 0.25  # of the recommended steps: what fewer teach may be too little to be seen
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,18 @@ class Outcome:
     """What a run came to.
 
     Args:
-        loss: mean squared error of denoising the pictures with the adapter.
+        loss: weighted mean squared error of denoising the pictures with the adapter.
         base_loss: the same by the base model, under the same noise.
+        standard_error: of the difference of the two.
         steps: of the run.
+        recommended_steps: for the model and for what is taught.
     """
 
     loss: float
     base_loss: float
+    standard_error: float
     steps: int
+    recommended_steps: int
 
     @property
     def learned(self) -> bool:
@@ -49,8 +55,14 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a run that is no mere trial learned nothing."""
-        return not self.learned and self.steps >= TRIAL_STEPS
+        """Whether a run that is no mere trial learned nothing, and that is no chance."""
+        lowest = self.loss - STANDARD_ERRORS * self.standard_error
+        fell = lowest < (1 - FALL) * self.base_loss
+        return not fell and self.steps >= TRIAL * self.recommended_steps
+
+    def provenance(self) -> dict[str, float]:
+        """For the adapter's description."""
+        return {"loss": self.loss, "base_loss": self.base_loss, "steps": self.steps}
 
     def describe(self) -> str:
         """The losses for people."""
@@ -61,22 +73,30 @@ class Outcome:
 
 
 @torch.no_grad()
-def measure_outcome(method: DenoisingMethod, *, steps: int) -> Outcome:
+def measure_outcome(method: DenoisingMethod, *, steps: int, recommended_steps: int) -> Outcome:
     """The losses of the model in training as it is now, and of the base.
 
     Args:
         steps: that were done.
+        recommended_steps: for the model and for what is taught.
     """
     low, high = SAMPLES
     samples = min(max(len(method.reference), low), high)
     seed = derive_seed(method.seed, "outcome")
-    loss = base_loss = 0.0
-    batches = math.ceil(samples / method.config.batch)
-    for number in range(batches):
+    losses, base_losses = list[float](), list[float]()
+    for number in range(math.ceil(samples / method.config.batch)):
         batch = method.sample(method.reference, seed, number, cached_noise=0)
-        loss += float(denoising_error(method.train_state, batch).mean()) / batches
-        base_loss += float(base_denoising_error(method.train_state, batch).mean()) / batches
-    return Outcome(loss, base_loss, steps)
+        weights = method.loss_weights(batch)
+        losses += (weights * denoising_error(method.train_state, batch)).tolist()
+        base_losses += (weights * base_denoising_error(method.train_state, batch)).tolist()
+    loss, base_loss = np.array(losses), np.array(base_losses)
+    return Outcome(
+        float(loss.mean()),
+        float(base_loss.mean()),
+        float((loss - base_loss).std(ddof=1)) / math.sqrt(len(losses)),
+        steps,
+        recommended_steps,
+    )
 
 
 def check_outcome(outcome: Outcome, run: RunFolder, lr: float) -> None:

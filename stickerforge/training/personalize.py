@@ -15,14 +15,9 @@ What happens to a picture of the user, from its folder to the loss:
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-
-import diffusers
-import peft
-import torch
-import transformers
 
 from stickerforge.adapters import store
 from stickerforge.config.toml import to_toml
@@ -46,6 +41,7 @@ from stickerforge.training.class_images import (
 )
 from stickerforge.training.concept import validation_prompts
 from stickerforge.training.dataset import TrainingSet, build_training_set, captions_file
+from stickerforge.training.defaults import recommended_training
 from stickerforge.training.loss_masks import LossMasks, build_masks
 from stickerforge.training.loss_plot import loss_plot, validation_plot
 from stickerforge.training.methods import METHODS
@@ -53,11 +49,11 @@ from stickerforge.training.methods.denoising import DenoisingMethod
 from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.outcome import Outcome, check_outcome, measure_outcome
 from stickerforge.training.plan import TrainingPlan
+from stickerforge.training.provenance import provenance
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder
 from stickerforge.training.state import init_state
 from stickerforge.training.trainer import train
 from stickerforge.training.validation import Validator, reference_features
-from stickerforge.version import __version__
 
 MAX_BYTES = 100_000_000  # of a file of the run that is kept with the adapter
 SUMMARY = ("error", "base_error", "gap", "seconds")  # metrics that the result gives
@@ -96,18 +92,10 @@ def personalize(
             checkpoint = go_on(plan, checkpoint)
             console.say(f"going on after {checkpoint.step} of {steps} steps")
         start = checkpoint or CheckpointInfo(0, plan.settings_digest(), data.digest)
-        with console.progress(f"teaching {plan.name}", steps) as advance:
-            method = build_method(plan, model, data.examples, prior)
-            weights = train(method, plan.config.training, run, start, advance, validation)
-            kept_step = steps
-            if validation:
-                best = BestCheckpoint(run, method.kind, start=steps)
-                best.remove_others()
-                write_whole(run.validation_plot, validation_plot(best.rows))
-                if plan.config.keep == "best":
-                    weights, kept_step = select_best(best, steps, console)
-                    method.train_state.load(weights)
-            outcome = measure_outcome(method, steps=steps)
+        method = build_method(plan, model, data.examples, prior)
+        weights, kept_step = train_adapter(plan, method, start, validation, console)
+        recommended = recommended_training(plan.card, plan.concept.kind).steps
+        outcome = measure_outcome(method, steps=steps, recommended_steps=recommended)
     except RuntimeError as error:
         hint = "lower --batch or --resolution, or use a smaller model"
         raise memory_fault(error, hint) or error from error
@@ -121,7 +109,7 @@ def personalize(
         tokens=plan.concept.tokens,
         phrase=plan.concept.phrase,
         made=provenance(plan, folder, data, metrics)
-        | {"kept_step": kept_step, "matting": masks.matting, "loss": vars(outcome)},
+        | {"kept_step": kept_step, "matting": masks.matting, "loss": outcome.provenance()},
     )
     files = (run.config, run.captions, run.loss_plot)
     with locked(store.lock_file(plan.name), wait=True):
@@ -250,6 +238,33 @@ def build_method(
     return METHODS[training.objective](state, reference, training, seed=seed, prior=prior)
 
 
+def train_adapter(
+    plan: TrainingPlan,
+    method: DenoisingMethod,
+    start: CheckpointInfo,
+    validation: ValidationSchedule | None,
+    console: Console,
+) -> tuple[Any, int]:
+    """(the weights to keep, after how many steps they were); the method holds them, too.
+
+    Raises:
+        StickerforgeError, Interrupted: as `train`.
+    """
+    run, steps = plan.run, plan.config.training.steps
+    with console.progress(f"teaching {plan.name}", steps) as advance:
+        weights = train(method, plan.config.training, run, start, advance, validation)
+    if not validation:
+        return weights, steps
+    best = BestCheckpoint(run, method.kind, start=steps)
+    best.remove_others()
+    write_whole(run.validation_plot, validation_plot(best.rows))
+    if plan.config.keep != "best":
+        return weights, steps
+    weights, kept_step = select_best(best, steps, console)
+    method.train_state.load(weights)
+    return weights, kept_step
+
+
 def select_best(best: BestCheckpoint, steps: int, console: Console) -> tuple[Any, int]:
     """(the weights that validated best, after how many of all steps they were)."""
     step = int(best.best["step"])
@@ -265,28 +280,3 @@ def summarize_metrics(run: RunFolder) -> dict[str, float]:
     last = rows[-max(1, len(rows) // 10) :]
     names = [name for name in SUMMARY if last and name in last[-1]]
     return {name: round(sum(row[name] or 0.0 for row in last) / len(last), 6) for name in names}
-
-
-def provenance(
-    plan: TrainingPlan, folder: PictureFolder, data: TrainingSet, metrics: Mapping[str, float]
-) -> dict[str, Any]:
-    """How the adapter was made, for its description."""
-    libraries = (torch, diffusers, transformers, peft)
-    training = plan.config.training
-    return {
-        "objective": training.objective,
-        "steps": training.steps,
-        "batch": training.batch,
-        "rank": training.rank,
-        "layers": training.layers,
-        "resolution": training.resolution,
-        "beta": training.beta if training.objective == "dco" else None,
-        "seed": plan.config.seed,
-        "pictures": [picture.sha256 for picture in folder.pictures],
-        "captions": sorted({example.caption.text for example in data.examples}),
-        "settings": plan.settings_digest(),
-        "data": data.digest,
-        "figures": metrics,
-        "versions": {"stickerforge": __version__}
-        | {library.__name__: library.__version__ for library in libraries},
-    }

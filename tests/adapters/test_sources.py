@@ -11,6 +11,7 @@ from stickerforge.adapters import store, weight_files
 from stickerforge.adapters.kinds import LORA
 from stickerforge.adapters.lora_format import encode, parse
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
+from stickerforge.adapters.removal import remove
 from stickerforge.adapters.sources import read_source
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup
@@ -113,7 +114,7 @@ def test_the_folders_of_one_network_each_are_one_adapter(tmp_path):
         ({"init_lora_weights": "olora"}, "changes the base model"),
         ({"bias": "lora_only"}, "LoRA with biases"),
         ({"lora_alpha": "strong"}, "metadata about alpha is broken"),
-        ({"lora_alpha": float("nan")}, "metadata about alpha is broken"),
+        ({"lora_alpha": float("nan")}, "is no configuration of peft"),
         ({"lora_alpha": 10**400}, "metadata about alpha is broken"),
         ({"alpha_pattern": {".*to_k": 2}}, "has an expression"),
         ({"alpha_pattern": {"(a+)+": 2}}, "has an expression"),
@@ -346,6 +347,28 @@ def test_an_adapter_of_one_file_is_two_once_it_is_used(tmp_path, monkeypatch):
     assert (store.folder("both") / "loss.png").read_bytes() == b"a plot"
 
 
+@pytest.mark.parametrize("meanwhile", ["replaced", "removed"])
+def test_what_became_of_an_adapter_meanwhile_is_not_undone(tmp_path, monkeypatch, meanwhile):
+    """An adapter of one file that is read, while another call teaches it anew or removes it."""
+    weights, other = ours(), ours(("clip_l", "clip_g"))
+    as_of_old(install(weights, tmp_path, monkeypatch), weights)
+    active, read = AdapterLookup().find("both"), store.read_weights
+    after = []
+
+    def read_slowly(adapter):
+        weights = read(adapter)
+        if meanwhile == "removed":
+            remove("both")
+        else:
+            after.append(install(other, tmp_path, monkeypatch))
+        return weights
+
+    monkeypatch.setattr(store, "read_weights", read_slowly)
+    assert encode(active.read_weights()) == encode(weights)
+    assert store.names() == [adapter.name for adapter in after]
+    assert not after or encode(read(store.find("both"))) == encode(other)
+
+
 def test_an_adapter_of_one_file_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
     weights = ours()
     path = as_of_old(install(weights, tmp_path, monkeypatch), weights)
@@ -402,3 +425,21 @@ def test_equal_adapters_keep_the_digest_that_older_pictures_remember():
         {"format": "pt"},
     )
     assert LORA.encode(weights) == old
+
+
+def test_a_file_of_peft_by_another_name_has_the_strength_of_the_configuration_beside_it(tmp_path):
+    folder = write_peft(tmp_path / "one", TO_Q)
+    renamed = (folder / "adapter_model.safetensors").rename(folder / "dog.safetensors")
+    assert scales(renamed) == {TO_Q: 2.0}
+    assert not AdapterLookup().find(str(renamed)).remark
+
+
+def test_a_file_of_peft_alone_is_taken_at_1_and_that_is_said(tmp_path):
+    path = tmp_path / "dog.safetensors"
+    save_file(peft_tensors(TO_Q), path)
+    assert scales(path) == {TO_Q: 1.0}
+    remark = AdapterLookup().find(str(path)).remark
+    assert str(path) in remark and "adapter_config.json" in remark
+    alphas = {f"base_model.model.{TO_Q}.alpha": torch.tensor(8.0)}
+    save_file(peft_tensors(TO_Q) | alphas, path)
+    assert scales(path) == {TO_Q: 2.0} and not AdapterLookup().find(str(path)).remark

@@ -1,11 +1,13 @@
 """What the shell sees of a command: stdout, stderr and the exit code."""
 
 import json
+import warnings
 
 import pytest
 import typer
 
 from stickerforge.cli.output import Report, partial_failure, run_command
+from stickerforge.commands import models
 from stickerforge.errors import CheckFailed, InputError, Interrupted
 
 
@@ -111,3 +113,14 @@ def test_partial_failures_name_at_most_five():
     assert str(partial_failure(["a", "b"])) == "2 could not be used: a; b; the others were"
     six = str(partial_failure([*"abcdef"]))
     assert six == "6 could not be used: a; b; c; d; e …; the others were"
+
+
+def test_remarks_of_libraries_are_no_messages(cli, monkeypatch, recwarn):
+    def remark():
+        warnings.warn("divide by zero", RuntimeWarning, stacklevel=2)
+        warnings.warn("will go", FutureWarning, stacklevel=1)
+        return {}, ["a"]
+
+    monkeypatch.setattr(models, "list_models", remark)
+    ended = cli("models", "list")
+    assert (ended.code, ended.out, ended.err) == (0, "a\n", "") and not recwarn

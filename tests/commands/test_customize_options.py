@@ -317,7 +317,7 @@ def test_captions_of_pictures_that_are_gone_and_in_another_language(cli, art):
         (["--mask", "nowhere"], "no folder of masks"),
         (["--objective", "plain", "--set", "training.cached_noise=4"], "does not ask"),
         (["--keep", "first"], "choose one of best, last"),
-        (["--keep", "best", "--set", "validation.every=0"], "needs looks on the way"),
+        (["--keep", "best", "--set", "validation.every=0"], "needs validation"),
         (["--keep", "best", "--set", "validation.encoder=nothing-like-it"], "nothing-like-it"),
         (["--set", "training.reduction=sum"], "choose one of sample, batch"),
     ],

@@ -321,6 +321,9 @@ def test_a_picture_that_fails_is_listed_and_the_others_stay(cli, monkeypatch):
     assert "seed 2" in ended.json["result"]["failed"][0]
     plain = cli("generate", "cat", "--count", 3, "--seed", 1, *FAST)
     assert plain.code == 4 and len(plain.out.splitlines()) == 2 and "seed 2" in plain.err
+    alone = cli("generate", "cat", "--seed", 2, "--out", "alone", *FAST)
+    assert alone.code == 2 and not alone.out, "nothing was done, not even partly"
+    assert "no other one is there; give another" in alone.err
 
 
 def test_ids_never_overwrite_what_is_not_ours(cli):

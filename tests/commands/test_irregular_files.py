@@ -71,7 +71,7 @@ CALLS = {
     "out/report.json": "evaluate pics --out out",
     "out/evaluate.toml": "evaluate pics --out out",
     "pics/captions.jsonl": "caption pics --subject dog",
-    "pics/a.txt": "customize pics --subject dog",
+    "pics/a.txt": "customize pics/a.png --subject dog",
     "x.jsonl": "caption pics --take x.jsonl",
     "home/adapters/dog/adapter.json": "adapters show dog",
     "home/runs/dog/checkpoint.json": "customize pics --subject dog",

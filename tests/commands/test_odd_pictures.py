@@ -15,6 +15,7 @@ from stickerforge.commands import caption
 from stickerforge.models import encoders
 from stickerforge.stickers import image_reader
 from stickerforge.training import personalize
+from tests.conftest import one_line
 from tests.stickers.test_image_reader import EXIF_IN_TIFF, encoded, gradient
 
 SOURCES = str(Path(stickerforge.__file__).parents[1])  # another process is to test the same ones
@@ -69,6 +70,31 @@ def test_odd_files_are_named_and_the_others_go_on(cli, art, command):
     assert all(any(name in line for line in failed) for name in names), failed
     assert "exif" not in message and "10_blob/" in str(ended.json["warnings"])
     assert "site-packages" not in ended.err and "Warning" not in ended.err
+
+
+CAPTIONS = {
+    "a pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "no UTF-8": lambda path: path.write_bytes(b"a caf\xe9"),
+    "control characters": lambda path: path.write_bytes(b"a \x1b[31mdog"),
+    "too long": lambda path: path.write_text("dog " * 900),
+}
+
+
+@pytest.mark.parametrize("make", CAPTIONS.values(), ids=CAPTIONS)
+def test_a_caption_that_cannot_be_read_costs_one_picture(cli, art, make):
+    odd = art / "odd.png"
+    gradient(64, 48).save(odd)
+    make(odd.with_suffix(".txt"))
+    drops = cli("customize", art, *CALLS["customize"], "--dry-run", "--json").json["result"][
+        "drops"
+    ]
+    assert len(drops) == 1 and drops[0].startswith("odd.png: ") and "odd.txt" in drops[0]
+    ended = cli("caption", art, *CALLS["caption"], "--json")
+    assert ended.code == 4 and ended.json["result"]["failed"] == drops
+    assert ended.json["result"]["made"] == len(list(art.glob("*.png"))) - 1
+    alone = cli("caption", odd, *CALLS["caption"])
+    assert alone.code == 2 and "odd.txt" in one_line(alone)
 
 
 @pytest.mark.parametrize(

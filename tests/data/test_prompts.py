@@ -91,6 +91,23 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, name, content, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "number", ["9223372036854775807", "9223372036854775807.0", "007.0", "-1.0"]
+)
+def test_a_number_is_the_same_in_every_kind_of_file(tmp_path, number):
+    table = written(tmp_path, "p.csv", f"prompt,seed\ncat,{number}\n")
+    lines = written(tmp_path, "p.jsonl", f'{{"prompt": "cat", "seed": {number.lstrip("0")}}}\n')
+    assert read_prompts(table, styles=STYLES) == read_prompts(lines, styles=STYLES)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "92233720368547758070.0", "9" * 90])
+def test_a_seed_that_is_too_large_is_out_of_range_in_every_kind_of_file(tmp_path, number):
+    contents = {"p.csv": "prompt,seed\ncat,{}\n", "p.jsonl": '{{"prompt": "cat", "seed": {}}}\n'}
+    for name, content in contents.items():
+        with pytest.raises(InputError, match="seed = 9.* is out of range"):
+            read_prompts(written(tmp_path, name, content.format(number)), styles=STYLES)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"no prompt file .*gone\.txt"):
         read_prompts(tmp_path / "gone.txt", styles=STYLES)

@@ -6,6 +6,7 @@ import pytest
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.errors import InputError
+from stickerforge.generation.checks import warn_of_changes
 from stickerforge.generation.pipeline import hold_ids
 from stickerforge.generation.plan import plan_generation
 from stickerforge.runtime.console import Console
@@ -59,3 +60,14 @@ def test_what_another_call_made_meanwhile_is_not_replaced(plan):
         pass
     with hold_ids(same, force=False):  # the same image: it may be written again
         pass
+
+
+@pytest.mark.parametrize(
+    "adapters",
+    [[{"adapter": []}], [{"adapter": {"a": 1}, "sha256": []}], [None, 1, {}], {"a": 1}, "dog"],
+)
+def test_what_a_strangers_picture_says_of_its_adapters_is_data(plan, adapters):
+    made, console = plan(1), Console(quiet=True)
+    params = made.jobs[0].params | {"adapters": adapters}
+    warn_of_changes(params, made.jobs, made.card, made.fingerprint, console)
+    assert not console.warnings

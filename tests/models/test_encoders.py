@@ -10,6 +10,7 @@ from PIL import Image
 
 from stickerforge.errors import InputError
 from stickerforge.models.encoders import load_encoder
+from tests.tiny import edit_json
 
 WHITE = (255, 255, 255)
 
@@ -75,6 +76,25 @@ def test_evaluate_takes_a_folder(cli, clip, dinov2, tmp_path):
     ended = cli(*arguments, "--encoder", dinov2)
     assert "alignment@tiny-dinov2" not in ended.json["result"]["figures"]
     assert any("reads no text" in line for line in ended.json["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"image_mean": [float("nan")] * 3}, "not finite"),
+        ({"image_std": [0, 1, 1]}, "not finite"),
+        ({"rescale_factor": 1e300}, "not finite"),
+        ({"size": {"height": 100_000, "width": 32}}, "height is 100000"),
+        ({"size": 5000}, "over 2048 pixels: shortest_edge is 5000"),
+        ({"crop_size": {"height": 32, "width": 10**12}}, "width is 1000000000000"),
+        ({"size": {"shortest_edge": 10**6, "longest_edge": 2000}}, "edge is 1000000"),
+    ],
+)
+def test_a_processor_that_makes_nothing_sensible_of_a_picture(dinov2, tmp_path, changes, said):
+    folder = shutil.copytree(dinov2, tmp_path / "dinov2")
+    edit_json(folder / "preprocessor_config.json", **changes)
+    with pytest.raises(InputError, match=said):
+        load_encoder(str(folder))
 
 
 @pytest.mark.parametrize("harm", ["weights", "config", "processor"])

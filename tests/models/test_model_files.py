@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.card import CARD, read_card
 from stickerforge.models.checksums import verify
 from stickerforge.models.model_files import check_files
@@ -46,20 +46,39 @@ def test_sums_of_files_elsewhere_are_not_compared(model):
         verify(model)
 
 
+@pytest.mark.parametrize("variant", ["", ".fp16"])
 @pytest.mark.parametrize(
     "name", ["../../secret.safetensors", "/secret.safetensors", "..", "", None, 7, "a\\b"]
 )
-def test_an_index_names_parts_beside_it_alone(model, name):
-    index = model / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+def test_an_index_names_parts_beside_it_alone(model, name, variant):
+    index = model / "unet" / f"diffusion_pytorch_model.safetensors.index{variant}.json"
     index.write_text(json.dumps({"weight_map": {"a": name}}))
-    with pytest.raises(InputError, match="no file beside it"):
+    with pytest.raises(InputError, match=r"is broken: weight_map\.a is .*, not a"):
         check_folder(model)
+
+
+def test_an_index_of_pickled_parts_is_passed_over(model):
+    index = model / "text_encoder" / "pytorch_model.bin.index.json"
+    index.write_text('{"weight_map": {"a": "pytorch_model-00001-of-00002.bin"}}')
+    check_folder(model)
+
+
+@pytest.mark.parametrize("name", ["vae/config.json", "text_encoder/model.safetensors"])
+def test_what_was_fetched_broken_is_fetched_again(model, name, tmp_path, monkeypatch):
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path))
+    snapshot = tmp_path / "hub" / "models--a--b" / "snapshots" / "c0ffee"
+    snapshot.parent.mkdir(parents=True)
+    shutil.move(model, snapshot)
+    (snapshot / name).unlink()
+    (snapshot / name).symlink_to("../../../blobs/gone")
+    with pytest.raises(EnvironmentFault, match="fetched again"):
+        check_folder(snapshot)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"weight_map": 3}', "[" * 9999, "\xff"])
 def test_an_index_that_is_none_is_named(model, content):
-    (model / "vae" / "x.index.json").write_text(content, encoding="latin-1")
-    with pytest.raises(InputError, match=r"cannot use .*x\.index\.json"):
+    (model / "vae" / "x.safetensors.index.json").write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=r"x\.safetensors\.index\.json"):
         check_folder(model)
 
 

@@ -8,11 +8,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from stickerforge.captioning.loading import load_captioner
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.encoders import load_encoder
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.models.rewards import load_reward
 from stickerforge.models.weights import find_variant
+from stickerforge.runtime.console import Console
 from tests.conftest import one_line
 from tests.tiny import edit_json
 
@@ -49,7 +51,11 @@ def halve(folder):
 
 
 def load(folder):
-    return load_model(find_model(str(folder)), torch.device("cpu"), torch.float32)
+    return load_as(folder, torch.float32)
+
+
+def load_as(folder, dtype):
+    return load_model(find_model(str(folder)), torch.device("cpu"), dtype)
 
 
 @pytest.fixture
@@ -136,7 +142,7 @@ def test_variants_may_lie_beside_each_other_and_in_several_files(copied):
 def test_an_index_names_files_beside_it(copied):
     index = copied / "unet" / "diffusion_pytorch_model.safetensors.index.json"
     index.write_text('{"weight_map": {"conv_in.bias": "../vae/model.safetensors"}}')
-    with pytest.raises(InputError, match="no file beside it"):
+    with pytest.raises(InputError, match="not a file.s name"):
         load(copied)
 
 
@@ -167,6 +173,7 @@ def test_rewards(clip, vlm, tmp_path, kind):
         ("text_encoder/config.json", {"num_labels": 10**9}, "num_labels is over"),
         ("unet/config.json", {"layers_per_block": 10**6}, "layers_per_block is over"),
         ("unet/config.json", {"sample_size": {}}, "sample_size is {}, not"),
+        ("unet/config.json", {"sample_size": 4096}, "is for pictures of 8192 pixels"),
         ("vae/config.json", {"scaling_factor": None}, "scaling_factor is None, not a number"),
         ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps"),
         ("scheduler/scheduler_config.json", {"trained_betas": []}, "trained_betas are not as many"),
@@ -218,6 +225,53 @@ def test_an_autoencoder_that_is_not_finite(copied):
         load(copied)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_denoiser_that_is_not_finite(copied, dtype):
+    bias = {"conv_in.bias": torch.full((32,), -torch.inf)}
+    change(copied / UNET, lambda tensors: tensors.update(bias))
+    with pytest.raises(InputError, match="unet has weights that are not finite, first conv_in"):
+        load_as(copied, dtype)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("text_encoder/config.json", {"vocab_size": 20_000_000}),
+        ("text_encoder/config.json", {"max_position_embeddings": 10_000_000}),
+        ("unet/config.json", {"cross_attention_dim": 20_000_000}),
+        ("unet/config.json", {"block_out_channels": [65536, 65536]}),
+        ("vae/config.json", {"latent_channels": 65536}),
+    ],
+)
+def test_no_memory_is_taken_for_weights_that_are_not_there(copied, file, changes):
+    edit_json(copied / file, **changes)
+    with pytest.raises(InputError, match=r"describes \d+ weights, and \d+ are there"):
+        load(copied)
+
+
+@pytest.mark.parametrize("kind", ["dinov2", "clip", "vlm", "blip"])
+def test_nor_for_those_of_encoders_and_captioners(request, tmp_path, kind):
+    folder = shutil.copytree(request.getfixturevalue(kind), tmp_path / kind)
+    config = json.loads((folder / "config.json").read_text())
+    part = config.get("text_config", config)
+    part["hidden_size"] = 80_000
+    part["intermediate_size"] = 10_000_000
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="weights, and"):
+        if kind in ("vlm", "blip"):
+            load_captioner(str(folder), device="cpu", offline=True, console=Console(quiet=True))
+        else:
+            load_encoder(str(folder))
+
+
+def test_a_reward_that_is_not_finite(clip, tmp_path):
+    folder = shutil.copytree(clip, tmp_path / "clip")
+    nan = {"logit_scale": torch.tensor(torch.nan)}
+    change(folder / "model.safetensors", lambda tensors: tensors.update(nan))
+    with pytest.raises(InputError, match="not finite, first logit_scale"):
+        load_reward("pickscore", str(folder))
+
+
 @pytest.mark.parametrize(
     ("pipeline", "name"),
     [
@@ -245,3 +299,30 @@ def test_captioners(cli, blip, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "pictures" / "a.png")
     ended = cli("caption", "pictures", "--captioner", folder)
     assert ended.code == 2 and f"lacks 1 weight, first {name}" in one_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("unet", {"norm_eps": "1e-5"}),
+        ("unet", {"freq_shift": {}}),
+        ("unet", {"freq_shift": 1e400}),
+        ("unet", {"flip_sin_to_cos": None, "dropout": "x"}),
+        ("vae", {"norm_num_groups": "32"}),
+    ],
+)
+def test_a_configuration_that_the_weights_fit_and_no_picture(copied, part, changes):
+    path = copied / part / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes).replace("Infinity", "1e400"))
+    with pytest.raises(InputError) as caught:
+        load(copied)
+    assert str(copied) in caught.value.message
+
+
+def test_a_denoiser_that_wants_what_no_call_gives(copied):
+    path = copied / UNET
+    more = {"class_embedding.weight": torch.zeros(10, 128)}
+    change(path, lambda tensors: tensors.update(more))
+    edit_json(path.with_name("config.json"), num_class_embeds=10)
+    with pytest.raises(InputError, match="class_labels should be provided"):
+        load(copied)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 import stickerforge
+from stickerforge.runtime import bounded_files
 from stickerforge.runtime.bounded_files import (
     check_regular,
     describe_bytes,
     open_regular,
     read_bounded,
+    read_shell_pipe,
     read_text,
 )
 
@@ -131,3 +133,31 @@ def test_nothing_else_opens_files():
             ):
                 readers.add(str(path.relative_to(root)))
     assert readers <= set(OTHER_READERS), readers - set(OTHER_READERS)
+
+
+@pytest.fixture
+def pipe():
+    """Both ends of a pipe, and the path by which a shell names the first."""
+    read, write = os.pipe()
+    yield write, Path(f"/dev/fd/{read}")
+    os.close(read)
+
+
+def test_a_pipe_of_the_shell_is_read_to_its_end(pipe):
+    write, path = pipe
+    os.write(write, "\ufeffcafé".encode())
+    os.close(write)
+    assert read_shell_pipe(path, 100) == "café"
+
+
+def test_a_pipe_that_says_nothing_or_too_much_is_given_up(pipe, monkeypatch, tmp_path):
+    monkeypatch.setattr(bounded_files, "PATIENCE", 0.05)
+    write, path = pipe
+    with pytest.raises(OSError, match="had not ended"):
+        read_shell_pipe(path, 100)
+    os.write(write, b"x" * 101)
+    with pytest.raises(OSError, match="over 100 bytes"):
+        read_shell_pipe(path, 100)
+    os.close(write)
+    os.mkfifo(tmp_path / "named")
+    assert read_shell_pipe(tmp_path / "named", 100) is None, "one that lies around is no shell's"

@@ -3,8 +3,13 @@
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from PIL import Image
 
-from stickerforge.training.dataset import latent_mask
+from stickerforge.data.picture_folder import read_folder
+from stickerforge.runtime.console import Console
+from stickerforge.training.concept import Concept
+from stickerforge.training.dataset import build_training_set, latent_mask
+from stickerforge.training.loss_masks import LossMasks
 from tests.training.setups import model_of
 
 
@@ -21,6 +26,17 @@ def test_latents_are_those_of_the_autoencoder(tiny_sd):
     torch.testing.assert_close(
         deviation, posterior.std * vae.config.scaling_factor, rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_caption_that_breaks_during_the_call_costs_one_picture(tiny_sd, tmp_path):
+    for name, color in (("a", "red"), ("b", "blue")):
+        Image.new("RGB", (64, 64), color).save(tmp_path / f"{name}.png")
+    folder, console = read_folder(tmp_path), Console(quiet=True)
+    (tmp_path / "a.txt").write_bytes(b"a caf\xe9")
+    masks, concept = LossMasks(lambda picture, rgba: None), Concept("<dog>", "dog")
+    data = build_training_set(model_of(tiny_sd), folder, concept, 32, masks, console)
+    assert [example.name for example in data.examples] == ["b.png"]
+    assert "a.txt" in folder.unreadable[0] and "a.txt" in console.warnings[0]
 
 
 def test_a_mask_of_latents_is_the_mean_of_its_pixels():

@@ -154,7 +154,11 @@ def read_shards(scenes: World3) -> TrainingData:
 def train(steps: int, batch: int, minutes: float, peak: float) -> None:
     """Run, or go on, until `steps` are done; a checkpoint every `minutes`."""
     initial = load_newest()
-    scenes, scheduler, autoencoder = training_world_3(everything=True), build_scheduler(), initial.autoencoder
+    scenes, scheduler, autoencoder = (
+        training_world_3(everything=True),
+        build_scheduler(),
+        initial.autoencoder,
+    )
     tell = make_caption_sampler(scenes)
     while count_shards(scenes) < FIRST_SHARDS:
         write_shard(autoencoder, scenes)

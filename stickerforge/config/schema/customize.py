@@ -168,7 +168,7 @@ class CustomizeConfig:
     )
     keep: Literal["best", "last"] = setting(
         "last",
-        "Which state to keep; best looks at pictures on the way.",
+        "Which state to keep: the last, or the one that validated best.",
         flag="--keep",
         metavar="best|last",
     )

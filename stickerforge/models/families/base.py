@@ -100,11 +100,13 @@ class FamilySpec:
         """The model in a card's folder on a device; this is where torch is imported.
 
         Raises:
-            InputError: a part cannot be read.
+            InputError: a part cannot be read, or the model cannot draw.
         """
         module, _, name = self.model.rpartition(".")
         constructor = getattr(import_module(f"{__package__}.{module}"), name)
-        return cast("DiffusionModel", constructor(self, card, device, dtype))
+        model = cast("DiffusionModel", constructor(self, card, device, dtype))
+        import_module("stickerforge.models.trial").try_model(model)
+        return model
 
     def layer_name(self, key: str) -> str:
         """The layer that a key of a LoRA file names, with its network: "unet.mid_block.…".

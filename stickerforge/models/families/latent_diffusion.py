@@ -168,11 +168,7 @@ def load_vae(card: ModelCard) -> AutoencoderKL:
     """
     folder = card.folder / "vae"
     with load_faults(folder, "an AutoencoderKL of diffusers"):
-        vae: AutoencoderKL = load_complete(AutoencoderKL, folder, torch.float32, exact=True)
-    for name, weight in vae.state_dict().items():
-        if not torch.stack(weight.aminmax()).isfinite().all():  # a single one spoils every picture
-            raise broken_model(folder, f"{folder} has weights that are not finite, first {name}")
-    return vae
+        return load_complete(AutoencoderKL, folder, torch.float32, exact=True)
 
 
 def load_text_encoder(
@@ -204,5 +200,5 @@ def load_text_encoder(
         with torch.inference_mode():
             sound = encoder.encode(["a"]).last.isfinite().all()  # fails now if ever
     if not sound:
-        raise broken_model(folder, f"{folder} has weights that are not finite")
+        raise broken_model(folder, f"{folder} makes numbers of a text that are not finite")
     return encoder

@@ -6,13 +6,24 @@ from pathlib import Path
 from stickerforge.errors import InputError
 from stickerforge.models.card import MODEL_INDEX, pipeline_class
 from stickerforge.models.families.base import FamilySpec, Layers, SamplingDefaults, TrainingDefaults
-from stickerforge.models.network_config import read_network_config
+from stickerforge.models.network_config import CONFIG, read_network_config
+from stickerforge.models.origin import broken_model
 
 
 def unet_native_pixels(folder: Path) -> int:
-    """The side in pixels of the latents that a UNet was configured for."""
+    """The side in pixels of the latents that a UNet was configured for.
+
+    Raises:
+        InputError: no memory would do for it.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
     latents = read_network_config(folder / "unet").side or 64
-    return latents << read_network_config(folder / "vae").halvings
+    pixels = latents << read_network_config(folder / "vae").halvings
+    if pixels > MAX_PIXELS:
+        path = folder / "unet" / CONFIG
+        what = f"{path} is for pictures of {pixels} pixels a side, and at most {MAX_PIXELS} can be"
+        raise broken_model(path, what, "mend its sample_size")
+    return pixels
 
 
 def unet_multiple(folder: Path) -> int:
@@ -25,6 +36,7 @@ def unet_positions(pixels: int) -> float:
     return (pixels / 8) ** 2 * 0.55
 
 
+MAX_PIXELS = 2048  # a side, as `sampling.pixels` allows
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # as in the paper of DCO
 UNET_LORA_TARGETS: dict[Layers, tuple[str, ...]] = {
     "attention": ATTENTION,
