@@ -17,6 +17,7 @@ Kind = Literal[
 MAX_WORDS = 8  # of a name
 MAX_TYPED = 0x2000  # characters below are punctuation and currencies, which draw nothing
 MIN_TYPO = 6  # letters of a word that may be a known one with a typing error
+MIN_DOUBLED = 4  # likewise with a letter that is there twice
 DETERMINERS = frozenset("a an the my your his her its our their this that these those some".split())
 LINKS = frozenset(
     "and or with of in on at by for from to into onto over under above below behind inside between"
@@ -201,7 +202,7 @@ class PromptParser:
 
     def correct(self, said: str, word: str) -> Unit | None:
         """The unit of a word with two letters swapped, one too few, or one too many."""
-        if len(word) < MIN_TYPO or not word.isalpha():
+        if len(word) < MIN_DOUBLED or not word.isalpha():
             return None
         found = {}
         for other in misspellings(word):
@@ -234,12 +235,14 @@ def singulars(word: str) -> Iterator[str]:
 
 def misspellings(word: str) -> Iterable[str]:
     """Words of which this one may be a typing error, each once."""
+    doubled = [word[:i] + word[i + 1 :] for i in range(1, len(word)) if word[i] == word[i - 1]]
+    if len(word) < MIN_TYPO:
+        return dict.fromkeys(doubled)
     letters = "abcdefghijklmnopqrstuvwxyz"
     swapped = (
         word[:i] + word[i + 1] + word[i] + word[i + 2 :]
         for i in range(len(word) - 1)
         if word[i] != word[i + 1]
     )
-    doubled = (word[:i] + word[i + 1 :] for i in range(1, len(word)) if word[i] == word[i - 1])
     missing = (word[:i] + letter + word[i:] for i in range(1, len(word) + 1) for letter in letters)
     return dict.fromkeys([*swapped, *doubled, *missing])

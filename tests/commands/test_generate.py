@@ -169,12 +169,6 @@ def test_without_a_seed_one_is_drawn_and_told(cli):
     )
 
 
-def test_words_that_the_model_never_saw_are_one_warning(cli):
-    ended = cli("generate", "axolotl and catt", "--seed", 1, "--json", *FAST)
-    assert len(ended.json["warnings"]) == 1
-    assert '"axolotl"' in ended.json["warnings"][0] and "nearest: cat" in ended.json["warnings"][0]
-
-
 def test_a_model_without_alpha(cli, tiny_sd):
     made = cli(
         "generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST

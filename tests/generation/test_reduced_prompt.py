@@ -62,6 +62,7 @@ TABLE = Things(
         ("a balolon", "a balloon"),
         ("frgo", ""),
         ("ballloon", "balloon"),
+        ("dogg", "dog"),
         ("zzz", ""),
         ("", ""),
         ("children", ""),

@@ -6,8 +6,10 @@ Names are CLDR's; words for them come from everyday.txt, which captions used, an
 hypernyms.txt, which none did. Groups are those of the Noto set.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from examples.recipes.mini.art import Subject, load_subjects, noto_icons, withheld_names
 from examples.recipes.mini.phrase_lists import KINDS, POLITE, REQUESTS, VERBS
@@ -165,7 +167,17 @@ def lines() -> Iterator[tuple[str, str]]:
                 yield words, listed
 
 
-if __name__ == "__main__":
-    path = EMBEDDED["sticker-mini"] / FILE
+def write_table(folder: Path) -> Path:
+    """Write the table into a model's folder, and its sha256 into the model's card."""
+    path, card_path = folder / FILE, folder / "stickerforge.json"
     path.write_text(json.dumps(table(), ensure_ascii=False, indent=0) + "\n")
+    card = json.loads(card_path.read_text())
+    files = card["files"] | {FILE: hashlib.sha256(path.read_bytes()).hexdigest()}
+    card |= {"things": FILE, "files": dict(sorted(files.items()))}
+    card_path.write_text(json.dumps(card, indent=1) + "\n")
+    return path
+
+
+if __name__ == "__main__":
+    path = write_table(EMBEDDED["sticker-mini"])
     print(f"{path}, {path.stat().st_size} bytes")
