@@ -12,6 +12,15 @@ from stickerforge.config.user_paths import user_path
 from stickerforge.runtime.console import Console
 
 AdapterName = Annotated[str, typer.Argument(help="An adapter's name.")]
+Words = Annotated[
+    bool, typer.Option("--words", help="List every word that it was trained on, too.")
+]
+Sheet = Annotated[
+    str, typer.Option("--sheet", metavar="FILE", help="Draw what it can draw, on one PNG page.")
+]
+Group = Annotated[
+    str, typer.Option("--group", metavar="NAME", help="With --sheet: the things of one group.")
+]
 ModelName = Annotated[str, typer.Argument(help="A model's name or folder.")]
 
 adapters_app = typer.Typer(help="What was taught: the adapters there are.", no_args_is_help=True)
@@ -72,13 +81,23 @@ def list_models(as_json: Json = False, offline: Offline = False, quiet: Quiet = 
 
 @models_app.command("show")
 def show_model(
-    name: ModelName, as_json: Json = False, offline: Offline = False, quiet: Quiet = False
+    name: ModelName,
+    words: Words = False,
+    sheet: Sheet = "",
+    group: Group = "",
+    as_json: Json = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
 ) -> None:
-    """What is known of one model: licence, sizes, styles, words."""
+    """What is known of one model: licence, sizes, styles, what it can draw."""
 
     def work(console: Console) -> Report:
         prepare_libraries(offline)
-        return Report(*commands.models.show_model(user_path(name)))
+        if sheet:
+            return Report(
+                *commands.models.draw_things(user_path(name), user_path(sheet), group, console)
+            )
+        return Report(*commands.models.show_model(user_path(name), with_words=words))
 
     run_command("models show", as_json, quiet, work)
 

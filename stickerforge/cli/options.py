@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from stickerforge.cli.completion import COMPLETIONS
 from stickerforge.config.setting import Setting, settings_of
 
 COMMON = "Common"  # heading of the shared options in --help
@@ -99,13 +100,17 @@ def parameter_of(setting: Setting) -> Parameter:
     """The setting as a parameter; None stands for "not given", which leaves it to other sources."""
     default = setting.default_in_words
     text = f"{setting.help} (default {default})" if default else setting.help
-    metavar = setting.metavar or None
+    metavar, complete = setting.metavar or None, COMPLETIONS.get(setting.name)
     if setting.argument:
-        declaration = typer.Argument(metavar=metavar, help=text)
+        declaration = typer.Argument(metavar=metavar, help=text, autocompletion=complete)
     else:
         flags = [flag for flag in (setting.flag, setting.short) if flag]
         declaration = typer.Option(
-            *flags, metavar=metavar, help=text, rich_help_panel=setting.panel or None
+            *flags,
+            metavar=metavar,
+            help=text,
+            rich_help_panel=setting.panel or None,
+            autocompletion=complete,
         )
     return keyword(identifier(setting), Annotated[option_type(setting) | None, declaration], None)
 

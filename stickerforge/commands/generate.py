@@ -26,7 +26,7 @@ class Result:
 
     Args:
         outputs: one entry per image: path, prompt, seed, style, id, recipe (the digest of its
-            parameters), skipped.
+            parameters), words (what was replaced and left out of the prompt), skipped.
         failed: a line for each image that could not be made.
         sheet: the contact sheet, where one was asked for.
         config: the settings in force; a valid `--config`.
@@ -122,6 +122,7 @@ def run(
             "style": job.style,
             "id": job.id,
             "recipe": job.digest,
+            "words": job.reduced.record() if job.reduced else None,
             "skipped": job.path in generation.done,
         }
         for job in images.jobs
@@ -164,6 +165,8 @@ def dry_run(
         "seed": generation.seed,
         "writes": [str(job.path) for job in jobs]
         + [f"{generation.output.folder}/{name}" for name in names],
+        "words": {job.prompt: job.reduced.record() for job in generation.jobs if job.reduced},
+        "refused": list(generation.refused),
         "skips": [str(path) for path in sorted(generation.done)],
         "about_seconds": round(cost.seconds, 1) if jobs else 0.5,
         "about_memory_mb": cost.memory_bytes // 1_000_000,
@@ -173,6 +176,12 @@ def dry_run(
         *(f"adapter {source}" for source in adapters),
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
+        *dict.fromkeys(
+            f"words   {job.prompt[:60]!r}: {line}"
+            for job in generation.jobs
+            if job.reduced and (line := job.reduced.line())
+        ),
+        *(f"refuse  {line}" for line in generation.refused),
         *(f"fetch   {name}" for name in result["fetches"]),
         f"matting {generation.matting}",
         f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",

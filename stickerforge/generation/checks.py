@@ -11,7 +11,6 @@ from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
-from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
 from stickerforge.runtime.bounded_files import check_regular, read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.text import shorten_list
@@ -226,18 +225,6 @@ def warn_of_changes(
                 f"the picture was made before the adapter {brief(name)} was made again:"
                 " the new one will differ"
             )
-
-
-def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -> None:
-    """Warn once of words that the model never saw; phrases of adapters are not among them."""
-    texts = []
-    for job in jobs:
-        text = job.text
-        for adapter in job.adapters:
-            text = text.replace(adapter.phrase, "") if adapter.phrase else text
-        texts.append(text)
-    if unknown := unknown_words(texts, known_words(card)):
-        console.warn(unknown_warning(card, unknown))
 
 
 def is_finished(job: ImageJob, *, prompt: bool) -> bool:

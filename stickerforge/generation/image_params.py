@@ -16,6 +16,7 @@ from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.reduced_prompt import ReducedPrompt
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
 from stickerforge.stickers.sheet import SHEET_FILE
@@ -23,7 +24,7 @@ from stickerforge.stickers.sheet import SHEET_FILE
 MAX_IMAGES = 200_000  # of a call; each takes some kilobytes of memory
 EDGES = 1  # how soft edges are cleaned; changes when the same image would come out otherwise
 # What a file forgets with its prompt.
-PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
+PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters", "words")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ImageJob:
         format: of the file.
         palette: where colours are made flat, the inks of its style as "rrggbb", empty where they
             are not known; None where colours stay as they were drawn.
+        reduced: the prompt in what the model can draw; None where it is kept as it stands.
     """
 
     prompt: str
@@ -57,6 +59,7 @@ class ImageJob:
     size: int
     format: Format
     palette: tuple[str, ...] | None
+    reduced: ReducedPrompt | None
 
     @property
     def digest(self) -> str:
@@ -116,6 +119,9 @@ def image_jobs(
     seed_of_call = seed
     for request in requests:
         row, images = request.row, request.row.count or count
+        if request.reduced is not None and not request.reduced.text:
+            seed_of_call += images if row.seed is None else 0  # the seeds of the others stay
+            continue
         for index in range(images):
             if row.seed is None:
                 job = image_job(request, call, seed_of_call, images)
@@ -162,6 +168,7 @@ def image_job(request: Request, call: CallParams, seed: int, count: int) -> Imag
         output.size,
         output.format,
         palette,
+        request.reduced,
     )
 
 
@@ -204,7 +211,9 @@ def image_params(
     }
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
-    return params | {"digest": digest, "subject": list(call.subjects), "adapter": names}
+    reduced = request.reduced
+    words = {} if reduced is None else {"words": reduced.record()}  # the text says it, too
+    return params | {"digest": digest, "subject": list(call.subjects), "adapter": names} | words
 
 
 def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str, Any]:

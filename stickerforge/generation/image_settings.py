@@ -129,6 +129,7 @@ def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
             for name, value in sampling.items()
         }
     settings["output.colours"] = "drawn"  # as all were, before pictures said so
+    settings["words.unknown"] = "replace" if "words" in params else "keep"
     if isinstance(output := params.get("output"), dict):
         settings |= {
             f"output.{name}": short_value(f"output.{name}", output[name])

@@ -14,10 +14,10 @@ from stickerforge.generation.checks import (
     replaced_jobs,
     replacement_error,
     warn_of_changes,
-    warn_of_words,
 )
 from stickerforge.generation.contact_sheet import write_contact_sheet
 from stickerforge.generation.image_params import ImageJob
+from stickerforge.generation.known_words import warn_of_words
 from stickerforge.generation.plan import CONFIG_FILE, GenerationPlan
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import home, locked, make_folder, write_whole
@@ -108,4 +108,4 @@ def run_plan(
             console=console,
         )
     )
-    return GeneratedImages(jobs, failed, sheet if has_sheet else None)
+    return GeneratedImages(jobs, [*plan.refused, *failed], sheet if has_sheet else None)

@@ -19,6 +19,7 @@ from stickerforge.generation.checks import (
     seed_of_earlier_call,
 )
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
+from stickerforge.generation.known_words import reduce_requests
 from stickerforge.generation.requests import (
     Request,
     adapters_of,
@@ -52,6 +53,7 @@ class GenerationPlan:
         device: "cpu", "cuda", "cuda:1" or "mps".
         seed: of the call; `seed_was_given` by the user, or drawn.
         prompts_file: "" where all prompts come from the command line.
+        refused: a line for each row of a prompt file of which nothing can be drawn.
         settings: the configuration in force as TOML, which is saved beside the images; without
             prompts where the images are to forget them.
     """
@@ -67,6 +69,7 @@ class GenerationPlan:
     seed: int
     seed_was_given: bool
     prompts_file: str
+    refused: tuple[str, ...]
     settings: str
 
     @property
@@ -106,6 +109,7 @@ def plan_generation(
     card = find_model(name, offline=offline, say=console.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
+    requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
     sampling = sampling_settings(config.sampling, card)
     matting = select_matting(config.matting, card)
     call = CallParams(
@@ -150,6 +154,7 @@ def plan_generation(
         seed=seed,
         seed_was_given=config.seed is not None,
         prompts_file=config.prompts,
+        refused=tuple(refused),
         settings=to_toml(saved_config(full), "generate"),
     )
 

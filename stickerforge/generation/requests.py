@@ -11,6 +11,7 @@ from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError, nearest
 from stickerforge.generation.active_adapters import ActiveAdapter, AdapterLookup, check_tokens
+from stickerforge.generation.reduced_prompt import ReducedPrompt
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Request:
         style: of the row, else of the call.
         preset: the style preset, or None.
         adapters: those of the call, then those of the row's style and placeholders.
+        reduced: the prompt in what the model can draw; None where it is kept as it stands.
+            Without a text nothing of it can be drawn, and no image is made.
     """
 
     row: PromptRow
@@ -31,6 +34,7 @@ class Request:
     style: str
     preset: StylePreset | None
     adapters: tuple[ActiveAdapter, ...]
+    reduced: ReducedPrompt | None = None
 
 
 def read_rows(prompts: Sequence[str], file: str, negative: str) -> list[PromptRow]:

@@ -47,7 +47,7 @@ class CardFile:
     """The schema of stickerforge.json; `ModelCard` says what its entries are.
 
     Args:
-        words, inks: files beside it.
+        words, inks, things: files beside it.
         customizing: settings of training by what is learned.
         files: their sha256.
     """
@@ -59,6 +59,7 @@ class CardFile:
     alpha: Literal["", "premultiplied", "straight"] = ""
     words: FileName | Literal[""] = ""
     inks: FileName | Literal[""] = ""
+    things: FileName | Literal[""] = ""
     knows_styles: bool | None = None
     class_prompt: ClassPrompt | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class ModelCard:
         version: of the weights, such as "2.1"; "" where a model has none.
         alpha: "premultiplied" or "straight" where the autoencoder makes RGBA, else "".
         words_file: the words the model was trained on, one a line; "" where unknown.
+        things_file: what the model can draw, a table of `models.things`; "" where unknown.
         knows_styles: whether it was trained on captions that end in ", in … style", so that a
             preset is a few words and not a template.
         class_prompt: a prompt for one thing of a class, {} for its words.
@@ -120,6 +122,7 @@ class ModelCard:
     training: Mapping[str, Any]
     wordings: Mapping[str, str] = field(default_factory=dict)
     inks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    things_file: str = ""
 
     def reword(self, text: str) -> str:
         """A prompt as the model's captions would have put it; placeholders stay what they are."""
@@ -175,6 +178,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         training=card.customizing,
         wordings=card.wordings,
         inks=read_inks(folder / card.inks) if card.inks else {},
+        things_file=card.things,
     )
 
 

@@ -66,11 +66,12 @@ def unknown_warning(card: ModelCard, unknown: Mapping[str, Sequence[str]]) -> st
     """One line about all of them.
 
     Args:
-        unknown: {word: the nearest known words}.
+        unknown: {word: the nearest known words, or things}.
     """
     words = [
         f'"{word}"' + (f" (nearest: {', '.join(near)})" if near else "")
         for word, near in unknown.items()
     ]
-    lists = f"`stickerforge models show {card.name}` lists its words"
-    return f"{card.name} never saw {'; '.join(words)}: {lists}"
+    shown = "what it draws" if card.things_file else "its words"
+    lists = f"`stickerforge models show {card.name}` lists {shown}"
+    return f"{card.name} does not know {'; '.join(words)}: {lists}"

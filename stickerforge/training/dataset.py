@@ -24,10 +24,11 @@ from stickerforge.data.captions import (
 from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.data.pictures import Picture
 from stickerforge.errors import InputError
+from stickerforge.generation.known_words import words_warning
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.judge.model import load_judge
-from stickerforge.models.vocabulary import is_known, known_words, unknown_warning, unknown_words
+from stickerforge.models.vocabulary import is_known, known_words
 from stickerforge.runtime.console import Console
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.concept import Concept
@@ -194,8 +195,8 @@ def warn_of_unknown_words(
     captions = [example.caption.base for example in examples]
     if concept.phrase:
         captions = [caption.replace(concept.phrase, " ") for caption in captions]
-    if unknown := unknown_words(captions, known_words(card)):
-        console.warn(f"captions: {unknown_warning(card, unknown)}")
+    if warning := words_warning(captions, card):
+        console.warn(f"captions: {warning}")
 
 
 def name_style(

@@ -31,7 +31,7 @@ OTHERS = {
     "adapters show": "--json --offline --quiet -q",
     "adapters remove": "--json --dry-run --offline --quiet -q",
     "models list": "--json --offline --quiet -q",
-    "models show": "--json --offline --quiet -q",
+    "models show": "--json --offline --quiet -q --words --sheet --group",
     "doctor": "--json --offline --quiet -q",
 }
 ORDERS = {

@@ -112,17 +112,17 @@ def test_a_picture_can_be_repeated_from_itself(cli, kind):
 
 def test_a_picture_can_forget_its_prompt(cli):
     made = cli(
-        "generate", "secret plan", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST
+        "generate", "secret cat", "--set", "output.prompt=false", "--seed", 1, "--json", *FAST
     )
     path = Path(made.outputs[0]["path"])
-    assert "secret" not in path.name and b"secret plan" not in path.read_bytes()
+    assert "secret" not in path.name and b"secret cat" not in path.read_bytes()
     assert "secret" not in Path("stickers/generate.toml").read_text()
     assert read_params(path)["seed"] == 1
-    cli("generate", "open plan", "--seed", 1, *FAST)
+    cli("generate", "open cat", "--seed", 1, *FAST)
     hidden = cli(
-        "generate", "open plan", "--seed", 1, "--set", "output.prompt=false", "--json", *FAST
+        "generate", "open cat", "--seed", 1, "--set", "output.prompt=false", "--json", *FAST
     )
-    assert b"open plan" not in Path(hidden.outputs[0]["path"]).read_bytes()
+    assert b"open cat" not in Path(hidden.outputs[0]["path"]).read_bytes()
     assert "made without its prompt" in one_line(cli("generate", "--from", path))
 
 
@@ -167,12 +167,6 @@ def test_without_a_seed_one_is_drawn_and_told(cli):
         == told.json["result"]["seed"]
         == tomllib.loads(Path("stickers/generate.toml").read_text())["seed"]
     )
-
-
-def test_words_that_the_model_never_saw_are_one_warning(cli):
-    ended = cli("generate", "axolotl and catt", "--seed", 1, "--json", *FAST)
-    assert len(ended.json["warnings"]) == 1
-    assert '"axolotl"' in ended.json["warnings"][0] and "nearest: cat" in ended.json["warnings"][0]
 
 
 def test_a_model_without_alpha(cli, tiny_sd):
@@ -610,3 +604,53 @@ def test_edges_of_an_earlier_version_are_a_warning(cli, monkeypatch, earlier):
     assert again.code == 0 and "edges were finished otherwise" in again.json["warnings"][0]
     path = again.outputs[0]["path"]
     assert not cli("generate", "--from", path, "--out", "third", "--json").json["warnings"]
+
+
+def test_words_that_draw_nothing_are_replaced_or_left_out_and_told(cli):
+    ended = cli(
+        "generate", "a cute corgi in Hawaii", "--seed", 1, "--size", "native", "--json", *FAST
+    )
+    assert ended.code == 0
+    record = {"replaced": {"corgi": "dog"}, "left_out": ["cute", "Hawaii"]}
+    assert ended.outputs[0]["words"] == record
+    assert ended.json["warnings"] == ["corgi → dog; left out: cute, Hawaii"]
+    path = ended.outputs[0]["path"]
+    params = read_params(path)
+    assert (params["text"], params["words"]) == ("a dog", record)
+    again = cli("generate", "--from", path, "--out", "again", "--quiet", "--json")
+    assert digests("again") == {Path(path).name: digests("stickers")[Path(path).name]}
+    assert again.outputs[0]["words"] == record
+
+
+def test_a_prompt_can_be_kept_as_it_stands(cli):
+    keep = ("--set", "words.unknown=keep", "--size", "native", "--json")
+    ended = cli("generate", "a cute corgi", "--seed", 1, *keep, *FAST)
+    assert ended.outputs[0]["words"] is None
+    params = read_params(ended.outputs[0]["path"])
+    assert params["text"] == "a cute corgi" and "words" not in params
+    assert ended.json["warnings"] == [
+        'sticker-mini does not know "cute":'
+        " `stickerforge models show sticker-mini` lists what it draws"
+    ]
+    again = cli("generate", "--from", ended.outputs[0]["path"], "--out", "again", "--json", *FAST)
+    assert read_params(again.outputs[0]["path"])["text"] == "a cute corgi"
+
+
+def test_a_prompt_of_which_nothing_can_be_drawn_is_refused(cli):
+    ended = cli("generate", "cat", "qwertzuiop", *FAST)
+    assert ended.code == 2
+    assert "nothing in 'qwertzuiop' can be drawn; nearest: " in one_line(ended)
+    assert not Path("stickers").exists()
+
+
+def test_a_row_of_which_nothing_can_be_drawn_fails_alone(cli):
+    Path("rows.csv").write_text("prompt\ncat\nqwertzuiop\ndog\n")
+    ended = cli(
+        "generate", "--prompts", "rows.csv", "--seed", 3, "--size", "native", "--json", *FAST
+    )
+    assert ended.code == 4
+    assert [output["seed"] for output in ended.outputs] == [3, 5], "seeds of the others moved"
+    assert len(ended.json["result"]["failed"]) == 1
+    assert "'qwertzuiop'" in ended.json["result"]["failed"][0]
+    Path("rows.csv").write_text("prompt\nqwertzuiop\n")
+    assert cli("generate", "--prompts", "rows.csv", *FAST).code == 2

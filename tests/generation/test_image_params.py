@@ -51,7 +51,7 @@ NAMES = {
         "dog-on-a-blue-background-4-bf58a8b2.png",
     ),
     "dog in flat style": ("dog-in-flat-style-3-83c554d0.png", "dog-in-flat-style-4-6a988f8b.png"),
-    "Çà et là, 猫!": ("ca-et-la-3-b4596454.png", "ca-et-la-4-2517430a.png"),
+    "Çà et là, 猫 cat!": ("ca-et-la-cat-3-c81fe662.png", "ca-et-la-cat-4-f0cefcd8.png"),
 }
 
 

@@ -34,6 +34,7 @@ def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_pa
             "sampling.steps": 3,
             "output.size": 256,
             "output.colours": "drawn",
+            "words.unknown": "keep",
         }
         | named
     )

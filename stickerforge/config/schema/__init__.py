@@ -21,6 +21,7 @@ from stickerforge.config.schema.generate import (
     OutputConfig,
     SamplingConfig,
     Scheduler,
+    WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
 
@@ -30,6 +31,7 @@ __all__ = [
     "EvaluateConfig",
     "Format",
     "GenerateConfig",
+    "WordsConfig",
     "Layers",
     "MAX_COUNT",
     "MAX_SEED",

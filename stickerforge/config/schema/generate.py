@@ -107,6 +107,18 @@ class OutputConfig:
 
 
 @dataclass(frozen=True)
+class WordsConfig:
+    """What happens to words of a prompt."""
+
+    unknown: Literal["replace", "keep"] = setting(
+        "replace",
+        "Whether what a model cannot draw is replaced by what is near, or left out.",
+        details="Only for models whose card has a table of things, as that of sticker-mini;"
+        " keep gives them the prompt as it stands.",
+    )
+
+
+@dataclass(frozen=True)
 class GenerateConfig:
     """`stickerforge generate`."""
 
@@ -166,3 +178,4 @@ class GenerateConfig:
     device: str = device_setting()
     sampling: SamplingConfig = SamplingConfig()
     output: OutputConfig = OutputConfig()
+    words: WordsConfig = WordsConfig()

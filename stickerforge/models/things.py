@@ -1,0 +1,95 @@
+"""What a small model can draw: its things by group, and the words that people have for them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated
+
+from stickerforge.config.description import Pattern
+from stickerforge.models.card import ModelCard, read_schema
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+Link = Annotated[str, Pattern(r"[a-z ]{0,100}", "a word")]
+SOMEBODY = ("people and hands", "animals and plants")
+Words = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f<>]{1,200}", "some words")]
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text in lower case; a hyphen parts two words."""
+    return tuple(word.lower().replace("’", "'") for word in WORD.findall(text))
+
+
+@dataclass(frozen=True)
+class Things:
+    """The table of a model's things, as its folder holds it.
+
+    Args:
+        groups: {group: {thing: what a prompt calls it}}.
+        nouns: {word or words: the thing that is drawn for them}.
+        phrases: likewise for what is said by itself ("thank you").
+        emoji: {characters: thing}.
+        colours: {shade: the colour that the model knows}.
+        attributes: words that change a picture: colours, numbers, sizes.
+        spans: what is kept as it stands: places, grounds, what is worn, styles.
+        relations: {link between two things: how the model's captions say it}; "" for any other.
+        worn: things that are worn.
+        containers: things that another may be inside of.
+        fillers: words that may be left out without a word about it.
+    """
+
+    groups: dict[Words, dict[Words, Words]]
+    nouns: dict[Words, Words] = field(default_factory=dict)
+    phrases: dict[Words, Words] = field(default_factory=dict)
+    emoji: dict[Words, Words] = field(default_factory=dict)
+    colours: dict[Words, Words] = field(default_factory=dict)
+    attributes: tuple[Words, ...] = ()
+    spans: tuple[Words, ...] = ()
+    relations: dict[Link, Words] = field(default_factory=dict)
+    worn: tuple[Words, ...] = ()
+    containers: tuple[Words, ...] = ()
+    fillers: tuple[Words, ...] = ()
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """{thing: what a prompt calls it}."""
+        return {thing: name for group in self.groups.values() for thing, name in group.items()}
+
+    def is_somebody(self, thing: str) -> bool:
+        """Whether a thing is a person or an animal, going by its group."""
+        return any(thing in self.groups.get(group, ()) for group in SOMEBODY)
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, ...], str]:
+        """{words of a full or short name: thing}; the first of several that share a name."""
+        result: dict[tuple[str, ...], str] = {}
+        for thing in self.names:
+            result.setdefault(words_of(thing), thing)
+        for thing, name in self.names.items():
+            result.setdefault(words_of(name), thing)
+        return result
+
+    @cached_property
+    def by_noun(self) -> Mapping[tuple[str, ...], str]:
+        """{words that name a thing otherwise: thing}."""
+        return {words_of(noun): thing for noun, thing in self.nouns.items()}
+
+    @cached_property
+    def by_emoji(self) -> Mapping[str, str]:
+        """{characters without joiners: thing}."""
+        return {emoji.replace("\u200d", ""): thing for emoji, thing in self.emoji.items()}
+
+    @cached_property
+    def by_phrase(self) -> Mapping[tuple[str, ...], str]:
+        """{words said by themselves: thing}."""
+        return {words_of(phrase): thing for phrase, thing in self.phrases.items()}
+
+
+def read_things(card: ModelCard) -> Things | None:
+    """The table of a model's things; None where its card names none.
+
+    Raises:
+        InputError: it is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    return read_schema(card.folder / card.things_file, Things) if card.things_file else None
