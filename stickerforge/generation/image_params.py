@@ -14,6 +14,7 @@ from typing import Any
 
 from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
+from stickerforge.data.english import replace_noun
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.requests import Request
@@ -23,7 +24,7 @@ from stickerforge.stickers.sheet import SHEET_FILE
 MAX_IMAGES = 200_000  # of a call; each takes some kilobytes of memory
 EDGES = 1  # how soft edges are cleaned; changes when the same image would come out otherwise
 # What a file forgets with its prompt.
-PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters")
+PRIVATE = ("prompt", "negative", "text", "avoid", "base", "subject", "adapter", "adapters")
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,15 @@ class ImageJob:
 
     def in_base_words(self, text: str) -> str:
         """A text for the base model: with the class words for which each placeholder stands."""
-        for adapter in self.adapters:
-            for token, words in zip(adapter.tokens, adapter.class_words, strict=True):
-                text = text.replace(token, words)
+        for token, words in class_words_of(self.adapters).items():
+            text = replace_noun(text, token, words)
         return text
+
+
+def class_words_of(adapters: Sequence[ActiveAdapter]) -> dict[str, str]:
+    """{placeholder: the class words for which it stands} of all adapters."""
+    pairs = [zip(adapter.tokens, adapter.class_words, strict=True) for adapter in adapters]
+    return dict(pair for own in pairs for pair in own)
 
 
 @dataclass(frozen=True)
@@ -202,9 +208,26 @@ def image_params(
         "sampling": sampling,
         "output": output,
     }
+    if sampling.get("consistency") is not None:
+        params |= grammatical_texts(request.adapters, text, negative)
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
     return params | {"digest": digest, "subject": list(call.subjects), "adapter": names}
+
+
+def grammatical_texts(
+    adapters: Sequence[ActiveAdapter], text: str, negative: str
+) -> dict[str, list[str]]:
+    """What consistency guidance tells the base, where its grammar makes another text of it.
+
+    Before, class words stood for placeholders as they are: "a animal". Where that is the same text,
+    images keep their names.
+    """
+    plain = grammatical = [text, negative]
+    for token, words in class_words_of(adapters).items():
+        plain = [one.replace(token, words) for one in plain]
+        grammatical = [replace_noun(one, token, words) for one in grammatical]
+    return {} if plain == grammatical else {"base": grammatical}
 
 
 def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str, Any]:
