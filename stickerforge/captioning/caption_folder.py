@@ -146,9 +146,7 @@ def write_missing(
     update_records(plan.folder, changes, plan.records)
     try:
         with stoppable() as check, console.progress("captioning", len(indices)) as advance:
-            request = CaptionRequest(
-                plan.subject.class_words, plan.subject.placeholder, plan.form, check
-            )
+            request = plan.request(check)
             for index, text in captions_of(captioner, pictures, indices, request):
                 picture = pictures[index]
                 if isinstance(text, InputError):

@@ -19,12 +19,14 @@ class CaptionRequest:
         class_words: the class of what all pictures show ("dog"), or "" where they show different
             things.
         placeholder: what stands in the class's place ("<rex>"); "" likewise.
+        photographs: whether each of the pictures is one; empty where nobody has looked.
         check: called now and then; raises where the work is to stop.
     """
 
     class_words: str
     placeholder: str
     form: Form
+    photographs: Sequence[bool] = ()
     check: Callable[[], None] = lambda: None
 
 

@@ -14,16 +14,15 @@ from stickerforge.captioning.image_analysis import (
     analyze_background,
     dominant_colors,
     framing,
-    is_drawing,
 )
 from stickerforge.data.english import NUMBERS, plural, with_article
 from stickerforge.errors import InputError
 from stickerforge.models.judge.model import load_judge
+from stickerforge.stickers.photographs import is_photograph
 
 NAME = "embedded"
 SIDE = 128  # of the pictures that are analyzed
 SECOND_THING = 0.5  # probability from which the judge is believed about a second thing
-STYLE = 0.35  # likewise about a style
 NUMBER_WORDS = {number: word for word, number in NUMBERS.items() if word.isalpha()}
 
 
@@ -71,7 +70,8 @@ class EmbeddedCaptioner:
         for index in range(len(pictures)) if request.class_words else indices:
             request.check()
             try:
-                analyses[index] = self.analyze(pictures[index])
+                known = request.photographs[index] if request.photographs else None
+                analyses[index] = self.analyze(pictures[index], photograph=known)
             except InputError as error:
                 faults[index] = error
         shared = shared_colors(analyses.values()) if request.class_words else set()
@@ -82,14 +82,18 @@ class EmbeddedCaptioner:
             colors = tuple(color for color in analyses[index].colors if color not in shared)
             yield compose_caption(analyses[index], request, colors)
 
-    def analyze(self, picture: Image.Image) -> Analysis:
-        """Things, style, colours and composition of one picture."""
+    def analyze(self, picture: Image.Image, *, photograph: bool | None = None) -> Analysis:
+        """Things, style, colours and composition of one picture.
+
+        Args:
+            photograph: whether it is one; None where that is to be told from its pixels.
+        """
         small = picture.convert("RGBA")
+        drawing = not (is_photograph(np.asarray(small)) if photograph is None else photograph)
         small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         rgba = np.asarray(small)
         rgb, clear = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3] < 128
         background = analyze_background(rgb, clear)
-        drawing = is_drawing(rgb, clear, background.foreground)
         cutout = rgba.copy()
         if background.kind != "clear":
             # A style is read by its palette, which that of the background would spoil.
@@ -106,15 +110,15 @@ class EmbeddedCaptioner:
     def read(self, cutout: Image.Image, picture: Image.Image) -> tuple[tuple[str, ...], int, str]:
         """What the judge reads in a picture and in its cut-out: (things, count, style or "")."""
         readings = self.judge.read(self.judge.pictures([cutout, picture]))
-        style, presence = readings.style.softmax(1)[0], readings.presence.sigmoid()[0]
+        presence = readings.presence.sigmoid()[0]
         count = int(readings.count[0].argmax()) + 1
         labels = self.judge.labels
         # Both pictures vote: each shows what the other misses.
         first = labels[int(readings.subject.log_softmax(1).sum(0).argmax())]
         likely = [i for i in presence.topk(3).indices.tolist() if presence[i] >= SECOND_THING]
         second = [labels[i] for i in likely if labels[i] != first][:1] if count == 2 else []
-        name = self.judge.styles[int(style.argmax())] if float(style.max()) >= STYLE else ""
-        return tuple(map(self.plain_name, (first, *second))), count, name
+        style = self.judge.sure_style(readings.style[0])
+        return tuple(map(self.plain_name, (first, *second))), count, style
 
     def plain_name(self, label: str) -> str:
         """What people call a label: "cat face" is a cat, since there is a label "cat" too.

@@ -1,6 +1,6 @@
 """What can be said of a picture without a model.
 
-Its background, its colours by name, how it is framed, and whether it is drawn or photographed.
+Its background, its colours by name, and how it is framed.
 
 `rgb` is uint8 (H, W, 3); `lab_image` is the same in CIELAB, float64 (H, W, 3); masks are boolean
 (H, W).
@@ -42,10 +42,6 @@ EVEN = 6.0
 MOSTLY = 0.7
 CLEAR = 0.02  # share that is clear from which a picture is cut out; rounded corners are less
 PART = 0.2  # share from which a colour is named
-# Of pictures of 128 pixels; these two take 98 % of drawings on backgrounds for drawings, 92 % after
-# JPEG, and 2 % of 51 photographs.
-EQUAL = 0.4  # share of equal neighbours from which a picture may be a drawing
-DIFFERENT = 0.85  # share of different colours in its figure below which it may
 
 
 @dataclass(frozen=True)
@@ -223,21 +219,3 @@ def framing(foreground: Mask) -> tuple[str, str]:
     horizontal = "left" if x < 0.4 else "right" if x > 0.6 else ""
     words = [word for word in (vertical, horizontal) if word]
     return "small", " ".join(["at the", *words]) if words else ""
-
-
-def is_drawing(rgb: Rgb, clear: Mask, foreground: Mask) -> bool:
-    """Whether a picture is drawn.
-
-    In a drawing two in five neighbours are equal along rows or columns, and the figure repeats its
-    colours. What is cut out counts as drawn; nothing here tells a photograph that was.
-    """
-    if clear.mean() >= CLEAR:
-        return True
-    equal_pairs = [
-        (np.diff(rgb.astype(np.int16), axis=axis) == 0).all(-1)
-        for axis in (0, 1)
-        if rgb.shape[axis] > 1
-    ]
-    equal = max((float(pairs.mean()) for pairs in equal_pairs), default=1.0)
-    different = len(np.unique(rgb[foreground], axis=0)) / max(1, int(foreground.sum()))
-    return equal >= EQUAL and different < DIFFERENT

@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.adapters.store import validate_name
 from stickerforge.captioning.caption_set import Subject
-from stickerforge.captioning.captioner import Form
+from stickerforge.captioning.captioner import CaptionRequest, Form
 from stickerforge.config.schema import CaptionConfig
 from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.caption_files import (
@@ -54,6 +54,20 @@ class CaptionPlan:
     def key(self) -> str:
         """What decides a caption besides the picture and the model: `CaptionRecord.asked`."""
         return "|".join((self.subject.placeholder, self.subject.class_words, self.form))
+
+    def request(self, check: Callable[[], None] = lambda: None) -> CaptionRequest:
+        """What a captioner is asked for.
+
+        Args:
+            check: called now and then; raises where the work is to stop.
+        """
+        return CaptionRequest(
+            self.subject.class_words,
+            self.subject.placeholder,
+            self.form,
+            [picture.photograph for picture in self.contents.pictures],
+            check,
+        )
 
 
 def plan_captions(config: CaptionConfig, console: Console, *, again: bool = False) -> CaptionPlan:

@@ -14,7 +14,7 @@ from stickerforge.captioning.caption_folder import (
     write_missing,
 )
 from stickerforge.captioning.caption_set import CaptionSet
-from stickerforge.captioning.captioner import Captioner, CaptionRequest, captioner_id
+from stickerforge.captioning.captioner import Captioner, captioner_id
 from stickerforge.captioning.edits import apply_file, no_edit_applied, read_edits, refusal
 from stickerforge.captioning.plan import CaptionPlan, plan_captions
 from stickerforge.config.resolve import resolve
@@ -127,9 +127,7 @@ def dry_run_of_captions(
     pictures = caption_plan.contents.pictures
     valid = valid_records(caption_plan, captioner_id(captioner), only_missing=only_missing)
     indices = indices_without(pictures, valid)
-    request = CaptionRequest(
-        caption_plan.subject.class_words, caption_plan.subject.placeholder, caption_plan.form
-    )
+    request = caption_plan.request()
     pairs, failures = dict[str, Caption](), list[str]()
     for index, text in captions_of(captioner, pictures, indices[:SAMPLE], request):
         name = pictures[index].path.name

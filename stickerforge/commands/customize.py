@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import CustomizeConfig
-from stickerforge.data.picture_folder import PictureFolder, read_folder
+from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.errors import CheckFailed
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
@@ -17,7 +17,7 @@ from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 from stickerforge.training.checks import check_pictures
 from stickerforge.training.defaults import training_json
-from stickerforge.training.loss_masks import check_masks
+from stickerforge.training.photographs import read_pictures
 from stickerforge.training.plan import TrainingPlan, plan_training
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def plan(
         EnvironmentFault: the model cannot be had here.
     """
     training_plan = plan_training(config, console, offline=offline, force=force, resume=resume)
-    return training_plan, read_folder(Path(config.pictures))
+    return training_plan, read_pictures(config, training_plan, console)
 
 
 def run(
@@ -134,7 +134,6 @@ def run(
     """
     with interruptible():
         training_plan, folder = plan(config, console, offline=offline, force=force, resume=resume)
-        check_masks(config.mask, folder)
         check_pictures(folder, training_plan.concept.placeholder, console)
         # From here on torch and the networks are needed, which take seconds to load.
         from stickerforge.training.personalize import personalize
@@ -163,7 +162,6 @@ def dry_run(
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     training_plan, folder = plan(config, console, offline=True, force=force, resume=resume)
-    check_masks(config.mask, folder)
     check_pictures(folder, training_plan.concept.placeholder, Console(quiet=True))
     from stickerforge.training.estimate import estimate_cost  # loads torch
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stickerforge.config.user_paths import spelled_on_disk, to_nfc
+from stickerforge.data.english import replace_noun
 from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import control_character
@@ -130,7 +131,7 @@ def subject_caption(
         if text
         else template.format(placeholder, style)
     )
-    return Caption(caption, caption.replace(placeholder, class_words))
+    return Caption(caption, replace_noun(caption, placeholder, class_words))
 
 
 def insert_placeholder(text: str, placeholder: str, class_words: str) -> str:
@@ -154,7 +155,7 @@ def caption_pair(text: str, placeholder: str, class_words: str) -> Caption:
         else insert_placeholder(text.replace(placeholder, class_words), placeholder, class_words)
     )
     assert caption.count(placeholder) == 1
-    return Caption(caption, caption.replace(placeholder, class_words))
+    return Caption(caption, replace_noun(caption, placeholder, class_words))
 
 
 def mentions(text: str, words: str) -> bool:

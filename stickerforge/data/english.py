@@ -1,4 +1,4 @@
-"""English for names of things: articles and plurals."""
+"""English for names of things: articles, plurals, and names in place of others."""
 
 import re
 
@@ -46,6 +46,12 @@ MASS = {  # no article
 }
 CONSONANT_SOUND = ("uni", "ewe", "one", "euro", "ufo", "ukulele", "used")  # a unicorn
 LINKS = " of | with | on | in | over "  # what is counted stands before the first of them
+# What stands before a plural, and the word that may stand between.
+COUNTS = (
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[2-9]|[1-9]\d+|many|several|few"
+    r"|both|(?:pair|couple|dozen|group|bunch|pack|row|set)s? of)"
+)
+ADJECTIVE = r"(?:(?!(?:and|or|of|with|on|in|by|a|an|the)\b)[\w-]+ )?"
 VOWEL_SOUND = ("hour", "honest", "heir", "x-ray", "mri", "atm")  # an hourglass
 
 
@@ -86,3 +92,24 @@ def plural(name: str) -> str:
     else:
         many = last + "s"
     return f"{start} {many}".strip() + "".join(tail)
+
+
+def replace_noun(text: str, noun: str, words: str) -> str:
+    """A text with other words for a noun that never changes, as a placeholder is.
+
+    "an animal" for "a <llama>", "two small animals" for "two small <llama>"; a mass noun and a
+    plural lose the article.
+
+    Args:
+        noun: "<llama>".
+        words: in the singular, without an article: "animal".
+    """
+    mark = re.escape(noun)
+    counted = rf"\b({COUNTS} {ADJECTIVE}){mark}"
+    text = re.sub(counted, lambda match: match[1] + plural(words), text, flags=re.IGNORECASE)
+
+    def article(match: re.Match[str]) -> str:
+        phrase = with_article(words)
+        return phrase[0].upper() + phrase[1:] if match[1][0] == "A" else phrase
+
+    return re.sub(rf"\b(an?) {mark}", article, text, flags=re.IGNORECASE).replace(noun, words)

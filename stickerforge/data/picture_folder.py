@@ -169,6 +169,8 @@ def list_entries(folder: Path) -> list[Path]:
         )
     except FileNotFoundError:
         raise InputError(f"no folder {folder}", "check the path") from None
+    except NotADirectoryError:
+        raise InputError(f"{folder} is no folder", "give a folder of pictures") from None
     except OSError as error:
         raise InputError(
             f"cannot read the folder {folder}: {error.strerror}", "check its permissions"

@@ -5,7 +5,7 @@
 
 import hashlib
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_bounded
+from stickerforge.stickers.image_files import read_params
 from stickerforge.stickers.image_reader import HINT, DecodedImage, alone, decode_image
+from stickerforge.stickers.photographs import is_photograph
 
 MAX_BYTES = 100_000_000
 CONCURRENT_BYTES = 4_000_000  # larger files are read one at a time
@@ -32,6 +34,8 @@ class Picture:
         opaque: whether no pixel is transparent: a photograph, or art with its background.
         file_bytes: the length of the file.
         note: what the user should know about how it was read, or "".
+        photograph: whether it looks like one, with its background or cut out; only of a picture
+            that something is to be learned from.
     """
 
     path: Path
@@ -39,6 +43,7 @@ class Picture:
     opaque: bool
     file_bytes: int
     note: str = ""
+    photograph: bool = False
 
     def rgba(self) -> NDArray[np.uint8]:
         """The pixels, uint8 (H, W, 4).
@@ -82,7 +87,16 @@ def load_reference(path: Path) -> Picture:
                 "save another frame as a picture of its own",
             )
         raise InputError(f"{path.name}: every pixel of it is transparent", HINT)
-    return picture
+    # What sticker-mini draws has soft edges, as photographs have; but it says where it comes from.
+    return replace(picture, photograph=is_photograph(image.rgba) and not is_generated(path))
+
+
+def is_generated(path: Path) -> bool:
+    """Whether a picture says that `generate` made it."""
+    try:
+        return read_params(path) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def is_large(path: Path) -> bool:

@@ -11,6 +11,7 @@ from stickerforge.adapters import store
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.user_paths import to_nfc
 from stickerforge.data.captions import PLACEHOLDER
+from stickerforge.data.english import replace_noun
 from stickerforge.data.prompts import PromptRow, read_prompts
 from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.evaluation.features import ImageFeatures
@@ -126,7 +127,9 @@ def row_text(row: PromptRow) -> str:
 
 def replace_placeholders(text: str) -> str:
     """A text with class words in place of placeholders: no encoder knows what <rex> is."""
-    return PLACEHOLDER.sub(lambda match: class_words(match[0]), text)
+    for token in dict.fromkeys(PLACEHOLDER.findall(text)):
+        text = replace_noun(text, token, class_words(token))
+    return text
 
 
 def class_words(placeholder: str) -> str:

@@ -198,6 +198,11 @@ def warn_of_changes(
             f"the picture was made with other weights than this {card.title}:"
             " the new one will differ"
         )
+    if "text" in params and any(job.params.get("base") != params.get("base") for job in jobs):
+        console.warn(
+            "consistency guidance told the base other words when the picture was made:"
+            " the new one will differ"
+        )
     output = params.get("output")
     output = output if isinstance(output, dict) else {}
     edges = (None, output.get("edges"))

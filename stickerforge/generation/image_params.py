@@ -14,8 +14,10 @@ from typing import Any
 
 from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
+from stickerforge.data.english import replace_noun
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.flat_style import flat_digest, flat_palette
 from stickerforge.generation.reduced_prompt import ReducedPrompt
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
@@ -24,7 +26,17 @@ from stickerforge.stickers.sheet import SHEET_FILE
 MAX_IMAGES = 200_000  # of a call; each takes some kilobytes of memory
 EDGES = 1  # how soft edges are cleaned; changes when the same image would come out otherwise
 # What a file forgets with its prompt.
-PRIVATE = ("prompt", "negative", "text", "avoid", "subject", "adapter", "adapters", "words")
+PRIVATE = (
+    "prompt",
+    "negative",
+    "text",
+    "avoid",
+    "base",
+    "subject",
+    "adapter",
+    "adapters",
+    "words",
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +80,15 @@ class ImageJob:
 
     def in_base_words(self, text: str) -> str:
         """A text for the base model: with the class words for which each placeholder stands."""
-        for adapter in self.adapters:
-            for token, words in zip(adapter.tokens, adapter.class_words, strict=True):
-                text = text.replace(token, words)
+        for token, words in class_words_of(self.adapters).items():
+            text = replace_noun(text, token, words)
         return text
+
+
+def class_words_of(adapters: Sequence[ActiveAdapter]) -> dict[str, str]:
+    """{placeholder: the class words for which it stands} of all adapters."""
+    pairs = [zip(adapter.tokens, adapter.class_words, strict=True) for adapter in adapters]
+    return dict(pair for own in pairs for pair in own)
 
 
 @dataclass(frozen=True)
@@ -209,11 +226,28 @@ def image_params(
         "sampling": sampling,
         "output": output,
     }
+    if sampling.get("consistency") is not None:
+        params |= grammatical_texts(request.adapters, text, negative)
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
     reduced = request.reduced
     words = {} if reduced is None else {"words": reduced.record()}  # the text says it, too
     return params | {"digest": digest, "subject": list(call.subjects), "adapter": names} | words
+
+
+def grammatical_texts(
+    adapters: Sequence[ActiveAdapter], text: str, negative: str
+) -> dict[str, list[str]]:
+    """What consistency guidance tells the base, where its grammar makes another text of it.
+
+    Before, class words stood for placeholders as they are: "a animal". Where that is the same text,
+    images keep their names.
+    """
+    plain = grammatical = [text, negative]
+    for token, words in class_words_of(adapters).items():
+        plain = [one.replace(token, words) for one in plain]
+        grammatical = [replace_noun(one, token, words) for one in grammatical]
+    return {} if plain == grammatical else {"base": grammatical}
 
 
 def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,37 +258,6 @@ def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str,
     if adapter.base is None and adapter.class_words and sampling.get("consistency") is not None:
         return {"words": list(adapter.class_words)}
     return {}
-
-
-def flat_palette(
-    request: Request, text: str, card: ModelCard, output: OutputConfig
-) -> tuple[str, ...] | None:
-    """The inks of a flat image, empty where none are known; None where it is not to be flat."""
-    style = flat_style(request, text, card)
-    if output.colours == "drawn" or (output.colours == "auto" and not style):
-        return None
-    # What an adapter learned keeps its colours.
-    return card.inks[style] if style and not request.adapters else ()
-
-
-def flat_style(request: Request, text: str, card: ModelCard) -> str:
-    """The style without shading that is asked for: the preset, else what the text names.
-
-    Returns:
-        "" for none, and for a style that an adapter brings.
-    """
-    if any(adapter.source == request.style for adapter in request.adapters):
-        return ""
-    if request.preset:
-        return card.flat_style(request.preset.words) if card.knows_styles else ""
-    return "" if request.style else card.flat_style(text)
-
-
-def flat_digest(palette: tuple[str, ...]) -> str:
-    """Eight hexadecimal digits of what decides flat colours."""
-    from stickerforge.stickers.flat_colors import palette_digest  # scipy, which few calls need here
-
-    return palette_digest(palette)
 
 
 def apply_preset(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stickerforge.generation.active_adapters import activate, attach_adapters
+from stickerforge.generation.clear_grounds import fills_square, warn_of_grounds
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
 from stickerforge.generation.plan import GenerationPlan
@@ -106,7 +107,7 @@ def write_images(
     Returns:
         (the files that were written, a line for each image that is not finite).
     """
-    written, failed = set(), []
+    written, failed, filled = set(), [], []
     steps = len(make_scheduler(model, sampling).timesteps)
     with (
         console.progress("denoising", steps * len(jobs)) as advance,
@@ -116,8 +117,11 @@ def write_images(
             if bool(pixels.isfinite().all()):
                 write(save_image, job, pixels, cut_out, keep_prompt)
                 written.add(job.path)
+                if cut_out is None and fills_square(pixels):
+                    filled.append(job)
             else:
                 failed.append(f"{job.prompt!r} seed {job.seed}: the model made no finite picture")
+    warn_of_grounds(filled, model.card.name, draws_alpha=model.has_alpha, console=console)
     return written, failed
 
 

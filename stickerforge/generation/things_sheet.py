@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig, WordsConfig
+from stickerforge.data.pictures import load_picture
 from stickerforge.generation.pipeline import run_plan
 from stickerforge.generation.plan import plan_generation
 from stickerforge.models.card import ModelCard
@@ -58,7 +59,7 @@ def write_things_sheet(
         images = run_plan(plan, Console(quiet=True), offline=True)
         cells = []
         for job in images.jobs:
-            cell = Image.open(job.path).convert("RGBA")
+            cell = Image.fromarray(load_picture(job.path)[1].rgba)
             cell.thumbnail((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
             cells.append(cell)
     page = contact_sheet(cells, [job.prompt for job in images.jobs], cell_px=CELL_PX)

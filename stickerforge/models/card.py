@@ -62,6 +62,7 @@ class CardFile:
     things: FileName | Literal[""] = ""
     knows_styles: bool | None = None
     class_prompt: ClassPrompt | None = None
+    knows_photographs: bool | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     customizing: dict[str, dict[str, Any]] = field(default_factory=dict)
     wordings: dict[Word, Line] = field(default_factory=dict)
@@ -103,6 +104,7 @@ class ModelCard:
         knows_styles: whether it was trained on captions that end in ", in … style", so that a
             preset is a few words and not a template.
         class_prompt: a prompt for one thing of a class, {} for its words.
+        knows_photographs: whether it was trained on photographs, and not on drawings alone.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         training: recommended settings of training, by "subject" and "style".
         wordings: {what people say: what the model's captions said instead}.
@@ -118,6 +120,7 @@ class ModelCard:
     words_file: str
     knows_styles: bool
     class_prompt: str
+    knows_photographs: bool
     sampling: Mapping[str, Any]
     training: Mapping[str, Any]
     wordings: Mapping[str, str] = field(default_factory=dict)
@@ -160,7 +163,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         EnvironmentFault: likewise in what was fetched or installed.
     """
     card = read_card_file(folder)
-    # Cards up to sticker-mini 2.1 have neither of these keys, and their published files do not
+    # Cards up to sticker-mini 3 have none of these keys, and their published files do not
     # change: a model that lists its words was trained on captions with style words, and on no
     # photographs.
     class_prompt = "a {}" if card.words else "a photo of a {}"
@@ -174,6 +177,9 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         words_file=card.words,
         knows_styles=bool(card.words) if card.knows_styles is None else card.knows_styles,
         class_prompt=card.class_prompt or class_prompt,
+        knows_photographs=not card.words
+        if card.knows_photographs is None
+        else card.knows_photographs,
         sampling=card.sampling,
         training=card.customizing,
         wordings=card.wordings,

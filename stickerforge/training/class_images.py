@@ -27,7 +27,7 @@ def class_image_config(plan: TrainingPlan) -> GenerateConfig:
     """The settings by which `generate` would draw the class images of a run."""
     training = plan.config.training
     return GenerateConfig(
-        prompt=(plan.card.class_prompt.format(plan.concept.class_words),),
+        prompt=(plan.concept.in_base_words(plan.card.class_prompt),),
         count=training.prior_count,
         seed=derive_seed(plan.config.seed, "prior pictures") >> 16,  # apart from those of previews
         model=plan.base.name,

@@ -6,6 +6,7 @@ Models that draw styles by name are asked for pictures in other words than those
 from dataclasses import dataclass
 from typing import Literal
 
+from stickerforge.data.english import replace_noun
 from stickerforge.models.card import ModelCard
 
 VALIDATION_SUBJECTS = ("{}", "{} wearing a crown", "red {}", "small {} on a blue background")
@@ -52,6 +53,10 @@ class Concept:
         """placeholder -> class words; empty for a style."""
         return {self.placeholder: self.class_words} if self.placeholder else {}
 
+    def in_base_words(self, template: str) -> str:
+        """A prompt about the subject, {} in its place, in words that the base model knows."""
+        return replace_noun(template, "{}", self.class_words)
+
 
 def validation_prompts(card: ModelCard, concept: Concept) -> tuple[list[str], list[str]]:
     """(prompts for the concept, the same in words that the base model knows)."""
@@ -63,7 +68,7 @@ def validation_prompts(card: ModelCard, concept: Concept) -> tuple[list[str], li
     templates = VALIDATION_SUBJECTS if card.knows_styles else VALIDATION_PHOTOS
     return (
         [template.format(concept.placeholder) for template in templates],
-        [template.format(concept.class_words) for template in templates],
+        [concept.in_base_words(template) for template in templates],
     )
 
 

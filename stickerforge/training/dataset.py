@@ -34,8 +34,6 @@ from stickerforge.training.batches import TrainingExample
 from stickerforge.training.concept import Concept
 from stickerforge.training.loss_masks import LossMasks
 
-SURE = 0.5  # probability from which the judge's word on a style is taken
-
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -161,7 +159,8 @@ def caption_picture(
             f"the caption of {picture.path.name} names neither {placeholder} nor "
             f"{class_words!r}: it is set before it"
         )
-    return subject_caption(written, placeholder, class_words, photo=picture.opaque, style=style)
+    photo = picture.opaque and picture.photograph
+    return subject_caption(written, placeholder, class_words, photo=photo, style=style)
 
 
 def check_length(
@@ -213,7 +212,7 @@ def name_style(
     Args:
         rgba: the pixels of the picture.
     """
-    if not concept.placeholder or picture.opaque or not card.knows_styles:
+    if not concept.placeholder or picture.photograph or not card.knows_styles:
         return caption
     if read_caption(picture.path):
         return caption
@@ -231,9 +230,7 @@ def recognize_style(rgba: NDArray[np.uint8]) -> str:
         rgba: (H, W, 4), straight alpha.
     """
     judge = load_judge("second")
-    reading = judge.read(judge.pictures([Image.fromarray(rgba)]))
-    probabilities = reading.style.softmax(1)[0]
-    return judge.styles[int(probabilities.argmax())] if float(probabilities.max()) >= SURE else ""
+    return judge.sure_style(judge.read(judge.pictures([Image.fromarray(rgba)])).style[0])
 
 
 def captions_file(examples: Sequence[TrainingExample], folder: PictureFolder) -> bytes:

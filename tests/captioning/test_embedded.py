@@ -7,6 +7,7 @@ from PIL import Image
 from stickerforge.captioning.captioner import CaptionRequest
 from stickerforge.captioning.embedded import Analysis, EmbeddedCaptioner, compose_caption
 from stickerforge.captioning.image_analysis import Background
+from tests.photographs import photograph
 
 CLEAR = Background("clear", (), np.ones((4, 4), bool))
 
@@ -111,3 +112,23 @@ def test_colours_that_all_pictures_share_belong_to_the_subject():
     assert later == first, "one picture that came later is told like the others"
     (alone,) = EmbeddedCaptioner().captions([blue], [0], CaptionRequest("toy", "", "long"))
     assert "yellow toy" in alone, "of one picture nobody knows what belongs to it"
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_a_photograph_is_in_no_style_of_drawings(opaque):
+    """Cut out or not, and whatever the judge makes of its colours."""
+    seen = np.hypot(*(np.mgrid[:160, :160] - 80)) < (200 if opaque else 70)
+    for seed in range(4):
+        planes = np.dstack([photograph(160, 160, seed), np.where(seen, 255, 0)]).astype(np.uint8)
+        analysis = EmbeddedCaptioner().analyze(Image.fromarray(planes))
+        assert not analysis.drawing and analysis.style == ""
+
+
+def test_what_is_known_of_a_picture_counts_more_than_its_pixels():
+    picture = Image.fromarray(photograph(160, 160)).convert("RGBA")
+    captioner = EmbeddedCaptioner()
+    one, two = (
+        next(captioner.captions([picture], [0], CaptionRequest("toy", "", "long", [known])))
+        for known in (True, False)
+    )
+    assert "photo of" in one and "photo" not in two

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from stickerforge.captioning.image_analysis import (
     analyze_background,
     color_names,
     dominant_colors,
     framing,
-    is_drawing,
 )
 
 NOTHING = np.zeros((128, 128), bool)
@@ -124,19 +122,3 @@ def test_framing(box, said):
     figure[box[1] : box[3] + 1, box[0] : box[2] + 1] = True
     assert framing(figure) == said
     assert framing(NOTHING) == ("", "")
-
-
-def test_drawn_or_photographed():
-    drawing = page("#5cb25c")
-    assert is_drawing(drawing, NOTHING, analyze_background(drawing, NOTHING).foreground)
-    rng = np.random.default_rng(0)
-    light = (
-        ndimage.gaussian_filter(rng.normal(0, 60, (128, 128, 3)), (9, 9, 0)) * 20
-        + 128
-        + rng.normal(0, 3, (128, 128, 3))
-    )
-    photo = light.clip(0, 255).astype(np.uint8)
-    assert not is_drawing(photo, NOTHING, analyze_background(photo, NOTHING).foreground)
-    packshot = np.full((128, 128, 3), 255, np.uint8)
-    packshot[30:100, 30:100] = photo[30:100, 30:100]
-    assert not is_drawing(packshot, NOTHING, analyze_background(packshot, NOTHING).foreground)

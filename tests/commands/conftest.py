@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.photographs import photograph
+
 
 def sticker(colour, size=(160, 160)):
     """A drawing with a clear ground."""
@@ -29,8 +31,17 @@ def photos(tmp_path):
     """Two photographs, one of them lying."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    y, x = np.mgrid[:90, :120]
-    planes = np.stack([x * 2, y * 2, (x + y) % 255], -1).astype(np.uint8)
+    planes = photograph(90, 120)
     Image.fromarray(planes).save(folder / "a.jpg")
     Image.fromarray(planes[:, 15:105]).save(folder / "b.jpg")
+    return folder
+
+
+def save_cut_outs(folder, count=2):
+    """Photographs of round things on a clear ground."""
+    folder.mkdir()
+    seen = np.hypot(*(np.mgrid[:160, :160] - 80)) < 70
+    for number in range(count):
+        planes = np.dstack([photograph(160, 160, number), np.where(seen, 255, 0)])
+        Image.fromarray(planes.astype(np.uint8)).save(folder / f"{number}.png")
     return folder

@@ -349,4 +349,5 @@ def test_joiners_are_letters(cli, toys, text):
     assert cli("caption", toys, "--subject", "duck", "--quiet").code == 0
     assert texts(toys)["one"] == text
     (toys / "one.txt").write_text("a \x07 <duck>")
-    assert "U+0007" in one_line(cli("caption", toys, "--subject", "duck", "--quiet"))
+    ended = cli("caption", toys, "--subject", "duck", "--quiet")
+    assert ended.code == 4 and "U+0007" in ended.err

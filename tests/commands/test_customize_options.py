@@ -139,9 +139,15 @@ def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
     ended = cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--json")
     assert ended.code == 0, ended.out
     drawn = sorted((store.home() / "runs" / "blob" / "prior").glob("*.png"))
-    assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {"a apple"}
+    assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {"an apple"}
     assert read_params(drawn[0])["adapters"] == []
     with_prior = weights("blob")
+    old = [path.rename(path.with_name(path.name.replace("an-apple", "a-apple"))) for path in drawn]
+    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--force")
+    assert all(path.exists() for path in drawn), (
+        "those of a version that told it otherwise stay out"
+    )
+    assert same(with_prior, weights("blob")) and all(path.exists() for path in old)
     cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--force")
     assert not same(with_prior, weights("blob"))
     style = cli("customize", art, "--style", "crayon", *QUIET, *prior)

@@ -17,11 +17,10 @@ from stickerforge.config.style_presets import style_presets
 from stickerforge.data.prompts import PromptRow
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.flat_style import flat_palette, flat_style
 from stickerforge.generation.image_params import (
     CallParams,
     file_slug,
-    flat_palette,
-    flat_style,
     image_jobs,
     public_params,
 )
@@ -172,3 +171,22 @@ def test_a_call_has_a_limit_of_images(monkeypatch, requests):
     monkeypatch.setattr("stickerforge.generation.image_params.MAX_IMAGES", 3)
     with pytest.raises(InputError, match="would make 4 pictures; make at most 3"):
         image_jobs(requests, call(), seed=1, count=1)
+
+
+def test_the_base_is_told_grammatical_words_and_names_change_only_where_its_text_does():
+    base = store.Base("sticker-mini", "1", "0" * 16)
+
+    def job(words, consistency=1.0, prompt="a <dog>"):
+        dog = ActiveAdapter("dog", 1.0, "1" * 64, base, ("<dog>",), (words,))
+        settings = call()
+        sampling = dict(settings.sampling) | {"consistency": consistency}
+        own = replace(settings, sampling=sampling)
+        return image_jobs([request(prompt, (dog,))], own, seed=1, count=1)[0]
+
+    assert job("animal").in_base_words("a <dog>") == "an animal"
+    assert job("animal").params["base"][0] == "an animal"
+    assert job("owl", prompt="two <dog>").params["base"][0] == "two owls"
+    assert "base" not in job("dog").params, "the same text as ever, and so the same file"
+    assert "base" not in job("animal", consistency=None).params, "nobody asks the base"
+    assert job("animal").path != job("animal", consistency=None).path
+    assert "base" not in public_params(job("animal").params, prompt=False), "it tells the prompt"

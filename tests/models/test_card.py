@@ -20,11 +20,14 @@ def test_sticker_mini_knows_styles_and_others_do_not(tiny_sd):
     mini, other = find_model("sticker-mini"), find_model(str(tiny_sd))
     assert mini.knows_styles and mini.class_prompt == "a {}"
     assert not other.knows_styles and other.class_prompt == "a photo of a {}"
+    assert other.knows_photographs and not mini.knows_photographs
 
 
 def test_a_card_may_say_it_itself(tmp_path):
     card = write_card(tmp_path, words="words.txt", knows_styles=False, class_prompt="one {}")
     assert not card.knows_styles and card.class_prompt == "one {}"
+    assert write_card(tmp_path, knows_photographs=False).knows_photographs is False
+    assert write_card(tmp_path, words="words.txt", knows_photographs=True).knows_photographs
     assert write_card(tmp_path, knows_styles=True).knows_styles
 
 

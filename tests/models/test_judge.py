@@ -206,3 +206,11 @@ def test_damaged_judges_say_so(tmp_path, harm):
 def test_the_judges_fit_the_limit():
     sizes = [path.stat().st_size for path in model.FOLDER.glob("*.safetensors")]
     assert len(sizes) == 2 and sum(sizes) <= 8e6
+
+
+@pytest.mark.parametrize(("odds", "said"), [(0.75, True), (0.65, False), (0.25, False)])
+def test_a_style_is_named_where_it_is_sure(odds, said):
+    judge = load_judge("second")
+    rest = (1 - odds) / (len(judge.styles) - 1)
+    logits = torch.tensor([rest, odds] + [rest] * (len(judge.styles) - 2)).log()
+    assert judge.sure_style(logits) == (judge.styles[1] if said else "")

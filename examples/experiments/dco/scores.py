@@ -1,6 +1,5 @@
 """Likeness and prompt fit of pictures, as a judge reads them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from examples.recipes.mini.art import Subject
 from examples.recipes.mini.scene import stable_hash
 from examples.recipes.mini.vocabulary import HUES
 from examples.recipes.mini.world import World
-from stickerforge.data.english import plural, with_article
+from stickerforge.data.english import replace_noun
 from stickerforge.models.judge.model import Judge
 from stickerforge.models.judge.network import Readings
 
@@ -34,9 +33,7 @@ def plain_words(text: str, concept: Concept) -> str:
 
     "an animal" for "a <llama>", "two animals" for "two <llama>".
     """
-    token, words = concept.token, concept.words
-    many = re.sub(rf"\b(two|three|four|five) ((?:\w+ )?){token}", rf"\1 \2{plural(words)}", text)
-    return many.replace(f"a {token}", with_article(words)).replace(token, words)
+    return replace_noun(text, concept.token, concept.words)
 
 
 def concept_items(scenes: World, subject: Subject, held: int, times: int) -> list[Item]:
