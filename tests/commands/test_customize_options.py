@@ -154,6 +154,7 @@ def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
     assert style.code == 2 and "a style has not" in one_line(style)
 
 
+@pytest.mark.slow  # of keeping the best, a style stays in the default suite
 def test_the_best_weights_are_kept(cli, art, monkeypatch):
     from stickerforge.training.validation import Validator
 

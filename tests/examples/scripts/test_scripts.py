@@ -81,6 +81,7 @@ def test_prompts_become_stickers(run_bash, tmp_path):
     assert Image.open(chat).size == (256, 256)
 
 
+@pytest.mark.slow
 def test_drawings_become_an_adapter_and_one_with_a_style(run_python, tmp_path):
     out = run_python("2_customize.py", "out", 2)
     home = tmp_path / "home" / "adapters"
