@@ -1,11 +1,12 @@
 """Whether a picture is a photograph or a drawing, told from its pixels; needs no model.
 
 A drawing is made of areas: a small block of it that is not of one colour holds two, and what is
-between them is a narrow edge. In a photograph light, texture and grain leave every block with many
-tones, and neighbours differ. Grounds of one colour, soft gradients, noise and the traces of JPEG do
-not count, since only blocks with a clear contrast are looked at; nor does what is half transparent.
+between them is a narrow edge; untouched by JPEG, its pixels repeat their neighbours' very colours.
+In a photograph light, texture and grain leave every block with many tones, and neighbours differ.
+Grounds of one colour, soft gradients, noise and the traces of JPEG do not count, since only blocks
+with a clear contrast are looked at; nor does what is half transparent.
 
-Blocks are uint8 colours (N, SIDE², 3); N may be any number.
+Blocks are float32 colours of 0 to 255, (N, SIDE², 3); N may be any number.
 """
 
 import numpy as np
@@ -22,6 +23,9 @@ OPAQUE = 250  # alpha above which nothing shines through
 # Weight of roughness beside the residue, and the sum from which a picture is a photograph: a
 # logistic regression on photographs, drawings and what JPEG, scanners and scissors made of them.
 ROUGHNESS, LIMIT = 0.8, 0.3
+# Share of equal neighbours above which a picture is a drawing; 50 photographs have at most 0.16.
+EQUAL = 0.17
+MOST = 4096  # blocks that are looked at
 ROUNDS = 4  # of Lloyd's iteration, which seldom needs more for two colours
 
 Blocks = NDArray[np.float32]
@@ -29,23 +33,40 @@ Blocks = NDArray[np.float32]
 
 def is_photograph(rgba: Rgba) -> bool:
     """Whether a picture, uint8 (H, W, 4), is a photograph, or one that was cut out."""
-    blocks = contrasting_blocks(opaque_blocks(rgba))
-    if len(blocks) < FEWEST:
+    blocks = contrasting_blocks(opaque_blocks(working_size(rgba)))
+    if len(blocks) < FEWEST or equal_neighbors(rgba) > EQUAL:
         return False
     score = np.median(two_color_residue(blocks)) + ROUGHNESS * np.median(roughness(blocks))
     return bool(score > LIMIT)
 
 
-def opaque_blocks(rgba: Rgba) -> Blocks:
-    """The blocks of a picture, brought to its working size, in which nothing is transparent."""
+def working_size(rgba: Rgba) -> Rgba:
+    """A picture whose longer side is WORKING_SIDE."""
     height, width = rgba.shape[:2]
     scale = WORKING_SIDE / max(height, width)
     size = max(SIDE, round(width * scale)), max(SIDE, round(height * scale))
     small = Image.fromarray(rgba).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    rows, columns = size[1] // SIDE, size[0] // SIDE
-    planes = np.asarray(small)[: rows * SIDE, : columns * SIDE]
+    return np.asarray(small)
+
+
+def opaque_blocks(rgba: Rgba) -> Blocks:
+    """The blocks of a picture in which nothing is transparent; of many an even selection."""
+    rows, columns = rgba.shape[0] // SIDE, rgba.shape[1] // SIDE
+    planes = rgba[: rows * SIDE, : columns * SIDE]
     tiles = planes.reshape(rows, SIDE, columns, SIDE, 4).swapaxes(1, 2).reshape(-1, SIDE**2, 4)
+    tiles = tiles[:: 1 + len(tiles) // MOST]
     return tiles[(tiles[..., 3] > OPAQUE).all(1)][..., :3].astype(np.float32)
+
+
+def equal_neighbors(rgba: Rgba) -> float:
+    """The share of neighbours of the very same colour in contrasting blocks as the file has them.
+
+    Areas that JPEG or a resize has not touched repeat their colour; light and grain never do.
+    """
+    tiles = contrasting_blocks(opaque_blocks(rgba)).reshape(-1, SIDE, SIDE, 3)
+    if len(tiles) < FEWEST:
+        return 0.0
+    return float(np.mean([(np.diff(tiles, axis=axis) == 0).all(3).mean() for axis in (1, 2)]))
 
 
 def contrasting_blocks(blocks: Blocks) -> Blocks:

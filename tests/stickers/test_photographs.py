@@ -100,3 +100,12 @@ def test_what_was_cut_out_of_a_photograph():
 def test_a_blank_tile_of_a_small_picture_is_no_fault():
     assert not is_photograph(np.zeros((16, 300, 4), np.uint8))
     assert not is_photograph(np.full((300, 16, 4), 255, np.uint8))
+
+
+def test_a_busy_drawing_is_told_by_pixels_that_repeat():
+    """A patterned page of many colours leaves blocks with more than two; but areas stay even."""
+    rng = np.random.default_rng(0)
+    page = np.kron(rng.integers(0, 256, (40, 40, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    picture = Image.fromarray(page).convert("RGBA")
+    assert not is_photograph(np.asarray(picture))
+    assert is_photograph(np.asarray(as_jpeg(picture, 60))), "the limit of what can be told"
