@@ -170,7 +170,7 @@ def image_job(request: Request, call: CallParams, seed: int, count: int) -> Imag
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     else:
-        slug = file_slug(row.prompt) if output.prompt else "sticker"
+        slug = file_slug(row.prompt, request.text) if output.prompt else "sticker"
         stem = f"{slug}-{seed}-{params['digest']}"
     return ImageJob(
         row.prompt,
@@ -277,10 +277,17 @@ def apply_preset(
     return preset.template.replace("{prompt}", prompt), avoid
 
 
-def file_slug(prompt: str) -> str:
-    """The beginning of a prompt as part of a file name: a-z, 0-9, dashes; at most 48 characters."""
-    plain = unicodedata.normalize("NFKD", prompt).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "sticker"
+def file_slug(*texts: str) -> str:
+    """The beginning of a prompt as part of a file name: a-z, 0-9, dashes; at most 48 characters.
+
+    Args:
+        texts: the prompt, then what stands for it where it has no such character (emoji).
+    """
+    for text in texts:
+        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        if slug := re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-"):
+            return slug
+    return "sticker"
 
 
 def public_params(params: Mapping[str, Any], *, prompt: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from stickerforge.models.things import Things, read_things, words_of
 from stickerforge.models.vocabulary import known_words, unknown_warning, unknown_words
 from stickerforge.runtime.console import Console
 
+MAX_SHOWN = 60  # characters of a prompt in a message
 MAX_LINES = 100  # about prompts whose words were replaced
 
 
@@ -37,8 +38,8 @@ def reduce_requests(
     result = [reduce_request(request, things) for request in requests]
     refused = [at for at, request in enumerate(result) if is_refused(request)]
     if refused and (refused[0] < typed or len(refused) == len(result)):
-        raise InputError(*refusal(result[refused[0]], things))
-    return result, [": ".join(refusal(result[at], things)) for at in refused]
+        raise InputError(*refusal(result[refused[0]], things, card))
+    return result, ["; ".join(refusal(result[at], things, card)) for at in refused]
 
 
 def is_refused(request: Request) -> bool:
@@ -61,12 +62,12 @@ def has_words_of_its_own(adapter: ActiveAdapter) -> bool:
     return not adapter.phrase and (not adapter.tokens or len(placeholders) < len(adapter.tokens))
 
 
-def refusal(request: Request, things: Things) -> tuple[str, str]:
+def refusal(request: Request, things: Things, card: ModelCard) -> tuple[str, str]:
     """(what is wrong with a prompt of which nothing can be drawn, what to do)."""
     nearest = ", ".join(nearest_things(request.row.prompt, things))
     return (
-        f"nothing in {request.row.prompt[:60]!r} can be drawn",
-        f"nearest: {nearest}; --set words.unknown=keep tries it as it stands",
+        f"{shorten(request.row.prompt)!r} names nothing that {card.name} draws",
+        f"nearest: {nearest}; --set words.unknown=keep draws from the prompt as it stands",
     )
 
 
@@ -76,11 +77,16 @@ def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -
     Phrases of adapters are not among that.
     """
     lines = {job.prompt: job.reduced.line() for job in jobs if job.reduced}
+    left_out = {job.prompt: job.reduced.left_out for job in jobs if job.reduced}
     for number, (prompt, line) in enumerate(item for item in lines.items() if item[1]):
         if number == MAX_LINES:
             console.warn("what became of the other prompts is in the JSON of --json")
             break
-        console.warn(line if len(lines) == 1 else f"{prompt[:60]!r}: {line}")
+        text = line if len(lines) == 1 else f"{shorten(prompt)!r}: {line}"
+        if left_out[prompt]:
+            console.warn(text)
+        else:  # nothing is missing
+            console.say(text)
     texts = []
     for job in (job for job in jobs if not job.reduced):
         text = job.text
@@ -89,6 +95,11 @@ def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -
         texts.append(text)
     if warning := words_warning(texts, card):
         console.warn(warning)
+
+
+def shorten(prompt: str) -> str:
+    """The beginning of a prompt."""
+    return prompt if len(prompt) <= MAX_SHOWN else f"{prompt[: MAX_SHOWN - 1]}…"
 
 
 def words_warning(texts: Iterable[str], card: ModelCard) -> str:

@@ -12,6 +12,8 @@ from stickerforge.models.things import Things, words_of
 
 NUMBERS = frozenset("two three four five 2 3 4 5".split())
 STRETCH = re.compile(r"(\w)\1{2,}")  # "goood"
+ALIKE = 0.8  # of letters, from which a word of a prompt without a thing is taken for a misspelt one
+MIN_LETTERS = 5  # of such a word
 CONTENT = ("thing", "attribute", "span")
 
 
@@ -62,7 +64,7 @@ def reduce_prompt(text: str, things: Things, phrases: tuple[str, ...] = ()) -> R
         units = list(mark_modifiers(own.units(text), things))
         if any(unit.kind == "thing" for unit in units):
             return assemble(units, things)
-    if found := longest_phrase(words, things):
+    if found := longest_phrase(words, things) or misspelt(words, things):
         return say_phrase(found[0], units, found[1], things)
     left_out = tuple(unit.said for unit in units if unit.kind in ("unknown", "filler"))
     return ReducedPrompt("", left_out=left_out)
@@ -76,6 +78,18 @@ def longest_phrase(words: tuple[str, ...], things: Things) -> tuple[str, tuple[s
             if thing := things.by_phrase.get(part):
                 return thing, part
     return None
+
+
+def misspelt(words: Sequence[str], things: Things) -> tuple[str, tuple[str, ...]] | None:
+    """(thing, word) of the word that looks most like a thing's name, where it is much like it."""
+    best: tuple[float, str, tuple[str, ...]] = (ALIKE, "", ())
+    names = {" ".join(name): thing for name, thing in (things.by_noun | things.by_name).items()}
+    for word in words:
+        for name in difflib.get_close_matches(word, names, n=1, cutoff=ALIKE):
+            ratio = difflib.SequenceMatcher(None, word, name).ratio()
+            if len(word) >= MIN_LETTERS and word[0] == name[0] and ratio >= best[0]:
+                best = (ratio, names[name], (word,))
+    return best[1:] if best[1] else None
 
 
 def say_phrase(

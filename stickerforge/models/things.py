@@ -60,7 +60,7 @@ class Things:
         return any(thing in self.groups.get(group, ()) for group in SOMEBODY)
 
     @cached_property
-    def by_name(self) -> Mapping[tuple[str, ...], str]:
+    def by_name(self) -> dict[tuple[str, ...], str]:
         """{words of a full or short name: thing}; the first of several that share a name."""
         result: dict[tuple[str, ...], str] = {}
         for thing in self.names:
@@ -70,7 +70,7 @@ class Things:
         return result
 
     @cached_property
-    def by_noun(self) -> Mapping[tuple[str, ...], str]:
+    def by_noun(self) -> dict[tuple[str, ...], str]:
         """{words that name a thing otherwise: thing}."""
         return {words_of(noun): thing for noun, thing in self.nouns.items()}
 

@@ -639,7 +639,7 @@ def test_a_prompt_can_be_kept_as_it_stands(cli):
 def test_a_prompt_of_which_nothing_can_be_drawn_is_refused(cli):
     ended = cli("generate", "cat", "qwertzuiop", *FAST)
     assert ended.code == 2
-    assert "nothing in 'qwertzuiop' can be drawn; nearest: " in one_line(ended)
+    assert "'qwertzuiop' names nothing that sticker-mini draws; nearest: " in one_line(ended)
     assert not Path("stickers").exists()
 
 
