@@ -46,7 +46,7 @@ class Row:
         values = [self.made[each] for each in ids]
         made = group_means(values, names)
         real = group_means([self.real[each] for each in ids], names)
-        low, high = interval(values, names)
+        low, high = interval(values, names, passes=True) or (None, None)
         record: Figure = {
             "made": float(made.mean()),
             "low": low,
@@ -126,7 +126,7 @@ def print_table(figures: Mapping[str, Figure]) -> None:
     print(f"{'':36}{'made':>8}   {'95 % interval':20}{'chance':>8}{'real':>8}  prompts")
     for name, row in figures.items():
         spread = ""
-        if row["low"] is not None and row["high"] is not None:
+        if row["low"] is not None:
             spread = f"{row['low']:.1%} to {row['high']:.1%}"
         chance = "" if row["chance"] is None else f"{row['chance']:.1%}"
         print(

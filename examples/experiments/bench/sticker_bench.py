@@ -6,10 +6,12 @@ python -m examples.experiments.bench.sticker_bench --pictures FOLDER
     pictures made elsewhere, named ID.png for the ids of --write-prompts
 python -m examples.experiments.bench.sticker_bench --write-prompts FILE
     the prompts, as `stickerforge generate --prompts` takes them
+python -m examples.experiments.bench.sticker_bench --against FOLDER|bench-dev.json [--max-loss 5]
+    also the differences to another model on the same prompts and seeds; a limit for a release
 
 Seven families of prompts over StickerWorld, each about combinations that were withheld from
-sticker-mini: from version 2, or (--world 3) from version 3, which goes on from it, so that its
-lists hold only what neither was shown. Beside what the judge finds in the generated pictures
+sticker-mini: from version 3, which goes on from version 2, so that its lists hold only what neither
+was shown, or (--world 2) from version 2. Beside what the judge finds in the generated pictures
 stands what it finds in real renders of the same prompts, which is the most it can, and in pictures
 of other prompts, which is chance; a number, a colour, an accessory or a long prompt counts only
 where the thing is right. Pictures lie in FOLDER and are not made twice, so an interrupted run goes
@@ -20,20 +22,25 @@ recipe (fetch.py, art.py).
 import argparse
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from examples.experiments.bench.bench_images import (
-    find_picture,
-    generate_images,
-    write_prompts,
+from examples.experiments.bench.bench_compare import (
+    Scores,
+    changes,
+    print_changes,
+    read_scores,
+    worse_rows,
 )
-from examples.experiments.bench.bench_items import bench_items, bench_world
-from examples.experiments.bench.bench_table import print_table, score_table
-from stickerforge.models.judge.model import load_judge
+from examples.experiments.bench.bench_images import find_picture, generate_images, write_prompts
+from examples.experiments.bench.bench_items import Item, bench_items, bench_world
+from examples.experiments.bench.bench_table import Row, print_table, score_table
+from stickerforge.errors import CheckFailed
+from stickerforge.models.judge.model import Judge, load_judge
 
 
-def main() -> None:
-    """The command line."""
+def parse_arguments() -> argparse.Namespace:
+    """What the call says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -46,7 +53,7 @@ def main() -> None:
         "--world",
         type=int,
         choices=(2, 3),
-        default=2,
+        default=3,
         help="the version of sticker-mini whose withheld combinations are asked for",
     )
     parser.add_argument("--lists", choices=("test", "dev"), default="dev")
@@ -54,29 +61,59 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench"))
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--write-prompts", type=Path)
+    parser.add_argument(
+        "--against",
+        type=Path,
+        help="another model's pictures of the same prompts, or its bench-*.json: "
+        "differences to it, prompt by prompt",
+    )
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="POINTS",
+        help="with --against: exit 5 where a row has surely lost more than that",
+    )
     args = parser.parse_args()
+    if args.max_loss is not None and not args.against:
+        parser.error("--max-loss needs --against")
+    if args.against and not args.against.exists():
+        parser.error(f"--against: there is no {args.against}")
+    return args
+
+
+def generate_options(args: argparse.Namespace) -> list[str]:
+    """What the call says to `stickerforge generate`."""
+    pairs = [("--model", args.model)]
+    pairs += [("--adapter", name) for name in args.adapter]
+    pairs += [("--set", text) for text in args.settings]
+    return [part for pair in pairs for part in pair]
+
+
+def score_folder(items: Sequence[Item], folder: Path, judge: Judge, version: int) -> dict[str, Row]:
+    """The rows of the pictures in a folder."""
+    scenes = bench_world(version)
+    return score_table(items, lambda item: find_picture(item, folder), judge, scenes, version)
+
+
+def picture_scores(rows: Mapping[str, Row]) -> Scores:
+    """What a record keeps of each picture, for comparisons."""
+    return {
+        name: {each: round(value, 4) for each, value in row.made.items()}
+        for name, row in rows.items()
+    }
+
+
+def main() -> None:
+    """The command line."""
+    args = parse_arguments()
     items, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
     if args.write_prompts:
         write_prompts(items, args.write_prompts)
         return
     if not args.pictures:
-        options = [
-            "--model",
-            args.model,
-            *(part for name in args.adapter for part in ("--adapter", name)),
-        ]
-        generate_images(
-            items,
-            args.out,
-            [*options, *(part for text in args.settings for part in ("--set", text))],
-        )
-    folder = args.pictures or args.out / "pictures"
+        generate_images(items, args.out, generate_options(args))
     judge = load_judge("judge")
-    rows = score_table(
-        items, lambda item: find_picture(item, folder), judge, bench_world(args.world), args.world
-    )
-    figures = {name: row.figure() for name, row in rows.items()}
-    args.out.mkdir(parents=True, exist_ok=True)
+    rows = score_folder(items, args.pictures or args.out / "pictures", judge, args.world)
     record = {
         "model": args.model,
         "adapters": args.adapter,
@@ -84,14 +121,27 @@ def main() -> None:
         "lists": args.lists,
         "world": args.world,
         "quick": args.quick,
-    }
-    record |= {
         "judge": judge.sha256,
-        "seconds": round(time.monotonic() - started),
-        "figures": figures,
+        "figures": {name: row.figure() for name, row in rows.items()},
+        "scores": picture_scores(rows),
     }
+    print_table(record["figures"])
+    worse: list[str] = []
+    if args.against:
+        others = (
+            picture_scores(score_folder(items, args.against, judge, args.world))
+            if args.against.is_dir()
+            else read_scores(args.against, record)
+        )
+        groups = {each: group for row in rows.values() for each, group in row.groups.items()}
+        record["changes"] = changes(record["scores"], others, groups)
+        worse = worse_rows(record["scores"], others, groups, (args.max_loss or 0) / 100)
+        print_changes(record["changes"], worse)
+    record["seconds"] = round(time.monotonic() - started)
+    args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"bench-{args.lists}.json").write_text(json.dumps(record, indent=1) + "\n")
-    print_table(figures)
+    if worse and args.max_loss is not None:
+        raise SystemExit(CheckFailed.code)
 
 
 if __name__ == "__main__":
