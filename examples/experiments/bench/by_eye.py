@@ -47,7 +47,8 @@ def write_sheets(pictures: Sequence[Image.Image], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     results, each = [], COLUMNS * ROWS
     for start in range(0, len(pictures), each):
-        sheet = Image.new("RGB", (COLUMNS * SIDE, ROWS * (SIDE + LINE)), PAPER)
+        lines = -(-min(each, len(pictures) - start) // COLUMNS)
+        sheet = Image.new("RGB", (COLUMNS * SIDE, lines * (SIDE + LINE)), PAPER)
         pen = ImageDraw.Draw(sheet)
         for place, picture in enumerate(pictures[start : start + each]):
             x, y = place % COLUMNS * SIDE, place // COLUMNS * (SIDE + LINE)
