@@ -114,6 +114,7 @@ def main() -> None:
         generate_images(items, args.out, generate_options(args))
     judge = load_judge("judge")
     rows = score_folder(items, args.pictures or args.out / "pictures", judge, args.world)
+    groups = {each: group for row in rows.values() for each, group in row.groups.items()}
     record = {
         "model": args.model,
         "adapters": args.adapter,
@@ -124,6 +125,7 @@ def main() -> None:
         "judge": judge.sha256,
         "figures": {name: row.figure() for name, row in rows.items()},
         "scores": picture_scores(rows),
+        "groups": groups,
     }
     print_table(record["figures"])
     worse: list[str] = []
@@ -133,7 +135,6 @@ def main() -> None:
             if args.against.is_dir()
             else read_scores(args.against, record)
         )
-        groups = {each: group for row in rows.values() for each, group in row.groups.items()}
         record["changes"] = changes(record["scores"], others, groups)
         worse = worse_rows(record["scores"], others, groups, (args.max_loss or 0) / 100)
         print_changes(record["changes"], worse)
