@@ -19,7 +19,7 @@ def compare_to_baseline(
     baseline_values: Values,
     baseline_keys: Sequence[str],
     shared: Sequence[str],
-) -> dict[str, float] | None:
+) -> dict[str, float | None] | None:
     """Differences to the baseline; None where no prompt has a value on both sides.
 
     Args:

@@ -7,24 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stickerforge.evaluation.metrics.base import METRICS, Metric, metric_of
-from stickerforge.evaluation.statistics import group_means, interval
+from stickerforge.evaluation.statistics import Interval, group_means, interval
 
 
 @dataclass(frozen=True)
 class Score:
-    """A mean over pictures, with the interval that the bootstrap over prompts gives.
+    """A mean over pictures, with its interval over prompts.
 
     Args:
         name: of the metric, with "@model" where its features are those of a model.
-        low, high: of the middle 95 %; both the value where there is no interval.
+        interval: low and high end of the 95 % interval, where there is one.
         n: pictures, or prompts for what is measured once per prompt.
-        prompts: groups that the bootstrap draws.
+        prompts: groups that are independent of each other.
     """
 
     name: str
     value: float
-    low: float
-    high: float
+    interval: Interval | None
     n: int
     prompts: int
 
@@ -47,7 +46,7 @@ class ScoreTable:
 
     scores: list[Score] = field(default_factory=list)
     values: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    paired: dict[str, dict[str, float]] = field(default_factory=dict)
+    paired: dict[str, dict[str, float | None]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)
 
@@ -64,12 +63,13 @@ def mean_score(name: str, values: Sequence[float], keys: Sequence[str]) -> Score
         keys: the prompt of each value.
     """
     means = group_means(values, keys)
-    return Score(name, float(means.mean()), *interval(values, keys), len(values), len(means))
+    spread = interval(values, keys, passes=metric_of(name).passes)
+    return Score(name, float(means.mean()), spread, len(values), len(means))
 
 
 def set_score(name: str, value: float, n: int) -> Score:
     """A score of a set as a whole, which has no interval."""
-    return Score(name, value, value, value, n, 0)
+    return Score(name, value, None, n, 0)
 
 
 def is_worse(score: Score, limit: float) -> bool:
@@ -93,8 +93,7 @@ def format_interval(low: float, high: float, unit: str = "") -> str:
 
 def score_interval(score: Score) -> str:
     """Its interval for people; "" where it has none."""
-    unit = score.metric.unit
-    return format_interval(score.low, score.high, unit) if score.prompts > 1 else ""
+    return format_interval(*score.interval, score.metric.unit) if score.interval else ""
 
 
 def scores_to_json(scores: Sequence[Score]) -> dict[str, Mapping[str, object]]:
@@ -102,8 +101,8 @@ def scores_to_json(scores: Sequence[Score]) -> dict[str, Mapping[str, object]]:
     return {
         score.name: {
             "value": score.value,
-            "low": score.low if score.prompts > 1 else None,
-            "high": score.high if score.prompts > 1 else None,
+            "low": score.interval[0] if score.interval else None,
+            "high": score.interval[1] if score.interval else None,
             "n": score.n,
             "prompts": score.prompts,
             "better": score.metric.better,

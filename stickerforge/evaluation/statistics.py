@@ -1,15 +1,24 @@
-"""How sure a mean is: the bootstrap over prompts, and a test of paired differences.
+"""How sure a mean is: intervals over prompts, and a test of paired differences.
 
-Pictures of one prompt are not independent of each other, so whole prompts are drawn.
+Pictures of one prompt are not independent of each other, so whole prompts are drawn. Shares of
+prompts have Wilson's interval, other means the bootstrap's, bias-corrected and accelerated; of
+fewer than `MIN_PROMPTS` none covers what it promises, so there is none.
 Shapes: N pictures, G prompts.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 RESAMPLES = 2000
+MIN_PROMPTS = 6
+QUANTILES = np.array([0.025, 0.975])
+BLOCK = 2_000_000  # prompts that are drawn at once
+
+Interval = tuple[float, float]
 
 
 def group_means(values: Sequence[float], groups: Sequence[str]) -> NDArray[np.float64]:
@@ -20,27 +29,77 @@ def group_means(values: Sequence[float], groups: Sequence[str]) -> NDArray[np.fl
     return sums / np.bincount(rows, minlength=len(names))
 
 
-def interval(values: Sequence[float], groups: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """The middle 95 % of the mean over groups, were others drawn; the mean twice for one group.
+def interval(
+    values: Sequence[float], groups: Sequence[str], *, passes: bool = False
+) -> Interval | None:
+    """The 95 % interval of the mean over groups.
 
-    Efron's percentile bootstrap.
+    Args:
+        passes: whether each value is 1 for what passes and 0 for what fails, or a share of such;
+            Wilson's interval is taken where every group passes or fails as a whole.
+
+    Returns:
+        None for fewer than `MIN_PROMPTS` groups, and where nothing tells how they vary.
     """
     means = group_means(values, groups)
-    if len(means) == 1:
-        return float(means[0]), float(means[0])
-    rng = np.random.default_rng(seed)
-    resampled = means[rng.integers(0, len(means), (RESAMPLES, len(means)))].mean(1)
-    low, high = np.quantile(resampled, (0.025, 0.975))
+    if len(means) < MIN_PROMPTS:
+        return None
+    if passes and np.isin(means, (0.0, 1.0)).all():
+        return wilson_interval(int(means.sum()), len(means))
+    return bca_interval(means)
+
+
+def wilson_interval(passed: int, count: int) -> Interval:
+    """The 95 % score interval of a share (Wilson 1927)."""
+    z = float(ndtri(QUANTILES[1]))
+    share, weight = passed / count, z * z / count
+    middle = share + weight / 2
+    half = z * math.sqrt(share * (1 - share) / count + weight / (4 * count))
+    low, high = ((middle + side) / (1 + weight) for side in (-half, half))
+    return (0.0 if passed == 0 else low), (1.0 if passed == count else high)
+
+
+def bca_interval(values: NDArray[np.float64], seed: int = 0) -> Interval | None:
+    """The 95 % interval of a mean by the BCa bootstrap (Efron 1987).
+
+    Args:
+        values: independent ones, (G,).
+
+    Returns:
+        None where all are alike, as they say nothing of others then.
+    """
+    mean, count = values.mean(), len(values)
+    # Sums in another order differ in their last digits.
+    noise = 1e-9 * np.abs(values).max(initial=0)
+    if count < 2 or np.ptp(values) <= noise:
+        return None
+    rng, block = np.random.default_rng(seed), max(1, BLOCK // count)
+    means = np.concatenate(
+        [
+            values[rng.integers(0, count, (min(block, RESAMPLES - start), count))].mean(1)
+            for start in range(0, RESAMPLES, block)
+        ]
+    )
+    below = (means < mean - noise).mean() + (np.abs(means - mean) <= noise).mean() / 2
+    bias = ndtri(np.clip(below, 0.5 / RESAMPLES, 1 - 0.5 / RESAMPLES))
+    # The mean without one value lies from all of those by its own distance over (count - 1).
+    apart = values - mean
+    acceleration = (apart**3).sum() / (6 * (apart**2).sum() ** 1.5)
+    shifted = bias + ndtri(QUANTILES)
+    levels = ndtr(bias + shifted / (1 - acceleration * shifted))
+    low, high = np.quantile(means, levels)
     return float(low), float(high)
 
 
-def paired_difference(differences: NDArray[np.float64]) -> dict[str, float]:
+def paired_difference(differences: NDArray[np.float64]) -> dict[str, float | None]:
     """What a report says of differences that belong to one prompt each.
 
     Returns:
-        {"change": their mean, "low" and "high": of its interval, "prompts": how many, "p"}.
+        {"change": their mean, "low" and "high": of its interval, None without one, "prompts": how
+        many, "p"}.
     """
-    low, high = interval(differences.tolist(), [str(number) for number in range(len(differences))])
+    enough = len(differences) >= MIN_PROMPTS
+    low, high = (bca_interval(differences) if enough else None) or (None, None)
     return {
         "change": float(differences.mean()),
         "low": low,

@@ -8,7 +8,7 @@ from stickerforge.evaluation.metrics.base import METRICS
 from stickerforge.evaluation.scores import Score
 
 ALL = set(METRICS)
-SCORES = [Score("alignment@judge", 0.25, 0, 1, 8, 8), Score("halo", 12.5, 0, 1, 8, 8)]
+SCORES = [Score("alignment@judge", 0.25, (0, 1), 8, 8), Score("halo", 12.5, (0, 1), 8, 8)]
 
 
 def test_parsing():

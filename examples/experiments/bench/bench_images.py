@@ -13,6 +13,7 @@ from examples.experiments.bench.bench_items import Item
 from examples.recipes.mini.settings import STYLES
 from examples.recipes.mini.sprites import to_image
 from examples.recipes.mini.world import World
+from stickerforge.errors import PartlyDone
 
 
 def write_prompts(items: Sequence[Item], path: Path) -> None:
@@ -25,7 +26,11 @@ def write_prompts(items: Sequence[Item], path: Path) -> None:
 
 
 def generate_images(items: Sequence[Item], out: Path, options: Sequence[str]) -> None:
-    """Make what is missing, with the very command of a user."""
+    """Make what is missing, with the very command of a user.
+
+    The prompts stay as they are and colours as they were drawn, since the model is measured; where
+    the options say otherwise, a prompt with nothing left to draw has no picture.
+    """
     out.mkdir(parents=True, exist_ok=True)
     write_prompts(items, out / "prompts.jsonl")
     command = [
@@ -38,11 +43,12 @@ def generate_images(items: Sequence[Item], out: Path, options: Sequence[str]) ->
         "--out",
         str(out / "pictures"),
     ]
-    subprocess.run(
-        [*command, "--size", "native", "--set", "output.sheet=false", "--force", *options],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    settings = ["output.sheet=false", "output.colours=drawn", "words.unknown=keep"]
+    command += ["--size", "native", "--force"]
+    command += [part for text in settings for part in ("--set", text)]
+    ended = subprocess.run([*command, *options], check=False, stdout=subprocess.DEVNULL)
+    if ended.returncode not in (0, PartlyDone.code):
+        ended.check_returncode()
 
 
 def find_picture(item: Item, folder: Path) -> Image.Image | None:

@@ -165,30 +165,34 @@ def in_list(which: str, key: str, version: int) -> bool:
 
 def bench_items(which: str, quick: bool, version: int = 2) -> list[Item]:
     """Every picture of a list; a scene belongs to `test` or `dev` by the hash of what it shows."""
-    scenes, results, mark = bench_world(version), [], "dev-" if which == "dev" else ""
+    results: list[Item] = []
     for family, count in COUNTS.items():
-        rng = np.random.default_rng((77, list(COUNTS).index(family)))
         if family == "diversity":
-            results += diversity_items(scenes, which, count, version)
-            continue
-        selected: dict[str, Item] = {}
-        repeats: dict[str, int] = {}
-        for truth in candidates(scenes, family, rng, version):
-            if len(selected) == count:
-                break
-            key = "|".join(sorted("|".join(names) for names in key_combinations(truth, family)))
-            if not in_list(which, key, version):
-                continue
-            prompt = prompt_for(truth, family, rng)
-            repeats[prompt] = repeats.get(prompt, -1) + 1
-            name = f"{mark}{family}-{len(selected):03d}"
-            group, same = (
-                prompt if version == 2 else key,
-                synonyms(truth.things[0].subject.name, version),
-            )
-            selected[name] = Item(name, family, prompt, 1000 + repeats[prompt], group, truth, same)
-        results += list(selected.values())
+            results += diversity_items(bench_world(version), which, count, version)
+        else:
+            results += family_items(family, which, version)
     return quick_subset(results) if quick else results
+
+
+def family_items(family: str, which: str, version: int = 2) -> list[Item]:
+    """The pictures of a family whose pictures are scored one by one."""
+    rng = np.random.default_rng((77, list(COUNTS).index(family)))
+    mark = "dev-" if which == "dev" else ""
+    selected: dict[str, Item] = {}
+    repeats: dict[str, int] = {}
+    for truth in candidates(bench_world(version), family, rng, version):
+        if len(selected) == COUNTS[family]:
+            break
+        key = "|".join(sorted("|".join(names) for names in key_combinations(truth, family)))
+        if not in_list(which, key, version):
+            continue
+        prompt = prompt_for(truth, family, rng)
+        repeats[prompt] = repeats.get(prompt, -1) + 1
+        name = f"{mark}{family}-{len(selected):03d}"
+        group = prompt if version == 2 else key
+        same = synonyms(truth.things[0].subject.name, version)
+        selected[name] = Item(name, family, prompt, 1000 + repeats[prompt], group, truth, same)
+    return list(selected.values())
 
 
 def quick_subset(found: list[Item]) -> list[Item]:

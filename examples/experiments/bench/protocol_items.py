@@ -7,7 +7,7 @@ from PIL import Image
 
 from examples.experiments.bench.bench_images import render_truth
 from examples.experiments.bench.bench_items import CLEAR, Item
-from examples.experiments.bench.sticker_bench import TOP_LABELS, picture_scores
+from examples.experiments.bench.bench_scores import TOP_LABELS, picture_scores
 from examples.recipes.mini.art import HELD_OUT, Subject
 from examples.recipes.mini.backgrounds import Ground
 from examples.recipes.mini.captions import caption, plural
@@ -174,7 +174,9 @@ def item_scores(
     claims = picture_scores(item, read, row, judge)  # type: ignore[arg-type]
     return {
         "subject in scenes": float(bool(rows & set(present))),
-        f"scenes, {item.family}": float(np.mean(list(claims.values()))),
+        f"scenes, {item.family}": float(
+            np.mean([value for name, value in claims.items() if name != "thing"])
+        ),
     }
 
 

@@ -1,7 +1,7 @@
 """What customize and merge are worth, on StickerBench's scale, for what the model never saw.
 
 python -m examples.experiments.bench.protocols [--protocol subject,style,merge] [--subjects 12]
-    [--lists test|dev] [--out bench-taught]
+    [--lists dev|test] [--out bench-taught]
 
 subject  held-out subjects, each learned from its drawings in three styles (the fourth rotates) and
          asked for in the fourth and in ten scenes; the same with plain words and without adapter
@@ -11,8 +11,8 @@ merge    six of the subjects, each merged with four styles that were learned fro
          made-up names; apart, those styles in which the subject itself was shown (reciting is
          enough there) and those in which it was not
 
-Scores are shares of what the judge finds in real renders of the same scenes; intervals are of the
-bootstrap over subjects. `--subjects 56` takes all held-out subjects but those of the list dev.
+Beside each score stands that of real renders of the same scenes, and of pictures of other prompts;
+intervals are over subjects. `--subjects 56` takes all held-out subjects but those of the list dev.
 Adapters and pictures lie in the folder and are not made twice, so an interrupted run goes on; other
 settings need another folder. The lists are fixed by hash: `test` is for results, `dev`, four other
 subjects, for choosing settings. Needs the art of the recipes (fetch.py, art.py, judge/dataset.py).
@@ -29,6 +29,8 @@ from PIL import Image
 
 from examples.experiments.bench.bench_images import find_picture, write_prompts
 from examples.experiments.bench.bench_items import CLEAR, Item
+from examples.experiments.bench.bench_scores import other_rows, read_pictures
+from examples.experiments.bench.bench_table import BLANK, Figure, Row, print_table
 from examples.experiments.bench.protocol_items import (
     MERGE_SUBJECTS,
     NEW_STYLE,
@@ -49,7 +51,6 @@ from examples.experiments.bench.protocol_training import (
     customize_subject,
     run_command,
 )
-from examples.experiments.bench.sticker_bench import print_table, score_ratio
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.scene import Thing, Truth
 from examples.recipes.mini.settings import STYLES
@@ -57,6 +58,7 @@ from examples.recipes.mini.vocabulary import short_name
 from examples.recipes.mini.world import World, make_world
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.judge.model import Judge, load_judge
+from stickerforge.models.judge.network import Readings
 from stickerforge.models.registry import find_model
 
 
@@ -174,26 +176,36 @@ def score_arms(
     open_picture: Callable[[Arm, Item], Image.Image | None],
     scenes: World,
     judge: Judge,
-) -> dict[str, dict[str, float]]:
-    """{"taught: subject": its share...} over the arms of one kind."""
+) -> dict[str, Figure]:
+    """{"taught: subject": its figure...} over the arms of one kind."""
     twins, results = twin_names(), {}
     for kind in dict.fromkeys(arm.kind for arm in arms):
         pairs = [(arm, item) for arm in arms if arm.kind == kind for item in arm.items]
-        scores: list[dict[str, dict[str, list[float]]]] = []
-        for pictures in (
-            [open_picture(arm, item) or Image.new("RGBA", (64, 64)) for arm, item in pairs],
-            [render_target(item, scenes) for _, item in pairs],
-        ):
-            read, by_name = judge.read(judge.pictures(pictures)), {}
-            for row, (_, item) in enumerate(pairs):
+        items = [item for _, item in pairs]
+        keys = [f"{arm.name}/{item.id}" for arm, item in pairs]
+        groups = [item.group for item in items]
+
+        def scores(read: Readings, rows: Sequence[int]) -> dict[str, dict[str, float]]:
+            found: dict[str, dict[str, float]] = {}
+            for key, item, row in zip(keys, items, rows, strict=True):  # noqa: B023
                 for name, value in item_scores(item, read, row, judge, twins).items():
-                    by_name.setdefault(name, {}).setdefault(item.group, []).append(value)
-            scores.append(by_name)
-        for name, groups in scores[0].items():
-            ours, best = (
-                np.array([np.mean(side[name][group]) for group in groups]) for side in scores
+                    found.setdefault(name, {})[key] = value
+            return found
+
+        own = range(len(items))
+        read = read_pictures([open_picture(*pair) or BLANK for pair in pairs], judge)
+        ours = scores(read, own)
+        best = scores(read_pictures([render_target(item, scenes) for item in items], judge), own)
+        others = [scores(read, rows) for rows in other_rows(groups)]
+        for name in ours:
+            chance = [np.mean(list(each[name].values())) for each in others]
+            row = Row(
+                ours[name],
+                best[name],
+                dict(zip(keys, groups, strict=True)),
+                float(np.mean(chance)) if chance else None,
             )
-            results[f"{kind}: {name}"] = score_ratio(ours, best)
+            results[f"{kind}: {name}"] = row.figure()
     return results
 
 
@@ -217,7 +229,7 @@ def main() -> None:
     )
     parser.add_argument("--protocol", default="subject,style,merge")
     parser.add_argument("--subjects", type=int, default=12)
-    parser.add_argument("--lists", choices=("test", "dev"), default="test")
+    parser.add_argument("--lists", choices=("dev", "test"), default="dev")
     parser.add_argument("--out", type=Path, default=Path("bench-taught"))
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", help="as of stickerforge customize"

@@ -4,7 +4,7 @@ python -m examples.experiments.bench.wordings [--model sticker-mini] [--model FO
     [--lists dev|test] [--quick] [--out FOLDER]
 
 Everything is drawn on the same seeds and read by the judge. For every model a table: learned
-subjects in the house style, each wording's share of right subjects over the plain name's (the
+subjects in the house style, each wording's share of right subjects beside the plain name's (the
 recipe's `wordings.txt` says which may be taught and which never are); then modifiers and styles,
 asked for plainly and in wordings that are never taught. Several models stand side by side, paired:
 other weights of sticker-mini are a folder, for instance of an earlier commit:
@@ -27,7 +27,7 @@ from PIL import Image
 from examples.experiments.bench.bench_images import find_picture
 from examples.experiments.bench.wording_items import WordingItem, read_wordings, wording_items
 from examples.recipes.mini.vocabulary import HUES
-from stickerforge.evaluation.statistics import RESAMPLES
+from stickerforge.evaluation.statistics import paired_difference
 from stickerforge.models.judge.model import Judge, load_judge
 from stickerforge.models.judge.network import Readings
 
@@ -115,17 +115,6 @@ def generate_images(items: Sequence[WordingItem], model: str, out: Path) -> None
     subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
 
 
-def score_ratio(worded: np.ndarray, plain: np.ndarray) -> tuple[float, float, float]:
-    """(mean over mean, and its 95 % interval by the bootstrap over subjects).
-
-    Both (subject,), by the same subjects.
-    """
-    rows = np.random.default_rng(0).integers(0, len(worded), (RESAMPLES, len(worded)))
-    ratios = worded[rows].mean(1) / np.maximum(plain[rows].mean(1), 1e-9)
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    return float(worded.mean() / max(plain.mean(), 1e-9)), float(low), float(high)
-
-
 def group_rows(
     items: Sequence[WordingItem], which: str
 ) -> dict[str, tuple[list[list[WordingItem]], list[list[WordingItem]]]]:
@@ -153,7 +142,7 @@ def group_rows(
 def score_table(
     items: Sequence[WordingItem], results: Sequence[dict[str, float]], which: str
 ) -> list[dict[str, object]]:
-    """A line for each row: for each model the plain mean, the worded mean, and their share."""
+    """A line for each row: for each model the plain mean, the worded mean, and the difference."""
     lines = []
     for row, (worded, plain) in group_rows(items, which).items():
         line: dict[str, object] = {"row": row, "subjects": len(worded)}
@@ -165,7 +154,7 @@ def score_table(
             line[f"model {number}"] = {
                 "worded": both[0].mean(),
                 "plain": both[1].mean(),
-                "share": score_ratio(both[0], both[1]),
+                "change": paired_difference(both[0] - both[1]),
             }
         lines.append(line)
     return lines
@@ -174,15 +163,17 @@ def score_table(
 def print_table(lines: Sequence[dict[str, object]], models: Sequence[str]) -> None:
     """Print the table."""
     print(f"{'':44}" + "".join(f"{model[-24:]:>34}" for model in models))
-    print(f"{'':44}" + "".join(f"{'plain':>8}{'worded':>8}{'share (95 %)':>18}" for _ in models))
+    print(f"{'':44}" + "".join(f"{'plain':>8}{'worded':>8}{'points (95 %)':>18}" for _ in models))
     for line in lines:
         cells = ""
         for number in range(len(models)):
             cell = line[f"model {number}"]
             assert isinstance(cell, dict)
-            value, low, high = cell["share"]
-            share = f"{value:>7.0%} ({low:.0%}-{high:.0%})"
-            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{share}".ljust(34)
+            change, spread = cell["change"], ""
+            if change["low"] is not None:
+                spread = f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
+            points = f"{100 * change['change']:>+7.0f}{spread}"
+            cells += f"{cell['plain']:>8.0%}{cell['worded']:>8.0%}{points}".ljust(34)
         print(f"{line['row']:44}{cells}", flush=True)
 
 

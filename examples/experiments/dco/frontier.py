@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stickerforge.evaluation.statistics import RESAMPLES
+from stickerforge.evaluation.statistics import MIN_PROMPTS, RESAMPLES
 
 Points = NDArray[np.float64]
 
@@ -63,11 +63,11 @@ def interval(
 ) -> tuple[float, float, float]:
     """(a figure of all subjects, 95 % interval of its bootstrap over them).
 
-    Not numbers where one in twenty draws has none.
+    Not numbers where one in twenty draws has none, or where subjects are few.
     """
     rng = np.random.default_rng(0)
     gaps = np.array([gap(rows) for rows in rng.integers(0, subjects, (RESAMPLES, subjects))])
-    if np.isnan(gaps).mean() > 0.05:
+    if np.isnan(gaps).mean() > 0.05 or subjects < MIN_PROMPTS:
         return float("nan"), float("nan"), float("nan")
     low, high = np.nanquantile(gaps, (0.025, 0.975))
     return gap(np.arange(subjects)), float(low), float(high)

@@ -167,12 +167,14 @@ def print_difference(what: str, differences: NDArray[np.float64]) -> None:
     print(f"{what}: {with_interval(paired_difference(differences))}")
 
 
-def with_interval(result: Mapping[str, float]) -> str:
+def with_interval(result: Mapping[str, float | None]) -> str:
     """A difference, its interval and p."""
-    return (
-        f"{result['change']:+.3f} ({result['low']:+.3f} to {result['high']:+.3f}), "
-        f"p {result['p']:.3f}"
-    )
+    return f"{result['change']:+.3f} ({spread(result)}), p {result['p']:.3f}"
+
+
+def spread(result: Mapping[str, float | None]) -> str:
+    """The interval of a difference."""
+    return "no interval" if result["low"] is None else "{low:+.3f} to {high:+.3f}".format(**result)
 
 
 def merge(experiment: Experiment, best: Mapping[str, dict[str, Any]]) -> None:
@@ -230,9 +232,8 @@ def deviation(experiment: Experiment) -> None:
     logs = np.log(values)
     for number, (low, high) in enumerate(zip(BETAS, BETAS[1:], strict=False)):
         difference = paired_difference(logs[number + 1] - logs[number])
-        interval = f"{difference['low']:+.3f} to {difference['high']:+.3f}"
         print(
-            f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({interval}), "
+            f"log ratio {low:g} to {high:g}: {difference['change']:+.3f} ({spread(difference)}), "
             f"p {difference['p']:.4f}"
         )
     falling = int((np.diff(logs, axis=0) < 0).all(0).sum())
@@ -267,8 +268,7 @@ def cached_noise(experiment: Experiment, settings: Mapping[str, Any]) -> None:
         for column, name in enumerate(("likeness", "fit") if count else ()):
             difference = paired_difference(values[:, column] - result[0][:, column])
             print(
-                f"; {name} against 0: {difference['change']:+.3f} "
-                f"({difference['low']:+.3f} to {difference['high']:+.3f})",
+                f"; {name} against 0: {difference['change']:+.3f} ({spread(difference)})",
                 end="",
             )
         print()

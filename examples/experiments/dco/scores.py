@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from examples.experiments.bench.bench_items import Item
+from examples.experiments.bench.bench_scores import TOP_LABELS
 from examples.experiments.bench.protocol_items import scene_items, slug
-from examples.experiments.bench.sticker_bench import TOP_LABELS
 from examples.experiments.dco.concepts import Concept
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.scene import stable_hash

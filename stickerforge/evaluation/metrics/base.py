@@ -129,6 +129,7 @@ class Metric:
         needs: names of `NEEDS` without which it cannot be computed.
         weights: the kind of --reward whose weights it needs, or "".
         encoded: whether its name carries that of the model whose features it is made of.
+        passes: whether each picture passes, 1, or fails, 0.
         paired: whether it is compared with the baseline, prompt by prompt.
         per_image: whether the report holds its value of each picture.
         axis: whether the plot of a page may begin with it: such as pull against each other.
@@ -144,6 +145,7 @@ class Metric:
     needs: tuple[str, ...]
     weights: str
     encoded: bool
+    passes: bool
     paired: bool
     per_image: bool
     axis: bool
@@ -165,6 +167,7 @@ def metric(
     needs: tuple[str, ...] = (),
     weights: str = "",
     encoded: bool = False,
+    passes: bool = False,
     paired: bool = False,
     per_image: bool = True,
     axis: bool = False,
@@ -183,6 +186,7 @@ def metric(
             needs,
             weights,
             encoded,
+            passes,
             paired,
             per_image,
             axis,

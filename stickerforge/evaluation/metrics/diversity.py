@@ -34,6 +34,7 @@ def diversity(data: MetricInput) -> dict[str, float]:
     better="lower",
     about="share of pictures that nearly repeat an earlier one",
     encoded=True,
+    passes=True,
     per_image=False,
 )
 def duplicates(data: MetricInput) -> NDArray[np.float64] | None:
@@ -48,6 +49,7 @@ def duplicates(data: MetricInput) -> NDArray[np.float64] | None:
     group="set",
     better="lower",
     about="share of pictures that are pixel-near to a reference",
+    passes=True,
     per_image=False,
 )
 def copies(data: MetricInput) -> NDArray[np.float64] | None:

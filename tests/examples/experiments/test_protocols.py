@@ -137,7 +137,7 @@ def test_each_arm_is_made_by_commands_and_nothing_is_taught_twice(scenes, monkey
     assert len(called) == 8
 
 
-def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(scenes):
+def test_scores_stand_beside_what_the_judge_finds_in_real_renders(scenes):
     from stickerforge.models.judge.network import Readings
 
     class Judge:
@@ -172,21 +172,17 @@ def test_scores_are_shares_of_what_the_judge_finds_in_real_renders(scenes):
     rows = protocols.score_arms(
         [arm], lambda arm, item: protocol_items.render_target(item, scenes), scenes, Judge()
     )
-    assert (
-        rows["taught: subject"]["share"]
-        == rows["taught: style"]["share"]
-        == rows["taught: subject in scenes"]["share"]
-        == 1
-    )
+    for name in ("subject", "style", "subject in scenes"):
+        assert rows[f"taught: {name}"]["made"] == rows[f"taught: {name}"]["real"] == 1, name
     half = protocols.score_arms(
         [arm],
         lambda arm, item: protocol_items.render_target(item, scenes) if item.seed % 2 else None,
         scenes,
         Judge(),
     )
-    assert half["taught: subject"]["share"] == half["taught: subject in scenes"]["share"] == 0.5
+    assert half["taught: subject"]["made"] == half["taught: subject in scenes"]["made"] == 0.5
     rows = protocols.score_arms([arm], lambda arm, item: None, scenes, Judge())
-    assert rows["taught: subject"]["ours"] == 0 and rows["taught: subject"]["real"] == 1
+    assert rows["taught: subject"]["made"] == 0 and rows["taught: subject"]["real"] == 1
 
 
 def test_other_settings_need_another_folder(tmp_path):

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from examples.experiments.bench import (
-    bench_images,
-    bench_items,
-    sticker_bench,
-)
+from examples.experiments.bench import bench_images, bench_items, bench_scores, bench_table
 from examples.recipes.mini import scene, world
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.backgrounds import Ground
@@ -68,8 +64,7 @@ def bench(monkeypatch):
     half = lambda part, *names: scene.stable_hash("|".join(names)) % 2 == 0  # noqa: E731
     monkeypatch.setattr(bench_items, "make_world", lambda *_, **__: drawn)
     monkeypatch.setattr(bench_items, "is_withheld", half)  # there are few names
-    for module in (bench_items, sticker_bench):
-        monkeypatch.setattr(module, "COUNTS", few)
+    monkeypatch.setattr(bench_items, "COUNTS", few)
     bench_items.bench_world.cache_clear()
     yield drawn
     bench_items.bench_world.cache_clear()
@@ -119,54 +114,101 @@ def test_every_prompt_is_about_what_was_withheld(bench):
             ), item
 
 
+def own_label(judge, name):
+    return judge.labels.index(judge.label_of[name])
+
+
 def test_scores_of_what_the_judge_reads(bench):
     judge = load_judge("second")
     found = {item.family: item for item in bench_items.bench_items("test", False)}
     read = readings(1, judge)
     single = found["single"]
-    read.subject[0, judge.labels.index(judge.label_of[single.truth.things[0].subject.name])] = 5
+    read.subject[0, own_label(judge, single.truth.things[0].subject.name)] = 5
     read.style[0, judge.styles.index(single.truth.style)] = 5
-    assert sticker_bench.picture_scores(single, read, 0, judge) == {"subject": 1, "style": 1}
-    assert sticker_bench.picture_scores(single, readings(1, judge), 0, judge)["subject"] == float(
+    assert bench_scores.picture_scores(single, read, 0, judge) == {"subject": 1, "style": 1}
+    assert bench_scores.picture_scores(single, readings(1, judge), 0, judge)["subject"] == float(
         judge.labels[0] == single.truth.things[0].subject.name
     )
-    count = found["count"]
-    read.count[0, count.truth.things[0].count - 1] = 1
-    assert sticker_bench.picture_scores(count, read, 0, judge) == {"count": 1}
-    pair = found["pair"]
-    names = [judge.labels.index(judge.label_of[thing.subject.name]) for thing in pair.truth.things]
+    pair, read = found["pair"], readings(1, judge)
+    names = [own_label(judge, thing.subject.name) for thing in pair.truth.things]
     read.presence[0, names[0]] = 3
     read.presence[0, [n for n in range(900, 930) if n not in names]] = 2
-    assert sticker_bench.picture_scores(pair, read, 0, judge) == {"all present": 0}
+    assert bench_scores.picture_scores(pair, read, 0, judge) == {"both present": 0}
     read.presence[0, names[1]] = 3
-    assert sticker_bench.picture_scores(pair, read, 0, judge) == {"all present": 1}
+    assert bench_scores.picture_scores(pair, read, 0, judge) == {"both present": 1}
 
 
-def test_a_model_that_draws_like_the_world_scores_one(bench):
+@pytest.mark.parametrize(
+    ("family", "score"),
+    [
+        ("count", "thing and number"),
+        ("colour", "thing and colour"),
+        ("worn", "thing and accessory"),
+        ("long", "facts present"),
+    ],
+)
+def test_a_claim_counts_only_where_the_thing_is_right(bench, family, score):
+    judge = load_judge("second")
+    item = next(i for i in bench_items.bench_items("test", False) if i.family == family)
+    first, *others = bench_scores.expected_labels(item, judge)
+    read = readings(1, judge)
+    # Everything is as it was asked for, but for the thing.
+    read.presence[0, others] = 5
+    read.style[0, judge.styles.index(item.truth.style)] = 5
+    read.count[0, sum(thing.count for thing in item.truth.things) - 1] = 5
+    if item.truth.things[0].colour:
+        read.colours[0, judge.colours.index(item.truth.things[0].colour)] = 5
+    elsewhere = [n for n in range(900, 960) if n not in (first, *others)]
+    read.presence[0, elsewhere] = read.subject[0, elsewhere] = 4
+    found = bench_scores.picture_scores(item, read, 0, judge)
+    assert found == {"thing": 0, score: 0}
+    read.presence[0, first] = read.subject[0, first] = 5
+    assert bench_scores.picture_scores(item, read, 0, judge) == {"thing": 1, score: 1}
+
+
+def test_no_picture_stands_for_its_own_prompt_by_chance():
+    groups = ["a", "b", "a", "c", "b", "d"]
+    rounds = bench_scores.other_rows(groups)
+    assert len(rounds) == 3 == len({tuple(rows) for rows in rounds})
+    for rows in rounds:
+        assert all(groups[row] != own for own, row in zip(groups, rows, strict=True))
+        for group in "ab":  # pictures of one prompt meet those of one other prompt
+            assert (
+                len({groups[r] for r, own in zip(rows, groups, strict=True) if own == group}) == 1
+            )
+    # Over all rounds every prompt meets every other one.
+    met = {(own, groups[row]) for rows in rounds for own, row in zip(groups, rows, strict=True)}
+    assert len(met) == 4 * 3
+    assert rounds == bench_scores.other_rows(groups)
+    assert bench_scores.other_rows(["a", "a"]) == []
+
+
+def test_chance_is_the_share_of_prompts_that_ask_for_the_same(bench):
+    judge = load_judge("second")
+    every = bench_items.bench_items("test", False)
+    items = list({i.group: i for i in every if i.family == "single"}.values())
+    read = readings(len(items), judge)
+    for row, item in enumerate(items):
+        read.subject[row, own_label(judge, item.truth.things[0].subject.name)] = 5
+        read.style[row, judge.styles.index(item.truth.style)] = 5
+    pairs = [(a, b) for a in items for b in items if a.group != b.group]
+    same = np.mean([a.truth.style == b.truth.style for a, b in pairs])
+    assert bench_scores.chance_levels(items, read, judge)["style"] == pytest.approx(same)
+
+
+def test_a_model_that_draws_like_the_world_scores_what_real_renders_do(bench):
     scenes, judge = bench, load_judge("second")
     chosen = bench_items.bench_items("test", False)
-    rows = sticker_bench.score_table(
-        chosen, lambda item: bench_images.render_truth(item, scenes), judge
+    rows = bench_table.score_table(
+        chosen, lambda item: bench_images.render_truth(item, scenes), judge, scenes
     )
-    assert rows and all(
-        row["share"] == pytest.approx(1) for row in rows.values() if row["real"] > 0
-    )
-    assert {name.split(":")[0] for name in rows} == set(bench_items.COUNTS)
-    missing = sticker_bench.score_table(chosen, lambda item: None, judge)
-    assert (
-        missing["diversity"]["share"] == pytest.approx(0, abs=1e-4)
-        and missing["diversity"]["real"] > 0
-    )
-
-
-def test_shares_and_their_intervals(bench):
-    rng = np.random.default_rng(0)
-    ours, real = (rng.random(200) < 0.4).astype(float), (rng.random(200) < 0.8).astype(float)
-    row = sticker_bench.score_ratio(ours, real)
-    assert (
-        row["share"] == pytest.approx(ours.mean() / real.mean(), abs=1e-4)
-        and row["low"] < row["share"] < row["high"]
-    )
+    figures = {name: row.figure() for name, row in rows.items()}
+    assert figures and all(row["made"] == row["real"] for row in figures.values())
+    assert {name.split(":")[0] for name in figures} == set(bench_items.COUNTS)
+    assert all(row["chance"] is not None for row in figures.values())
+    missing = bench_table.score_table(chosen, lambda item: None, judge, scenes)
+    figure = missing["diversity"].figure()
+    assert figure["made"] == pytest.approx(0, abs=1e-4) and figure["real"] > 0.01
 
 
 def test_lists_of_version_3_hold_only_what_version_2_was_not_shown(monkeypatch):
@@ -190,16 +232,15 @@ def test_what_cannot_be_named_is_not_diverse(monkeypatch):
     items = [
         bench_items.Item(f"{i}", "diversity", "cat", i, "cat", truth, ("cat",)) for i in range(4)
     ]
-    subject = torch.eye(3)[[0, 1, 2, 2]]  # a cat's face, a whole cat, twice something else
+    # A cat's face, a whole cat, twice something else.
+    read = SimpleNamespace(subject=torch.eye(3)[[0, 1, 2, 2]])
     judge = SimpleNamespace(
         labels=["cat face", "cat", "dog"],
         label_of={name: name for name in ("cat face", "cat", "dog")},
-        pictures=lambda pictures: pictures,
-        encode_image=lambda pictures: torch.eye(4),
-        read=lambda pictures: SimpleNamespace(subject=subject),
     )
-    assert sticker_bench.pairwise_diversity(items, [None] * 4, judge, 2) == {"cat": 1.0}
-    # One of six pairs shows cats.
-    assert sticker_bench.pairwise_diversity(items, [None] * 4, judge, 3) == {
-        "cat": pytest.approx(1 / 6)
-    }
+    score = lambda rows, version: bench_scores.pairwise_diversity(  # noqa: E731
+        items, rows, np.eye(4), read, judge, version
+    )
+    assert score(range(4), 2) == {"cat": 1.0}
+    assert score(range(4), 3) == {"cat": pytest.approx(1 / 6)}  # one of six pairs shows cats
+    assert score([2, 3, 3, 2], 3) == {"cat": 0.0}  # somebody else's pictures

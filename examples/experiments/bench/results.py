@@ -1,0 +1,159 @@
+"""Rewrite the tables of the version that ships in RESULTS.md, from what the benches saved.
+
+python -m examples.experiments.bench.results --bench bench/bench-dev.json
+    [--eye WORK/by-eye.json] [--beside LABEL=bench-other/bench-dev.json ...] [--into FILE]
+
+--beside adds a column: what the version that ships is better or worse, by paired differences over
+the prompts of both; for an earlier version, or pictures that were finished otherwise. All else of
+the file stays as it is.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from examples.experiments.bench.bench_compare import changes, read_scores
+
+RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+BEGIN = "<!-- begin: written by results.py -->"
+END = "<!-- end: written by results.py -->"
+Record = Mapping[str, Any]
+
+
+def replace_block(text: str, block: str) -> str:
+    """A text with another block between the markers.
+
+    Raises:
+        SystemExit: it has no markers, or several.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
+        raise SystemExit(f"there must be one line {BEGIN!r} and after it one {END!r}")
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{block.strip()}\n\n{END}{rest.split(END)[1]}"
+
+
+def share_text(value: float | None) -> str:
+    """A share in percent, "-" for none."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def interval_text(low: float | None, high: float | None, sign: str = "") -> str:
+    """An interval in percent or points, "-" for none."""
+    if low is None or high is None:
+        return "-"
+    return f"{100 * low:{sign}.1f} to {100 * high:{sign}.1f}"
+
+
+def change_text(change: Mapping[str, float | None] | None) -> str:
+    """A paired difference in points with its interval."""
+    if not change or change["change"] is None:
+        return "-"
+    spread = interval_text(change["low"], change["high"], "+")
+    return f"{100 * change['change']:+.1f} ({spread})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+def group_map(record: Record) -> dict[str, str]:
+    """{id: group} of a record's pictures.
+
+    Raises:
+        SystemExit: it was saved by an older bench.
+    """
+    groups: dict[str, str] | None = record.get("groups")
+    if groups is None:
+        raise SystemExit("the record says nothing of groups: run the bench again")
+    return groups
+
+
+def bench_block(record: Record, beside: Mapping[str, Path]) -> str:
+    """The table of StickerBench, and how it came about."""
+    others = {
+        label: changes(record["scores"], read_scores(path, record), group_map(record))
+        for label, path in beside.items()
+    }
+    rows = [
+        [
+            name,
+            share_text(row["made"]),
+            interval_text(row["low"], row["high"]),
+            share_text(row["chance"]),
+            share_text(row["real"]),
+            prompts_text(row),
+            *(change_text(found.get(name)) for found in others.values()),
+        ]
+        for name, row in record["figures"].items()
+    ]
+    head = ["", "share", "95 % interval", "chance", "real renders", "prompts"]
+    return f"{call_text(record)}\n\n{table([*head, *(f'than {each}' for each in others)], rows)}"
+
+
+def prompts_text(row: Mapping[str, float]) -> str:
+    """How many prompts there are, and pictures where these are more."""
+    prompts, pictures = int(row["prompts"]), int(row["pictures"])
+    return str(prompts) if prompts == pictures else f"{prompts} ({pictures} pictures)"
+
+
+def call_text(record: Record) -> str:
+    """The call that a record comes from, and by whom it was judged."""
+    options = ["--world", str(record["world"]), "--lists", record["lists"]]
+    options += ["--quick"] if record["quick"] else []
+    options += ["--model", record["model"]] if record["model"] != "sticker-mini" else []
+    options += [part for name in record["adapters"] for part in ("--adapter", name)]
+    options += [part for text in record["settings"] for part in ("--set", text)]
+    call = f"python -m examples.experiments.bench.sticker_bench {' '.join(options)}"
+    return f"`{call}`, judge {record['judge'][:16]}."
+
+
+def eye_block(results: Mapping[str, Any]) -> str:
+    """What a reader names, beside the judge: of each model a table and the confusion of both."""
+    parts = []
+    for model, result in results.items():
+        rows = [
+            [name, share_text(row["share"]), interval_text(row["low"], row["high"]), of_text(row)]
+            for name, row in result["shares"].items()
+        ]
+        rows.append(["answers of other pictures: chance", share_text(result["chance"]), "-", "-"])
+        counts = [
+            [name, *(str(count) for count in row.values())]
+            for name, row in result["confusion"].items()
+        ]
+        parts += [
+            f"By eye, {model}: pictures without labels, named by a reader who knows nothing "
+            "(`by_eye.py`).",
+            table(["", "share", "95 % interval", "pictures"], rows),
+            table(["", "reader right", "reader wrong"], counts),
+        ]
+    return "\n\n".join(parts)
+
+
+def of_text(row: Mapping[str, float]) -> str:
+    """How many of how many."""
+    return f"{row['passed']} of {row['of']}"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bench", type=Path, required=True)
+    parser.add_argument("--eye", type=Path)
+    parser.add_argument("--beside", action="append", default=[], metavar="LABEL=JSON")
+    parser.add_argument("--into", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    beside = {label: Path(path) for label, _, path in (text.partition("=") for text in args.beside)}
+    blocks = [bench_block(json.loads(args.bench.read_text()), beside)]
+    blocks += [eye_block(json.loads(args.eye.read_text()))] if args.eye else []
+    args.into.write_text(replace_block(args.into.read_text(), "\n\n".join(blocks)))
+    print(f"{args.into}: {len(blocks)} tables")
+
+
+if __name__ == "__main__":
+    main()
