@@ -86,7 +86,7 @@ def print_changes(rows: Mapping[str, Mapping[str, float | None]], worse: Sequenc
     """Print the differences; shares in points."""
     print(f"\n{'against the other':36}{'change':>8}   {'95 % interval':20}{'p':>8}  prompts")
     for name, row in rows.items():
-        spread = ""
+        spread = "-"
         if row["low"] is not None and row["high"] is not None:
             spread = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
         print(

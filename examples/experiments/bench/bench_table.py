@@ -15,6 +15,7 @@ from examples.experiments.bench.bench_scores import (
     read_pictures,
     score_pictures,
 )
+from examples.experiments.bench.finished_styles import finished_scores, style_scores
 from examples.recipes.mini.world import World
 from stickerforge.evaluation.statistics import group_means, interval
 from stickerforge.models.judge.model import Judge
@@ -77,6 +78,7 @@ def score_table(
         real = [render_truth(item, scenes) for item in those]
         score = diversity_rows if family == "diversity" else family_rows
         rows |= score(those, made, real, judge, version)
+        rows |= finished_rows(those, made, real, judge) if family == "single" else {}
     return rows
 
 
@@ -96,6 +98,22 @@ def family_rows(
     return {
         f"{items[0].family}: {name}": Row(ours[name], best[name], groups, chance.get(name))
         for name in ours
+    }
+
+
+def finished_rows(
+    items: Sequence[Item],
+    made: Sequence[Image.Image],
+    real: Sequence[Image.Image],
+    judge: Judge,
+) -> dict[str, Row]:
+    """What finishing does for the styles without shading: the same pictures in three ways."""
+    scores, chances = finished_scores(items, made, judge)
+    best = style_scores(items, read_pictures(real, judge), judge)
+    groups = {item.id: item.group for item in items}
+    return {
+        f"single: flat style, {name}": Row(own, best, groups, chances.get(name))
+        for name, own in scores.items()
     }
 
 
@@ -125,10 +143,10 @@ def print_table(figures: Mapping[str, Figure]) -> None:
     """Print the table; shares in percent."""
     print(f"{'':36}{'made':>8}   {'95 % interval':20}{'chance':>8}{'real':>8}  prompts")
     for name, row in figures.items():
-        spread = ""
+        spread = "-"
         if row["low"] is not None:
             spread = f"{row['low']:.1%} to {row['high']:.1%}"
-        chance = "" if row["chance"] is None else f"{row['chance']:.1%}"
+        chance = "-" if row["chance"] is None else f"{row['chance']:.1%}"
         print(
             f"{name:36}{row['made']:>8.1%}   {spread:20}{chance:>8}{row['real']:>8.1%}"
             f"  {row['prompts']:.0f}",
