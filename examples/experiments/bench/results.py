@@ -60,6 +60,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
 
 
+def read_record(path: Path) -> Record:
+    """What a bench saved.
+
+    Raises:
+        SystemExit: it is missing or something else.
+    """
+    try:
+        record: Record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"cannot read {path}: {error}") from None
+    return record
+
+
 def group_map(record: Record) -> dict[str, str]:
     """{id: group} of a record's pictures.
 
@@ -149,8 +162,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=RESULTS)
     args = parser.parse_args()
     beside = {label: Path(path) for label, _, path in (text.partition("=") for text in args.beside)}
-    blocks = [bench_block(json.loads(args.bench.read_text()), beside)]
-    blocks += [eye_block(json.loads(args.eye.read_text()))] if args.eye else []
+    blocks = [bench_block(read_record(args.bench), beside)]
+    blocks += [eye_block(read_record(args.eye))] if args.eye else []
     args.into.write_text(replace_block(args.into.read_text(), "\n\n".join(blocks)))
     print(f"{args.into}: {len(blocks)} tables")
 

@@ -77,6 +77,16 @@ def test_the_reader_stands_beside_the_judge():
     assert "| judge right | 32 | 19 |\n| judge wrong | 1 | 8 |" in text
 
 
+@pytest.mark.parametrize("text", [None, "{", "no JSON"])
+def test_what_cannot_be_read_is_said(monkeypatch, tmp_path, text):
+    path, before = tmp_path / "bench.json", results.RESULTS.read_text()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit, match="cannot read .*bench.json"):
+        rewrite(monkeypatch, "--bench", path)
+    assert results.RESULTS.read_text() == before
+
+
 @pytest.mark.parametrize("text", ["none", f"{results.END}\n{results.BEGIN}", results.BEGIN * 2])
 def test_a_file_without_one_pair_of_markers_is_left_alone(text):
     with pytest.raises(SystemExit, match="there must be one line"):
