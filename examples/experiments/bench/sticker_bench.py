@@ -32,7 +32,12 @@ from examples.experiments.bench.bench_compare import (
     read_scores,
     worse_rows,
 )
-from examples.experiments.bench.bench_images import find_picture, generate_images, write_prompts
+from examples.experiments.bench.bench_images import (
+    find_picture,
+    generate_images,
+    prompt_rows,
+    write_prompts,
+)
 from examples.experiments.bench.bench_items import Item, bench_items, bench_world
 from examples.experiments.bench.bench_table import Row, print_table, score_table
 from stickerforge.errors import CheckFailed
@@ -108,7 +113,7 @@ def main() -> None:
     args = parse_arguments()
     items, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
     if args.write_prompts:
-        write_prompts(items, args.write_prompts)
+        write_prompts(prompt_rows(items), args.write_prompts)
         return
     if not args.pictures:
         generate_images(items, args.out, generate_options(args))
