@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from examples.experiments.bench.bench_compare import changes, read_scores
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -121,7 +123,13 @@ def call_text(record: Record) -> str:
     options += [part for name in record["adapters"] for part in ("--adapter", name)]
     options += [part for text in record["settings"] for part in ("--set", text)]
     call = f"python -m examples.experiments.bench.sticker_bench {' '.join(options)}"
-    return f"`{call}`, judge {record['judge'][:16]}."
+    text = f"`{call}`, judge {record['judge'][:16]}."
+    if grey := record.get("grey"):
+        right = float(np.mean(list(grey["accuracy"].values())))
+        text += (
+            f" In grey styles are read rightly in {right:.0%} of {grey['tested']} other renders."
+        )
+    return text
 
 
 def eye_block(results: Mapping[str, Any]) -> str:
