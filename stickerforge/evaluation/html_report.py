@@ -79,7 +79,7 @@ def score_rows(report: Mapping[str, Any]) -> str:
         unit, pair = entry["unit"], report["against_baseline"].get(name)
         cells = (
             format_value(entry["value"], unit),
-            "" if entry["low"] is None else format_interval(entry["low"], entry["high"], unit),
+            "-" if entry["low"] is None else format_interval(entry["low"], entry["high"], unit),
             str(entry["n"]),
             f"{pair['change']:+.3f} (p {pair['p']:.3f})" if pair else "",
             {"higher": "more is better", "lower": "less is better"}.get(entry["better"], ""),

@@ -92,8 +92,8 @@ def format_interval(low: float, high: float, unit: str = "") -> str:
 
 
 def score_interval(score: Score) -> str:
-    """Its interval for people; "" where it has none."""
-    return format_interval(*score.interval, score.metric.unit) if score.interval else ""
+    """Its interval for people; a dash where it has none."""
+    return format_interval(*score.interval, score.metric.unit) if score.interval else "-"
 
 
 def scores_to_json(scores: Sequence[Score]) -> dict[str, Mapping[str, object]]:

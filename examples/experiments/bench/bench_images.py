@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,37 +16,40 @@ from examples.recipes.mini.world import World
 from stickerforge.errors import PartlyDone
 
 
-def write_prompts(items: Sequence[Item], path: Path) -> None:
+def prompt_rows(items: Sequence[Item]) -> list[dict[str, object]]:
     """For `stickerforge generate --prompts`."""
-    rows = [
-        json.dumps({"id": item.id, "prompt": item.prompt, "seed": item.seed}, ensure_ascii=False)
-        for item in items
-    ]
-    path.write_text("\n".join(rows) + "\n")
+    return [{"id": item.id, "prompt": item.prompt, "seed": item.seed} for item in items]
+
+
+def write_prompts(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+    """Write a file of prompts, one a line."""
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n")
 
 
 def generate_images(items: Sequence[Item], out: Path, options: Sequence[str]) -> None:
-    """Make what is missing, with the very command of a user.
+    """Make what is missing of a bench's items.
 
-    The prompts stay as they are and colours as they were drawn, since the model is measured; where
-    the options say otherwise, a prompt with nothing left to draw has no picture.
+    The prompts stay as they are and colours as they were drawn, since the model is measured.
+    """
+    settings = ("output.colours=drawn", "words.unknown=keep")
+    fixed = [part for text in settings for part in ("--set", text)]
+    run_generate(prompt_rows(items), out, [*fixed, *options])
+
+
+def run_generate(rows: Sequence[Mapping[str, object]], out: Path, options: Sequence[str]) -> None:
+    """Make what is missing in FOLDER/pictures, with the very command of a user.
+
+    A prompt with nothing left to draw has no picture.
+
+    Args:
+        rows: of a file of prompts.
     """
     out.mkdir(parents=True, exist_ok=True)
-    write_prompts(items, out / "prompts.jsonl")
-    command = [
-        sys.executable,
-        "-m",
-        "stickerforge",
-        "generate",
-        "--prompts",
-        str(out / "prompts.jsonl"),
-        "--out",
-        str(out / "pictures"),
-    ]
-    settings = ["output.sheet=false", "output.colours=drawn", "words.unknown=keep"]
-    command += ["--size", "native", "--force"]
-    command += [part for text in settings for part in ("--set", text)]
-    ended = subprocess.run([*command, *options], check=False, stdout=subprocess.DEVNULL)
+    write_prompts(rows, out / "prompts.jsonl")
+    command = [sys.executable, "-m", "stickerforge", "generate"]
+    command += ["--prompts", str(out / "prompts.jsonl"), "--out", str(out / "pictures")]
+    command += ["--size", "native", "--set", "output.sheet=false", "--force", *options]
+    ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if ended.returncode not in (0, PartlyDone.code):
         ended.check_returncode()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from examples.experiments.bench.bench_grey import grey_scores
 from examples.experiments.bench.bench_images import render_truth
 from examples.experiments.bench.bench_items import Item
 from examples.experiments.bench.bench_scores import (
@@ -16,6 +17,7 @@ from examples.experiments.bench.bench_scores import (
     score_pictures,
 )
 from examples.experiments.bench.finished_styles import finished_scores, style_scores
+from examples.experiments.bench.grey_style import GreyStyle
 from examples.recipes.mini.world import World
 from stickerforge.evaluation.statistics import group_means, interval
 from stickerforge.models.judge.model import Judge
@@ -69,8 +71,13 @@ def score_table(
     judge: Judge,
     scenes: World,
     version: int = 2,
+    grey: GreyStyle | None = None,
 ) -> dict[str, Row]:
-    """Every row of StickerBench; a picture that is missing counts as one that shows nothing."""
+    """Every row of StickerBench; a picture that is missing counts as one that shows nothing.
+
+    Args:
+        grey: reads the style of single pictures a second time, without colours.
+    """
     rows: dict[str, Row] = {}
     for family in dict.fromkeys(item.family for item in items):
         those = [item for item in items if item.family == family]
@@ -79,6 +86,7 @@ def score_table(
         score = diversity_rows if family == "diversity" else family_rows
         rows |= score(those, made, real, judge, version)
         rows |= finished_rows(those, made, real, judge) if family == "single" else {}
+        rows |= grey_rows(those, made, real, grey) if family == "single" and grey else {}
     return rows
 
 
@@ -115,6 +123,18 @@ def finished_rows(
         f"single: flat style, {name}": Row(own, best, groups, chances.get(name))
         for name, own in scores.items()
     }
+
+
+def grey_rows(
+    items: Sequence[Item],
+    made: Sequence[Image.Image],
+    real: Sequence[Image.Image],
+    grey: GreyStyle,
+) -> dict[str, Row]:
+    """Style once more, where no palette decides; real renders are the most that can be had."""
+    ours, chance = grey_scores(items, made, grey)
+    best, _ = grey_scores(items, real, grey)
+    return {"single: style in grey": Row(ours, best, {i.id: i.group for i in items}, chance)}
 
 
 def diversity_rows(

@@ -7,8 +7,9 @@ python -m examples.experiments.bench.by_eye score --work FOLDER --answers CSV
 `draw` makes single pictures of withheld combinations and lays them on numbered sheets in an order
 that the seed decides; the folder of sheets is all that a reader gets, with answers.csv to fill in:
 number,what I see. The key stays in the folder of work. Pictures of several models are mixed, each
-with the same prompts. `score` holds the answers against names and keywords of the things, and
-against the judge's verdicts. Needs the art of the recipe (fetch.py, art.py).
+with the same prompts, and compared prompt by prompt. `score` holds the answers against names and
+keywords of the things, and against the judge's verdicts. Needs the art of the recipe (fetch.py,
+art.py).
 """
 
 import argparse
@@ -22,7 +23,7 @@ from PIL import Image, ImageDraw
 from examples.experiments.bench.bench_images import find_picture, generate_images
 from examples.experiments.bench.bench_items import Item, family_items
 from examples.experiments.bench.bench_scores import is_thing, read_pictures
-from examples.experiments.bench.by_eye_score import read_answers, score_answers
+from examples.experiments.bench.by_eye_score import print_differences, read_answers, score_answers
 from examples.experiments.bench.spoken_names import SpokenNames
 from examples.recipes.mini.art import load_subjects
 from stickerforge.models.judge.model import Judge, load_judge
@@ -116,6 +117,7 @@ def score(args: argparse.Namespace) -> None:
         own = [row for row in rows if row["model"] == model]
         print(f"{model}, {len(own)} pictures")
         results[model] = score_answers(own, answers, names)
+    print_differences(results, {str(row["id"]): str(row["group"]) for row in rows})
     (args.work / "by-eye.json").write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from examples.experiments.bench.bench_compare import prompt_differences
 from examples.experiments.bench.bench_scores import other_rows
 from examples.experiments.bench.spoken_names import SpokenNames
-from stickerforge.evaluation.statistics import interval
+from stickerforge.evaluation.statistics import interval, paired_difference
 
 QUOTABLE = 0.1  # a larger difference, and the judge's share is not quoted without the reader's
 Share = dict[str, float | None]
@@ -86,7 +87,35 @@ def score_answers(
         if not is_right:
             verdict = "passes" if is_passed else "fails"
             print(f"  {row['number']}: {row['prompt']!r} is seen as {text!r}; the judge {verdict}")
-    return {"shares": lines, "confusion": table, "chance": float(np.mean(chance or [0]))}
+    named = {str(row["id"]): float(is_right) for row, is_right in zip(rows, reader, strict=True)}
+    return {
+        "shares": lines,
+        "confusion": table,
+        "chance": float(np.mean(chance or [0])),
+        "named": named,
+    }
+
+
+def print_differences(
+    results: Mapping[str, Mapping[str, Mapping[str, float]]], groups: Mapping[str, str]
+) -> None:
+    """Print what a reader names more of each model than of the first, over the same prompts.
+
+    Args:
+        results: of `score_answers`, by model.
+        groups: {id: prompts that belong together}.
+    """
+    first, *others = results
+    for model in others:
+        own, base = results[model]["named"], results[first]["named"]
+        row = paired_difference(prompt_differences(own, base, groups))
+        spread = "-"
+        if row["low"] is not None and row["high"] is not None:
+            spread = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+        print(
+            f"{model} - {first}: {100 * (row['change'] or 0):+.1f} points ({spread}), "
+            f"p {row['p']:.3f}, {row['prompts']} prompts"
+        )
 
 
 def things_of(row: Mapping[str, object]) -> list[str]:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from examples.experiments.bench.bench_images import find_picture, write_prompts
+from examples.experiments.bench.bench_images import find_picture, prompt_rows, write_prompts
 from examples.experiments.bench.bench_items import CLEAR, Item
 from examples.experiments.bench.bench_scores import other_rows, read_pictures
 from examples.experiments.bench.bench_table import BLANK, Figure, Row, print_table
@@ -156,7 +156,7 @@ def generate_arm(home: Path, arm: Arm) -> None:
     """Its pictures, those that are missing."""
     folder = home.parent / "made" / arm.name
     folder.mkdir(parents=True, exist_ok=True)
-    write_prompts(arm.items, folder / "prompts.jsonl")
+    write_prompts(prompt_rows(arm.items), folder / "prompts.jsonl")
     options = [
         "--size",
         "native",

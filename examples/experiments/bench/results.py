@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from examples.experiments.bench.bench_compare import changes, read_scores
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -58,6 +60,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+def read_record(path: Path) -> Record:
+    """What a bench saved.
+
+    Raises:
+        SystemExit: it is missing or something else.
+    """
+    try:
+        record: Record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"cannot read {path}: {error}") from None
+    return record
 
 
 def group_map(record: Record) -> dict[str, str]:
@@ -108,7 +123,13 @@ def call_text(record: Record) -> str:
     options += [part for name in record["adapters"] for part in ("--adapter", name)]
     options += [part for text in record["settings"] for part in ("--set", text)]
     call = f"python -m examples.experiments.bench.sticker_bench {' '.join(options)}"
-    return f"`{call}`, judge {record['judge'][:16]}."
+    text = f"`{call}`, judge {record['judge'][:16]}."
+    if grey := record.get("grey"):
+        right = float(np.mean(list(grey["accuracy"].values())))
+        text += (
+            f" In grey styles are read rightly in {right:.0%} of {grey['tested']} other renders."
+        )
+    return text
 
 
 def eye_block(results: Mapping[str, Any]) -> str:
@@ -149,8 +170,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=RESULTS)
     args = parser.parse_args()
     beside = {label: Path(path) for label, _, path in (text.partition("=") for text in args.beside)}
-    blocks = [bench_block(json.loads(args.bench.read_text()), beside)]
-    blocks += [eye_block(json.loads(args.eye.read_text()))] if args.eye else []
+    blocks = [bench_block(read_record(args.bench), beside)]
+    blocks += [eye_block(read_record(args.eye))] if args.eye else []
     args.into.write_text(replace_block(args.into.read_text(), "\n\n".join(blocks)))
     print(f"{args.into}: {len(blocks)} tables")
 

@@ -23,6 +23,7 @@ import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from examples.experiments.bench.bench_compare import (
@@ -32,9 +33,16 @@ from examples.experiments.bench.bench_compare import (
     read_scores,
     worse_rows,
 )
-from examples.experiments.bench.bench_images import find_picture, generate_images, write_prompts
+from examples.experiments.bench.bench_grey import is_finished
+from examples.experiments.bench.bench_images import (
+    find_picture,
+    generate_images,
+    prompt_rows,
+    write_prompts,
+)
 from examples.experiments.bench.bench_items import Item, bench_items, bench_world
 from examples.experiments.bench.bench_table import Row, print_table, score_table
+from examples.experiments.bench.grey_style import load_grey_style
 from stickerforge.errors import CheckFailed
 from stickerforge.models.judge.model import Judge, load_judge
 
@@ -90,9 +98,14 @@ def generate_options(args: argparse.Namespace) -> list[str]:
 
 
 def score_folder(items: Sequence[Item], folder: Path, judge: Judge, version: int) -> dict[str, Row]:
-    """The rows of the pictures in a folder."""
-    scenes = bench_world(version)
-    return score_table(items, lambda item: find_picture(item, folder), judge, scenes, version)
+    """The rows of the pictures in a folder; none about style where these were finished."""
+    scenes, finished = bench_world(version), is_finished(folder)
+    grey = None if finished else load_grey_style()
+    find = partial(find_picture, folder=folder)
+    rows = score_table(items, find, judge, scenes, version, grey)
+    if finished:
+        print(f"{folder}: no style, as colours were made flat: draw with output.colours=drawn")
+    return {name: row for name, row in rows.items() if not (finished and "style" in name)}
 
 
 def picture_scores(rows: Mapping[str, Row]) -> Scores:
@@ -108,7 +121,7 @@ def main() -> None:
     args = parse_arguments()
     items, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
     if args.write_prompts:
-        write_prompts(items, args.write_prompts)
+        write_prompts(prompt_rows(items), args.write_prompts)
         return
     if not args.pictures:
         generate_images(items, args.out, generate_options(args))
@@ -128,6 +141,10 @@ def main() -> None:
         "groups": groups,
     }
     print_table(record["figures"])
+    if "single: style in grey" in rows:
+        grey = load_grey_style()
+        record["grey"] = {"accuracy": grey.accuracy, "tested": grey.tested}
+        print(f"(in grey right on {grey.mean_accuracy:.0%} of {grey.tested} other renders)")
     worse: list[str] = []
     if args.against:
         others = (

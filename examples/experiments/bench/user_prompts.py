@@ -12,13 +12,12 @@ into RESULTS.md.
 import argparse
 import base64
 import hashlib
-import json
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
 from PIL import Image, ImageDraw
+
+from examples.experiments.bench.bench_images import run_generate
 
 HERE = Path(__file__).resolve().parent
 SEEDS, COLUMNS, ROWS, SIDE = (1, 2, 3), 5, 5, 128
@@ -47,40 +46,13 @@ def read_prompts(which: str) -> list[str]:
 
 
 def generate_images(prompts: list[str], model: str, folder: Path) -> None:
-    """Make what is missing, with the very command of a user."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make what is missing."""
     rows = [
-        json.dumps(
-            {"id": f"wish-{number:03d}-{seed}", "prompt": prompt, "seed": seed, "style": "sticker"}
-        )
+        {"id": f"wish-{number:03d}-{seed}", "prompt": prompt, "seed": seed, "style": "sticker"}
         for number, prompt in enumerate(prompts)
         for seed in SEEDS
     ]
-    (folder / "prompts.jsonl").write_text("\n".join(rows) + "\n")
-    command = [
-        sys.executable,
-        "-m",
-        "stickerforge",
-        "generate",
-        "--prompts",
-        str(folder / "prompts.jsonl"),
-        "--out",
-        str(folder / "pictures"),
-    ]
-    subprocess.run(
-        [
-            *command,
-            "--model",
-            model,
-            "--size",
-            "native",
-            "--set",
-            "output.sheet=false",
-            "--quiet",
-            "--force",
-        ],
-        check=True,
-    )
+    run_generate(rows, folder, ["--model", model, "--quiet"])
 
 
 def write_sheets(prompts: list[str], folder: Path) -> list[Path]:
@@ -94,10 +66,10 @@ def write_sheets(prompts: list[str], folder: Path) -> list[Path]:
         for place, prompt in enumerate(prompts[start : start + each]):
             x, y = place % COLUMNS * (len(SEEDS) * SIDE + 12), place // COLUMNS * (SIDE + 20)
             for number, seed in enumerate(SEEDS):
-                picture = Image.open(
-                    folder / "pictures" / f"wish-{start + place:03d}-{seed}.png"
-                ).convert("RGBA")
-                page.paste(picture, (x + number * SIDE, y), picture)
+                path = folder / "pictures" / f"wish-{start + place:03d}-{seed}.png"
+                if path.exists():  # else nothing was left to draw
+                    picture = Image.open(path).convert("RGBA")
+                    page.paste(picture, (x + number * SIDE, y), picture)
             pen.text(
                 (x + 4, y + SIDE + 2),
                 f"{start + place + 1}. {prompt}"[:64],

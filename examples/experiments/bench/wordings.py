@@ -1,8 +1,9 @@
 """Do words that mean nothing change nothing? The same things, asked for in many ways.
 
 python -m examples.experiments.bench.wordings [--model sticker-mini] [--model FOLDER ...]
-    [--lists dev|test] [--quick] [--out FOLDER]
+    [--lists dev|test] [--quick] [--set NAME=VALUE ...] [--out FOLDER]
 
+Pictures are as a user gets them; `--set words.unknown=keep --out OTHER` measures the model alone.
 Everything is drawn on the same seeds and read by the judge. For every model a table: learned
 subjects in the house style, each wording's share of right subjects beside the plain name's (the
 recipe's `wordings.txt` says which may be taught and which never are); then modifiers and styles,
@@ -16,15 +17,13 @@ Needs the art of the recipe (fetch.py, art.py).
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from examples.experiments.bench.bench_images import find_picture
+from examples.experiments.bench.bench_images import find_picture, run_generate
 from examples.experiments.bench.wording_items import WordingItem, read_wordings, wording_items
 from examples.recipes.mini.vocabulary import HUES
 from stickerforge.evaluation.statistics import paired_difference
@@ -84,35 +83,16 @@ def score_items(
     return results
 
 
-def generate_images(items: Sequence[WordingItem], model: str, out: Path) -> None:
-    """Make what is missing, with the very command of a user."""
-    out.mkdir(parents=True, exist_ok=True)
+def generate_images(
+    items: Sequence[WordingItem], model: str, out: Path, settings: Sequence[str]
+) -> None:
+    """Make what is missing."""
     rows = [
-        json.dumps({"id": each.id, "prompt": each.prompt, "style": each.style, "seed": each.seed})
+        {"id": each.id, "prompt": each.prompt, "style": each.style, "seed": each.seed}
         for each in items
     ]
-    (out / "prompts.jsonl").write_text("\n".join(rows) + "\n")
-    command = [
-        sys.executable,
-        "-m",
-        "stickerforge",
-        "generate",
-        "--prompts",
-        str(out / "prompts.jsonl"),
-        "--out",
-        str(out / "pictures"),
-    ]
-    options = [
-        "--model",
-        model,
-        "--size",
-        "native",
-        "--set",
-        "output.sheet=false",
-        "--quiet",
-        "--force",
-    ]
-    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+    chosen = [part for text in settings for part in ("--set", text)]
+    run_generate(rows, out, ["--model", model, "--quiet", *chosen])
 
 
 def group_rows(
@@ -187,13 +167,16 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="half of the subjects, and the commonest wordings only"
     )
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", help="as of stickerforge generate"
+    )
     parser.add_argument("--out", type=Path, default=Path("wordings"))
     args = parser.parse_args()
     models, judge, results = args.model or ["sticker-mini"], load_judge("judge"), []
     items = wording_items(args.lists, args.quick)
     for number, model in enumerate(models):
         folder = args.out / f"{number}-{Path(model).name}-{args.lists}"
-        generate_images(items, model, folder)
+        generate_images(items, model, folder, args.settings)
         results.append(
             score_items(
                 items, lambda each, folder=folder: find_picture(each, folder / "pictures"), judge
@@ -201,7 +184,7 @@ def main() -> None:
         )
     lines = score_table(items, results, args.lists)
     (args.out / f"wordings-{args.lists}.json").write_text(
-        json.dumps({"models": models, "rows": lines}, indent=1) + "\n"
+        json.dumps({"models": models, "settings": args.settings, "rows": lines}, indent=1) + "\n"
     )
     print_table(lines, models)
 

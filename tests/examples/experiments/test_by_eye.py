@@ -70,7 +70,14 @@ def test_a_table_of_answers_must_be_whole(tmp_path):
 def rows_of(things, verdicts):
     pairs = enumerate(zip(things, verdicts, strict=True), 1)
     return [
-        {"number": n, "prompt": f"a {thing}", "group": thing, "things": [thing], "judge": passed}
+        {
+            "number": n,
+            "id": str(n),
+            "prompt": f"a {thing}",
+            "group": thing,
+            "things": [thing],
+            "judge": passed,
+        }
         for n, (thing, passed) in pairs
     ]
 
@@ -111,6 +118,20 @@ def test_where_both_agree_the_judge_may_be_quoted(capsys):
     rows = rows_of(["bus", "snowman"], [True, True])
     by_eye_score.score_answers(rows, {1: "bus", 2: "snowman"}, SpokenNames(SUBJECTS))
     assert "do not quote" not in capsys.readouterr().out
+
+
+def test_two_models_are_compared_prompt_by_prompt(capsys):
+    numbers = [str(n) for n in range(8)]
+    results = {
+        "old": {"named": {n: float(int(n) % 2) for n in numbers}},
+        "new": {"named": dict.fromkeys(numbers, 1.0)},
+    }
+    by_eye_score.print_differences(results, {n: n for n in numbers})
+    printed = capsys.readouterr().out
+    assert printed.startswith("new - old: +50.0 points (+") and "8 prompts" in printed
+    few = {n: str(int(n) % 2) for n in numbers}  # two combinations only
+    by_eye_score.print_differences(results, few)
+    assert "(-), p" in capsys.readouterr().out
 
 
 def make_items():

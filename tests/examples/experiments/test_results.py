@@ -77,6 +77,23 @@ def test_the_reader_stands_beside_the_judge():
     assert "| judge right | 32 | 19 |\n| judge wrong | 1 | 8 |" in text
 
 
+def test_what_the_classifier_of_greys_is_worth_is_said():
+    grey = {"accuracy": {"noto": 0.7, "flat": 0.9}, "tested": 600}
+    text = results.bench_block(record({}, grey=grey), {})
+    assert "In grey styles are read rightly in 80% of 600 other renders." in text
+    assert "grey" not in results.bench_block(record({}), {})
+
+
+@pytest.mark.parametrize("text", [None, "{", "no JSON"])
+def test_what_cannot_be_read_is_said(monkeypatch, tmp_path, text):
+    path, before = tmp_path / "bench.json", results.RESULTS.read_text()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SystemExit, match="cannot read .*bench.json"):
+        rewrite(monkeypatch, "--bench", path)
+    assert results.RESULTS.read_text() == before
+
+
 @pytest.mark.parametrize("text", ["none", f"{results.END}\n{results.BEGIN}", results.BEGIN * 2])
 def test_a_file_without_one_pair_of_markers_is_left_alone(text):
     with pytest.raises(SystemExit, match="there must be one line"):
