@@ -84,7 +84,7 @@ def read_scores(path: Path, record: Mapping[str, object]) -> Scores:
 
 def print_changes(rows: Mapping[str, Mapping[str, float | None]], worse: Sequence[str]) -> None:
     """Print the differences; shares in points."""
-    print(f"\n{'against the other':36}{'change':>8}   {'95 % interval':20}{'p':>8}  prompts")
+    print(f"\n{'differences':36}{'change':>8}   {'95 % interval':20}{'p':>8}  prompts")
     for name, row in rows.items():
         spread = "-"
         if row["low"] is not None and row["high"] is not None:

@@ -63,10 +63,10 @@ def find_picture(item: Item, folder: Path) -> Image.Image | None:
 
 
 def render_truth(item: Item, scenes: World) -> Image.Image:
-    """What a perfect generator would have made; for "diversity" one of the styles."""
+    """What a perfect generator would have made; where no style is asked for in one of them."""
     truth = (
         replace(item.truth, style=STYLES[item.seed % len(STYLES)])
-        if item.family == "diversity"
+        if not item.truth.style
         else item.truth
     )
     rgba = scenes.draw(truth)[0]

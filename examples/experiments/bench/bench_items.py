@@ -39,7 +39,7 @@ class Item:
     Args:
         group: prompts that belong together: the bootstrap draws these; from version 3 on all that
             ask for one combination.
-        truth: of the family "diversity" without a style: its real renders are those of all styles.
+        truth: where no style is asked for, real renders are those of all styles.
         others: further subjects that answer the same word ("cat": a face, a whole cat), from
             version 3 on.
     """

@@ -69,6 +69,8 @@ def has_style(item: Item, read: Readings, row: int, judge: Judge) -> bool:
 def picture_scores(item: Item, read: Readings, row: int, judge: Judge) -> dict[str, float]:
     """The scores of one picture, each 0 or 1 or a share, by name."""
     thing = is_thing(item, read, row, judge)
+    if not item.truth.style:
+        return {"subject": float(thing)}
     if item.family == "single":
         return {"subject": float(thing), "style": float(has_style(item, read, row, judge))}
     if item.family == "count":

@@ -11,12 +11,12 @@ python -m examples.experiments.bench.sticker_bench --against FOLDER|bench-dev.js
 
 Seven families of prompts over StickerWorld, each about combinations that were withheld from
 sticker-mini: from version 3, which goes on from version 2, so that its lists hold only what neither
-was shown, or (--world 2) from version 2. Beside what the judge finds in the generated pictures
-stands what it finds in real renders of the same prompts, which is the most it can, and in pictures
-of other prompts, which is chance; a number, a colour, an accessory or a long prompt counts only
-where the thing is right. Pictures lie in FOLDER and are not made twice, so an interrupted run goes
-on. Settings are chosen on the list `dev`; `test` is read once a version. Needs the art of the
-recipe (fetch.py, art.py).
+was shown, or (--world 2) from version 2; and everyday tellings of one thing. Beside what the judge
+finds in the generated pictures stands what it finds in real renders of the same prompts, which is
+the most it can, and in pictures of other prompts, which is chance; a number, a colour, an accessory
+or a long prompt counts only where the thing is right. Pictures lie in FOLDER and are not made
+twice, so an interrupted run goes on. Settings are chosen on the list `dev`; `test` is read once a
+version. Needs the art of the recipe (fetch.py, art.py).
 """
 
 import argparse
@@ -43,8 +43,11 @@ from examples.experiments.bench.bench_images import (
 from examples.experiments.bench.bench_items import Item, bench_items, bench_world
 from examples.experiments.bench.bench_table import Row, print_table, score_table
 from examples.experiments.bench.grey_style import load_grey_style
+from examples.experiments.bench.tellings import WORDING, telling_items, wording_loss, wording_rows
 from stickerforge.errors import CheckFailed
 from stickerforge.models.judge.model import Judge, load_judge
+
+DELIVERED = "delivered"  # folder of the tellings as `generate` delivers them
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -98,13 +101,20 @@ def generate_options(args: argparse.Namespace) -> list[str]:
 
 
 def score_folder(items: Sequence[Item], folder: Path, judge: Judge, version: int) -> dict[str, Row]:
-    """The rows of the pictures in a folder; none about style where these were finished."""
+    """The rows of the pictures in a folder; none about style where these were finished.
+
+    A family of which there is no picture at all was not asked for.
+    """
+    there = {item.family for item in items if find_picture(item, folder)}
+    items = [item for item in items if item.family in there]
     scenes, finished = bench_world(version), is_finished(folder)
     grey = None if finished else load_grey_style()
     find = partial(find_picture, folder=folder)
     rows = score_table(items, find, judge, scenes, version, grey)
     if finished:
         print(f"{folder}: no style, as colours were made flat: draw with output.colours=drawn")
+    delivered = folder.parent / DELIVERED / "pictures"
+    rows |= wording_rows(rows, items, delivered, judge, version) if WORDING in there else {}
     return {name: row for name, row in rows.items() if not (finished and "style" in name)}
 
 
@@ -120,11 +130,14 @@ def main() -> None:
     """The command line."""
     args = parse_arguments()
     items, started = bench_items(args.lists, args.quick, args.world), time.monotonic()
+    items += telling_items(args.lists, args.quick, args.world)
     if args.write_prompts:
         write_prompts(prompt_rows(items), args.write_prompts)
         return
     if not args.pictures:
         generate_images(items, args.out, generate_options(args))
+        told, reduced = [item for item in items if item.family == WORDING], "words.unknown=replace"
+        generate_images(told, args.out / DELIVERED, [*generate_options(args), "--set", reduced])
     judge = load_judge("judge")
     rows = score_folder(items, args.pictures or args.out / "pictures", judge, args.world)
     groups = {each: group for row in rows.values() for each, group in row.groups.items()}
@@ -141,6 +154,9 @@ def main() -> None:
         "groups": groups,
     }
     print_table(record["figures"])
+    if f"{WORDING}: subject" in rows:
+        record["wording"] = wording_loss(rows)
+        print_changes({"tellings against plain names": record["wording"]}, [])
     if "single: style in grey" in rows:
         grey = load_grey_style()
         record["grey"] = {"accuracy": grey.accuracy, "tested": grey.tested}
