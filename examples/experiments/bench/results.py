@@ -1,7 +1,8 @@
 """Rewrite the tables of the version that ships in RESULTS.md, from what the benches saved.
 
 python -m examples.experiments.bench.results --bench bench/bench-dev.json
-    [--eye WORK/by-eye.json] [--beside LABEL=bench-other/bench-dev.json ...] [--into FILE]
+    [--eye WORK/by-eye.json] [--wishes WORK/wish-list.json]
+    [--beside LABEL=bench-other/bench-dev.json ...] [--into FILE]
 
 --beside adds a column: what the version that ships is better or worse, by paired differences over
 the prompts of both; for an earlier version, or pictures that were finished otherwise. All else of
@@ -17,11 +18,20 @@ from typing import Any
 import numpy as np
 
 from examples.experiments.bench.bench_compare import changes, read_scores
+from examples.experiments.bench.by_eye_score import QUOTABLE
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 BEGIN = "<!-- begin: written by results.py -->"
 END = "<!-- end: written by results.py -->"
 Record = Mapping[str, Any]
+COLUMNS = {
+    "right": "right",
+    "near": "drawn as a near thing",
+    "wrong": "wrong",
+    "none": "no picture",
+}
+READER, JUDGE = "the reader names", "the judge passes"
+GAINS = ("right", "right or near")
 
 
 def replace_block(text: str, block: str) -> str:
@@ -151,7 +161,31 @@ def eye_block(results: Mapping[str, Any]) -> str:
             table(["", "share", "95 % interval", "pictures"], rows),
             table(["", "reader right", "reader wrong"], counts),
         ]
+        eye, judge = (result["shares"][name]["share"] for name in (READER, JUDGE))
+        if abs(eye - judge) > QUOTABLE:
+            parts.append(
+                "They differ by more than 10 points: the judge's share is not quoted without the "
+                "reader's."
+            )
     return "\n\n".join(parts)
+
+
+def wishes_block(record: Mapping[str, Any]) -> str:
+    """How many wishes each version fulfils, and what the later ones gained."""
+    versions, changes = record["versions"], record["changes"]
+    kinds = list(next(iter(versions.values()))["shares"])
+    rows = []
+    for model, result in versions.items():
+        shares = [result["shares"][kind] for kind in kinds]
+        cells = [f"{of_text(row)}, {interval_text(row['low'], row['high'])} %" for row in shares]
+        found = changes.get(model, {})
+        rows.append([model, *cells, *(change_text(found.get(name)) for name in GAINS)])
+    first = next(iter(versions))
+    head = ["", *(COLUMNS[kind] for kind in kinds), *(f"{name}, than {first}" for name in GAINS)]
+    return (
+        "The wish list: pictures of all versions mixed, named by a reader who does not know which "
+        f"is which (`wish_list.py`).\n\n{table(head, rows)}"
+    )
 
 
 def of_text(row: Mapping[str, float]) -> str:
@@ -166,12 +200,14 @@ def main() -> None:
     )
     parser.add_argument("--bench", type=Path, required=True)
     parser.add_argument("--eye", type=Path)
+    parser.add_argument("--wishes", type=Path)
     parser.add_argument("--beside", action="append", default=[], metavar="LABEL=JSON")
     parser.add_argument("--into", type=Path, default=RESULTS)
     args = parser.parse_args()
     beside = {label: Path(path) for label, _, path in (text.partition("=") for text in args.beside)}
     blocks = [bench_block(read_record(args.bench), beside)]
     blocks += [eye_block(read_record(args.eye))] if args.eye else []
+    blocks += [wishes_block(read_record(args.wishes))] if args.wishes else []
     args.into.write_text(replace_block(args.into.read_text(), "\n\n".join(blocks)))
     print(f"{args.into}: {len(blocks)} tables")
 

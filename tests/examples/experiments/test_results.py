@@ -75,6 +75,26 @@ def test_the_reader_stands_beside_the_judge():
     assert "| the reader names | 55.0 % | 42.0 to 67.0 | 33 of 60 |" in text
     assert "| answers of other pictures: chance | 1.0 % | - | - |" in text
     assert "| judge right | 32 | 19 |\n| judge wrong | 1 | 8 |" in text
+    assert text.endswith("the judge's share is not quoted without the reader's.")
+    shares["the reader names"]["share"] = 0.8
+    assert "not quoted" not in results.eye_block(found)
+
+
+def test_near_things_have_a_column_of_their_own():
+    kinds = {"right": 20, "near": 11, "wrong": 40, "none": 4}
+    shares = {
+        kind: {"share": n / 75, "low": 0.1, "high": 0.3, "passed": n, "of": 75}
+        for kind, n in kinds.items()
+    }
+    change = {"change": 0.08, "low": 0.01, "high": 0.15, "p": 0.03, "prompts": 75}
+    record = {
+        "versions": {"v2": {"shares": shares}, "v3": {"shares": shares}},
+        "changes": {"v3": {"right": change, "right or near": change | {"low": None}}},
+    }
+    head, _, old, new = results.wishes_block(record).splitlines()[-4:]
+    assert "| drawn as a near thing | wrong | no picture | right, than v2 |" in head
+    assert "11 of 75, 10.0 to 30.0 %" in old and old.endswith("| - | - |")
+    assert new.endswith("| +8.0 (+1.0 to +15.0) | +8.0 (-) |")
 
 
 def test_what_the_classifier_of_greys_is_worth_is_said():
