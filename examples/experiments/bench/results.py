@@ -30,6 +30,12 @@ COLUMNS = {
     "wrong": "wrong",
     "none": "no picture",
 }
+STORIES = {  # one a table
+    "things": "Is the thing there, and is it as it was asked for?",
+    "style": "Is the style drawn, or printed? Of styles without shading the same pictures three "
+    "times; chance are other pictures, in the inks that are claimed.",
+    "wording": "Does it draw what people ask for in words of their own?",
+}
 READER, JUDGE = "the reader names", "the judge passes"
 GAINS = ("right", "right or near")
 
@@ -103,20 +109,32 @@ def bench_block(record: Record, beside: Mapping[str, Path]) -> str:
         label: changes(record["scores"], read_scores(path, record), group_map(record))
         for label, path in beside.items()
     }
-    rows = [
-        [
-            name,
-            share_text(row["made"]),
-            interval_text(row["low"], row["high"]),
-            share_text(row["chance"]),
-            share_text(row["real"]),
-            prompts_text(row),
-            *(change_text(found.get(name)) for found in others.values()),
+    parts = [call_text(record)]
+    for story in STORIES:
+        rows = [
+            [
+                name,
+                share_text(row["made"]),
+                interval_text(row["low"], row["high"]),
+                share_text(row["chance"]),
+                share_text(row["real"]),
+                prompts_text(row),
+                *(change_text(found.get(name)) for found in others.values()),
+            ]
+            for name, row in record["figures"].items()
+            if story_of(name) == story
         ]
-        for name, row in record["figures"].items()
-    ]
-    head = ["", "share", "95 % interval", "chance", "real renders", "prompts"]
-    return f"{call_text(record)}\n\n{table([*head, *(f'than {each}' for each in others)], rows)}"
+        head = ["", "share", "95 % interval", "chance", "real renders", "prompts"]
+        lines = table([*head, *(f"than {each}" for each in others)], rows)
+        parts += [STORIES[story], lines] if rows else []
+    return "\n\n".join(parts)
+
+
+def story_of(name: str) -> str:
+    """The story that a row belongs to."""
+    if "style" in name:
+        return "style"
+    return "wording" if name.startswith(("wording", "plain name")) else "things"
 
 
 def prompts_text(row: Mapping[str, float]) -> str:
@@ -125,12 +143,18 @@ def prompts_text(row: Mapping[str, float]) -> str:
     return str(prompts) if prompts == pictures else f"{prompts} ({pictures} pictures)"
 
 
+def model_name(model: str) -> str:
+    """A model's name, its label, or the last part of its folder: no place on this machine."""
+    return Path(model).name
+
+
 def call_text(record: Record) -> str:
     """The call that a record comes from, and by whom it was judged."""
     options = ["--world", str(record["world"]), "--lists", record["lists"]]
     options += ["--quick"] if record["quick"] else []
-    options += ["--model", record["model"]] if record["model"] != "sticker-mini" else []
-    options += [part for name in record["adapters"] for part in ("--adapter", name)]
+    model = model_name(record["model"])
+    options += ["--model", model] if model != "sticker-mini" else []
+    options += [part for name in record["adapters"] for part in ("--adapter", model_name(name))]
     options += [part for text in record["settings"] for part in ("--set", text)]
     call = f"python -m examples.experiments.bench.sticker_bench {' '.join(options)}"
     text = f"`{call}`, judge {record['judge'][:16]}."
@@ -156,8 +180,8 @@ def eye_block(results: Mapping[str, Any]) -> str:
             for name, row in result["confusion"].items()
         ]
         parts += [
-            f"By eye, {model}: pictures without labels, named by a reader who knows nothing "
-            "(`by_eye.py`).",
+            f"By eye, {model_name(model)}: pictures without labels, named by a reader who knows "
+            "nothing (`by_eye.py`).",
             table(["", "share", "95 % interval", "pictures"], rows),
             table(["", "reader right", "reader wrong"], counts),
         ]
@@ -177,14 +201,14 @@ def wishes_block(record: Mapping[str, Any]) -> str:
     rows = []
     for model, result in versions.items():
         shares = [result["shares"][kind] for kind in kinds]
-        cells = [f"{of_text(row)}, {interval_text(row['low'], row['high'])} %" for row in shares]
+        cells = [f"{of_text(row)} ({interval_text(row['low'], row['high'])})" for row in shares]
         found = changes.get(model, {})
-        rows.append([model, *cells, *(change_text(found.get(name)) for name in GAINS)])
-    first = next(iter(versions))
+        rows.append([model_name(model), *cells, *(change_text(found.get(name)) for name in GAINS)])
+    first = model_name(next(iter(versions)))
     head = ["", *(COLUMNS[kind] for kind in kinds), *(f"{name}, than {first}" for name in GAINS)]
     return (
         "The wish list: pictures of all versions mixed, named by a reader who does not know which "
-        f"is which (`wish_list.py`).\n\n{table(head, rows)}"
+        f"is which (`wish_list.py`), with 95 % intervals.\n\n{table(head, rows)}"
     )
 
 

@@ -1,7 +1,8 @@
 """What people wish for, of two versions, judged without knowing which is which.
 
 python -m examples.experiments.bench.wish_list draw --work FOLDER --sheets FOLDER
-    --model OLD --model NEW [--lists dev|test] [--count 75] [--seed 0] [--set NAME=VALUE]
+    --model LABEL=OLD --model LABEL=NEW [--lists dev|test] [--count 75] [--seed 0]
+    [--set NAME=VALUE]
 python -m examples.experiments.bench.wish_list ask --work FOLDER --answers CSV --verdicts CSV
 python -m examples.experiments.bench.wish_list score --work FOLDER --verdicts CSV
 
@@ -75,16 +76,29 @@ def mix(
     return rows + without, pictures
 
 
+def labelled(texts: Sequence[str]) -> dict[str, str]:
+    """{label: model} of --model; a model without a label is called by its name.
+
+    Raises:
+        SystemExit: two are called the same.
+    """
+    pairs = [text.rpartition("=") for text in texts]
+    models = {label or Path(model).name: model for label, _, model in pairs}
+    if len(models) < len(texts):
+        raise SystemExit("two models are called the same: give --model LABEL=FOLDER")
+    return models
+
+
 def draw(args: argparse.Namespace) -> None:
     """Make the pictures, the sheets and the key."""
     places = [args.sheets.resolve(), args.work.resolve()]
     if any(a.is_relative_to(b) for a, b in (places, places[::-1])):
         raise SystemExit("--sheets and --work hold each other, and the key: give other folders")
     prompts = read_prompts(args.lists)[: args.count]
-    models = list(dict.fromkeys(args.model or ["sticker-mini"]))
-    folders = {model: args.work / f"model-{number}" for number, model in enumerate(models, 1)}
-    for model, folder in folders.items():
-        draw_wishes(prompts, model, folder, args.settings)
+    models = labelled(args.model or ["sticker-mini"])
+    folders = {label: args.work / f"model-{number}" for number, label in enumerate(models, 1)}
+    for label, folder in folders.items():
+        draw_wishes(prompts, models[label], folder, args.settings)
     rows, pictures = mix(prompts, folders, args.seed)
     record = {"lists": args.lists, "settings": args.settings, "pictures": rows}
     (args.work / KEY).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")

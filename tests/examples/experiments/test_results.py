@@ -93,7 +93,7 @@ def test_near_things_have_a_column_of_their_own():
     }
     head, _, old, new = results.wishes_block(record).splitlines()[-4:]
     assert "| drawn as a near thing | wrong | no picture | right, than v2 |" in head
-    assert "11 of 75, 10.0 to 30.0 %" in old and old.endswith("| - | - |")
+    assert "11 of 75 (10.0 to 30.0)" in old and old.endswith("| - | - |")
     assert new.endswith("| +8.0 (+1.0 to +15.0) | +8.0 (-) |")
 
 
@@ -122,3 +122,19 @@ def test_a_file_without_one_pair_of_markers_is_left_alone(text):
 
 def test_the_file_that_ships_has_its_markers():
     assert results.replace_block(results.RESULTS.read_text(), "new").count("new")
+
+
+def test_every_story_has_its_own_table():
+    row = {"made": 0.5, "low": None, "high": None, "chance": 0.1, "real": 1, "prompts": 4}
+    names = ("single: subject", "single: style in grey", "wording: subject", "diversity")
+    figures = {name: row | {"pictures": 4} for name in names}
+    text = results.bench_block(record({}) | {"figures": figures, "scores": {}}, {})
+    assert text.count("real renders |") == 3
+    things, style, wording = (text.index(each) for each in results.STORIES.values())
+    assert things < text.index("diversity") < style < text.index("in grey |") < wording
+
+
+@pytest.mark.parametrize("model", ["/some/where/mini", "mini"])
+def test_no_place_on_a_machine_is_written(model):
+    text = results.bench_block(record({}) | {"model": model, "adapters": ["/a/b.safetensors"]}, {})
+    assert "--model mini --adapter b.safetensors" in text and "/some" not in text

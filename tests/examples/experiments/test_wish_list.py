@@ -134,3 +134,14 @@ def test_the_key_does_not_lie_among_the_sheets(monkeypatch, tmp_path, models):
     with pytest.raises(SystemExit, match="other folders"):
         call(monkeypatch, "draw", "--work", tmp_path, "--sheets", tmp_path / "sheets")
     assert not list(tmp_path.iterdir())
+
+
+def test_versions_are_called_by_their_labels():
+    found = wish_list.labelled(["sticker-mini", "version 2.1=/some/folder/mini", "other/mini"])
+    assert found == {
+        "sticker-mini": "sticker-mini",
+        "version 2.1": "/some/folder/mini",
+        "mini": "other/mini",
+    }
+    with pytest.raises(SystemExit, match="called the same"):
+        wish_list.labelled(["a/mini", "b/mini"])
