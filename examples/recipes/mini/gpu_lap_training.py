@@ -1,10 +1,7 @@
 """The training of a GPU lap, on the machine that it is for; gpu_lap.py starts it.
 
 python3 -m examples.recipes.mini.gpu_lap_training [--minutes 25] [--batch 2048] [--workers 13]
-    [--steps N]
-
-Shapes: N scenes; B pictures; C, H, W latent channels, rows, columns; K captions of a scene; L
-tokens.
+    [--steps N] [--no-graph]
 """
 
 import argparse
@@ -13,15 +10,16 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
 from torch import multiprocessing as mp
+from torch import nn
 
 from examples.recipes.mini.art import write_sprites
 from examples.recipes.mini.denoiser import channel_weights
 from examples.recipes.mini.gpu_lap import LAP, MINUTES, OUT
-from examples.recipes.mini.latent_buffer import LatentBuffer, SceneBlock, produce_scenes
-from examples.recipes.mini.networks import build_scheduler, muon_groups
-from examples.recipes.mini.optim import Muon, clip_and_step, ema_copy, update_ema
+from examples.recipes.mini.lap_step import LapStep
+from examples.recipes.mini.latent_buffer import LatentBuffer, SceneBlock, produce_scenes, read_ahead
+from examples.recipes.mini.networks import build_scheduler
+from examples.recipes.mini.optim import ema_copy, update_ema
 from examples.recipes.mini.sample_sheet import sample_sheet
 from examples.recipes.mini.settings import DATA, SEED
 from examples.recipes.mini.version_3 import BATCH
@@ -34,45 +32,13 @@ TAKE_EVERY = 8  # steps from one look for new scenes to the next: it waits for t
 SAVE_SECONDS = 240.0  # seconds between weights
 
 
-def lap_loss(
-    model: nn.ModuleDict,
-    signal: Tensor,
-    latents: Tensor,
-    tokens: Tensor,
-    weight: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """`denoiser.velocity_loss` with noise and timesteps drawn on the device.
-
-    Args:
-        signal: alphas_cumprod of the scheduler, (timesteps,).
-        latents: (B, C, H, W).
-        tokens: (B, L).
-        weight: of the channels, (C, 1, 1).
-    """
-    count, device = len(latents), latents.device
-    strata = (
-        torch.arange(count, device=device) + torch.rand(count, generator=generator, device=device)
-    ) / count
-    timesteps = ((1 - (1 - strata).square()) * len(signal)).long().clamp(max=len(signal) - 1)
-    noise = torch.randn(latents.shape, generator=generator, device=device)
-    alpha, sigma = (
-        signal[timesteps].sqrt()[:, None, None, None],
-        (1 - signal[timesteps]).sqrt()[:, None, None, None],
-    )
-    noisy, target = alpha * latents + sigma * noise, alpha * noise - sigma * latents
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        velocity = model["unet"](noisy, timesteps, model["text"](tokens).last_hidden_state).sample
-    return ((velocity.float() - target).square() * weight).mean()
-
-
 def lap_lr(passed: float, step: int) -> float:
     """The learning rate after a share of the time."""
     return RATE * min(1.0, (step + 1) / WARMUP) * min(1.0, (1 - passed) / DECAY_SHARE)
 
 
-def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int = 20) -> None:
-    """Compile the denoiser where that makes a step faster.
+def compile_if_faster(module: nn.Module, step: Callable[[], object], count: int = 20) -> None:
+    """Compile a part of the model where that makes a step faster.
 
     Args:
         step: one forward and backward pass that changes no weights.
@@ -92,11 +58,12 @@ def compile_if_faster(model: nn.ModuleDict, step: Callable[[], None], count: int
 
     torch._dynamo.config.suppress_errors = True
     plain = seconds()
-    model["unet"].compile()
+    module.compile()
     compiled = seconds()
-    print(f"a step takes {plain:.4f} s, compiled {compiled:.4f} s", flush=True)
+    name = type(module).__name__
+    print(f"{name}: a step takes {plain:.4f} s, compiled {compiled:.4f} s", flush=True)
     if compiled > plain:
-        model["unet"]._compiled_call_impl = None
+        module._compiled_call_impl = None
 
 
 def save_lap(
@@ -112,11 +79,14 @@ def save_lap(
     sample_sheet(mean, initial, device).save(OUT / "sheet.png")
 
 
-def train(minutes: float, batch: int, workers: int, steps: int, room: int, first: int) -> None:
-    """One lap: until the time is up, or `steps` are done."""
+def train(
+    minutes: float, batch: int, workers: int, steps: int, room: int, first: int, graph: bool
+) -> None:
+    """One lap: until the time is up, or `steps` are done; with a CUDA graph where wanted."""
     started, device = time.monotonic(), "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(SEED)
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
     initial = load_newest()
     handed: mp.Queue[SceneBlock] = mp.Queue(4 * workers)
     drawing = [
@@ -127,8 +97,9 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
         process.start()
     model, autoencoder = initial.model.to(device), initial.autoencoder.to(device)
     bank = LatentBuffer(lambda pixels: autoencoder.encode(pixels).latent_dist.mean, device, room)
+    read = read_ahead(handed)
     while bank.total < first:
-        bank.take(handed, wait=20)
+        bank.take(read, wait=20)
         if not all(process.is_alive() for process in drawing):
             raise RuntimeError("a process that draws scenes has ended: its error is above")
     print(
@@ -136,31 +107,29 @@ def train(minutes: float, batch: int, workers: int, steps: int, room: int, first
         flush=True,
     )
     weight = channel_weights(autoencoder, bank.latents[:64].float())
-    signal = build_scheduler().alphas_cumprod.to(device)
     generator = torch.Generator(device).manual_seed(SEED + initial.step)
     model["unet"].to(memory_format=torch.channels_last)
+    advance = LapStep(model, build_scheduler().alphas_cumprod.to(device), weight, generator)
+    sample = lambda: bank.sample(batch, generator)  # noqa: E731
     if device == "cuda":
-        compile_if_faster(
-            model,
-            lambda: lap_loss(
-                model, signal, *bank.sample(batch, generator), weight, generator
-            ).backward(),
-        )
-    mean, optimizer = ema_copy(model), Muon(*muon_groups(model), lr=RATE)
+        advance.hold(*sample())
+        compile_if_faster(model["unet"], advance.compute)
+        compile_if_faster(model["text"], advance.compute)
+        if graph:
+            advance.capture(sample)
+        print(f"{time.monotonic() - started:.0f} s: the first step", flush=True)
+    mean = ema_copy(model)
     metrics: list[dict[str, float]] = []
     saved, seen, losses, step = time.monotonic(), 0, [], 0
     while True:
         passed = max((time.monotonic() - started) / (60 * minutes), step / steps if steps else 0.0)
         if passed >= 1:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = lap_lr(passed, step)
-        loss = lap_loss(model, signal, *bank.sample(batch, generator), weight, generator)
-        clip_and_step(loss, model, optimizer)
+        loss = advance(*sample(), lap_lr(passed, step))
         update_ema(mean, model, step, 0.999)
-        losses.append(loss.detach())
+        losses.append(loss)
         if step % TAKE_EVERY == 0:
-            bank.take(handed, most=2 * TAKE_EVERY)
+            bank.take(read, most=TAKE_EVERY)
         step, seen = step + 1, seen + batch
         if step % 100 == 0 or step == steps:
             line = {
@@ -201,8 +170,14 @@ if __name__ == "__main__":
     parser.add_argument(
         "--first", type=int, default=FIRST_SCENES, help="scenes before the training begins"
     )
+    parser.add_argument(
+        "--graph",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="make each step one CUDA graph",
+    )
     args = parser.parse_args()
     mp.set_start_method("spawn")
     if not (DATA / "sprites.npy").exists():
         write_sprites(DATA / "sprites.npy", LAP / "drawings.json.xz")
-    train(args.minutes, args.batch, args.workers, args.steps, args.room, args.first)
+    train(args.minutes, args.batch, args.workers, args.steps, args.room, args.first, args.graph)

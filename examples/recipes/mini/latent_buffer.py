@@ -5,6 +5,7 @@ tokens.
 """
 
 import queue
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,23 +17,50 @@ from transformers import CLIPTokenizer
 
 from examples.recipes.mini.caption_sampler import make_caption_sampler
 from examples.recipes.mini.dataset_3 import training_world_3
+from examples.recipes.mini.scene import Truth
 from examples.recipes.mini.settings import LATENT_CHANNELS, MODEL, PIXELS, SEED
 from examples.recipes.mini.tokenizer import TEXT_LENGTH
 
+# Shares of the scenes that are drawn, and of those that are learned from: a single thing always
+# looks the same, and pairs are as many as pairs of names.
 SHARES = {
-    "one": 0.68,
-    "mirrored": 0.03,
+    "one": 0.30,
+    "mirrored": 0.02,
+    "placed": 0.05,
+    "counted": 0.13,
+    "pair": 0.38,
+    "dressed": 0.07,
+    "suited": 0.05,
+}
+LEARNED_SHARES = {
+    "one": 0.58,
+    "mirrored": 0.02,
     "placed": 0.04,
-    "counted": 0.07,
-    "pair": 0.11,
-    "dressed": 0.04,
+    "counted": 0.08,
+    "pair": 0.20,
+    "dressed": 0.05,
     "suited": 0.03,
 }
+WEIGHTS = {kind: share / SHARES[kind] for kind, share in LEARNED_SHARES.items()}
 CAPTIONS_EACH, BLOCK = 6, 64  # captions of each scene; scenes of a block
 
 
-# Pixels uint8 (BLOCK, P, P, 4), tokens int16 (BLOCK, K, L).
-SceneBlock = tuple[np.ndarray, np.ndarray]
+# Pixels uint8 (BLOCK, P, P, 4), tokens int16 (BLOCK, K, L), weights float32 (BLOCK,).
+SceneBlock = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def scene_weight(truth: Truth) -> float:
+    """How often a scene is learned from, beside how often its kind is drawn: WEIGHTS."""
+    first = truth.things[0]
+    kinds = {
+        "pair": truth.relation,
+        "suited": first.wears == "space suit",
+        "dressed": first.wears,
+        "counted": first.count > 1,
+        "placed": first.size != "large",
+        "mirrored": first.mirrored,
+    }
+    return WEIGHTS[next((kind for kind, is_so in kinds.items() if is_so), "one")]
 
 
 def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[SceneBlock]") -> None:
@@ -65,8 +93,21 @@ def produce_scenes(worker: int, workers: int, step: int, handed: "mp.Queue[Scene
             (
                 np.stack([rgba for rgba, _ in block_scenes]),
                 ids.astype(np.int16).reshape(BLOCK, CAPTIONS_EACH, TEXT_LENGTH),
+                np.array([scene_weight(truth) for _, truth in block_scenes], np.float32),
             )
         )
+
+
+def read_ahead(handed: "mp.Queue[SceneBlock]", most: int = 64) -> "queue.Queue[SceneBlock]":
+    """Blocks as they come, read by a thread: asking the pipes of processes mostly finds none."""
+    read: queue.Queue[SceneBlock] = queue.Queue(most)
+
+    def pass_on() -> None:
+        while True:
+            read.put(handed.get())
+
+    threading.Thread(target=pass_on, daemon=True).start()
+    return read
 
 
 @dataclass
@@ -85,6 +126,7 @@ class LatentBuffer:
     total: int = 0
     latents: Tensor = field(init=False)
     tokens: Tensor = field(init=False)
+    weights: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         side = PIXELS // 8
@@ -94,9 +136,10 @@ class LatentBuffer:
         self.tokens = torch.empty(
             self.room, CAPTIONS_EACH, TEXT_LENGTH, dtype=torch.int16, device=self.device
         )
+        self.weights = torch.empty(self.room, device=self.device)
 
     @torch.no_grad()
-    def take(self, handed: "mp.Queue[SceneBlock]", wait: float = 0.0, most: int = 2) -> None:
+    def take(self, handed: "queue.Queue[SceneBlock]", wait: float = 0.0, most: int = 2) -> None:
         """Encode blocks that the workers have drawn.
 
         Args:
@@ -105,7 +148,7 @@ class LatentBuffer:
         """
         for number in range(most):
             try:
-                pixels, tokens = (
+                pixels, tokens, weights = (
                     handed.get(timeout=wait) if wait and not number else handed.get_nowait()
                 )
             except queue.Empty:
@@ -116,12 +159,16 @@ class LatentBuffer:
             rgba = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
             self.latents[places] = self.encode(rgba).half()
             self.tokens[places] = torch.from_numpy(tokens).to(self.device)
+            self.weights[places] = torch.from_numpy(weights).to(self.device)
             self.total += len(pixels)
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(latents (count, C, H, W), tokens (count, L)) of random scenes, with one caption each."""
-        rows = torch.randint(
-            min(self.total, self.room), (count,), generator=generator, device=self.device
-        )
+        """(latents (count, C, H, W), tokens (count, L)) of scenes drawn by their weights.
+
+        One caption of each.
+        """
+        sums = self.weights[: min(self.total, self.room)].double().cumsum(0)
+        drawn = torch.rand(count, generator=generator, device=self.device, dtype=torch.float64)
+        rows = torch.searchsorted(sums, drawn * sums[-1]).clamp(max=len(sums) - 1)
         ways = torch.randint(CAPTIONS_EACH, (count,), generator=generator, device=self.device)
         return self.latents[rows].float(), self.tokens[rows, ways].long()

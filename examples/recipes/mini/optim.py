@@ -58,14 +58,18 @@ class Muon(torch.optim.Optimizer):
 
     Every singular direction of a gradient is followed alike, so what is rare in the data, such as
     single subjects, is learned as fast as what is common. Steps of matrices are as large as AdamW's
-    (arXiv:2502.16982, Equation 4), so one rate does for both.
+    (arXiv:2502.16982, Equation 4), so one rate does for both. A step waits for nothing from the
+    device, so that a CUDA graph can hold it.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float) -> None:
+    def __init__(
+        self, matrices: list[nn.Parameter], others: list[nn.Parameter], lr: float | Tensor
+    ) -> None:
         """Args:
         matrices: weights of two dimensions or more; those of convolutions count as
             (out, in * height * width).
         others: everything else.
+        lr: a tensor of no dimensions on the device for a CUDA graph.
         """
         groups = [
             {"params": matrices, "matrix": True, "weight_decay": 0.05},
@@ -82,11 +86,15 @@ class Muon(torch.optim.Optimizer):
                 continue
             torch._foreach_mul_(held, 1 - group["lr"] * group["weight_decay"])
             updates = self.muon_updates(held) if group["matrix"] else self.adam_updates(held)
-            torch._foreach_add_(held, updates, alpha=-group["lr"])
+            torch._foreach_mul_(updates, group["lr"])
+            torch._foreach_sub_(held, updates)
 
     def states(self, parameters: list[nn.Parameter], name: str) -> list[Tensor]:
         """What is remembered of each, zeros at first."""
-        return [self.state[p].setdefault(name, torch.zeros_like(p)) for p in parameters]
+        for parameter in parameters:
+            if name not in self.state[parameter]:
+                self.state[parameter][name] = torch.zeros_like(parameter)
+        return [self.state[parameter][name] for parameter in parameters]
 
     def muon_updates(self, parameters: list[nn.Parameter]) -> list[Tensor]:
         """Nesterov momentum 0.95 with all singular values near one, as large as a step of AdamW."""
@@ -101,17 +109,25 @@ class Muon(torch.optim.Optimizer):
         """A step of Adam, betas 0.9 and 0.99."""
         gradients = [p.grad for p in parameters]
         means, squares = self.states(parameters, "mean"), self.states(parameters, "square")
-        counts = [self.state[p].setdefault("count", torch.zeros(())) for p in parameters]
-        for count in counts:
-            count += 1
+        count = self.count(parameters)
         torch._foreach_lerp_(means, gradients, 0.1)
         torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 0.01)
-        updates = torch._foreach_div(means, [1 - 0.9 ** float(count) for count in counts])
-        roots = torch._foreach_div(squares, [1 - 0.99 ** float(count) for count in counts])
+        updates = torch._foreach_div(means, 1 - 0.9**count)
+        roots = torch._foreach_div(squares, 1 - 0.99**count)
         torch._foreach_sqrt_(roots)
         torch._foreach_add_(roots, 1e-8)
         torch._foreach_div_(updates, roots)
         return list(updates)
+
+    def count(self, parameters: list[nn.Parameter]) -> Tensor:
+        """How many steps these have taken, all of them together."""
+        counts = []
+        for parameter in parameters:
+            if "count" not in self.state[parameter]:
+                self.state[parameter]["count"] = torch.zeros((), device=parameter.device)
+            counts.append(self.state[parameter]["count"])
+        torch._foreach_add_(counts, 1)
+        return counts[0]
 
 
 def orthogonalize_all(matrices: Iterable[Tensor]) -> list[Tensor]:
@@ -141,7 +157,8 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     wide = matrices.mT if tall else matrices
     wide = wide / (torch.linalg.matrix_norm(wide)[:, None, None] + 1e-7)
     long = wide.shape[2] >= 2 * wide.shape[1]
-    square, product = wide @ wide.mT, torch.eye(wide.shape[1], dtype=wide.dtype).to(wide.device)
+    square = wide @ wide.mT
+    product = torch.eye(wide.shape[1], dtype=wide.dtype, device=wide.device)
     for _ in range(steps):
         factor = torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
         factor.diagonal(dim1=1, dim2=2).add_(3.4445)
