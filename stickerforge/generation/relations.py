@@ -17,7 +17,8 @@ Noun = tuple[Unit, ...]  # a thing with what stands before it
 def relate(units: Sequence[Unit], things: Things) -> tuple[list[Unit], list[str]]:
     """(the units with known relations between two things, words of things that are left out).
 
-    What is worn belongs to the thing before it; of other things the model knows no more than two.
+    What is worn belongs to the thing before it, and its own parts are drawn with it ("a rabbit with
+    long ears"); of other things the model knows no more than two.
     """
     nouns, rest = noun_phrases(units)
     if not nouns:
@@ -32,8 +33,10 @@ def relate(units: Sequence[Unit], things: Things) -> tuple[list[Unit], list[str]
             result += [Unit("link", "", "wearing"), *noun]
             continue
         number += 1
-        if number > 2 or (number == 2 and said == "of"):
-            left_out += [unit.said for unit in noun if unit.kind == "thing"]
+        if number > 2 or (
+            number == 2 and (said == "of" or is_own(nouns[0][1], said, last, things))
+        ):
+            left_out += [unit.said for unit in noun if unit.kind != "determiner"]
             number -= 1
             continue
         if number == 2:
@@ -54,6 +57,9 @@ def noun_phrases(units: Sequence[Unit]) -> tuple[list[tuple[Unit | None, Noun]],
     link: Unit | None = None
     end = Unit("unknown", "")
     for unit in (*units, end):
+        if unit.kind == "determiner" and is_noun(noun):
+            nouns.append((link, tuple(noun)))
+            noun, link = [], None
         if unit.kind in ("determiner", "attribute", "thing"):
             noun.append(unit)
             continue
@@ -69,6 +75,12 @@ def noun_phrases(units: Sequence[Unit]) -> tuple[list[tuple[Unit | None, Noun]],
         elif unit.kind in ("link", "punctuation") and not (link and link.kind == "link"):
             link = unit
     return nouns, spans
+
+
+def is_own(first: Noun, said: str, second: Unit, things: Things) -> bool:
+    """Whether the second thing is drawn with the first in any case: its ears, a happy face."""
+    has_face = second.said.lower().endswith("face")
+    return said == "with" and (has_face or things.has(first[-1].thing, second.thing))
 
 
 def is_noun(units: Sequence[Unit]) -> bool:

@@ -12,6 +12,7 @@ from stickerforge.models.card import ModelCard, read_schema
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 Link = Annotated[str, Pattern(r"[a-z ]{0,100}", "a word")]
 SOMEBODY = ("people and hands", "animals and plants")
+Whole = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f<>]{0,200}", "some words")]
 Words = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f<>]{1,200}", "some words")]
 
 
@@ -35,6 +36,7 @@ class Things:
         relations: {link between two things: how the model's captions say it}; "" for any other.
         worn: things that are worn.
         containers: things that another may be inside of.
+        parts: {thing, "" for any: things that it is drawn with in any case}.
         fillers: words that may be left out without a word about it.
     """
 
@@ -48,12 +50,17 @@ class Things:
     relations: dict[Link, Words] = field(default_factory=dict)
     worn: tuple[Words, ...] = ()
     containers: tuple[Words, ...] = ()
+    parts: dict[Whole, tuple[Words, ...]] = field(default_factory=dict)
     fillers: tuple[Words, ...] = ()
 
     @cached_property
     def names(self) -> Mapping[str, str]:
         """{thing: what a prompt calls it}."""
         return {thing: name for group in self.groups.values() for thing, name in group.items()}
+
+    def has(self, thing: str, part: str) -> bool:
+        """Whether a thing is drawn with another in any case, as an animal is with its ears."""
+        return part in (*self.parts.get("", ()), *self.parts.get(thing, ()))
 
     def is_somebody(self, thing: str) -> bool:
         """Whether a thing is a person or an animal, going by its group."""

@@ -57,7 +57,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     assert (result["adapter"], result["placeholder"], result["base"], result["pictures"]) == (
         "blob",
         "<blob>",
-        "sticker-mini@3",
+        "sticker-mini@3.1",
         3,
     )
     assert [Path(path).exists() for path in result["files"]] == [True, True]
@@ -97,7 +97,7 @@ def test_a_subject_from_pictures_to_stickers(cli, art):
     assert cli("adapters", "list").out.split()[:4] == [
         "blob",
         "subject",
-        "sticker-mini@3",
+        "sticker-mini@3.1",
         "<blob>",
     ]
     assert "<blob> (apple)" in cli("adapters", "show", "blob").out

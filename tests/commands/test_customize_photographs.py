@@ -24,7 +24,7 @@ def test_photographs_are_said_before_training(cli, photos, dry_run):
         "customize", photos, "--subject", "rex", "--class", "dog", "--json", *SHORT, *dry_run
     )
     first, larger, without_ground = said(ended)
-    assert first == f"sticker-mini@3 was trained on drawings alone: {FEW} (a.jpg, b.jpg)"
+    assert first == f"sticker-mini@3.1 was trained on drawings alone: {FEW} (a.jpg, b.jpg)"
     wanted = ["stickerforge", "customize", str(photos), "--subject", "rex", "--class", "dog"]
     command = larger.partition(": ")[2]
     assert shlex.split(command) == [

@@ -42,7 +42,7 @@ def test_a_strangers_picture_does_not_say_where_to_write_and_what_to_read(tmp_pa
 
 def test_settings_of_an_image_are_settings_of_a_call(tmp_path):
     params = {"prompt": "cat", "seed": 7, "negative": "leaf", "style": "flat", "subject": ["dog"]}
-    params |= {"model": "sticker-mini@3", "sampling": {"steps": 3, "batch": 2}}
+    params |= {"model": "sticker-mini@3.1", "sampling": {"steps": 3, "batch": 2}}
     params |= {"output": {"size": 256, "format": "webp", "colours": "flat", "flat": "0" * 8}}
     path = tmp_path / "cat.webp"
     path.write_bytes(encode_image(np.zeros((8, 8, 4), np.uint8), params, "test", "webp"))
@@ -50,7 +50,7 @@ def test_settings_of_an_image_are_settings_of_a_call(tmp_path):
     config = resolve(GenerateConfig, settings)
     assert remembered == params
     assert (config.prompt, config.seed, config.negative) == (("cat",), 7, "leaf")
-    assert (config.style, config.subject, config.model) == ("flat", ("dog",), "sticker-mini@3")
+    assert (config.style, config.subject, config.model) == ("flat", ("dog",), "sticker-mini@3.1")
     assert (config.sampling.steps, config.sampling.batch) == (3, 2)
     assert (config.output.size, config.output.format, config.output.colours) == (
         256,
@@ -80,7 +80,7 @@ def test_files_that_say_too_little(tmp_path, content, message):
 
 def test_a_folder_is_no_name_of_a_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert is_public_model("sticker-mini@3") and is_public_model("owner/model")
+    assert is_public_model("sticker-mini@3.1") and is_public_model("owner/model")
     assert not is_public_model("/etc/model") and not is_public_model("tiny-sd")
     (tmp_path / "owner/model").mkdir(parents=True)
     assert not is_public_model("owner/model")

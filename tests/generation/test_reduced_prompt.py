@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stickerforge.generation.reduced_prompt import nearest_things, reduce_prompt
@@ -110,6 +112,29 @@ def shipped():
     things = read_things(find_model("sticker-mini", offline=True))
     assert things is not None
     return things
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "left_out"),
+    [
+        ("a frog with big red eyes", "a frog", "red eyes"),
+        ("two corgis with a nose", "two dogs", "nose"),
+        ("a pizza with an apple", "a pizza", "apple"),
+        ("a frog with an apple", "a frog beside a red apple", ""),
+        ("a frog and an eye", "a frog beside an eye", ""),
+        ("a pizza with a dog face", "a pizza", "dog face"),
+        ("an eye", "an eye", ""),
+        ("pizza the frog", "a pizza beside the frog", ""),
+    ],
+)
+def test_parts_are_drawn_with_their_thing(prompt, text, left_out):
+    groups = TABLE.groups | {"people and hands": {"eyes": "eyes", "eye": "eye", "nose": "nose"}}
+    parts = {"": ("eyes", "eye", "nose"), "pizza": ("red apple",)}
+    nouns = TABLE.nouns | {"apple": "red apple"}
+    more = {"parts": parts, "nouns": nouns, "relations": {"": "beside"}}
+    reduced = reduce_prompt(prompt, replace(TABLE, groups=groups, **more))
+    assert reduced.text == text
+    assert set(left_out.split()) <= set(" ".join(reduced.left_out).split())
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ from stickerforge.stickers.color import lab
 SHARD = "12MB"  # no file over 16 MB
 # Styles without shading, and how many of their colours inks.json lists.
 FLAT, INKS = ("twemoji", "flat"), 48
-VERSION_3 = "3"
+VERSION_3 = "3.1"
 MIN_DISTANCE = 5.0  # colours closer than this (CIELAB) are one
 SAMPLED_PIXELS = 800  # of a drawing, that are looked at for them
 CARD = {

@@ -94,6 +94,19 @@ RELATIONS = {
     "to the left of": "to the left of",
     "to the right of": "to the right of",
 }
+# What a drawing has anyway: parts of anybody, and of single things.
+PARTS = {
+    "": "ear, eye, eyes, nose, mouth, tongue, tooth, leg, foot, wing, feather, paw prints, brain",
+    "birthday cake": "candle",
+    "shortcake": "strawberry",
+    "pizza": "cheese wedge",
+    "hamburger": "cheese wedge, tomato, bacon",
+    "snowman": "carrot",
+    "snowman without snow": "carrot",
+    "house": "door, window",
+    "automobile": "wheel",
+    "evergreen tree": "leaf fluttering in wind",
+}
 FILLERS = """
     i me we us you he she it they who is are was be am do does did can could would will want need
     like please lets let's just also very really so too more there here as than then no not one
@@ -122,8 +135,21 @@ def table() -> dict[str, object]:
         "relations": RELATIONS,
         "worn": sorted({*HATS, *EYEWEAR}),
         "containers": sorted(CONTAINERS),
+        "parts": known_parts({subject.name for subject in subjects}),
         "fillers": fillers(),
     }
+
+
+def known_parts(names: set[str]) -> dict[str, list[str]]:
+    """{thing, "" for any: things that are parts of it}.
+
+    Raises:
+        SystemExit: PARTS names what is no thing.
+    """
+    result = {whole: parts.split(", ") for whole, parts in PARTS.items()}
+    if unknown := {*result, *sum(result.values(), [])} - names - {""}:
+        raise SystemExit(f"PARTS: no things: {', '.join(sorted(unknown))}")
+    return result
 
 
 def fillers() -> list[str]:
