@@ -132,12 +132,22 @@ def assemble(units: Sequence[Unit], things: Things) -> ReducedPrompt:
     return ReducedPrompt(join_units(kept), named, tuple(replaced), tuple(dict.fromkeys(left_out)))
 
 
+def is_modifier(unit: Unit, after: Unit, things: Things) -> bool:
+    """Whether a thing only says what kind of another one is meant, which the model cannot draw."""
+    return (
+        after.kind == "thing"
+        and after.thing != unit.thing
+        and bool(words_of(unit.said) and words_of(after.said))  # two emoji are two things
+        and not (after.thing in things.suits and things.is_somebody(unit.thing))
+    )
+
+
 def mark_modifiers(units: Sequence[Unit], things: Things) -> Iterator[Unit]:
     """The units, with what is no thing in its place.
 
-    "Birthday balloons" are balloons: before another thing a word for a near thing is left out, but
-    for somebody who may be dressed as it ("puppy astronaut"). "To hug" is a verb, and an orange is
-    a thing where nothing follows that it could colour.
+    "Birthday balloons" are balloons, and a "rainbow unicorn" is a unicorn: a thing before another
+    is left out, but for somebody who may be dressed as it ("puppy astronaut"). "To hug" is a verb,
+    and an orange is a thing where nothing follows that it could colour.
     """
     lonely = lonely_attributes(units)
     for at, unit in enumerate(units):
@@ -145,13 +155,10 @@ def mark_modifiers(units: Sequence[Unit], things: Things) -> Iterator[Unit]:
         before = units[at - 1].said.lower() if at else ""
         if at in lonely and (thing := things.by_noun.get(words_of(unit.said))):
             yield Unit("thing", unit.said, things.names[thing], thing)
-        elif unit.kind != "thing" or words_of(unit.text) == words_of(unit.said):
+        elif unit.kind != "thing":
             yield unit
-        elif before == "to" or (
-            after is not None
-            and after.kind == "thing"
-            and after.thing != unit.thing
-            and not things.is_somebody(unit.thing)
+        elif (before == "to" and words_of(unit.text) != words_of(unit.said)) or (
+            after is not None and is_modifier(unit, after, things)
         ):
             yield Unit("unknown", unit.said)
         else:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from stickerforge.data.english import with_article
 from stickerforge.generation.prompt_units import Unit
@@ -11,42 +12,66 @@ from stickerforge.models.things import Things
 
 WITH = ("with", "in", "wearing")  # what is worn may follow these
 SIDE_BY_SIDE = frozenset(["", ",", "and", "with", "or", "next to", "beside", "near", "by", "of"])
+Role = Literal["thing", "worn", "part", "none"]  # a part is drawn in any case
 Noun = tuple[Unit, ...]  # a thing with what stands before it
 
 
 def relate(units: Sequence[Unit], things: Things) -> tuple[list[Unit], list[str]]:
-    """(the units with known relations between two things, words of things that are left out).
+    """(the units with known relations between two things, words that are left out).
 
     What is worn belongs to the thing before it, and its own parts are drawn with it ("a rabbit with
-    long ears"); of other things the model knows no more than two.
+    ears"); of other things the model knows no more than two.
     """
     nouns, rest = noun_phrases(units)
     if not nouns:
         return list(units), []
     result: list[Unit] = []
     left_out: list[str] = []
-    number = 0  # of things that are not worn
+    kept: list[str] = []  # things that are not worn
+    before = ""  # the thing before
     for link, noun in nouns:
-        last = noun[-1]
+        noun, strange = without_ground_colours(noun, things)
+        left_out += strange
         said = link.text.lower() if link else ""
-        if number and last.thing in things.worn and said in WITH:
-            result += [Unit("link", "", "wearing"), *noun]
-            continue
-        number += 1
-        if number > 2 or (
-            number == 2 and (said == "of" or is_own(nouns[0][1], said, last, things))
-        ):
+        role = role_of(noun, said, kept, things)
+        if said == "and" and {before, noun[-1].thing} <= {*things.worn}:
+            role = "none"  # of what is worn the model knows no more than one thing
+        before = noun[-1].thing
+        if role == "none":
             left_out += [unit.said for unit in noun if unit.kind != "determiner"]
-            number -= 1
-            continue
-        if number == 2:
-            result.append(relation(said, last.thing, things))
-            noun = with_articles(noun)
-        result += noun
-    if number == 2:
-        first = nouns[0][1]
-        result = [*with_articles(first), *result[len(first) :]]
+        elif role == "worn":
+            result += [Unit("link", "", "wearing"), *noun]
+        elif role == "thing":
+            kept.append(noun[-1].thing)
+            if len(kept) == 2:
+                result = [*with_articles(tuple(result)), relation(said, kept[0], kept[1], things)]
+                noun = with_articles(noun)
+            result += noun
     return [*result, *rest], left_out
+
+
+def role_of(noun: Noun, said: str, kept: Sequence[str], things: Things) -> Role:
+    """What a noun phrase is in the picture of the things before it.
+
+    Args:
+        said: the link before it.
+        kept: things before it that are not worn.
+    """
+    thing = noun[-1].thing
+    if kept and thing in things.worn and said in WITH:
+        return "worn" if things.may_wear(kept[-1]) else "none"
+    if len(kept) == 1 and said == "with":
+        if thing in things.parts.get(kept[0], ()):
+            return "part"
+        if thing in things.parts.get("", ()) or noun[-1].said.lower().endswith("face"):
+            return "none" if any(unit.kind == "attribute" for unit in noun) else "part"
+    return "none" if len(kept) == 2 or (kept and said == "of") else "thing"
+
+
+def without_ground_colours(noun: Noun, things: Things) -> tuple[Noun, list[str]]:
+    """(a noun phrase in colours that a thing may have, those that are left out)."""
+    strange = [unit for unit in noun if unit.text in things.ground_colours]
+    return tuple(unit for unit in noun if unit not in strange), [unit.said for unit in strange]
 
 
 def noun_phrases(units: Sequence[Unit]) -> tuple[list[tuple[Unit | None, Noun]], list[Unit]]:
@@ -77,22 +102,18 @@ def noun_phrases(units: Sequence[Unit]) -> tuple[list[tuple[Unit | None, Noun]],
     return nouns, spans
 
 
-def is_own(first: Noun, said: str, second: Unit, things: Things) -> bool:
-    """Whether the second thing is drawn with the first in any case: its ears, a happy face."""
-    has_face = second.said.lower().endswith("face")
-    return said == "with" and (has_face or things.has(first[-1].thing, second.thing))
-
-
 def is_noun(units: Sequence[Unit]) -> bool:
     """Whether there is a thing among them."""
     return any(unit.kind == "thing" for unit in units)
 
 
-def relation(said: str, thing: str, things: Things) -> Unit:
-    """The relation that stands for a link."""
+def relation(said: str, first: str, second: str, things: Things) -> Unit:
+    """The relation of two things that stands for a link."""
     usual = things.relations.get("", said)
     text = things.relations.get(said, usual)
-    if said in ("in", "inside", "into") and thing not in things.containers:
+    if said in ("in", "inside", "into") and second not in things.containers:
+        text = usual
+    if said == "holding" and not things.may_hold(first, second):
         text = usual
     return Unit("link", "" if said in SIDE_BY_SIDE else said, text)
 

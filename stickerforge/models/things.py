@@ -1,7 +1,7 @@
 """What a small model can draw: its things by group, and the words that people have for them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
@@ -34,7 +34,11 @@ class Things:
         attributes: words that change a picture: colours, numbers, sizes.
         spans: what is kept as it stands: places, grounds, what is worn, styles.
         relations: {link between two things: how the model's captions say it}; "" for any other.
+        ground_colours: colours that a ground may have, and no thing.
         worn: things that are worn.
+        wearers: who may wear them; nobody in particular where it is empty.
+        suits: things that somebody may be dressed as ("cat astronaut").
+        holders, held: who may hold something, and what; likewise.
         containers: things that another may be inside of.
         parts: {thing, "" for any: things that it is drawn with in any case}.
         fillers: words that may be left out without a word about it.
@@ -48,7 +52,12 @@ class Things:
     attributes: tuple[Words, ...] = ()
     spans: tuple[Words, ...] = ()
     relations: dict[Link, Words] = field(default_factory=dict)
+    ground_colours: tuple[Words, ...] = ()
     worn: tuple[Words, ...] = ()
+    wearers: tuple[Words, ...] = ()
+    suits: tuple[Words, ...] = ()
+    holders: tuple[Words, ...] = ()
+    held: tuple[Words, ...] = ()
     containers: tuple[Words, ...] = ()
     parts: dict[Whole, tuple[Words, ...]] = field(default_factory=dict)
     fillers: tuple[Words, ...] = ()
@@ -58,9 +67,19 @@ class Things:
         """{thing: what a prompt calls it}."""
         return {thing: name for group in self.groups.values() for thing, name in group.items()}
 
-    def has(self, thing: str, part: str) -> bool:
-        """Whether a thing is drawn with another in any case, as an animal is with its ears."""
-        return part in (*self.parts.get("", ()), *self.parts.get(thing, ()))
+    def may_wear(self, thing: str) -> bool:
+        """Whether the model was shown what is called so with something on it."""
+        return not self.wearers or self.is_called_like(thing, self.wearers)
+
+    def may_hold(self, thing: str, other: str) -> bool:
+        """Whether the model was shown the one holding the other."""
+        return not self.holders or (
+            self.is_called_like(thing, self.holders) and self.is_called_like(other, self.held)
+        )
+
+    def is_called_like(self, thing: str, others: Sequence[str]) -> bool:
+        """Whether a thing has the name of one of others ("cat" and "cat face")."""
+        return self.names.get(thing) in [self.names.get(other, other) for other in others]
 
     def is_somebody(self, thing: str) -> bool:
         """Whether a thing is a person or an animal, going by its group."""

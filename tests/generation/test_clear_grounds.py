@@ -83,15 +83,15 @@ def test_a_filled_square_is_said_after_drawing(cli):
     """sticker-mini draws a ground where the prompt speaks of one, be it of none."""
     keep = ("--set", "words.unknown=keep")  # else those words are left out, and nothing is filled
     asked = ("--seed", 5, "--size", "native", "--json")
-    assert not grounds(cli("generate", "pizza, transparent background", *asked))
+    assert not grounds(cli("generate", "red apple, transparent ground", *asked))
     asked = (*keep, *asked)
-    ended = cli("generate", "pizza, transparent background", *asked)
+    ended = cli("generate", "red apple, transparent ground", *asked)
     (line,) = grounds(ended)
     assert "fills its square" in line and "leave those words out" in line
     assert "--matting isnet-general-use" in line
     assert line in ended.err, "on the terminal, too"
-    assert not grounds(cli("generate", "pizza", *asked))
-    assert not grounds(cli("generate", "pizza on a blue background", *asked))
+    assert not grounds(cli("generate", "red apple", *asked))
+    assert not grounds(cli("generate", "red apple on a blue background", *asked))
 
 
 def test_a_model_without_alpha_is_cut_out_instead(cli, tiny_sd):

@@ -39,7 +39,7 @@ TABLE = Things(
         ("frog with pizza in Hawaii", "frog with pizza"),
         ("frog wearing a crown", "frog wearing a crown"),
         ("beer balloons", "balloons"),
-        ("corgi pizza", "dog pizza"),
+        ("corgi pizza", "pizza"),
         ("a cup of beer", "a beer mug"),
         ("an orange", "a red apple"),
         ("a red", ""),
@@ -118,11 +118,11 @@ def shipped():
     ("prompt", "text", "left_out"),
     [
         ("a frog with big red eyes", "a frog", "red eyes"),
-        ("two corgis with a nose", "two dogs", "nose"),
-        ("a pizza with an apple", "a pizza", "apple"),
+        ("two corgis with a nose", "two dogs", ""),
+        ("a pizza with an apple", "a pizza", ""),
         ("a frog with an apple", "a frog beside a red apple", ""),
         ("a frog and an eye", "a frog beside an eye", ""),
-        ("a pizza with a dog face", "a pizza", "dog face"),
+        ("a pizza with a dog face", "a pizza", ""),
         ("an eye", "an eye", ""),
         ("pizza the frog", "a pizza beside the frog", ""),
     ],
@@ -134,7 +134,7 @@ def test_parts_are_drawn_with_their_thing(prompt, text, left_out):
     more = {"parts": parts, "nouns": nouns, "relations": {"": "beside"}}
     reduced = reduce_prompt(prompt, replace(TABLE, groups=groups, **more))
     assert reduced.text == text
-    assert set(left_out.split()) <= set(" ".join(reduced.left_out).split())
+    assert set(left_out.split()) == set(" ".join(reduced.left_out).split()) - {"big"}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_every_word_of_the_table_draws_a_thing_that_there_is(shipped):
         ("puppy in a basket", "a dog inside a basket"),
         ("dog in a pizza", "a dog to the left of a pizza"),
         ("cat behind the house", "a cat behind the house"),
-        ("owl with glasses", "owl wearing glasses"),
+        ("panda with glasses", "panda wearing glasses"),
         ("cat wearing a crown next to 2 dogs", "a cat wearing a crown to the left of 2 dogs"),
         ("a cat, a dog and a frog", "a cat to the left of a dog"),
         ("three little pigs", "three pigs"),
@@ -189,3 +189,25 @@ def test_relations_of_other_words_and_third_things_are_told(shipped):
     assert reduced.replaced == (("riding", "above"), ("bike", "bicycle"))
     assert reduced.left_out == ("dog",)
     assert reduce_prompt("cat and dog", shipped).line() == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "left_out"),
+    [
+        ("owl with glasses", "owl", ("glasses",)),
+        ("smiling face with a top hat", "smiling face wearing a top hat", ()),
+        ("cool guy with sunglasses and a hat", "man", ("cool", "sunglasses", "hat")),
+        ("dog with glasses and a crown", "dog wearing glasses", ("crown",)),
+        ("bee holding a flower", "a honeybee to the left of a blossom", ()),
+        ("panda holding a balloon", "a panda holding a balloon", ()),
+        ("rainbow unicorn", "unicorn", ("rainbow",)),
+        ("puppy astronaut", "dog astronaut", ()),
+        ("\U0001f436\U0001f355", "a dog to the left of a pizza", ()),
+        ("a black dog", "a dog", ("black",)),
+        ("black cat", "black cat", ()),
+        ("ivory bear on a white background", "bear on a white ground", ("ivory",)),
+    ],
+)
+def test_what_the_model_was_never_shown_is_not_asked_of_it(shipped, prompt, text, left_out):
+    reduced = reduce_prompt(prompt, shipped)
+    assert (reduced.text, reduced.left_out) == (text, left_out)

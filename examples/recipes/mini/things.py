@@ -8,10 +8,12 @@ hypernyms.txt, which none did. Groups are those of the Noto set.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from examples.recipes.mini.art import Subject, load_subjects, noto_icons, withheld_names
+from examples.recipes.mini.dataset_3 import FRONTAL
 from examples.recipes.mini.phrase_lists import KINDS, POLITE, REQUESTS, VERBS
 from examples.recipes.mini.settings import DATA, HERE, STYLES
 from examples.recipes.mini.vocabulary import (
@@ -19,6 +21,8 @@ from examples.recipes.mini.vocabulary import (
     EYEWEAR,
     GROUNDS,
     HATS,
+    HELD,
+    HOLDERS,
     HUES,
     short_name,
 )
@@ -51,6 +55,7 @@ COLOURS = {
     "black": "jet black, pitch black",
     "white": "ivory, snow white, off-white",
 }
+FACE = re.compile(r"\b(face|eyes)\b")  # hats and glasses fit
 NUMBERS = ("two", "three", "four", "five", "2", "3", "4", "5")
 PLACES = (
     *(f"at the {along}{across}" for along in ("top", "bottom") for across in (" left", " right")),
@@ -106,6 +111,7 @@ PARTS = {
     "house": "door, window",
     "automobile": "wheel",
     "evergreen tree": "leaf fluttering in wind",
+    "Christmas tree": "star, glowing star, sparkles, wrapped gift",
 }
 FILLERS = """
     i me we us you he she it they who is are was be am do does did can could would will want need
@@ -133,8 +139,13 @@ def table() -> dict[str, object]:
         "attributes": sorted({*GROUNDS, *HUES, *NUMBERS, "small"}),
         "spans": [*PLACES, *(f"in {s} style" for s in STYLES), *(f"{s} style" for s in STYLES)],
         "relations": RELATIONS,
+        "ground_colours": sorted({*GROUNDS} - {*HUES}),
         "worn": sorted({*HATS, *EYEWEAR}),
+        "wearers": sorted({*FRONTAL, *(s.name for s in subjects if FACE.search(s.name))}),
+        "suits": ["astronaut"],
         "containers": sorted(CONTAINERS),
+        "holders": sorted(HOLDERS),
+        "held": sorted(HELD),
         "parts": known_parts({subject.name for subject in subjects}),
         "fillers": fillers(),
     }
