@@ -1,0 +1,157 @@
+"""Texts divided into parts that a text encoder can read whole: sentences, clauses, words.
+
+Nothing of a text is lost but white space, and no placeholder ("<dog>") falls apart. How many tokens
+a part has is said by a function of the caller, so that any tokenizer will do.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from stickerforge.sampling.text_boundaries import (
+    comma_ends,
+    enclosed_positions,
+    grapheme_starts,
+    script_changes,
+    sentence_ends,
+)
+
+CountTokens = Callable[[str], int]
+Span = tuple[int, int]  # of characters, the end not included
+
+PLACEHOLDER = re.compile(r"<[^<>\s]+>")
+# What the released code of LongAlign (arXiv:2410.11817) splits at: written as if for four marks of
+# punctuation, it splits at two of them and at two pairs of characters.
+OFFICIAL = re.compile(r'"!|\.|\?|;"')
+
+
+def sentences(text: str, whole: Sequence[str] = ()) -> list[str]:
+    """The sentences of a text of any language, without white space around them.
+
+    Args:
+        whole: further texts that must not fall apart, beside placeholders.
+    """
+    division = Division(text, whole)
+    return division.texts(division.sentences)
+
+
+def official_sentences(text: str) -> list[str]:
+    """The segments of the released LongAlign, with its flaws: decimals and "Mr." end sentences.
+
+    Each has a full stop at its end, whatever stood there; an empty text is one empty segment.
+    """
+    return [f"{part}." for part in OFFICIAL.split(text) if part] or [""]
+
+
+def fit(
+    parts: Iterable[str], count: CountTokens, limit: int, whole: Sequence[str] = ()
+) -> list[str]:
+    """The parts, those of more than `limit` tokens divided.
+
+    They are divided where sentences end, else at commas, else between words, and within a word only
+    where that alone has too many tokens.
+
+    Args:
+        whole: see `sentences`.
+    """
+    return [
+        piece
+        for part in parts
+        for division in [Division(part, whole)]
+        for piece in division.texts(division.fit((0, len(part)), count, limit))
+    ]
+
+
+def windows(text: str, count: CountTokens, limit: int, whole: Sequence[str] = ()) -> list[str]:
+    """A text in as few parts as whole sentences of at most `limit` tokens allow.
+
+    A sentence that has more is divided as `fit` does it.
+
+    Args:
+        whole: see `sentences`.
+    """
+    division = Division(text, whole)
+    spans = [
+        span for sentence in division.sentences for span in division.fit(sentence, count, limit)
+    ]
+    return division.texts(division.pack(spans, count, limit))
+
+
+@dataclass(frozen=True)
+class Division:
+    """Where a text may be divided.
+
+    Args:
+        whole: see `sentences`.
+    """
+
+    text: str
+    whole: Sequence[str] = ()
+
+    def texts(self, spans: Iterable[Span]) -> list[str]:
+        """What stands in some spans, without white space around it, and without empty ones."""
+        parts = (self.text[start:end].strip() for start, end in spans)
+        return [part for part in parts if part]
+
+    @cached_property
+    def inside_whole(self) -> frozenset[int]:
+        """The positions within placeholders, and within what else must not fall apart."""
+        spans = [match.span() for match in PLACEHOLDER.finditer(self.text)]
+        for part in filter(None, self.whole):
+            spans += [match.span() for match in re.finditer(re.escape(part), self.text)]
+        return frozenset(at for start, end in spans for at in range(start + 1, end))
+
+    @cached_property
+    def sentences(self) -> list[Span]:
+        """The whole text, sentence by sentence; what is quoted or in brackets stays together."""
+        enclosed = enclosed_positions(self.text)
+        return spans_between(
+            (0, len(self.text)),
+            self.divisible(sentence_ends(self.text, enclosed)),
+        )
+
+    @cached_property
+    def levels(self) -> list[list[int]]:
+        """Positions at which a part may be divided, the best ones first, each list in order."""
+        ends = sentence_ends(self.text, frozenset())
+        spaces = [match.end() for match in re.finditer(r"\s+", self.text)]
+        careful = (ends, comma_ends(self.text), spaces, script_changes(self.text))
+        graphemes = grapheme_starts(self.text)
+        anywhere = list(range(1, len(self.text)))
+        return [*map(self.divisible, (*careful, graphemes)), graphemes, anywhere]
+
+    def divisible(self, positions: Iterable[int]) -> list[int]:
+        """Those of some positions that are not within what must not fall apart."""
+        return [at for at in positions if at not in self.inside_whole]
+
+    def fit(self, span: Span, count: CountTokens, limit: int, level: int = 0) -> list[Span]:
+        """A span in parts of at most `limit` tokens."""
+        if self.fits(span, count, limit) or level == len(self.levels):
+            return [span]
+        parts = spans_between(span, self.levels[level])
+        fitted = [own for part in parts for own in self.fit(part, count, limit, level + 1)]
+        return self.pack(fitted, count, limit)
+
+    def fits(self, span: Span, count: CountTokens, limit: int) -> bool:
+        """Whether what stands in a span has at most `limit` tokens."""
+        return count(self.text[slice(*span)].strip()) <= limit
+
+    def pack(self, spans: Iterable[Span], count: CountTokens, limit: int) -> list[Span]:
+        """Adjacent spans, joined as long as they have at most `limit` tokens together."""
+        packed: list[Span] = []
+        for start, end in spans:
+            if packed and self.fits((packed[-1][0], end), count, limit):
+                packed[-1] = packed[-1][0], end
+            else:
+                packed.append((start, end))
+        return packed
+
+
+def spans_between(span: Span, positions: Sequence[int]) -> list[Span]:
+    """A span, divided at those of some ordered positions that lie within it."""
+    start, end = span
+    inner = positions[bisect_right(positions, start) : bisect_left(positions, end)]
+    edges = [start, *inner, end]
+    return list(zip(edges, edges[1:], strict=False))
