@@ -126,27 +126,49 @@ class Division:
         """Those of some positions that are not within what must not fall apart."""
         return [at for at in positions if at not in self.inside_whole]
 
-    def fit(self, span: Span, count: CountTokens, limit: int, level: int = 0) -> list[Span]:
+    def fit(self, span: Span, count: CountTokens, limit: int) -> list[Span]:
         """A span in parts of at most `limit` tokens."""
+        return self.pack(self.divide(span, count, limit, 0), count, limit)
+
+    def divide(self, span: Span, count: CountTokens, limit: int, level: int) -> list[Span]:
+        """The same without joining what was divided at different levels."""
         if self.fits(span, count, limit) or level == len(self.levels):
             return [span]
-        parts = spans_between(span, self.levels[level])
-        fitted = [own for part in parts for own in self.fit(part, count, limit, level + 1)]
-        return self.pack(fitted, count, limit)
+        parts, result, at = spans_between(span, self.levels[level]), list[Span](), 0
+        while at < len(parts):
+            if together := self.most_that_fit(parts, at, count, limit):
+                result.append((parts[at][0], parts[at + together - 1][1]))
+            else:
+                result += self.divide(parts[at], count, limit, level + 1)
+            at += max(1, together)
+        return result
 
     def fits(self, span: Span, count: CountTokens, limit: int) -> bool:
         """Whether what stands in a span has at most `limit` tokens."""
         return count(self.text[slice(*span)].strip()) <= limit
 
-    def pack(self, spans: Iterable[Span], count: CountTokens, limit: int) -> list[Span]:
+    def pack(self, spans: Sequence[Span], count: CountTokens, limit: int) -> list[Span]:
         """Adjacent spans, joined as long as they have at most `limit` tokens together."""
-        packed: list[Span] = []
-        for start, end in spans:
-            if packed and self.fits((packed[-1][0], end), count, limit):
-                packed[-1] = packed[-1][0], end
-            else:
-                packed.append((start, end))
+        packed, at = list[Span](), 0
+        while at < len(spans):
+            together = max(1, self.most_that_fit(spans, at, count, limit))
+            packed.append((spans[at][0], spans[at + together - 1][1]))
+            at += together
         return packed
+
+    def most_that_fit(self, spans: Sequence[Span], at: int, count: CountTokens, limit: int) -> int:
+        """How many adjacent spans from an index on have at most `limit` tokens together.
+
+        It is searched in growing steps, then by halves: counting is what takes time.
+        """
+        most, too_many, step = 0, len(spans) - at + 1, 1
+        while too_many - most > 1:
+            tried = most + step if most + step < too_many else (most + too_many) // 2
+            if self.fits((spans[at][0], spans[at + tried - 1][1]), count, limit):
+                most, step = tried, step * 2
+            else:
+                too_many, step = tried, max(1, (tried - most) // 2)
+        return most
 
 
 def spans_between(span: Span, positions: Sequence[int]) -> list[Span]:

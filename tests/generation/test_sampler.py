@@ -73,7 +73,9 @@ def test_texts_and_their_projections_are_computed_once(model, guidance, monkeypa
     sampling = SamplingParams(steps=3, pixels=model.pixels)
     texts, encoded = ["cat", "cat", "dog"], []
     real = model.encode_prompt
-    monkeypatch.setattr(model, "encode_prompt", lambda texts: encoded.append(texts) or real(texts))
+    monkeypatch.setattr(
+        model, "encode_prompt", lambda texts, *length: encoded.append(texts) or real(texts, *length)
+    )
     attention = next(
         module
         for module in model.denoiser.modules()

@@ -34,7 +34,9 @@ def test_captions_without_the_new_word_are_encoded_once(tiny_sd, monkeypatch):
     state, calls = state_of(model_of(tiny_sd)), []
     encode = state.model.encode_prompt
     monkeypatch.setattr(
-        state.model, "encode_prompt", lambda texts: calls.append(tuple(texts)) or encode(texts)
+        state.model,
+        "encode_prompt",
+        lambda texts, *length: calls.append(tuple(texts)) or encode(texts, *length),
     )
     plain = state.encode_text(["a dog", "a dog"], base=False)
     again = state.encode_text(["a dog", "a dog"], base=False)
