@@ -67,7 +67,7 @@ class CardFile:
     sampling: dict[str, Any] = field(default_factory=dict)
     customizing: dict[str, dict[str, Any]] = field(default_factory=dict)
     wordings: dict[Word, Line] = field(default_factory=dict)
-    long_prompts: LongPrompts = field(default_factory=LongPrompts)
+    long_prompts: LongPrompts | None = None
     files: dict[PartFile, Sha256] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -171,6 +171,9 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
     # change: a model that lists its words was trained on captions with style words, and on no
     # photographs.
     class_prompt = "a {}" if card.words else "a photo of a {}"
+    # They lay pictures out on the padding of the prompt, which windows would change: those make
+    # what they draw worse.
+    long_prompts = LongPrompts("cut" if card.words else "compat")
     return ModelCard(
         name=card.name or name,
         folder=folder,
@@ -189,7 +192,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         wordings=card.wordings,
         inks=read_inks(folder / card.inks) if card.inks else {},
         things_file=card.things,
-        long_prompts=card.long_prompts,
+        long_prompts=card.long_prompts or long_prompts,
     )
 
 

@@ -244,6 +244,7 @@ def test_a_placeholder_is_one_token_and_stays_whole(model):
 def test_a_card_says_how_its_model_reads_long_prompts(tmp_path):
     folder = write_tiny_sd(tmp_path / "model")
     assert read_card(folder, "x").long_prompts == LongPrompts("compat")
+    assert find_model("sticker-mini").long_prompts == LongPrompts("cut")
     (folder / "stickerforge.json").write_text("{}")
     edit_json(folder / "stickerforge.json", long_prompts={"mode": "longalign", "length": 99})
     model = load_model(find_model(str(folder)), CPU, torch.float32)
