@@ -43,5 +43,5 @@ def alignment(data: MetricInput) -> NDArray[np.float64]:
 
 def segments(text: str) -> list[str]:
     """The sentences of a long prompt; a short one is a segment by itself."""
-    parts = [part.strip(" .;!?") for part in sentences(text)]
+    parts = [part.strip(" .;!?。；！？") for part in sentences(text)]
     return [part for part in parts if part] or [text.strip()]
