@@ -1,6 +1,7 @@
 """Long prompts, from the command line: read to the last word, or the words not read are named."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -129,3 +130,19 @@ def test_prompts_are_read_as_the_adapters_in_use_were_trained(cli, tiny_sd):
     assert ended.code == 2 and "use one of them" in one_line(ended)
     assert cli("merge", "long", "plain", "--name", "both").code == 0
     assert store.find("both").long_prompts == LongPrompts("longalign", 120)
+
+
+def test_previews_and_class_images_name_what_is_not_read_as_well(cli, tiny_sd, art, tmp_path):
+    folder = shutil.copytree(tiny_sd, tmp_path / "cutting")
+    card = {"long_prompts": {"mode": "cut"}, "class_prompt": f"a {{}} {'red, ' * 40}so Long"}
+    (folder / "stickerforge.json").write_text(json.dumps(card))
+    prompt = f"a {{}} {'big, ' * 40}so High"
+    ended = cli(
+        *("customize", art, "--subject", "blob", "--model", folder, "--steps", 2, "--rank", 2),
+        *("--set", "training.prior_weight=1", "--set", "training.prior_count=1", "--json"),
+        *("--set", f"preview.prompts={json.dumps([prompt])}", "--set", "preview.count=1"),
+    )
+    assert ended.code == 0, ended.out
+    assert len(not_read(ended)) == 2
+    for line in not_read(ended):
+        assert line.startswith("cutting reads 75 tokens; not read of the prompt: '"), line
