@@ -11,6 +11,7 @@ from stickerforge.config.description import (
     Sha256,
     read_description,
 )
+from stickerforge.models.long_prompts import LongPrompts
 
 Line = Annotated[str, Pattern(r"[^\x00-\x1f\x7f-\x9f]{0,2000}", "one line of text")]
 Placeholder = Annotated[str, Pattern(r"<[^<>\s\x00-\x1f]{1,100}>", "a placeholder such as <dog>")]
@@ -69,6 +70,7 @@ class AdapterDescription:
     phrase: Line = ""
     made: MadeDescription = field(default_factory=MadeDescription)
     parents: list[ParentDescription] = field(default_factory=list)
+    long_prompts: LongPrompts | None = None
 
 
 @dataclass(frozen=True)

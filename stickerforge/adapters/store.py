@@ -25,6 +25,7 @@ from stickerforge.adapters.lora_format import PART_OF
 from stickerforge.adapters.weight_files import digest, name_files, read_files, write_files
 from stickerforge.config.description import read_description
 from stickerforge.errors import InputError, nearest
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.runtime.bounded_files import check_inside, read_text
 from stickerforge.runtime.files import disk_fault, home, locked, write_whole
 from stickerforge.runtime.json_text import parse_json
@@ -62,6 +63,7 @@ class Adapter:
         phrase: what `--style NAME` appends to a prompt; "" where the adapter is no style.
         made: how it was made: objective, steps, beta, captions, seed, versions and so on.
         parents: of a merge: name, weight and sha256 of each.
+        long_prompts: how it was trained to read prompts; None where the model's own way will do.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Adapter:
     phrase: str = ""
     made: dict[str, Any] = field(default_factory=dict)
     parents: list[dict[str, Any]] = field(default_factory=list)
+    long_prompts: LongPrompts | None = None
 
     @property
     def paths(self) -> list[Path]:
@@ -184,6 +187,8 @@ def parse_description(path: Path, name: str, description: dict[str, Any]) -> Ada
     base = known_fields(Base, description["base"])
     base["version"] = str(base["version"] or "")  # a whole number in older ones
     fields = known_fields(Adapter, description) | {"name": name, "base": Base(**base)}
+    if fields.get("long_prompts"):
+        fields["long_prompts"] = read_description(LongPrompts, fields["long_prompts"])
     return Adapter(**fields)
 
 
@@ -214,6 +219,7 @@ def save(
     phrase: str,
     made: dict[str, Any],
     parents: list[dict[str, Any]] | None = None,
+    long_prompts: LongPrompts | None = None,
     same: Adapter | None = None,
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
@@ -235,8 +241,12 @@ def save(
     about = describe(name, base.title, tokens, phrase, made, parents or [])
     files = name_files(maker.encode_files(weights, about | {PART_OF: identity}))
     digests = {file: digest(tensors) for file, tensors in files.items()}
-    adapter = Adapter(name, kind, base, digests, identity, tokens, phrase, made, parents or [])
+    adapter = Adapter(
+        name, kind, base, digests, identity, tokens, phrase, made, parents or [], long_prompts
+    )
     card = {"format": FORMAT} | asdict(adapter)
+    if long_prompts is None:
+        del card["long_prompts"]
     readme = maker.readme(weights, adapter)
     with locked(lock_file(name), wait=True):
         if same and find(name) != same:

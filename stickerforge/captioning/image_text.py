@@ -16,6 +16,7 @@ from stickerforge.models.judge.model import on_ground
 from stickerforge.models.pretrained import load_pretrained
 from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault
+from stickerforge.sampling.prompt_segments import sentences
 from stickerforge.stickers.color import WHITE
 
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
@@ -49,6 +50,7 @@ OPENINGS = re.compile(
     r"|is of|are of|is|are)\s+)",
     re.IGNORECASE,
 )
+WHOLE = re.compile(r"[.!?…。！？।۔؟]\W*$")  # a sentence that has its end
 
 
 class ImageTextCaptioner:
@@ -134,7 +136,19 @@ def clean_caption(text: str, form: Form) -> str:
     line = re.sub(r"[<>\"“”*#`]", "", " ".join(text.split()))
     line = "".join(character for character in line if character.isprintable())
     line = OPENINGS.sub("", line.strip(" '"))
-    if form != "tags" and ". " in line:  # what comes after the last full stop may be cut short
-        sentences = re.findall(r".*?[.!?](?=\s|$)", line)
-        line = "".join(sentences if form == "long" else sentences[:1]) or line
+    if form != "tags":
+        line = whole_sentences(line, all_of_them=form == "long")
     return " ".join(line.split()).strip(" .,'")[:MAX_CHARACTERS]
+
+
+def whole_sentences(line: str, *, all_of_them: bool) -> str:
+    """The first sentence of a text, or all of them: what comes after the last may be cut short.
+
+    A text that has none is left as it stands.
+    """
+    ends, end = list[int](), 0
+    for part in sentences(line):
+        end = line.index(part, end) + len(part)
+        if WHOLE.search(part):
+            ends.append(end)
+    return line[: ends[-1 if all_of_them else 0]] if ends else line

@@ -12,6 +12,7 @@ from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import MergeConfig
 from stickerforge.config.style_presets import style_presets
 from stickerforge.errors import InputError
+from stickerforge.models.long_prompts import LongPrompts, shared_rule
 from stickerforge.training.run_folder import run_folder
 from stickerforge.version import __version__
 
@@ -88,7 +89,18 @@ def plan(config: MergeConfig, *, force: bool) -> list[Parent]:
         InputError: there are fewer than two, their bases or tokens clash, or the name is taken.
     """
     check_name(config, force=force)
-    return find_parents(config.parents, config.rename)
+    parents = find_parents(config.parents, config.rename)
+    long_prompts_of(parents)
+    return parents
+
+
+def long_prompts_of(parents: Sequence[Parent]) -> LongPrompts | None:
+    """How the merge reads prompts.
+
+    Raises:
+        InputError: its parents were trained in different ways.
+    """
+    return shared_rule([(parent.adapter.name, parent.adapter.long_prompts) for parent in parents])
 
 
 def run(config: MergeConfig, *, force: bool) -> Result:
@@ -146,6 +158,7 @@ def save_merge(config: MergeConfig, parents: Sequence[Parent]) -> Result:
             }
             for parent in parents
         ],
+        long_prompts=long_prompts_of(parents),
     )
     return Result(adapter)
 

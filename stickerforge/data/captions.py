@@ -12,12 +12,12 @@ from stickerforge.data.prompt_tables import is_blank
 from stickerforge.data.prompts import control_character
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
+from stickerforge.sampling.prompt_segments import PLACEHOLDER as PLACEHOLDER
 
 CLASS_WORDS = re.compile(r"[^\W_][\w '’-]{0,60}")
 MAX_CHARACTERS = 2000
 MAX_BYTES = 100_000  # of a file; so many characters have fewer
 PHOTO, ART, ANY = "a photo of a {}", "a {}, {}", "a {}"
-PLACEHOLDER = re.compile(r"<[^<>\s]+>")
 NUMBERING = re.compile(
     r"^(img|dsc|dscn|pxl|image|photo|picture|screenshot|whatsapp|untitled|scan|download)\b|\d{3,}",
     re.IGNORECASE,

@@ -13,6 +13,8 @@ from stickerforge.adapters.upgrade import read_upgraded
 from stickerforge.adapters.weight_files import digest
 from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
+from stickerforge.models.card import ModelCard
+from stickerforge.models.long_prompts import LongPrompts, shared_rule
 
 if TYPE_CHECKING:
     from stickerforge.models.families.base import DiffusionModel
@@ -32,6 +34,7 @@ class ActiveAdapter:
         phrase: what asks for its style; "" where it is none.
         describes_tokens: whether `class_words` are known and not guessed from the tokens.
         kind: how its file is read and put on a model.
+        long_prompts: how prompts are read by what it was trained with; None as the model does it.
         installed: where it is kept, for one of the store.
         weights: the tensors in the form of its kind, where they have been read already.
         remark: what its user is to know of its file; "" for nothing.
@@ -46,6 +49,7 @@ class ActiveAdapter:
     phrase: str = ""
     describes_tokens: bool = True
     kind: AdapterKind = field(default=LORA, compare=False, repr=False)
+    long_prompts: LongPrompts | None = field(default=None, compare=False, repr=False)
     installed: store.Adapter | None = field(default=None, compare=False, repr=False)
     weights: Any = field(default=None, compare=False, repr=False)
     remark: str = field(default="", compare=False, repr=False)
@@ -115,6 +119,7 @@ class AdapterLookup:
             tuple(adapter.tokens.values()),
             adapter.phrase,
             kind=KINDS[adapter.kind],
+            long_prompts=adapter.long_prompts,
             installed=adapter,
         )
 
@@ -169,6 +174,16 @@ def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
                     f"{owners[token]} and {adapter.source} both hold {token}", "use one of them"
                 )
             owners[token] = adapter.source
+
+
+def long_prompts_of(adapters: Iterable[ActiveAdapter], card: ModelCard) -> LongPrompts:
+    """How the model reads long prompts with these adapters: as they were trained, else its own way.
+
+    Raises:
+        InputError: two were trained in different ways.
+    """
+    rules = [(adapter.source, adapter.long_prompts) for adapter in adapters]
+    return shared_rule(rules) or card.long_prompts
 
 
 def attach_adapters(

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stickerforge.generation.active_adapters import activate, attach_adapters
+from stickerforge.generation.active_adapters import activate, attach_adapters, long_prompts_of
 from stickerforge.generation.clear_grounds import fills_square, warn_of_grounds
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
@@ -17,12 +17,15 @@ from stickerforge.generation.sampler import (
     SamplingParams,
     guidance_params,
     make_scheduler,
+    prompt_windows,
     sample,
     sampling_params,
 )
+from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.long_prompts import base_prompts
 from stickerforge.models.matting import CutOut, load_cut_out, matting_model
 from stickerforge.models.registry import load_model
 from stickerforge.runtime.console import Console
@@ -72,24 +75,18 @@ def warn_of_length(model: DiffusionModel, jobs: Sequence[ImageJob], console: Con
 
     In the words of the base a text may be longer: a placeholder is one token, its class several.
     """
-    kinds = {
-        "": [job.text for job in jobs],
-        " of the negative prompt": [job.negative for job in jobs],
-        " in words of the base": [
-            job.in_base_words(text)
-            for job in jobs
-            if job.params["sampling"].get("consistency")
-            for text in (job.text, job.negative)
-            if not model.truncated_text(text)
-        ],
-    }
-    for kind, texts in kinds.items():
-        for text in dict.fromkeys(texts):
-            if rest := model.truncated_text(text):
-                tokens = model.spec.text_tokens
-                console.warn(
-                    f"{model.card.name} reads {tokens} tokens; not read{kind}: {rest[:80]!r}"
-                )
+    for adapters in dict.fromkeys(job.adapters for job in jobs):
+        group = [job for job in jobs if job.adapters == adapters]
+        model.long_prompts = long_prompts_of(adapters, model.card)
+        warn_of_unread_text(model, [job.text for job in group], "the prompt", console)
+        negatives = [job.negative for job in group]
+        warn_of_unread_text(model, negatives, "the negative prompt", console)
+        guided = [job for job in group if adapters and job.params["sampling"].get("consistency")]
+        texts = [text for job in guided for text in (job.text, job.negative)]
+        short = [text for text in texts if not model.unread_text(text)]
+        with base_prompts(model):
+            base_texts = [guided[0].in_base_words(text) for text in short]
+            warn_of_unread_text(model, base_texts, "the prompt in words of the base", console)
 
 
 def write_images(
@@ -137,10 +134,13 @@ def sample_jobs(
     for adapters in dict.fromkeys(job.adapters for job in jobs):
         group = [job for job in jobs if job.adapters == adapters]
         own = guidance if adapters else replace(guidance, consistency=None)
+        activate(attached, adapters)
+        model.long_prompts = long_prompts_of(adapters, model.card)
+        # Images of one length share a pass; the others stay in their order.
+        group.sort(key=lambda job: prompt_windows(model, job.text, job.negative))
         negatives = [job.negative for job in group]
         if own.consistency:
             negatives = [job.in_base_words(job.negative) for job in group]
-        activate(attached, adapters)
         images = sample(
             model,
             [job.text for job in group],

@@ -8,6 +8,7 @@ from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingCon
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
+from stickerforge.generation.active_adapters import long_prompts_of
 from stickerforge.generation.checks import (
     check_bases,
     check_consistency,
@@ -125,6 +126,8 @@ def plan_generation(
     )
     adapters = adapters_of(requests)
     check_bases(adapters, card, call.fingerprint)
+    for request in requests:
+        long_prompts_of(request.adapters, card)
     check_consistency(sampling, adapters, console)
     full = replace(config, model=name, seed=seed, sampling=sampling)
     remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)

@@ -1,8 +1,7 @@
 """From texts and seeds to pixels: an image's bytes do not depend on those beside it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -11,13 +10,14 @@ from torch import Tensor
 from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.long_prompts import base_prompts
 from stickerforge.models.text_projections import keep_text_projections
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.sampling.denoise import Scheduler, denoise
 from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 
-PromptEncoder = Callable[..., Conditioning]  # texts (B of them), base=False
+PromptEncoder = Callable[..., Conditioning]  # texts (B of them), windows, base=False
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,19 @@ def guidance_params(settings: SamplingConfig) -> GuidanceParams:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image of a micro-batch before it is sampled."""
+    """One image of a micro-batch before it is sampled.
+
+    Args:
+        windows: how long its encoded texts are, as `prompt_windows` says.
+        base_windows: likewise those that the base reads in consistency guidance.
+    """
 
     text: str
     seed: int
     negative: str
     base_text: str
+    windows: int = 1
+    base_windows: int = 1
 
 
 def sample(
@@ -123,7 +130,7 @@ def sample(
         ValueError: there are not as many of one as of the others.
     """
     samples = [
-        Sample(*values)
+        measure(model, Sample(*values), guidance)
         for values in zip(
             texts,
             seeds,
@@ -140,16 +147,34 @@ def sample(
     )
 
 
+def measure(model: DiffusionModel, item: Sample, guidance: GuidanceParams) -> Sample:
+    """A sample with the lengths of its encoded texts; a negative that is not used has none."""
+    negative = item.negative if guidance.scale != 1 else ""
+    if guidance.consistency is None:
+        return replace(item, windows=prompt_windows(model, item.text, negative))
+    with base_prompts(model):
+        base_windows = prompt_windows(model, item.base_text, negative)
+    return replace(item, windows=prompt_windows(model, item.text), base_windows=base_windows)
+
+
+def prompt_windows(model: DiffusionModel, *texts: str) -> int:
+    """How many windows long texts are that guide an image together: a prompt and its negative."""
+    return max(map(model.context_windows, texts))
+
+
 def micro_batches(samples: Sequence[Sample], size: int) -> Iterator[dict[int, Sample]]:
     """Split into runs of at most `size`, each as {slot: sample}; the seed alone decides the slot.
 
-    Matrix products round differently from row to row, so an image must always have the same slot.
+    Matrix products round differently from row to row, so an image must always have the same slot;
+    and it must not be drawn from a longer context because another one's prompt is longer.
     """
     batch: dict[int, Sample] = {}
+    lengths = (1, 1)
     for item in samples:
-        if item.seed % size in batch:
+        if item.seed % size in batch or (batch and lengths != (item.windows, item.base_windows)):
             yield batch
             batch = {}
+        lengths = item.windows, item.base_windows
         batch[item.seed % size] = item
     if batch:
         yield batch
@@ -158,14 +183,17 @@ def micro_batches(samples: Sequence[Sample], size: int) -> Iterator[dict[int, Sa
 def prompt_encoder(model: DiffusionModel) -> PromptEncoder:
     """Encodes texts with the adapters that are active, or without them where `base`.
 
-    The last few are kept: images of a call often share prompts, and nearly always the negative one.
+    They are as many windows long as is asked for, or more where a text takes more. The last few
+    are kept: images of a call often share prompts, and nearly always the negative one.
     """
     base_model = AdapterSet(model).disabled
 
     @lru_cache(maxsize=8)
-    def encode(texts: tuple[str, ...], base: bool = False) -> Conditioning:
-        with base_model() if base else nullcontext():
-            return model.encode_prompt(texts)
+    def encode(texts: tuple[str, ...], windows: int, base: bool = False) -> Conditioning:
+        if not base:
+            return model.encode_prompt(texts, windows)
+        with base_model(), base_prompts(model):
+            return model.encode_prompt(texts, windows)
 
     return encode
 
@@ -212,15 +240,17 @@ def encode_guidance(
     model: DiffusionModel, encode: PromptEncoder, padded: Sequence[Sample], params: GuidanceParams
 ) -> Guidance:
     """The guidance of a micro-batch, with its encoded texts."""
-    text = encode(tuple(item.text for item in padded))
+    windows, base_windows = padded[0].windows, padded[0].base_windows
+    text = encode(tuple(item.text for item in padded), windows)
     negatives = tuple(item.negative for item in padded)
     consistency = params.consistency
     if consistency is None:
-        return prompt_guidance(text, encode(negatives), params.scale, params.rescale)
-    base_text = encode(tuple(item.base_text for item in padded), base=True)
+        return prompt_guidance(text, encode(negatives, windows), params.scale, params.rescale)
+    base_text = encode(tuple(item.base_text for item in padded), base_windows, base=True)
+    negative = encode(negatives, base_windows, base=True)
     return Consistency(
         text,
-        prompt_guidance(base_text, encode(negatives, base=True), params.scale),
+        prompt_guidance(base_text, negative, params.scale),
         AdapterSet(model).disabled,
         consistency.weight,
         params.rescale,

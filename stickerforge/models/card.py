@@ -20,6 +20,7 @@ from stickerforge.config.resolve import check_value
 from stickerforge.config.schema import SamplingConfig, TrainingConfig
 from stickerforge.config.setting import settings_of
 from stickerforge.errors import InputError
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.origin import broken_model
 from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
@@ -66,6 +67,7 @@ class CardFile:
     sampling: dict[str, Any] = field(default_factory=dict)
     customizing: dict[str, dict[str, Any]] = field(default_factory=dict)
     wordings: dict[Word, Line] = field(default_factory=dict)
+    long_prompts: LongPrompts | None = None
     files: dict[PartFile, Sha256] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class ModelCard:
         training: recommended settings of training, by "subject" and "style".
         wordings: {what people say: what the model's captions said instead}.
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
+        long_prompts: how prompts are read that the text encoders cannot read at once.
     """
 
     name: str
@@ -126,6 +129,7 @@ class ModelCard:
     wordings: Mapping[str, str] = field(default_factory=dict)
     inks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     things_file: str = ""
+    long_prompts: LongPrompts = field(default_factory=LongPrompts)
 
     def reword(self, text: str) -> str:
         """A prompt as the model's captions would have put it; placeholders stay what they are."""
@@ -167,6 +171,9 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
     # change: a model that lists its words was trained on captions with style words, and on no
     # photographs.
     class_prompt = "a {}" if card.words else "a photo of a {}"
+    # They lay pictures out on the padding of the prompt, which windows would change: those make
+    # what they draw worse.
+    long_prompts = LongPrompts("cut" if card.words else "compat")
     return ModelCard(
         name=card.name or name,
         folder=folder,
@@ -185,6 +192,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         wordings=card.wordings,
         inks=read_inks(folder / card.inks) if card.inks else {},
         things_file=card.things,
+        long_prompts=card.long_prompts or long_prompts,
     )
 
 

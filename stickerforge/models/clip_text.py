@@ -61,6 +61,7 @@ class ClipTextEncoder:
         encoder: CLIPTextModel | CLIPTextModelWithProjection,
     ) -> None:
         self.name, self.tokenizer, self.encoder = name, tokenizer, encoder.requires_grad_(False)
+        self.placeholders: list[str] = []  # each one token
         self.projection = getattr(encoder, "text_projection", None)
         self.core = encoder.text_model if self.projection is not None else encoder
         self.embedding = ExtendedEmbedding(self.core.embeddings.token_embedding)
@@ -84,7 +85,7 @@ class ClipTextEncoder:
         return ids
 
     def encode(self, texts: Sequence[str]) -> TextStates:
-        """Every text through the encoder.
+        """Every text through the encoder, as far as it fits.
 
         The pooled vector is taken at the true end of the text. Left to itself transformers takes it
         at the largest id where the configuration says 2 for the end, and a new token has the
@@ -98,10 +99,12 @@ class ClipTextEncoder:
             pooled = self.projection(pooled)
         return TextStates(output.last_hidden_state, output.hidden_states[-2], pooled)
 
-    def truncated_text(self, text: str) -> str:
-        """The end of a text that does not fit between start and end of text."""
-        ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        return str(self.tokenizer.decode(ids[self.length - 2 :]))
+    def token_ends(self, text: str) -> list[int]:
+        """Where each token of a text ends in it, start and end of text not among them."""
+        tokens = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return [end for _, end in tokens.offset_mapping]
 
     def mean_embedding(self, words: str) -> Tensor:
         """The mean embedding of the tokens of some words, (D,) in float32.
@@ -119,6 +122,7 @@ class ClipTextEncoder:
             InputError: the tokenizer has that token already.
         """
         self.tokenizer.add_tokens([AddedToken(placeholder, normalized=False, single_word=False)])
+        self.placeholders.append(placeholder)
         device = self.embedding.base.weight.device
         parameter = nn.Parameter(embedding.detach().float().to(device).clone(), requires_grad=False)
         self.embedding.rows.append(parameter)

@@ -21,6 +21,7 @@ from stickerforge.models.model_files import check_files
 from stickerforge.models.pretrained import load_pretrained
 from stickerforge.models.weights import load_complete, load_faults
 from stickerforge.runtime.device import resolve_device
+from stickerforge.sampling.prompt_segments import fit
 
 Vectors = NDArray[np.float32]
 
@@ -50,7 +51,28 @@ class Encoder(Protocol):
         """As `images`, and the judge's readings, (N, all of them); (N, 0) without a judge."""
 
     def texts(self, sentences: Sequence[str]) -> Vectors:
-        """Unit vectors of sentences, (N, D)."""
+        """Unit vectors of sentences, (N, D), each read as far as it fits."""
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of a text."""
+
+    @property
+    def text_tokens(self) -> int:
+        """How many tokens of a text are read."""
+
+
+def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    """Vectors of texts of any length, (N, D): unit vectors of those that fit.
+
+    That of a longer one is the mean over parts that fit, not normalized, as LongAlign has it
+    (arXiv:2410.11817): its cosine with an image is the mean of those of the parts.
+    """
+    parts = [fit([text], encoder.count_tokens, encoder.text_tokens) for text in texts]
+    if all(len(own) < 2 for own in parts):
+        return encoder.texts(texts)
+    return np.stack(
+        [encoder.texts(own or [text]).mean(0) for text, own in zip(texts, parts, strict=True)]
+    )
 
 
 class JudgeEncoder:
@@ -83,6 +105,15 @@ class JudgeEncoder:
         """See Encoder."""
         vectors: Vectors = self.judge.encode_text(sentences).numpy()
         return vectors
+
+    def count_tokens(self, text: str) -> int:
+        """See Encoder."""
+        return len(self.judge.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @property
+    def text_tokens(self) -> int:
+        """See Encoder."""
+        return self.judge.network.shape.length
 
 
 class HubEncoder:
@@ -137,6 +168,16 @@ class HubEncoder:
             return_tensors="pt",
         )
         return self.unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
+
+    def count_tokens(self, text: str) -> int:
+        """See Encoder."""
+        return len(self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
+    @property
+    def text_tokens(self) -> int:
+        """See Encoder: what fits beside the marks of start and end."""
+        longest = int(self.model.config.text_config.max_position_embeddings)
+        return longest - int(self.tokenizer.num_special_tokens_to_add())
 
     def unit_vectors(self, output: Any) -> Vectors:
         """The pooled vectors of the model's output, of unit length.

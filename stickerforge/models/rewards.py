@@ -19,10 +19,7 @@ from torch.nn import functional as F
 
 from stickerforge.errors import InputError
 from stickerforge.models.checksums import files_fingerprint
-from stickerforge.models.encoders import (
-    HubEncoder,
-    pad_to_square,
-)
+from stickerforge.models.encoders import HubEncoder, encode_texts, pad_to_square
 from stickerforge.models.hub import download
 from stickerforge.models.judge.model import on_ground
 from stickerforge.models.model_files import check_files
@@ -76,9 +73,10 @@ class Preference:
         self.scale = float(self.encoder.model.logit_scale.detach().exp())
 
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Scores:
-        """Logit scale times cosine."""
+        """Logit scale times cosine; the mean over parts of a prompt that is not read at once."""
         cosines = (
-            self.encoder.images(pictures, WHITE).astype(np.float64) * self.encoder.texts(prompts)
+            self.encoder.images(pictures, WHITE).astype(np.float64)
+            * encode_texts(self.encoder, prompts)
         ).sum(1)
         return np.asarray(self.scale * cosines)
 

@@ -11,7 +11,7 @@ from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captions import Caption
 from stickerforge.data.pictures import load_picture
 from stickerforge.errors import InputError
-from stickerforge.generation.inference import write_images
+from stickerforge.generation.inference import warn_of_length, write_images
 from stickerforge.generation.plan import CONFIG_FILE, plan_generation
 from stickerforge.generation.sampler import guidance_params, sampling_params
 from stickerforge.models.families.base import DiffusionModel
@@ -52,6 +52,7 @@ def draw_class_images(
     console.say(f"drawing {config.count} pictures of {prompt!r}")
     quiet = Console(quiet=True)
     plan = plan_generation(config, quiet, offline=True)  # the model is here already
+    warn_of_length(model, plan.open_jobs, console)
     make_folder(plan.folder)
     write_whole(plan.folder / CONFIG_FILE, plan.settings.encode())
     written, failed = write_images(

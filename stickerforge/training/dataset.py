@@ -25,6 +25,7 @@ from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.data.pictures import Picture
 from stickerforge.errors import InputError
 from stickerforge.generation.known_words import words_warning
+from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.judge.model import load_judge
@@ -166,7 +167,7 @@ def caption_picture(
 def check_length(
     model: DiffusionModel, concept: Concept, caption: Caption, name: str, console: Console
 ) -> None:
-    """Warn of what of a caption is not read.
+    """Warn of what of a caption is not read, where the model does not read on.
 
     Args:
         name: of the picture.
@@ -174,17 +175,14 @@ def check_length(
     Raises:
         InputError: the new word is not read.
     """
-    rest = model.truncated_text(caption.base)
-    if not rest:
-        return
     if concept.placeholder:
         before, _, _ = caption.text.partition(concept.placeholder)
-        if model.truncated_text(before + concept.class_words):
+        if model.unread_text(before + concept.class_words):
             raise InputError(
                 f"the caption of {name} mentions {concept.placeholder} too late to be read",
                 "shorten it",
             )
-    console.warn(f"the caption of {name} is too long; not read: {rest[:60]!r}")
+    warn_of_unread_text(model, [caption.base], f"the caption of {name}", console)
 
 
 def warn_of_unknown_words(

@@ -24,6 +24,7 @@ from stickerforge.config.toml import to_toml
 from stickerforge.data.picture_folder import PictureFolder
 from stickerforge.errors import InputError
 from stickerforge.generation.inference import load
+from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.checksums import verify
 from stickerforge.models.encoders import load_encoder
 from stickerforge.models.families.base import DiffusionModel
@@ -187,11 +188,14 @@ def validation_schedule(
         offline=offline,
         say=console.say,
     )
+    prompts, base_prompts = validation_prompts(plan.card, plan.concept)
+    warn_of_unread_text(model, base_prompts, "a prompt of validation", console)
     validator = Validator(
         model,
         encoder,
         reference_features(encoder, folder.pictures, masks),
-        *validation_prompts(plan.card, plan.concept),
+        prompts,
+        base_prompts,
         resolution=plan.config.training.resolution,
         seed=plan.config.seed,
         sheets=plan.run.validation_sheets,

@@ -7,6 +7,7 @@ from stickerforge.config.schema import GenerateConfig, OutputConfig
 from stickerforge.errors import StickerforgeError
 from stickerforge.generation.pipeline import run_plan
 from stickerforge.generation.plan import plan_generation
+from stickerforge.generation.unread_text import pass_on
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import write_whole
 from stickerforge.training.concept import preview_prompts
@@ -29,6 +30,7 @@ def generate_preview(plan: TrainingPlan, console: Console, *, offline: bool) -> 
     except StickerforgeError as error:
         console.warn(f"{plan.name!r} is learned, but its preview could not be made: {error}")
         return None
+    pass_on(quiet, console)
     if result.sheet is None:
         return None
     path = store.folder(plan.name) / PREVIEW

@@ -4,6 +4,7 @@ Shapes: D width of a text encoder.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from stickerforge.adapters.lora_layers import AdapterSet, enable_gradients
 from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 from stickerforge.models.families.base import DiffusionModel, Layers
+from stickerforge.models.long_prompts import LongPrompts, base_prompts
 from stickerforge.sampling.conditioning import Conditioning, join
 
 ADAPTER = "trained"  # the adapter's name within the networks
@@ -27,7 +29,8 @@ class TrainState:
         text_factors: trainable LoRA factors on the text encoders.
         embeddings: trainable embeddings: placeholder -> text encoder -> (D,).
         norms: the length that each embedding keeps, in the order of `embedding_list`.
-        text_cache: the captions that the base model has encoded already.
+        text_cache: the captions that the base model has encoded already, by how long captions are
+            read and how many windows were asked for.
     """
 
     model: DiffusionModel
@@ -36,7 +39,7 @@ class TrainState:
     text_factors: list[nn.Parameter] = field(default_factory=list)
     embeddings: Mapping[str, Mapping[str, nn.Parameter]] = field(default_factory=dict)
     norms: list[float] = field(default_factory=list)
-    text_cache: dict[str, Conditioning] = field(default_factory=dict)
+    text_cache: dict[tuple[str, LongPrompts, int], Conditioning] = field(default_factory=dict)
 
     def embedding_list(self) -> list[nn.Parameter]:
         """The trainable embeddings."""
@@ -44,6 +47,8 @@ class TrainState:
 
     def encode_text(self, captions: Sequence[str], *, base: bool) -> Conditioning:
         """Encode captions: with gradients where training can change them, else once, by the base.
+
+        All are as long as the longest one.
 
         Args:
             base: whether the base model is asked, for which captions hold no new word.
@@ -55,11 +60,23 @@ class TrainState:
             distinct = list(dict.fromkeys(captions))
             rows = [distinct.index(caption) for caption in captions]
             return self.model.encode_prompt(distinct).picked(rows)
-        for caption in captions:
-            if caption not in self.text_cache:
-                with torch.no_grad(), self.adapters.disabled():
-                    self.text_cache[caption] = self.model.encode_prompt([caption])
-        return join(*(self.text_cache[caption] for caption in captions))
+        with base_prompts(self.model) if base else nullcontext():
+            rule = self.model.long_prompts
+            windows = max(map(self.model.context_windows, captions))
+            for caption in captions:
+                if (caption, rule, windows) not in self.text_cache:
+                    with torch.no_grad(), self.adapters.disabled():
+                        text = self.model.encode_prompt([caption], windows)
+                    self.text_cache[caption, rule, windows] = text
+        return join(*(self.text_cache[caption, rule, windows] for caption in captions))
+
+    def rows_by_length(self, captions: Sequence[str], *, base: bool) -> list[list[int]]:
+        """The indices of captions that are equally long once they are encoded, group by group."""
+        groups: dict[int, list[int]] = {}
+        with base_prompts(self.model) if base else nullcontext():
+            for row, caption in enumerate(captions):
+                groups.setdefault(self.model.context_windows(caption), []).append(row)
+        return list(groups.values())
 
     @torch.no_grad()
     def project_embeddings(self) -> None:

@@ -13,7 +13,7 @@ from stickerforge.errors import InputError
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
 from stickerforge.generation.sampler import guidance_params, sample, sampling_params
-from stickerforge.models.encoders import Encoder
+from stickerforge.models.encoders import Encoder, encode_texts
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.stickers.alpha import unpremultiply
@@ -56,7 +56,7 @@ class Validator:
         self.sampling = sampling_params(settings, resolution)
         self.guidance = guidance_params(settings)
         self.seed, self.sheets = seed, sheets
-        self.text = encoder.texts(base_prompts) if encoder.reads_text else None
+        self.text = encode_texts(encoder, base_prompts) if encoder.reads_text else None
         self.base_images = self.sample(base_prompts)
 
     def sample(self, prompts: Sequence[str]) -> list[NDArray[np.float32]]:

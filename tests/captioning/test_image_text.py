@@ -93,8 +93,28 @@ def test_a_picture_that_a_model_fails_on_is_told_and_the_others_go_on(blip, monk
         ('a sign that says " quack "', "a sign that says quack"),
         ("a dog\u200d\u00ad sits", "a dog sits"),
         ("A dog sits. It is brown. The grass beh", "A dog sits. It is brown"),
+        (
+            "A dog (with Mr. Fox). It is 3.5 m tall. The gr",
+            "A dog (with Mr. Fox). It is 3.5 m tall",
+        ),
+        ("一只红色的猫。它坐在桌子上。背景是", "一只红色的猫。它坐在桌子上。"),
+        ("a dog; a cat", "a dog; a cat"),
+        ("Is it a dog? It is! And th", "Is it a dog? It is!"),
         ("", ""),
     ],
 )
 def test_answers_are_tidied(said, clean):
     assert clean_caption(said, "long") == clean
+
+
+@pytest.mark.parametrize(
+    ("said", "clean"),
+    [
+        ("A dog sits. It is brown.", "A dog sits"),
+        ("A dog beside Dr. Fox. It is brown.", "A dog beside Dr. Fox"),
+        ("红猫。它坐着。", "红猫。"),
+        ("a dog beh", "a dog beh"),
+    ],
+)
+def test_a_short_answer_is_its_first_sentence(said, clean):
+    assert clean_caption(said, "short") == clean

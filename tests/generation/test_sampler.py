@@ -10,7 +10,13 @@ from diffusers.models.attention_processor import Attention
 from PIL import Image
 
 from stickerforge.generation import sampler
-from stickerforge.generation.sampler import GuidanceParams, SamplingParams, sample
+from stickerforge.generation.sampler import (
+    ConsistencyParams,
+    GuidanceParams,
+    SamplingParams,
+    sample,
+)
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.stickers.alpha import snap_alpha, unpremultiply
 from stickerforge.stickers.despeckle import despeckle
@@ -51,6 +57,68 @@ def test_an_image_does_not_depend_on_its_company(model):
     assert all(map(torch.equal, backwards, together[::-1]))
 
 
+@pytest.mark.parametrize("consistency", [None, ConsistencyParams(0.5)])
+def test_company_with_longer_prompts_changes_nothing(tiny_sd, consistency):
+    """Those are read in more windows, and so would be the others if they shared a pass."""
+    model = load_model(find_model(str(tiny_sd)), torch.device("cpu"), torch.float32)
+    sampling = SamplingParams(steps=2, pixels=model.pixels, batch=3)
+    guidance = GuidanceParams(4.0, consistency=consistency)
+    long = "A red cat sits here. " * 9
+    texts, negatives = ["cat", long, "dog", "tree"], ["", "", "blurry " * 20, long + "x"]
+    arguments = list(zip(texts, negatives, texts[1:] + texts[:1], strict=True))
+
+    def draw(items):
+        texts, negatives, base_texts = zip(*items, strict=True)
+        seeds = [arguments.index(item) for item in items]
+        return list(
+            sample(
+                model, texts, seeds, sampling, guidance, negatives=negatives, base_texts=base_texts
+            )
+        )
+
+    together = draw(arguments)
+    for item, pixels in zip(arguments, together, strict=True):
+        assert torch.equal(draw([item])[0], pixels)
+    assert all(map(torch.equal, draw(arguments[::-1]), together[::-1]))
+
+
+def test_a_long_prompt_is_read_to_its_last_word(tiny_sd):
+    model = load_model(find_model(str(tiny_sd)), torch.device("cpu"), torch.float32)
+    sampling = SamplingParams(steps=1, pixels=model.pixels)
+
+    def differ(text, other, **options):
+        first, second = (
+            next(sample(model, [said], [1], sampling, GUIDANCE, **options))
+            for said in (text, other)
+        )
+        return not torch.equal(first, second)
+
+    long = "A red cat sits here. " * 20
+    assert differ(long + "no", long + "yes")
+    first, second = (
+        next(sample(model, ["cat"], [1], sampling, GUIDANCE, negatives=[long + end]))
+        for end in ("no", "yes")
+    )
+    assert not torch.equal(first, second)
+    model.long_prompts = LongPrompts("cut")
+    assert not differ(long + "no", long + "yes")
+    model.long_prompts = LongPrompts("longalign", 500)
+    assert differ(long + "no", long + "yes")
+
+
+@pytest.mark.parametrize(("scale", "calls"), [(4.0, 2), (1.0, 2)])
+def test_prompts_that_fit_are_encoded_in_as_many_passes_as_ever(model, monkeypatch, scale, calls):
+    given, real = [], model.text_encoders[0].core.forward
+    monkeypatch.setattr(
+        model.text_encoders[0].core,
+        "forward",
+        lambda *args, **options: given.append(options["input_ids"].shape) or real(*args, **options),
+    )
+    sampling = SamplingParams(steps=1, pixels=model.pixels, batch=2)
+    list(sample(model, ["cat", "dog"], [0, 1], sampling, GuidanceParams(scale)))
+    assert given == [(2, 77)] * calls
+
+
 def test_every_step_is_reported_with_the_images_that_it_advanced(model):
     sampling, steps = SamplingParams(steps=2, pixels=model.pixels, batch=2), []
     images = sample(model, ["cat"] * 3, [1, 2, 3], sampling, GUIDANCE, on_step=steps.append)
@@ -73,7 +141,9 @@ def test_texts_and_their_projections_are_computed_once(model, guidance, monkeypa
     sampling = SamplingParams(steps=3, pixels=model.pixels)
     texts, encoded = ["cat", "cat", "dog"], []
     real = model.encode_prompt
-    monkeypatch.setattr(model, "encode_prompt", lambda texts: encoded.append(texts) or real(texts))
+    monkeypatch.setattr(
+        model, "encode_prompt", lambda texts, *length: encoded.append(texts) or real(texts, *length)
+    )
     attention = next(
         module
         for module in model.denoiser.modules()

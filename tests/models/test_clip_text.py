@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stickerforge.errors import InputError
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import find_model, load_model
 
 
@@ -59,7 +60,10 @@ def test_words_of_several_tokens_start_at_their_mean(model):
 def test_what_does_not_fit_is_named(model):
     """The tokenizer has one token a letter; 77 tokens have room for 75 between start and end."""
     assert model.spec.text_tokens == 75
-    assert model.truncated_text("a" * 75) == "" and model.truncated_text("a" * 75 + "xyz") == "xyz"
+    long = "a" * 75 + "Xyz"
+    assert model.unread_text("a" * 75) == model.unread_text(long) == ""
+    model.long_prompts = LongPrompts("cut")
+    assert model.unread_text("a" * 75) == "" and model.unread_text(long) == "Xyz"
 
 
 def test_embeddings_of_another_model_are_refused(model):

@@ -9,7 +9,8 @@ import transformers
 from PIL import Image
 
 from stickerforge.errors import InputError
-from stickerforge.models.encoders import load_encoder
+from stickerforge.models.encoders import encode_texts, load_encoder
+from stickerforge.sampling.prompt_segments import fit
 from tests.tiny import edit_json
 
 WHITE = (255, 255, 255)
@@ -109,3 +110,28 @@ def test_a_broken_folder_is_one_line(clip, tmp_path, harm):
         ).write_text("{")
     with pytest.raises(InputError, match="cannot be read|cannot read"):
         load_encoder(str(folder))
+
+
+@pytest.mark.parametrize("name", ["clip", "judge"])
+def test_long_texts_are_read_to_the_last_word(request, name):
+    """The mean over parts that fit, not normalized; what fits is what it is by itself."""
+    ours = load_encoder(str(request.getfixturevalue("clip")) if name == "clip" else name)
+    room = 18 if name == "clip" else 208
+    assert ours.text_tokens == room and ours.count_tokens("a cat") in (2, 4)
+    fits, long = ["a cat", "two dogs eat"], "a red cat eats. " * 40
+    np.testing.assert_array_equal(encode_texts(ours, fits), ours.texts(fits))
+    first, second, other = encode_texts(ours, ["a cat", long, f"{long} two dogs"])
+    np.testing.assert_allclose(first, ours.texts(["a cat"])[0], atol=1e-6)
+    assert np.linalg.norm(second) <= 1 + 1e-6 and not np.allclose(second, other, atol=1e-6)
+    assert np.isfinite(encode_texts(ours, ["?!" * 300, long, "\U0001f431" * 300])).all()
+    if name == "clip":
+        assert np.linalg.norm(other) < 1 - 1e-4
+
+
+def test_a_mean_of_cosines_is_the_cosine_with_the_mean(clip):
+    ours, text = load_encoder(str(clip)), "a b c d e f g. " * 4
+    images = ours.images(pictures(), WHITE)
+    parts = fit([text], ours.count_tokens, ours.text_tokens)
+    assert len(parts) > 1 and all(ours.count_tokens(part) <= ours.text_tokens for part in parts)
+    expected = (images @ ours.texts(parts).T).mean(1)
+    np.testing.assert_allclose(images @ encode_texts(ours, [text])[0], expected, atol=1e-6)

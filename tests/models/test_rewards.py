@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from stickerforge.errors import InputError
 from stickerforge.models.rewards import QUESTION, load_reward, yes_tokens
+from stickerforge.sampling.prompt_segments import fit
 from tests.tiny import tiny_vision, write_preprocessor
 
 
@@ -132,3 +133,15 @@ def test_a_folder_of_something_else_is_one_line(tmp_path, dinov2, kind):
     for folder in (tmp_path, dinov2):
         with pytest.raises(InputError):
             load_reward(kind, str(folder))
+
+
+def test_a_long_prompt_is_scored_to_its_last_word(clip):
+    found, long = load_reward("hpsv2", str(clip)), "a red cat eats. " * 9
+    first, second = (
+        found.scores(pictures(), ["a cat", "two dogs", prompt]) for prompt in (long, long + "dog")
+    )
+    np.testing.assert_allclose(first[:2], second[:2], rtol=1e-6)
+    assert first[2] != second[2]
+    parts = fit([long], found.encoder.count_tokens, found.encoder.text_tokens)
+    each = [found.scores([pictures()[2]], [part])[0] for part in parts]
+    np.testing.assert_allclose(first[2], np.mean(each), rtol=1e-5)

@@ -83,8 +83,8 @@ class Toy(StableDiffusion):
         shift = self.denoiser["to_v"](text["hidden"].mean(1))
         return noisy * 0.5 + shift[:, :, None, None]
 
-    def encode_prompt(self, texts):
-        encoded = super().encode_prompt(texts)
+    def encode_prompt(self, texts, windows=1):
+        encoded = super().encode_prompt(texts, windows)
         return Conditioning({**encoded.tensors, "mask": torch.ones(len(texts), 77)})
 
 

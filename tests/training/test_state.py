@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.training.optimizer import build_optimizer
 from stickerforge.training.state import ADAPTER
 from stickerforge.training.trainer import train_step
@@ -34,7 +35,9 @@ def test_captions_without_the_new_word_are_encoded_once(tiny_sd, monkeypatch):
     state, calls = state_of(model_of(tiny_sd)), []
     encode = state.model.encode_prompt
     monkeypatch.setattr(
-        state.model, "encode_prompt", lambda texts: calls.append(tuple(texts)) or encode(texts)
+        state.model,
+        "encode_prompt",
+        lambda texts, *length: calls.append(tuple(texts)) or encode(texts, *length),
     )
     plain = state.encode_text(["a dog", "a dog"], base=False)
     again = state.encode_text(["a dog", "a dog"], base=False)
@@ -91,3 +94,17 @@ def test_what_is_restored_is_what_was_there(tiny_sd):
     other.restore(tensors)
     assert tensors.keys() == other.tensors().keys()
     assert all(torch.equal(tensors[name], value) for name, value in other.tensors().items())
+
+
+def test_captions_are_kept_by_length_and_by_how_they_are_read(tiny_sd):
+    state, long = state_of(model_of(tiny_sd)), "a red cat. " * 30
+    windows = state.model.context_windows(long)
+    assert windows > 1
+    short = state.encode_text(["a dog"], base=True)["hidden"]
+    assert state.encode_text(["a dog", long], base=True)["hidden"].shape[1] == 77 * windows
+    assert torch.equal(state.encode_text(["a dog"], base=True)["hidden"], short)
+    state.model.long_prompts = LongPrompts("longalign", 50)
+    assert state.encode_text(["a dog", long], base=False)["hidden"].shape[1] == 50
+    assert torch.equal(state.encode_text(["a dog"], base=True)["hidden"], short)
+    assert state.rows_by_length(["a dog", long, "a cat"], base=True) == [[0, 2], [1]]
+    assert state.rows_by_length(["a dog", long, "a cat"], base=False) == [[0, 1, 2]]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from stickerforge.models.card import ModelCard
+    from stickerforge.models.long_prompts import LongPrompts
     from stickerforge.models.noise_process import NoiseProcess
     from stickerforge.sampling.conditioning import Conditioning
 
@@ -136,14 +137,22 @@ class DiffusionModel(Protocol):
     has_alpha: bool  # whether images have four channels
     noise_process: "NoiseProcess"
     networks: Mapping[str, "nn.Module"]  # what can carry adapters: the denoiser, the text encoders
+    long_prompts: "LongPrompts"  # how long prompts are read: as adapters in use need it, else card
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
         """(C, H, W) of the latents of a square image."""
 
-    def encode_prompt(self, texts: Sequence[str]) -> "Conditioning":
-        """Encoded texts, B of them."""
+    def encode_prompt(self, texts: Sequence[str], windows: int = 1) -> "Conditioning":
+        """Encoded texts, B of them, all as long as the longest one.
 
-    def truncated_text(self, text: str) -> str:
+        Args:
+            windows: the least length, as `context_windows` counts it.
+        """
+
+    def context_windows(self, text: str) -> int:
+        """How long a text is once it is encoded, in windows of the text encoders; 1 if it fits."""
+
+    def unread_text(self, text: str) -> str:
         """The end of a text that is too long to be read; "" where all of it is read."""
 
     def word_embeddings(self, words: str) -> "dict[str, Tensor]":

@@ -3,7 +3,8 @@
 Shapes: B images; C, H, W latent channels, rows, columns; D width of a text encoder.
 """
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,12 +19,14 @@ from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.noise_process import load_noise_process
 from stickerforge.models.origin import broken_model
 from stickerforge.models.pretrained import load_pretrained
+from stickerforge.models.prompt_windows import PromptWindows
 from stickerforge.models.weights import load_complete, load_faults
+from stickerforge.sampling.conditioning import Conditioning
 
 TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
-class LatentDiffusion:
+class LatentDiffusion(ABC):
     """The parts of one folder, on one device. See `DiffusionModel` for what the methods promise."""
 
     # What the denoiser may take besides timestep and text, in diffusers' words; "text" is made of
@@ -45,6 +48,7 @@ class LatentDiffusion:
         self.spec, self.card, self.device = spec, card, device
         self.denoiser = denoiser.to(device).eval().requires_grad_(False)
         self.text_encoders = list(text_encoders.values())
+        self.long_prompts, self.windows = card.long_prompts, PromptWindows(self.text_encoders)
         self.vae = load_vae(card)
         self.vae = self.vae.to(device).eval().requires_grad_(False)
         self.networks: dict[str, nn.Module] = {spec.denoiser: self.denoiser}
@@ -97,9 +101,22 @@ class LatentDiffusion:
         side = pixels // self.factor
         return int(self.denoiser.config.in_channels), side, side
 
-    def truncated_text(self, text: str) -> str:
-        """As the first text encoder reads it."""
-        return self.text_encoders[0].truncated_text(text)
+    @abstractmethod
+    def encode_windows(self, prompts: Sequence[str]) -> Conditioning:
+        """Prompts of at most one window as the pipeline of diffusers encodes them."""
+
+    def encode_prompt(self, texts: Sequence[str], windows: int = 1) -> Conditioning:
+        """Long ones as `self.long_prompts` says."""
+        prompts = [self.card.reword(text) for text in texts]
+        return self.windows.encode(self.encode_windows, prompts, self.long_prompts, windows)
+
+    def context_windows(self, text: str) -> int:
+        """See `DiffusionModel`."""
+        return self.windows.context_windows(self.card.reword(text), self.long_prompts)
+
+    def unread_text(self, text: str) -> str:
+        """In the words of the model's captions."""
+        return self.windows.unread(self.card.reword(text), self.long_prompts)
 
     def word_embeddings(self, words: str) -> dict[str, Tensor]:
         """In each text encoder."""

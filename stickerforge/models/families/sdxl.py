@@ -35,18 +35,27 @@ class StableDiffusionXL(LatentDiffusion):
         }
         super().__init__(spec, card, device, load_unet(card, dtype), encoders)
 
-    def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
+    def encode_windows(self, prompts: Sequence[str]) -> Conditioning:
         """The last but one hidden states side by side, (B, L, D1 + D2), and the second pooled text.
 
-        An empty text is all zeros where the model was trained so.
+        The empty prompt is encoded as any other.
         """
-        prompts = [self.card.reword(text) for text in texts]
         first, second = (encoder.encode(prompts) for encoder in self.text_encoders)
-        hidden, pooled = torch.cat([first.penultimate, second.penultimate], -1), second.pooled
-        if self.zeroes_empty():
-            given = torch.tensor([bool(text) for text in texts], device=hidden.device)
-            hidden, pooled = hidden * given[:, None, None], pooled * given[:, None]
-        return Conditioning({"hidden": hidden, "pooled": pooled})
+        hidden = torch.cat([first.penultimate, second.penultimate], -1)
+        return Conditioning({"hidden": hidden, "pooled": second.pooled})
+
+    def encode_prompt(self, texts: Sequence[str], windows: int = 1) -> Conditioning:
+        """An empty text is all zeros where the model was trained so."""
+        text = super().encode_prompt(texts, windows)
+        if not self.zeroes_empty():
+            return text
+        given = torch.tensor([bool(text) for text in texts], device=text["hidden"].device)
+        return Conditioning(
+            {
+                "hidden": text["hidden"] * given[:, None, None],
+                "pooled": text["pooled"] * given[:, None],
+            }
+        )
 
     def zeroes_empty(self) -> bool:
         """What `force_zeros_for_empty_prompt` of the pipeline says; true for SDXL's base model."""

@@ -25,10 +25,9 @@ class StableDiffusion(LatentDiffusion):
         encoder = load_text_encoder("clip_l", CLIPTextModel, card, device, dtype)
         super().__init__(spec, card, device, load_unet(card, dtype), {"text_encoder": encoder})
 
-    def encode_prompt(self, texts: Sequence[str]) -> Conditioning:
+    def encode_windows(self, prompts: Sequence[str]) -> Conditioning:
         """The encoder's last hidden state, padded to its full length."""
-        states = self.text_encoders[0].encode([self.card.reword(text) for text in texts])
-        return Conditioning({"hidden": states.last})
+        return Conditioning({"hidden": self.text_encoders[0].encode(prompts).last})
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity, as the scheduler's configuration says."""

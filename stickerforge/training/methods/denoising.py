@@ -153,7 +153,19 @@ def base_denoising_error(state: TrainState, batch: Batch) -> Tensor:
 def prediction_error(
     state: TrainState, batch: Batch, captions: Sequence[str], *, base: bool
 ) -> Tensor:
-    """Squared error of what the model predicts for the batch under these captions, (B,)."""
+    """Squared error of what the model predicts for the batch under these captions, (B,).
+
+    Captions of different lengths are not brought to one: each is read as it is when pictures are
+    generated.
+    """
+    groups = state.rows_by_length(captions, base=base)
+    if len(groups) > 1:
+        errors = [
+            prediction_error(state, batch.select(rows), [captions[row] for row in rows], base=base)
+            for rows in groups
+        ]
+        order = torch.tensor([row for rows in groups for row in rows]).argsort()
+        return torch.cat(errors)[order.to(errors[0].device)]
     model, process = state.model, state.model.noise_process
     noisy = process.add_noise(batch.latents, batch.noise, batch.timesteps)
     text = state.encode_text(captions, base=base).including("frames", batch.frames())

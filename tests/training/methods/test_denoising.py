@@ -203,3 +203,24 @@ def test_errors_of_a_flow_are_those_of_its_velocity(tiny_sd, tmp_path):
             squared_error(velocity, batch.noise - batch.latents),
         )
     torch.testing.assert_close(model.noise_process.snr(torch.tensor([500])), torch.ones(1))
+
+
+@pytest.mark.parametrize("folder", ["tiny_sd", "tiny_sdxl"])
+def test_captions_of_any_length_share_a_batch_and_keep_theirs(folder, request):
+    """Each is read as it would be alone, by the model in training and by the base."""
+    model = model_of(request.getfixturevalue(folder))
+    examples = random_examples(model)
+    for at, more in ((1, " sits on a big table. It is red." * 9), (3, ", and a cat" * 18)):
+        own = examples[at].caption
+        caption = replace(own, text=own.text + more, base=own.base + more)
+        examples[at] = replace(examples[at], caption=caption)
+    method = method_of(model, replace(CONFIG, batch=4), examples=examples, changed=True)
+    state, batch = method.train_state, method.batch(0).reference
+    lengths = {model.context_windows(example.caption.text) for example in batch.examples}
+    assert len(lengths) > 1
+    for error_of in (denoising_error, base_denoising_error):
+        together = error_of(state, batch)
+        alone = torch.cat([error_of(state, batch.select([row])) for row in range(4)])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
+    denoising_error(state, batch).mean().backward()
+    assert all(row.grad.abs().sum() > 0 for row in state.embedding_list())
