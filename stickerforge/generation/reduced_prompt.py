@@ -138,6 +138,7 @@ def is_modifier(unit: Unit, after: Unit, things: Things) -> bool:
         after.kind == "thing"
         and after.thing != unit.thing
         and bool(words_of(unit.said) and words_of(after.said))  # two emoji are two things
+        and {unit.thing, after.thing} <= things.names.keys()  # what was taught is more than a kind
         and not (after.thing in things.suits and things.is_somebody(unit.thing))
     )
 

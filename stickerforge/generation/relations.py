@@ -69,7 +69,12 @@ def role_of(noun: Noun, said: str, kept: Sequence[str], things: Things) -> Role:
 
 
 def without_ground_colours(noun: Noun, things: Things) -> tuple[Noun, list[str]]:
-    """(a noun phrase in colours that a thing may have, those that are left out)."""
+    """(a noun phrase in colours that a thing may have, those that are left out).
+
+    What was taught, and is in no table, may have any colour.
+    """
+    if noun[-1].thing not in things.names:
+        return noun, []
     strange = [unit for unit in noun if unit.text in things.ground_colours]
     return tuple(unit for unit in noun if unit not in strange), [unit.said for unit in strange]
 

@@ -68,18 +68,23 @@ class Things:
         return {thing: name for group in self.groups.values() for thing, name in group.items()}
 
     def may_wear(self, thing: str) -> bool:
-        """Whether the model was shown what is called so with something on it."""
-        return not self.wearers or self.is_called_like(thing, self.wearers)
+        """Whether the model was shown what is called so with something on it.
+
+        What was taught to it, which the table does not know, may wear anything.
+        """
+        return thing not in self.names or self.is_called_like(thing, self.wearers)
 
     def may_hold(self, thing: str, other: str) -> bool:
-        """Whether the model was shown the one holding the other."""
-        return not self.holders or (
-            self.is_called_like(thing, self.holders) and self.is_called_like(other, self.held)
+        """Whether the model was shown the one holding the other; see `may_wear`."""
+        return (thing not in self.names or self.is_called_like(thing, self.holders)) and (
+            other not in self.names or self.is_called_like(other, self.held)
         )
 
     def is_called_like(self, thing: str, others: Sequence[str]) -> bool:
-        """Whether a thing has the name of one of others ("cat" and "cat face")."""
-        return self.names.get(thing) in [self.names.get(other, other) for other in others]
+        """Whether a thing has the name of one of others ("cat", "cat face"), if there are any."""
+        return not others or self.names.get(thing) in [
+            self.names.get(other, other) for other in others
+        ]
 
     def is_somebody(self, thing: str) -> bool:
         """Whether a thing is a person or an animal, going by its group."""
