@@ -139,6 +139,7 @@ def is_modifier(unit: Unit, after: Unit, things: Things) -> bool:
         and after.thing != unit.thing
         and bool(words_of(unit.said) and words_of(after.said))  # two emoji are two things
         and {unit.thing, after.thing} <= things.names.keys()  # what was taught is more than a kind
+        and things.names[unit.thing] != things.names[after.thing]  # "siamese cat"
         and not (after.thing in things.suits and things.is_somebody(unit.thing))
     )
 
@@ -198,7 +199,8 @@ def merge_repeats(units: Sequence[Unit]) -> list[Unit]:
     for unit in units:
         before = next((other for other in reversed(result) if other.kind != "unknown"), None)
         if unit.kind == "thing" and before is not None:
-            if before.kind == "thing" and before.thing == unit.thing:
+            same = unit.thing == before.thing or unit.text == before.text
+            if before.kind == "thing" and same:
                 continue
             one = words_of(unit.text) != words_of(unit.said)
             if before.kind == "attribute" and before.said.lower() in NUMBERS and one:

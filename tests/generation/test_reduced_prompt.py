@@ -209,6 +209,7 @@ def test_relations_of_other_words_and_third_things_are_told(shipped):
         ("cat <blob>", "cat <blob>", ()),
         ("<blob> holding a pizza", "a <blob> to the left of a pizza", ()),
         ("black cat", "black cat", ()),
+        ("siamese cat", "cat", ()),
         ("ivory bear on a white background", "bear on a white ground", ("ivory",)),
     ],
 )
