@@ -82,13 +82,18 @@ def read_scores(path: Path, record: Mapping[str, object]) -> Scores:
     return scores
 
 
+def interval_text(low: float | None, high: float | None, sign: str = "") -> str:
+    """An interval in percent or points, "-" for none."""
+    if low is None or high is None:
+        return "-"
+    return f"{100 * low:{sign}.1f} to {100 * high:{sign}.1f}"
+
+
 def print_changes(rows: Mapping[str, Mapping[str, float | None]], worse: Sequence[str]) -> None:
     """Print the differences; shares in points."""
     print(f"\n{'differences':36}{'change':>8}   {'95 % interval':20}{'p':>8}  prompts")
     for name, row in rows.items():
-        spread = "-"
-        if row["low"] is not None and row["high"] is not None:
-            spread = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+        spread = interval_text(row["low"], row["high"], "+")
         print(
             f"{name:36}{100 * (row['change'] or 0):>+8.1f}   {spread:20}{row['p']:>8.3f}"
             f"  {row['prompts']:.0f}{'  worse' if name in worse else ''}"

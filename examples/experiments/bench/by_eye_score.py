@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.experiments.bench.bench_compare import prompt_differences
+from examples.experiments.bench.bench_compare import interval_text, prompt_differences
 from examples.experiments.bench.bench_scores import other_rows
 from examples.experiments.bench.spoken_names import SpokenNames
 from stickerforge.evaluation.statistics import interval, paired_difference
@@ -109,9 +109,7 @@ def print_differences(
     for model in others:
         own, base = results[model]["named"], results[first]["named"]
         row = paired_difference(prompt_differences(own, base, groups))
-        spread = "-"
-        if row["low"] is not None and row["high"] is not None:
-            spread = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
+        spread = interval_text(row["low"], row["high"], "+")
         print(
             f"{model} - {first}: {100 * (row['change'] or 0):+.1f} points ({spread}), "
             f"p {row['p']:.3f}, {row['prompts']} prompts"

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from examples.experiments.bench.bench_compare import changes, read_scores
+from examples.experiments.bench.bench_compare import changes, interval_text, read_scores
 from examples.experiments.bench.by_eye_score import QUOTABLE
 
 RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
@@ -55,13 +55,6 @@ def replace_block(text: str, block: str) -> str:
 def share_text(value: float | None) -> str:
     """A share in percent, "-" for none."""
     return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def interval_text(low: float | None, high: float | None, sign: str = "") -> str:
-    """An interval in percent or points, "-" for none."""
-    if low is None or high is None:
-        return "-"
-    return f"{100 * low:{sign}.1f} to {100 * high:{sign}.1f}"
 
 
 def change_text(change: Mapping[str, float | None] | None) -> str:

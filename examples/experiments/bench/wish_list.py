@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from examples.experiments.bench.bench_compare import interval_text
 from examples.experiments.bench.bench_images import run_generate
 from examples.experiments.bench.by_eye import write_sheets
 from examples.experiments.bench.by_eye_score import read_answers
@@ -197,9 +198,7 @@ def print_results(results: Mapping[str, Any], changes: Mapping[str, Any]) -> Non
             print(f"  {verdict:8}{row['passed']:>4} of {row['of']}{row['share']:>7.0%}  {spread}")
     for model, rows in changes.items():
         for name, row in rows.items():
-            spread = "-"
-            if row["low"] is not None:
-                spread = f"{100 * row['low']:+.0f} to {100 * row['high']:+.0f}"
+            spread = interval_text(row["low"], row["high"], "+")
             print(
                 f"{model}, {name}: {100 * row['change']:+.1f} points ({spread}), p {row['p']:.3f}"
             )
