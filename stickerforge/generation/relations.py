@@ -28,15 +28,16 @@ def relate(units: Sequence[Unit], things: Things) -> tuple[list[Unit], list[str]
     result: list[Unit] = []
     left_out: list[str] = []
     kept: list[str] = []  # things that are not worn
-    before = ""  # the thing before
+    dressed = False  # whether the noun before is worn
     for link, noun in nouns:
         noun, strange = without_ground_colours(noun, things)
         left_out += strange
         said = link.text.lower() if link else ""
         role = role_of(noun, said, kept, things)
-        if said == "and" and {before, noun[-1].thing} <= {*things.worn}:
+        worn = noun[-1].thing in things.worn
+        if said == "and" and dressed and worn:
             role = "none"  # of what is worn the model knows no more than one thing
-        before = noun[-1].thing
+        dressed = worn and bool(kept) and said in (*WITH, "and")
         if role == "none":
             left_out += [unit.said for unit in noun if unit.kind != "determiner"]
         elif role == "worn":

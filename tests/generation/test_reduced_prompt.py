@@ -197,6 +197,7 @@ def test_relations_of_other_words_and_third_things_are_told(shipped):
         ("owl with glasses", "owl", ("glasses",)),
         ("smiling face with a top hat", "smiling face wearing a top hat", ()),
         ("cool guy with sunglasses and a hat", "man", ("cool", "sunglasses", "hat")),
+        ("a crown and a top hat", "a crown to the left of a top hat", ()),
         ("dog with glasses and a crown", "dog wearing glasses", ("crown",)),
         ("bee holding a flower", "a honeybee to the left of a blossom", ()),
         ("panda holding a balloon", "a panda holding a balloon", ()),
