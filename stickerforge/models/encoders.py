@@ -3,7 +3,7 @@
 Shapes: N images or texts, D features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from stickerforge.errors import InputError
@@ -144,11 +145,13 @@ class HubEncoder:
             [pad_to_square(on_ground(picture, ground), ground) for picture in pictures],
             return_tensors="pt",
         ).to(self.device)
-        return self.unit_vectors(
-            self.model.get_image_features(**inputs)
-            if hasattr(self.model, "get_image_features")
-            else self.model(**inputs)
-        )
+        return self.finite(self.image_features(inputs))
+
+    def image_features(self, inputs: Mapping[str, Any]) -> Tensor:
+        """Unit vectors (N, D) of images as the processor makes them, on the model's device."""
+        if hasattr(self.model, "get_image_features"):
+            return unit_features(self.model.get_image_features(**inputs))
+        return unit_features(self.model(**inputs))
 
     def examine(
         self, pictures: Sequence[Image.Image], ground: tuple[int, int, int]
@@ -167,7 +170,7 @@ class HubEncoder:
             max_length=longest,
             return_tensors="pt",
         )
-        return self.unit_vectors(self.model.get_text_features(**inputs.to(self.device)))
+        return self.finite(unit_features(self.model.get_text_features(**inputs.to(self.device))))
 
     def count_tokens(self, text: str) -> int:
         """See Encoder."""
@@ -179,19 +182,24 @@ class HubEncoder:
         longest = int(self.model.config.text_config.max_position_embeddings)
         return longest - int(self.tokenizer.num_special_tokens_to_add())
 
-    def unit_vectors(self, output: Any) -> Vectors:
-        """The pooled vectors of the model's output, of unit length.
+    def finite(self, features: Tensor) -> Vectors:
+        """Features on the CPU.
 
         Raises:
             InputError: they are no numbers, by which nothing can be compared.
         """
-        vectors = output if isinstance(output, torch.Tensor) else output.pooler_output
-        unit: Vectors = F.normalize(vectors.float().flatten(1), dim=-1).cpu().numpy()
+        unit: Vectors = features.cpu().numpy()
         if not np.isfinite(unit).all():
             raise InputError(
                 f"{self.name} makes features that are not finite", "give another encoder"
             )
         return unit
+
+
+def unit_features(output: Any) -> Tensor:
+    """The pooled vectors of a model's output, of unit length, (N, D) in float32."""
+    vectors = output if isinstance(output, Tensor) else output.pooler_output
+    return F.normalize(vectors.float().flatten(1), dim=-1)
 
 
 def pad_to_square(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:

@@ -25,6 +25,7 @@ from stickerforge.models.origin import broken_model
 from stickerforge.models.weights import LOAD_ERRORS, load_faults
 from stickerforge.objectives.loss_weighting import PredictionType
 from stickerforge.sampling.denoise import Scheduler
+from stickerforge.sampling.reward_loop import sampling_timesteps
 
 SCHEDULERS = {
     "ddim": DDIMScheduler,
@@ -52,6 +53,19 @@ class NoiseProcess(Protocol):
 
     def snr(self, timesteps: Tensor) -> Tensor:
         """Signal-to-noise ratio at timesteps, (B,)."""
+
+    def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """(a, s) of noisy latents = a latents + s noise, both of the shape of the timesteps."""
+
+    def split(self, noisy: Tensor, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
+        """(latents, noise), both (B, C, H, W), that a prediction for noisy latents means.
+
+        Args:
+            timestep: ().
+        """
+
+    def gradient_timesteps(self, steps: int, latent_shape: LatentShape) -> Tensor:
+        """Timesteps (steps,) of `sampling.reward_loop.sample_with_gradients`."""
 
     def scheduler(self, kind: str, steps: int, latent_shape: LatentShape) -> Scheduler:
         """A scheduler of diffusers with the timesteps of so many steps.
@@ -108,6 +122,28 @@ class Ddpm(UniformTimesteps):
         signal: Tensor = self.schedule.alphas_cumprod.to(timesteps.device)[timesteps]
         return signal / (1 - signal)
 
+    def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """sqrt(alpha_bar), sqrt(1 - alpha_bar)."""
+        signal: Tensor = self.schedule.alphas_cumprod.to(timesteps.device)[timesteps.long()]
+        return signal.sqrt(), (1 - signal).sqrt()
+
+    def split(self, noisy: Tensor, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
+        """See `NoiseProcess`; what is not predicted follows from the noisy latents.
+
+        Predicted latents are first made a velocity, for which the noisy latents have no gradient:
+        else the end of sampling would be the last prediction, and no other would get a gradient.
+        """
+        a, s = self.levels(timestep)
+        if self.prediction == "epsilon":
+            return (noisy - s * prediction) / a, prediction
+        if self.prediction == "sample":
+            prediction = (a * noisy.detach() - prediction) / s
+        return a * noisy - s * prediction, a * prediction + s * noisy
+
+    def gradient_timesteps(self, steps: int, latent_shape: LatentShape) -> Tensor:
+        """From the last timestep on, in equal distances."""
+        return torch.tensor(sampling_timesteps(self.timesteps, steps), device=self.device)
+
     def scheduler(self, kind: str, steps: int, latent_shape: LatentShape) -> Scheduler:
         """Any kind; betas and the kind of prediction stay the model's."""
         constructor: Any = SCHEDULERS.get(kind) or scheduler_class(self.config)
@@ -147,6 +183,20 @@ class RectifiedFlow(UniformTimesteps):
         """((1 - sigma) / sigma) squared."""
         sigma = (timesteps / self.timesteps).clamp(min=1e-4)
         return ((1 - sigma) / sigma).square()
+
+    def levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """1 - sigma, sigma."""
+        sigma = timesteps / self.timesteps
+        return 1 - sigma, sigma
+
+    def split(self, noisy: Tensor, prediction: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
+        """Both ends of the line on which the noisy latents lie."""
+        a, s = self.levels(timestep)
+        return noisy - s * prediction, noisy + a * prediction
+
+    def gradient_timesteps(self, steps: int, latent_shape: LatentShape) -> Tensor:
+        """Those of the model's own scheduler, with its shift."""
+        return self.scheduler("model", steps, latent_shape).timesteps
 
     def scheduler(self, kind: str, steps: int, latent_shape: LatentShape) -> Scheduler:
         """The model's own; its shift follows the size of the latents where it is configured so."""

@@ -219,8 +219,12 @@ class JudgeNet(nn.Module):
         if pictures.shape[1:] != (4, side, side):
             raise ValueError(f"pictures are {tuple(pictures.shape)}, not (B, 4, {side}, {side})")
         rgb, solid = pictures[:, :3], pictures[:, 3] > SOLID
+        return Features(self.content(rgb), drawing_features(rgb, solid))
+
+    def content(self, rgb: Tensor) -> Tensor:
+        """What pictures (B, 3, P, P) in [0, 1] show: see `Features`."""
         last = self.image(rgb * 2 - 1).flatten(2)
-        return Features(torch.cat([last.mean(2), last.amax(2)], 1), drawing_features(rgb, solid))
+        return torch.cat([last.mean(2), last.amax(2)], 1)
 
     def read(self, features: Features) -> Readings:
         """What the heads say."""
