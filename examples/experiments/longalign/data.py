@@ -1,0 +1,70 @@
+"""Pictures of StickerWorld with long captions, for `stickerforge tailor prompt`.
+
+python -m examples.experiments.longalign.data FOLDER [--count 2000] [--first 0]
+
+Writes FOLDER/00001.png … and FOLDER/metadata.jsonl with a line {"file_name", "text"} for each. The
+scenes are those that sticker-mini 3 learns from, and never those that the bench asks for. Needs the
+art of the recipe (fetch.py, art.py).
+"""
+
+import argparse
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from examples.experiments.longalign.long_captions import LongCaption, long_caption
+from examples.experiments.longalign.scenes import SEED, training_scenes
+from examples.recipes.mini.sprites import to_image
+
+# Scenes behind those of the recipe's shards, which sticker-mini 3 has seen.
+FIRST = 1_000_000
+
+
+def write_dataset(folder: Path, number: int, first: int = 0) -> list[LongCaption]:
+    """The captions of the pictures that were written.
+
+    Args:
+        first: number of scenes to leave out, for other pictures than an earlier call's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scenes = training_scenes(FIRST + first)
+    results, rows = [], []
+    for index, (picture, truth) in enumerate(islice(scenes, number), 1):
+        caption = long_caption(truth, np.random.default_rng((SEED, first, index)))
+        name = f"{index:05d}.png"
+        to_image(picture).save(folder / name)
+        rows.append(json.dumps({"file_name": name, "text": caption.text}, ensure_ascii=False))
+        results.append(caption)
+    (folder / "metadata.jsonl").write_text("\n".join(rows) + "\n")
+    return results
+
+
+def summary(captions: list[LongCaption]) -> str:
+    """Lengths, numbers of facts, and how many name the thing late."""
+    tokens = np.percentile([each.tokens for each in captions], (0, 25, 50, 75, 100))
+    facts = [len(each.facts) for each in captions]
+    late = np.mean([each.named_at >= 75 for each in captions])
+    correlation = np.corrcoef([each.tokens for each in captions], facts)[0, 1]
+    return (
+        f"{len(captions)} pictures; tokens {' '.join(f'{value:.0f}' for value in tokens)} "
+        f"(least, quartiles, most); facts {min(facts)} to {max(facts)}, correlation with tokens "
+        f"{correlation:.2f}; named late in {late:.0%}"
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="scenes to leave out")
+    args = parser.parse_args()
+    print(summary(write_dataset(args.folder, args.count, args.first)))
+
+
+if __name__ == "__main__":
+    main()
