@@ -18,7 +18,6 @@ from stickerforge.errors import InputError, nearest
 from stickerforge.models.encoders import Encoder, HubEncoder, encode_texts, load_encoder
 from stickerforge.models.hub import ENCODERS, HUB_NAME, JUDGES, REWARDS
 from stickerforge.models.judge.model import Judge
-from stickerforge.models.rewards import Preference, load_reward
 from stickerforge.models.weights import LOAD_ERRORS
 from stickerforge.runtime.device import memory_fault
 from stickerforge.stickers.color import WHITE
@@ -225,24 +224,28 @@ def check_reward_name(name: str) -> None:
     Raises:
         InputError: nothing is, or it cannot reward pictures for prompts.
     """
-    kind, equals, place = name.partition("=")
-    folder = user_path(place if equals else name)
-    exists = bool(folder) and Path(folder).is_dir()
-    if name in NO_TEXT:
-        raise no_text(name)
-    if name in NAMES and REWARDS.get(name, name) == "":
-        what = f"give {name}=FOLDER, in the format of transformers"
-        raise InputError(f"the weights of the reward {name} must be given", what)
-    if name in NAMES or (exists and not equals):
-        return
-    if equals and kind in PREFERENCES:
-        if not exists and not is_hub_name(place):
-            what = "give a folder in the format of transformers, or owner/name of the hub"
-            raise InputError(f"the reward {kind}: there is no folder {place!r}", what)
-    elif kind in REWARDS:
+    kind, place = reward_parts(name)
+    if kind in NO_TEXT:
+        raise no_text(kind)
+    if kind in REWARDS and kind not in PREFERENCES:
         raise InputError(f"{kind} does not compare pictures with prompts by a gradient", GIVE)
-    elif equals or not is_hub_name(name):
-        raise InputError(f"unknown reward {name!r}", nearest(name, NAMES, GIVE))
+    if kind in PREFERENCES and not place:
+        what = f"give {kind}=FOLDER, in the format of transformers"
+        raise InputError(f"the weights of the reward {kind} must be given", what)
+    if kind in NAMES[: -len(PREFERENCES)] or is_hub_name(place) or (place and Path(place).is_dir()):
+        return
+    if kind in PREFERENCES:
+        what = "give a folder in the format of transformers, or owner/name of the hub"
+        raise InputError(f"the reward {kind}: there is no folder {place!r}", what)
+    raise InputError(f"unknown reward {name!r}", nearest(name, NAMES, GIVE))
+
+
+def reward_parts(name: str) -> tuple[str, str]:
+    """(kind, folder or hub repository) of KIND, KIND=PLACE or a place, whose kind is its name."""
+    kind, equals, place = name.partition("=")
+    if kind not in REWARDS:
+        return name, user_path(name)
+    return kind, user_path(place) if equals else REWARDS[kind]
 
 
 def is_hub_name(text: str) -> bool:
@@ -271,13 +274,10 @@ def load_prompt_reward(
         EnvironmentFault: it is real but cannot be had here.
     """
     check_reward_name(name)
-    kind, _, place = name.partition("=")
-    if kind in PREFERENCES:
-        place = user_path(place) or REWARDS[kind]
-        reward = load_reward(kind, place, device=device, offline=offline, say=say)
-        assert isinstance(reward, Preference)
-        return HubReward(reward.encoder)
-    encoder = load_encoder(user_path(name), device=device, offline=offline, say=say)
+    kind, place = reward_parts(name)
+    if kind in PREFERENCES and Path(place).is_dir():
+        place = str(Path(place).resolve())  # also where it is called like a judge
+    encoder = load_encoder(place, device=device, offline=offline, say=say)
     if judge := encoder.judge:
         return JudgeReward(judge, encoder)
     assert isinstance(encoder, HubEncoder)

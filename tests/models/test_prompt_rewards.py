@@ -146,6 +146,15 @@ def test_models_of_preferences_are_taken_by_folder(kind, clip):
     assert reward.name == "tiny-clip" and reward.digest == plain.digest
 
 
+def test_folders_may_be_called_anything(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a=b", "second"):
+        shutil.copytree(clip, tmp_path / folder)
+    assert load_prompt_reward("a=b").name == "a=b"
+    assert load_prompt_reward("pickscore=second").encode_texts(["a cat"]).shape == (1, 24)
+    assert load_prompt_reward("second").encode_texts(["a cat"]).shape == (1, 96)
+
+
 def test_sizes_and_crops_follow_the_processor(clip, tmp_path):
     """An edge and a crop, as CLIP's own processor has them; also where it crops more, or pads."""
     for edge, crop in ((32, 32), (40, 32), (24, 32)):
@@ -180,7 +189,7 @@ def test_half_precision_has_gradients(clip, tmp_path):
     [
         ("dinov2", "dinov2 reads no text"),
         ("hpsv2", "weights of the reward hpsv2 must be given; give hpsv2=FOLDER"),
-        ("hpsv2=", "there is no folder ''"),
+        ("hpsv2=", "weights of the reward hpsv2 must be given"),
         ("pickscore=nowhere", "there is no folder 'nowhere'"),
         ("aesthetic", "aesthetic does not compare"),
         ("vqascore=x", "vqascore does not compare"),
@@ -220,6 +229,7 @@ def test_a_folder_of_something_else_is_one_line(kind, dinov2, tiny_sd, vlm, clip
         with pytest.raises(InputError) as caught:
             load_prompt_reward(f"{kind}{folder}")
         assert "\n" not in str(caught.value) and caught.value.hint
+        assert "--reward" not in str(caught.value)  # which takes prompts, where these are used
 
 
 def test_a_processor_of_another_kind_is_refused(clip, tmp_path, monkeypatch):
