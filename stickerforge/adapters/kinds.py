@@ -74,7 +74,7 @@ class AdapterKind(Protocol):
 class Lora:
     """Low-rank factors for layers of the networks, and embeddings of new tokens."""
 
-    names: tuple[str, ...] = ("subject", "style", "merged")
+    names: tuple[str, ...] = ("subject", "style", "tuned", "merged")
 
     def recognises(self, file: AdapterFile) -> bool:
         """By the names of its tensors."""

@@ -14,6 +14,7 @@ from stickerforge.cli.generate import generate
 from stickerforge.cli.manage import adapters_app, doctor, models_app
 from stickerforge.cli.merge import merge
 from stickerforge.cli.output import bug_report, show_error
+from stickerforge.cli.tailor import tailor_app
 from stickerforge.errors import EnvironmentFault, InputError, StickerforgeError
 from stickerforge.runtime.console import discard_output, open_standard_streams
 from stickerforge.version import __version__
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (generate, caption, customize, merge, evaluate):
     app.command()(command)
+app.add_typer(tailor_app, name="tailor")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(models_app, name="models")
 app.command()(doctor)

@@ -61,7 +61,7 @@ class Call(Generic[Config]):
 
 
 def command(
-    kind: type[Config], order: Sequence[str] = ()
+    kind: type[Config], order: Sequence[str] = (), name: str = ""
 ) -> Callable[[Callable[..., Report]], Callable[..., None]]:
     """Makes a function of a `Call` a command whose options are its settings'.
 
@@ -70,10 +70,11 @@ def command(
     Args:
         kind: the command's configuration.
         order: names of settings and parameters in the order of `--help`; the others follow.
+        name: as people type it ("tailor prompt"); "" for that of the function.
     """
 
     def decorate(function: Callable[..., Report]) -> Callable[..., None]:
-        name = function.__name__
+        title = name or function.__name__
         own = list(signature(function).parameters.values())[1:]
 
         # Typer passes whatever the signature below lists: options are not known before.
@@ -81,7 +82,7 @@ def command(
             def work(console: Console) -> Report:
                 prepare_libraries(arguments["offline"])
                 call = Call(
-                    name,
+                    title,
                     kind,
                     settings_from(kind, arguments),
                     arguments["config"],
@@ -92,9 +93,9 @@ def command(
                 )
                 return function(call, **{item.name: arguments[item.name] for item in own})
 
-            run_command(name, arguments["as_json"], arguments["quiet"], work)
+            run_command(title, arguments["as_json"], arguments["quiet"], work)
 
-        invoke.__name__, invoke.__doc__ = name, function.__doc__
+        invoke.__name__, invoke.__doc__ = function.__name__, function.__doc__
         invoke.__signature__ = Signature(options_from(kind, own, order))  # type: ignore[attr-defined]
         return invoke
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         generate,
         merge,
         models,
+        tailor_prompt,
     )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "generate",
     "merge",
     "models",
+    "tailor_prompt",
 ]
 
 

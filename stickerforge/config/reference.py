@@ -10,6 +10,7 @@ from stickerforge.config.schema import (
     EvaluateConfig,
     GenerateConfig,
     MergeConfig,
+    TailorPromptConfig,
 )
 from stickerforge.config.setting import Setting, settings_of
 
@@ -18,6 +19,7 @@ CONFIGS = {
     "caption": CaptionConfig,
     "customize": CustomizeConfig,
     "merge": MergeConfig,
+    "tailor prompt": TailorPromptConfig,
     "evaluate": EvaluateConfig,
 }
 HEAD = """# Settings

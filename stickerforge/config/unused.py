@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stickerforge.config.schema import (
     CustomizeConfig,
     GenerateConfig,
+    TailorPromptConfig,
     TrainingConfig,
     ValidationConfig,
 )
@@ -47,3 +48,19 @@ def unused_in_generate(config: GenerateConfig) -> Iterator[str]:
         yield "sampling.guidance_rescale does nothing with sampling.guidance=1"
     if config.output.columns is not None and not config.output.sheet:
         yield "output.columns does nothing with output.sheet=false"
+
+
+def unused_in_tailor_prompt(config: TailorPromptConfig) -> Iterator[str]:
+    """A line for each setting of `tailor prompt` without effect."""
+    default = TailorPromptConfig()
+    if config.reward:
+        if config.training.caption_dropout != default.training.caption_dropout:
+            yield "training.caption_dropout is about captions of pictures: it does nothing here"
+    elif config.preference != default.preference:
+        yield "preference is about --reward: it does nothing here"
+    if config.long_prompts.mode == "compat":
+        for name in ("length", "splitter"):
+            if getattr(config.long_prompts, name) != getattr(default.long_prompts, name):
+                yield f"long_prompts.{name} does nothing with long_prompts.mode=compat"
+    if not config.reward and config.validation.diversity != default.validation.diversity:
+        yield "validation.diversity is about --reward: it does nothing here"

@@ -14,6 +14,7 @@ from stickerforge.runtime.bounded_files import open_regular
 START_S = 5.0  # importing the libraries
 BASE_BYTES = 450_000_000  # the libraries themselves
 CPU_FLOPS = 45e9  # per second and core, as measured on convolutions
+DECODER_BYTES = 9000  # for each pixel that is decoded with a gradient
 CUDA_FLOPS = 100e12  # per second and device
 
 
@@ -65,6 +66,40 @@ def training_cost(
     denoiser = card.folder / family_spec(card.folder).denoiser
     activations = 12 * batch * weights_bytes(denoiser) // 10
     return Cost(sampling.seconds, sampling.memory_bytes + activations)
+
+
+def reward_cost(
+    card: ModelCard,
+    *,
+    steps: int,
+    batch: int,
+    at_once: int,
+    denoising_steps: int,
+    gradient_every: int,
+    guidance: float,
+    pixels: int,
+    cuda: bool,
+) -> Cost:
+    """The cost of training by a reward: pictures are drawn, and a few steps done twice and back.
+
+    Args:
+        at_once: pictures of a batch that are computed together.
+        gradient_every: every how many denoising steps a gradient is taken.
+    """
+    gradients = -(-denoising_steps // gradient_every)
+    drawing = sampling_cost(
+        card,
+        pictures=1,
+        steps=steps * batch * (denoising_steps + 3 * gradients),
+        guidance=guidance,
+        pixels=pixels,
+        cuda=cuda,
+    )
+    spec = family_spec(card.folder)
+    passes = 1 if guidance == 1 else 2
+    denoiser = 12 * passes * weights_bytes(card.folder / spec.denoiser) // 10
+    decoder = DECODER_BYTES * pixels**2
+    return Cost(drawing.seconds, drawing.memory_bytes + at_once * (denoiser + decoder))
 
 
 def model_bytes(card: ModelCard) -> int:

@@ -13,19 +13,20 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from stickerforge.config.user_paths import user_path
-from stickerforge.errors import InputError, nearest
+from stickerforge.errors import InputError
 from stickerforge.models.encoders import Encoder, HubEncoder, encode_texts, load_encoder
-from stickerforge.models.hub import ENCODERS, HUB_NAME, JUDGES, REWARDS
 from stickerforge.models.judge.model import Judge
+from stickerforge.models.reward_names import (
+    GIVE,
+    PREFERENCES,
+    check_reward_name,
+    no_text,
+    reward_parts,
+)
 from stickerforge.models.weights import LOAD_ERRORS
 from stickerforge.runtime.device import memory_fault
 from stickerforge.stickers.color import WHITE
 
-NO_TEXT = ("dinov2",)  # of ENCODERS
-PREFERENCES = ("pickscore", "hpsv2")  # of REWARDS
-NAMES = (*JUDGES, *(name for name in ENCODERS if name not in NO_TEXT), *PREFERENCES)
-GIVE = f"give {', '.join(NAMES)}, a folder, or owner/name of the hub"
 MODES = {Image.Resampling.NEAREST: "bilinear", Image.Resampling.BILINEAR: "bilinear"}
 # What unit vectors may differ by from those of the model's own processor, in half precision.
 TOLERANCE = 0.02
@@ -216,46 +217,6 @@ def check_scores(scores: Tensor, pixels: Tensor, name: str) -> None:
             f"the reward {name} gives no number for one of {len(pixels)} pictures",
             "check its weights, or give another one",
         )
-
-
-def check_reward_name(name: str) -> None:
-    """Make sure that something is called so, before anything is fetched or read.
-
-    Raises:
-        InputError: nothing is, or it cannot reward pictures for prompts.
-    """
-    kind, place = reward_parts(name)
-    if kind in NO_TEXT:
-        raise no_text(kind)
-    if kind in REWARDS and kind not in PREFERENCES:
-        raise InputError(f"{kind} does not compare pictures with prompts by a gradient", GIVE)
-    if kind in PREFERENCES and not place:
-        what = f"give {kind}=FOLDER, in the format of transformers"
-        raise InputError(f"the weights of the reward {kind} must be given", what)
-    if kind in NAMES[: -len(PREFERENCES)] or is_hub_name(place) or (place and Path(place).is_dir()):
-        return
-    if kind in PREFERENCES:
-        what = "give a folder in the format of transformers, or owner/name of the hub"
-        raise InputError(f"the reward {kind}: there is no folder {place!r}", what)
-    raise InputError(f"unknown reward {name!r}", nearest(name, NAMES, GIVE))
-
-
-def reward_parts(name: str) -> tuple[str, str]:
-    """(kind, folder or hub repository) of KIND, KIND=PLACE or a place, whose kind is its name."""
-    kind, equals, place = name.partition("=")
-    if kind not in REWARDS:
-        return name, user_path(name)
-    return kind, user_path(place) if equals else REWARDS[kind]
-
-
-def is_hub_name(text: str) -> bool:
-    """Whether a text may be owner/name of the hub."""
-    return bool(HUB_NAME.fullmatch(text)) and not text.startswith(".")
-
-
-def no_text(name: str) -> InputError:
-    """The error of an encoder of pictures only."""
-    return InputError(f"{name} reads no text, so it cannot reward pictures for prompts", GIVE)
 
 
 def load_prompt_reward(

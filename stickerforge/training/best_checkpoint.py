@@ -24,10 +24,12 @@ class ValidationSchedule:
         every: steps between two validations; there is one at the end, too.
         validate: from the number of steps done to metrics of the model as it is now; the higher
             "score", the better.
+        ends: whether a run is to end after a validation with these metrics.
     """
 
     every: int
     validate: Callable[[int], Mapping[str, float]]
+    ends: Callable[[Mapping[str, float]], bool] = lambda metrics: False
 
     def due(self, done: int, steps: int) -> bool:
         """Whether to validate after so many steps."""
@@ -54,9 +56,9 @@ class BestCheckpoint:
                     path.unlink()
         self.write_log()
 
-    def has(self, done: int) -> bool:
-        """Whether the model was validated after so many steps."""
-        return any(row["step"] == done for row in self.rows)
+    def row(self, done: int) -> dict[str, float] | None:
+        """The metrics of the validation after so many steps; None where there was none."""
+        return next((row for row in self.rows if row["step"] == done), None)
 
     def write_log(self) -> None:
         """Write the log of validations."""

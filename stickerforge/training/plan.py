@@ -113,7 +113,7 @@ def saved_steps(run: RunFolder) -> Any:
     """Until which step the run was to train when it was last started; UNSET if nothing says."""
     try:
         text = read_text(run.config, MAX_BYTES)
-        steps = parse_toml(text, run.config, "customize").get("training.steps")
+        steps = parse_toml(text, run.config, run.command).get("training.steps")
     except (OSError, ValueError, InputError):
         steps = UNSET
     return steps if isinstance(steps, int) else UNSET

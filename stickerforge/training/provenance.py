@@ -18,7 +18,6 @@ def provenance(
     plan: TrainingPlan, folder: PictureFolder, data: TrainingSet, metrics: Mapping[str, float]
 ) -> dict[str, Any]:
     """The settings, the pictures, the metrics at the end, and the versions of what did it."""
-    libraries = (torch, diffusers, transformers, peft)
     training = plan.config.training
     return {
         "objective": training.objective,
@@ -34,6 +33,12 @@ def provenance(
         "settings": plan.settings_digest(),
         "data": data.digest,
         "figures": metrics,
-        "versions": {"stickerforge": __version__}
-        | {library.__name__: library.__version__ for library in libraries},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """What made an adapter."""
+    libraries = (torch, diffusers, transformers, peft)
+    own = {library.__name__: library.__version__ for library in libraries}
+    return {"stickerforge": __version__} | own

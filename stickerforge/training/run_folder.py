@@ -46,6 +46,7 @@ class RunFolder:
     """The files of a run. Some have names that earlier versions gave them."""
 
     path: Path
+    command: str = "customize"  # that runs here, as people type it
 
     @property
     def name(self) -> str:
@@ -55,7 +56,7 @@ class RunFolder:
     @property
     def config(self) -> Path:
         """The settings, as `--config` takes them."""
-        return self.path / "customize.toml"
+        return self.path / f"{self.command.replace(' ', '-')}.toml"
 
     @property
     def captions(self) -> Path:
@@ -135,7 +136,7 @@ class RunFolder:
         with locked(self.path / "lock", wait=False) as free:
             if not free:
                 raise InputError(
-                    f"another customize is working on {self.name!r}",
+                    f"another {self.command} is working on {self.name!r}",
                     "wait for it, or give another --name",
                 )
             yield
@@ -234,6 +235,6 @@ class RunFolder:
         return checkpoint
 
 
-def run_folder(name: str) -> RunFolder:
+def run_folder(name: str, command: str = "customize") -> RunFolder:
     """The folder of the run that trains an adapter of this name."""
-    return RunFolder(home() / "runs" / name)
+    return RunFolder(home() / "runs" / name, command)

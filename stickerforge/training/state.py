@@ -16,6 +16,7 @@ from stickerforge.models.families.base import DiffusionModel, Layers
 from stickerforge.models.long_prompts import LongPrompts, base_prompts
 from stickerforge.sampling.conditioning import Conditioning, join
 
+MAX_TEXTS = 256  # whose encoding is kept: of the longest some 500 MB
 ADAPTER = "trained"  # the adapter's name within the networks
 
 
@@ -63,12 +64,17 @@ class TrainState:
         with base_prompts(self.model) if base else nullcontext():
             rule = self.model.long_prompts
             windows = max(map(self.model.context_windows, captions))
-            for caption in captions:
-                if (caption, rule, windows) not in self.text_cache:
-                    with torch.no_grad(), self.adapters.disabled():
-                        text = self.model.encode_prompt([caption], windows)
-                    self.text_cache[caption, rule, windows] = text
-        return join(*(self.text_cache[caption, rule, windows] for caption in captions))
+            return join(*(self.base_text(caption, rule, windows) for caption in captions))
+
+    def base_text(self, caption: str, rule: LongPrompts, windows: int) -> Conditioning:
+        """A caption as the base model encodes it, from the cache where it is there."""
+        key = caption, rule, windows
+        if key not in self.text_cache:
+            with torch.no_grad(), self.adapters.disabled():
+                self.text_cache[key] = self.model.encode_prompt([caption], windows)
+            if len(self.text_cache) > MAX_TEXTS:
+                del self.text_cache[next(iter(self.text_cache))]
+        return self.text_cache[key]
 
     def rows_by_length(self, captions: Sequence[str], *, base: bool) -> list[list[int]]:
         """The indices of captions that are equally long once they are encoded, group by group."""

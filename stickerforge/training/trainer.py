@@ -14,7 +14,7 @@ from stickerforge.errors import InputError, Interrupted
 from stickerforge.runtime.signals import stoppable
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
 from stickerforge.training.checkpoint import read_checkpoint, write_checkpoint
-from stickerforge.training.methods.base import TrainingMethod
+from stickerforge.training.methods.base import StepOutput, TrainingMethod
 from stickerforge.training.metrics_log import MetricsLog
 from stickerforge.training.optimizer import build_optimizer, load_optimizer, optimizer_tensors
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder
@@ -29,6 +29,8 @@ def train(
     validation: ValidationSchedule | None = None,
 ) -> Any:
     """Train until all steps are done, from the beginning or from the checkpoint at `start.step`.
+
+    A validation may end it earlier.
 
     Returns the weights in the form of the method's kind of adapter.
 
@@ -49,15 +51,16 @@ def train(
     progress = Progress(method, optimizer, run, log, best, start, start.step)
     on_step(start.step)
     # A run may have ended between a checkpoint and its validation.
-    progress.validate(validation, start.step, steps)
+    ended = progress.validate(validation, start.step, steps)
     with stoppable() as check:
-        for step in range(start.step, steps):
+        for step in range(start.step, start.step if ended else steps):
             log.add(step, train_step(method, optimizer, step, config.clip))
             done = step + 1
             on_step(1)
             if done % config.save_every == 0 or done == steps:
                 progress.save(done)
-            progress.validate(validation, done, steps)
+            if progress.validate(validation, done, steps):
+                break
             try:
                 check()
             except Interrupted as stop:
@@ -82,9 +85,8 @@ def train_step(
         InputError: training diverged.
     """
     started = time.perf_counter()
-    output = method.loss(method.batch(step), step)
     optimizer.zero_grad(set_to_none=True)
-    output.loss.backward()  # type: ignore[no-untyped-call]
+    output = accumulate(method, step)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, clip))
     loss = float(output.loss.detach())
@@ -98,6 +100,26 @@ def train_step(
     metrics = {name: float(value) for name, value in output.metrics.items()}
     seconds = time.perf_counter() - started
     return {"loss": loss, "gradient_norm": norm} | metrics | {"seconds": seconds}
+
+
+def accumulate(method: TrainingMethod[Any], step: int) -> StepOutput:
+    """The gradients of a step, part by part of its batch; returns means over the parts."""
+    parts = method.split(method.batch(step))
+    outputs = []
+    for part in parts:
+        output = method.loss(part, step)
+        (output.loss / len(parts)).backward()  # type: ignore[no-untyped-call]
+        outputs.append(StepOutput(output.loss.detach(), output.metrics))
+    if len(outputs) == 1:
+        return outputs[0]
+    names = outputs[0].metrics
+    return StepOutput(
+        sum((output.loss for output in outputs), torch.zeros(())) / len(outputs),
+        {
+            name: sum(float(output.metrics[name]) for output in outputs) / len(outputs)
+            for name in names
+        },
+    )
 
 
 @dataclass
@@ -128,13 +150,19 @@ class Progress:
             self.best.remove_others()
         self.saved = done
 
-    def validate(self, validation: ValidationSchedule | None, done: int, steps: int) -> None:
-        """Validate if it is time to, after a checkpoint, so that nothing is lost by it."""
-        if not validation or not self.best or self.best.has(done):
-            return
-        if validation.due(done, steps):
+    def validate(self, validation: ValidationSchedule | None, done: int, steps: int) -> bool:
+        """Validate if it is time to, after a checkpoint, so that nothing is lost by it.
+
+        Returns:
+            Whether the run is to end here.
+        """
+        if not validation or not self.best:
+            return False
+        if self.best.row(done) is None and validation.due(done, steps):
             self.save(done)
             self.best.add(done, validation.validate(done), self.method.weights)
+        row = self.best.row(done)
+        return row is not None and validation.ends(row)
 
 
 def restore(

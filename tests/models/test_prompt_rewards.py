@@ -11,12 +11,8 @@ from PIL import Image
 
 from stickerforge.errors import InputError
 from stickerforge.models.encoders import encode_texts, load_encoder
-from stickerforge.models.prompt_rewards import (
-    check_reward_name,
-    check_scores,
-    load_prompt_reward,
-    on_white_square,
-)
+from stickerforge.models.prompt_rewards import check_scores, load_prompt_reward, on_white_square
+from stickerforge.models.reward_names import check_reward_name
 from stickerforge.objectives.preference import common_direction, preference
 from tests.tiny import edit_json, tiny_tokenizer, write_preprocessor
 

@@ -24,6 +24,11 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.tailor import (
+    TailorPromptConfig,
+    TuningConfig,
+    TuningValidationConfig,
+)
 
 __all__ = [
     "CaptionConfig",
@@ -41,6 +46,9 @@ __all__ = [
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "TailorPromptConfig",
     "TrainingConfig",
+    "TuningConfig",
+    "TuningValidationConfig",
     "ValidationConfig",
 ]

@@ -6,7 +6,7 @@ from typing import Literal
 from stickerforge.config.schema.common import MAX_SEED, class_words_setting, device_setting
 from stickerforge.config.setting import UNSET, setting
 
-Layers = Literal["attention", "all"]
+Layers = Literal["attention", "all", "blocks"]
 Objective = Literal["dco", "plain"]
 Reduction = Literal["sample", "batch"]
 
@@ -21,7 +21,7 @@ class TrainingConfig:
     layers: Layers = setting(
         UNSET,
         "Which layers of the denoiser are adapted.",
-        details="attention, or all, which is convolutions too.",
+        details="attention; all, which is convolutions too; blocks, which is also feed-forward.",
     )
     lr: float = setting(UNSET, "Learning rate.", low=1e-8, high=1.0, flag="--lr")
     token_lr: float = setting(

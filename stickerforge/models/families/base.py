@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from stickerforge.models.noise_process import NoiseProcess
     from stickerforge.sampling.conditioning import Conditioning
 
-Layers = Literal["attention", "all"]  # sets of the denoiser's layers that can get an adapter
+Layers = Literal[
+    "attention", "all", "blocks"
+]  # sets of the denoiser's layers that can get an adapter
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,9 @@ class DiffusionModel(Protocol):
 
     def unread_text(self, text: str) -> str:
         """The end of a text that is too long to be read; "" where all of it is read."""
+
+    def pad_vector(self) -> list[float]:
+        """What fills a prompt up where it is read as LongAlign does: a number for each width."""
 
     def word_embeddings(self, words: str) -> "dict[str, Tensor]":
         """{text encoder: mean embedding of words (D,), float32}: where a new token starts."""

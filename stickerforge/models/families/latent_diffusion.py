@@ -16,6 +16,7 @@ from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.clip_text import ClipTextEncoder
 from stickerforge.models.families.base import FamilySpec
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.noise_process import load_noise_process
 from stickerforge.models.origin import broken_model
 from stickerforge.models.pretrained import load_pretrained
@@ -117,6 +118,13 @@ class LatentDiffusion(ABC):
     def unread_text(self, text: str) -> str:
         """In the words of the model's captions."""
         return self.windows.unread(self.card.reword(text), self.long_prompts)
+
+    def pad_vector(self) -> list[float]:
+        """See `DiffusionModel`."""
+        with torch.no_grad():
+            hidden = self.encode_windows([""])["hidden"]
+            pad = self.windows.pad_vectors(self.encode_windows, 1, hidden, LongPrompts("longalign"))
+        return [float(value) for value in pad.flatten()]
 
     def word_embeddings(self, words: str) -> dict[str, Tensor]:
         """In each text encoder."""

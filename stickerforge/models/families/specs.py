@@ -42,6 +42,11 @@ UNET_LORA_TARGETS: dict[Layers, tuple[str, ...]] = {
     "attention": ATTENTION,
     # what shapes an image is in the convolutions of small denoisers, and in how time steers them
     "all": (*ATTENTION, "conv1", "conv2", "time_emb_proj"),
+    # as in LongAlign (arXiv:2410.11817): everything in the blocks of convolutions and attention
+    "blocks": (
+        *(*ATTENTION, "ff.net.0.proj", "ff.net.2"),
+        *("conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+    ),
 }
 CLIP_LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj")
 KOHYA_PREFIXES = {

@@ -5,7 +5,7 @@ order and from any number of data sets), its loss, and whatever it keeps between
 sample from its model and score the samples within `batch` or `loss`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict, TypeVar
 
@@ -48,6 +48,9 @@ class TrainingMethod(Protocol[BatchT]):
 
     def batch(self, step: int) -> BatchT:
         """The data of a step, counted from 0."""
+
+    def split(self, batch: BatchT) -> Sequence[BatchT]:
+        """Equal parts that are computed one after another, to need less memory; often the whole."""
 
     def loss(self, batch: BatchT, step: int) -> StepOutput:
         """The loss of a batch, and metrics of the method."""

@@ -99,6 +99,10 @@ class DenoisingMethod(ABC):
             cached_noise=cached_noise,
         ).to(model.device)
 
+    def split(self, batch: Batches) -> Sequence[Batches]:
+        """The whole: what DCO compares belongs together."""
+        return [batch]
+
     @abstractmethod
     def loss(self, batch: Batches, step: int) -> StepOutput:
         """The loss of a batch."""

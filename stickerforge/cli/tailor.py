@@ -1,0 +1,39 @@
+"""`stickerforge tailor`: a whole model, tuned to what it is used for."""
+
+from typing import Annotated
+
+import typer
+
+from stickerforge import commands
+from stickerforge.cli.command import Call, command
+from stickerforge.cli.output import Report, partial_failure
+from stickerforge.config.schema import TailorPromptConfig
+
+ORDER = (
+    "data reward name model adapter training.steps training.batch training.rank training.lr"
+    " long_prompts.length preference.model training.resolution seed"
+).split()
+
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run; --steps trains a finished one on.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")]
+
+tailor_app = typer.Typer(help="Tune a model: how it reads long prompts.", no_args_is_help=True)
+
+
+@tailor_app.command("prompt")
+@command(TailorPromptConfig, ORDER, name="tailor prompt")
+def prompt(
+    call: Call[TailorPromptConfig], *, resume: Resume = False, force: Force = False
+) -> Report:
+    """Teach a model to read long prompts, from captioned pictures or by a reward."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_prompt.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_prompt.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    failure = partial_failure(result.failed) or result.error()
+    paths = [str(result.tuning.adapter.path)]
+    return Report(result.result(), paths, result.note(), failure)

@@ -1,0 +1,148 @@
+"""Prompts and a reward as what a model is tuned on."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stickerforge.data.prompts import read_prompts
+from stickerforge.errors import InputError
+from stickerforge.generation.unread_text import warn_of_unread_text
+from stickerforge.models.common_direction import (
+    CommonDirection,
+    check_direction,
+    direction_file_content,
+    fit_direction,
+    read_direction,
+    shipped_direction,
+)
+from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.prompt_rewards import PromptReward, load_prompt_reward
+from stickerforge.objectives.preference import preference
+from stickerforge.runtime.console import Console
+from stickerforge.training.methods.base import TrainingMethod
+from stickerforge.training.methods.preference_tuning import PreferenceTuning, RewardSettings
+from stickerforge.training.state import TrainState
+from stickerforge.training.tailor_estimate import guidance_of, pictures_at_once
+from stickerforge.training.tailor_plan import TailorPlan
+from stickerforge.training.tuning_source import spread
+
+DIRECTION = "direction.json"
+SCORED = 16  # pictures that are judged at once
+
+
+@dataclass
+class RewardSource:
+    """Prompts for which pictures are drawn and judged. See `TuningSource`.
+
+    Args:
+        reward, direction: what judges; known after `prepare`.
+    """
+
+    prompts: list[str]
+    digest: str = ""
+    what: str = "prompts or another reward"
+    objective: str = "reward"
+    reward: PromptReward | None = field(default=None, repr=False)
+    direction: CommonDirection | None = field(default=None, repr=False)
+
+    def prepare(
+        self, plan: TailorPlan, model: DiffusionModel, console: Console, *, offline: bool
+    ) -> None:
+        """Load the reward, and the direction that it shares between all prompts.
+
+        Raises:
+            InputError: the reward cannot be used, or nothing says what its prompts share.
+            EnvironmentFault: it cannot be had here.
+        """
+        self.reward = load_prompt_reward(
+            plan.config.preference.model,
+            device=plan.config.device,
+            offline=offline,
+            say=console.say,
+        )
+        self.direction = self.find_direction(plan.config.preference.direction, self.reward)
+        own = model.long_prompts
+        if plan.long_prompts:
+            model.long_prompts = plan.long_prompts
+        warn_of_unread_text(model, self.prompts, "a prompt", console)
+        model.long_prompts = own
+        described = [self.prompts, self.reward.digest, self.direction.sha256]
+        self.digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
+
+    def find_direction(self, asked: str, reward: PromptReward) -> CommonDirection:
+        """The direction that was asked for, else the one that ships, else that of the prompts.
+
+        Raises:
+            InputError: it is that of another reward, or there are too few prompts.
+        """
+        if asked and Path(asked).suffix == ".json":
+            direction = read_direction(Path(asked))
+            check_direction(direction, reward)
+            return direction
+        if not asked and (shipped := shipped_direction(reward)):
+            return shipped
+        rows = read_prompts(Path(asked), styles=None) if asked else []
+        try:
+            return fit_direction(reward, [row.prompt for row in rows] or self.prompts)
+        except InputError as error:
+            raise InputError(
+                error.message, f"{error.hint}; --set preference.direction=FILE takes others"
+            ) from None
+
+    def files(self) -> Mapping[str, bytes]:
+        """The direction."""
+        assert self.direction is not None
+        return {DIRECTION: direction_file_content(self.direction)}
+
+    def validation_prompts(self, count: int) -> Sequence[str]:
+        """Some of the prompts."""
+        return spread(self.prompts, count)
+
+    def method(self, plan: TailorPlan, state: TrainState) -> TrainingMethod[Any]:
+        """See `PreferenceTuning`."""
+        assert self.reward is not None and self.direction is not None
+        asked = plan.config.preference
+        settings = RewardSettings(
+            self.direction.tensor,
+            asked.weight,
+            asked.steps,
+            asked.gradient_every,
+            guidance_of(plan),
+            asked.crop,
+            plan.config.training.resolution,
+            pictures_at_once(plan),
+        )
+        return PreferenceTuning(
+            state, self.prompts, self.reward, settings, plan.training, seed=plan.config.seed
+        )
+
+    @torch.no_grad()
+    def score(
+        self, pictures: Sequence[NDArray[np.float32]], prompts: Sequence[str]
+    ) -> Mapping[str, float]:
+        """Both parts of the reward of pictures (4, H, W) for their prompts, on average."""
+        assert self.reward is not None and self.direction is not None
+        pixels = torch.from_numpy(np.stack(pictures))
+        parts = torch.split(pixels, SCORED)
+        images = torch.cat([self.reward.encode_pixels(part) for part in parts])
+        rewards = preference(images, self.reward.encode_texts(prompts), self.direction.tensor, 1.0)
+        return {
+            "relevant": float(rewards.relevant.mean()),
+            "irrelevant": float(rewards.irrelevant.mean()),
+        }
+
+    def provenance(self) -> Mapping[str, Any]:
+        """The reward and its direction."""
+        assert self.reward is not None and self.direction is not None
+        return {
+            "reward": f"{self.reward.name} {self.reward.digest}",
+            "direction": self.direction.sha256,
+            "prompts": len(self.prompts),
+        }

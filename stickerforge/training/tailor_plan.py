@@ -1,0 +1,257 @@
+"""What `tailor prompt` is to do, checked before a picture or a weight is read."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from stickerforge.adapters import store
+from stickerforge.adapters.store import Adapter, Base, validate_name
+from stickerforge.config.schema import TailorPromptConfig, TrainingConfig, TuningConfig
+from stickerforge.config.setting import fill_unset
+from stickerforge.config.style_presets import style_presets
+from stickerforge.config.toml import to_tree
+from stickerforge.config.unused import unused_in_tailor_prompt
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.card import ModelCard
+from stickerforge.models.families.specs import family_spec
+from stickerforge.models.hub import encoder_repository
+from stickerforge.models.long_prompts import LongPrompts
+from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.models.reward_names import check_reward_name
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.install_hints import install_command
+from stickerforge.training.checks import check_device
+from stickerforge.training.plan import base_model, is_folder, saved_steps
+from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
+
+Mode = Literal["longalign", "compat"]
+COMMAND = "tailor prompt"
+KIND = "tuned"
+VALIDATIONS = 6  # of a run
+# LongAlign's (arXiv:2410.11817) rank and learning rate; its batches are of 192 pictures, and of 48
+# for the reward, on six GPUs.
+TUNING = {
+    "prompt": {"steps": 2000, "batch": 16, "rank": 32, "lr": 3e-5},
+    "reward": {"steps": 500, "batch": 8, "rank": 32, "lr": 3e-5},
+}
+
+
+@dataclass(frozen=True)
+class TailorPlan:
+    """Everything that is known before a picture is read.
+
+    Args:
+        config: with the model's recommendations filled in.
+        base: what the adapter is made for.
+        name: of the adapter and its run.
+        long_prompts: how prompts are to be read, what pads them is known later; None for as the
+            model does.
+        start: the adapter from which this one begins; None for the model as it is.
+    """
+
+    config: TailorPromptConfig
+    card: ModelCard
+    base: Base
+    name: str
+    long_prompts: LongPrompts | None
+    start: Adapter | None = None
+
+    @property
+    def method(self) -> Literal["prompt", "reward"]:
+        """What is trained by: captions of pictures, or a reward of prompts."""
+        return "reward" if self.config.reward else "prompt"
+
+    @property
+    def run(self) -> RunFolder:
+        """The files of the run."""
+        return run_folder(self.name, COMMAND)
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The settings of the loop and of what it trains."""
+        own = self.config.training
+        return TrainingConfig(
+            steps=own.steps,
+            batch=own.batch,
+            rank=own.rank,
+            layers="blocks",
+            lr=own.lr,
+            objective="plain",
+            resolution=own.resolution,
+            offset_noise=0.0,
+            epsilon=own.epsilon,
+            weight_decay=own.weight_decay,
+            clip=own.clip,
+            save_every=own.save_every,
+            tensorboard=own.tensorboard,
+        )
+
+    @property
+    def validation_interval(self) -> int:
+        """Steps between two validations; 0 for none."""
+        every = self.config.validation.every
+        return max(1, self.config.training.steps // VALIDATIONS) if every is None else every
+
+    def settings_digest(self) -> str:
+        """Changes with whatever decides the adapter's bytes besides the data and the steps."""
+        training = to_tree(self.config.training)
+        for name in ("steps", "save_every", "tensorboard"):
+            training.pop(name)
+        decisive: list[Any] = [
+            COMMAND,
+            self.method,
+            training,
+            to_tree(self.config.long_prompts),
+            self.config.seed,
+            self.base.fingerprint,
+            self.start.sha256 if self.start else "",
+        ]
+        if self.method == "reward":  # whose guard decides where a run ends
+            decisive += [to_tree(self.config.preference), to_tree(self.config.validation)]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
+        """The checkpoint to go on from; see `RunFolder.resumable`."""
+        steps = self.config.training.steps
+        return self.run.resumable([self.settings_digest()], steps, force=force, resume=resume)
+
+
+def plan_tailor_prompt(
+    config: TailorPromptConfig, console: Console, *, offline: bool, force: bool, resume: bool
+) -> TailorPlan:
+    """Check names and settings, and whether the name is free.
+
+    Raises:
+        InputError: something cannot work, or would overwrite what is there.
+        EnvironmentFault: the model cannot be had here.
+    """
+    name = check_source(config)
+    if force and resume:
+        raise InputError("--resume goes on, --force starts over", "give one of them")
+    if config.training.tensorboard and not find_spec("tensorboard"):
+        raise EnvironmentFault(
+            "training.tensorboard needs tensorboard, which is not installed",
+            f"{install_command('tensorboard')}, or leave it out",
+        )
+    run = run_folder(name, COMMAND)
+    run.check_free(force=force, resume=resume)
+    card = find_model(config.model, offline=offline, say=console.say)
+    base = base_model(config.model, card)
+    start = start_adapter(config, base)
+    for line in unused_in_tailor_prompt(config):
+        console.warn(line)
+    given = config.training
+    if resume and run.checkpoint_info():  # until where it was to go, unless the call says
+        given = fill_unset(given, {"steps": saved_steps(run)})
+    training = with_tuning_defaults(given, card, "reward" if config.reward else "prompt")
+    check_pixels(card, training.resolution, "training.resolution")
+    check_device(config.device)
+    config = replace(config, training=training, name=name, model=base.name)
+    plan = TailorPlan(with_absolute_paths(config), card, base, name, own_rule(config, start), start)
+    if plan.validation_interval:
+        encoder_repository(config.validation.encoder)
+    plan.resumable(force=force, resume=resume)
+    return plan
+
+
+def check_source(config: TailorPromptConfig) -> str:
+    """The adapter's name, where the settings say what to train on.
+
+    Raises:
+        InputError: they do not, or the name cannot be one.
+    """
+    if bool(config.data) == bool(config.reward):
+        raise InputError(
+            "say what to train on" if not config.data else "pictures and --reward exclude another",
+            "give a folder of pictures with captions, or --reward PROMPTS",
+        )
+    if not config.name:
+        raise InputError("the adapter has no name", "give --name NAME, for example --name long")
+    name = validate_name(config.name)
+    if name in style_presets():
+        raise InputError(f"{name!r} is the name of a preset", "give another --name")
+    place = Path(config.data or config.reward)
+    if not place.exists():
+        what = "no prompt file" if config.reward else "no folder"
+        raise InputError(f"{what} {place}", "check the path")
+    if config.reward:
+        check_reward_name(config.preference.model)
+    direction = config.preference.direction
+    if direction and not Path(direction).is_file():
+        raise InputError(f"preference.direction: there is no file {direction}", "check the path")
+    return name
+
+
+def start_adapter(config: TailorPromptConfig, base: Base) -> Adapter | None:
+    """The adapter that training begins from; None where none is named.
+
+    Raises:
+        InputError: there is none of this name, or it is of another kind or model.
+    """
+    if not config.adapter:
+        return None
+    adapter = store.find(validate_name(config.adapter))
+    if adapter.kind != KIND:
+        raise InputError(
+            f"{adapter.name!r} is of kind {adapter.kind!r}",
+            f"--adapter takes one that `stickerforge {COMMAND}` made",
+        )
+    if adapter.base.fingerprint != base.fingerprint:
+        raise InputError(
+            f"{adapter.name!r} was made for {adapter.base.title}",
+            f"give --model {adapter.base.name}",
+        )
+    return adapter
+
+
+def own_rule(config: TailorPromptConfig, start: Adapter | None) -> LongPrompts | None:
+    """How prompts are read by the settings; None for as the model does.
+
+    Raises:
+        InputError: the adapter that training begins from reads them otherwise.
+    """
+    asked, mode = config.long_prompts, cast(Mode | None, config.long_prompts.mode)
+    before = start.long_prompts if start else None
+    if mode is None and (start or config.reward):
+        return before
+    rule = LongPrompts(mode or "longalign", asked.length, splitter=asked.splitter)
+    if start is None:
+        return rule
+    if before is None or replace(before, pad=()) != rule:
+        raise InputError(
+            f"{start.name!r} was trained to read prompts otherwise",
+            "leave the settings of long_prompts out",
+        )
+    return before
+
+
+def with_tuning_defaults(
+    training: TuningConfig, card: ModelCard, method: Literal["prompt", "reward"]
+) -> TuningConfig:
+    """The settings with what the user leaves open filled in."""
+    pixels = card.sampling.get("pixels") or family_spec(card.folder).native_pixels(card.folder)
+    recommended: dict[str, Any] = TUNING[method] | {"resolution": int(pixels)}
+    return fill_unset(training, recommended | dict(card.training.get(method, {})))
+
+
+def with_absolute_paths(config: TailorPromptConfig) -> TailorPromptConfig:
+    """The configuration as it can be used from any folder."""
+
+    def absolute(text: str) -> str:
+        return str(Path(text).resolve()) if text and Path(text).exists() else text
+
+    validation, preference = config.validation, config.preference
+    if is_folder(validation.encoder):
+        validation = replace(validation, encoder=absolute(validation.encoder))
+    if is_folder(preference.model):
+        preference = replace(preference, model=absolute(preference.model))
+    return replace(
+        config,
+        data=absolute(config.data),
+        reward=absolute(config.reward),
+        validation=validation,
+        preference=replace(preference, direction=absolute(preference.direction)),
+    )
