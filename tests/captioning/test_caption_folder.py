@@ -82,11 +82,11 @@ def test_calls_of_single_pictures_at_once_keep_every_record(toys):
     command = [sys.executable, "-m", "stickerforge", "caption", "--subject", "duck", "--quiet"]
     calls = [
         subprocess.Popen([*command, toys / f"{name}.png"], stdout=subprocess.DEVNULL)
-        for name in ("one", "two")
+        for name in ("one", "two", "three")
     ]
-    assert [call.wait() for call in calls] == [0, 0]
-    assert set(record(toys)) == {"one.png", "two.png"}
-    assert caption(toys, settings={"subject": "duck"}).num_new == 1
+    assert [call.wait() for call in calls] == [0, 0, 0]
+    assert set(record(toys)) == {"one.png", "two.png", "three.png"}
+    assert caption(toys, settings={"subject": "duck"}).num_new == 0
 
 
 def test_an_edit_of_a_page_while_a_call_captions_is_kept(toys, monkeypatch):
