@@ -32,7 +32,7 @@ def test_that_is_interrupted(cli, monkeypatch, number):
 def test_ctrl_c_ends_the_tests(tmp_path, workers):
     (tmp_path / "test_it.py").write_text(TESTS)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-q"]
+        [sys.executable, "-m", "pytest", "-p", "tests.command_line", "-p", "no:cacheprovider", "-q"]
         + [*workers, f"--rootdir={tmp_path}", str(tmp_path / "test_it.py")],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

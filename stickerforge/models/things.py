@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Annotated
 
 from stickerforge.config.description import Pattern
@@ -123,4 +124,25 @@ def read_things(card: ModelCard) -> Things | None:
         InputError: it is broken.
         EnvironmentFault: likewise in what was fetched or installed.
     """
-    return read_schema(card.folder / card.things_file, Things) if card.things_file else None
+    if not card.things_file:
+        return None
+    path = card.folder / card.things_file
+    try:
+        found = path.stat()
+    except OSError:
+        return read_schema(path, Things)
+    return read_table(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=4)
+def read_table(path: Path, state: tuple[int, int, int]) -> Things:
+    """The table in a file, which a call asks for more than once, and takes a while to check.
+
+    Args:
+        state: inode, time of change and size of the file; another is read again.
+
+    Raises:
+        InputError: it is broken.
+        EnvironmentFault: likewise in what was fetched or installed.
+    """
+    return read_schema(path, Things)

@@ -34,7 +34,51 @@ save_file({{"picture": picture}}, {out!r})
 """
 
 
-def draw_elsewhere(name, model, prompt, noise, tmp_path, side):
+# Runs programs, each in a process of its own that has the libraries loaded, and nothing of ours.
+RUNNER = """
+import json, os, sys, traceback
+import peft
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+for line in sys.stdin:
+    folder, program, errors = json.loads(line)
+    if not (child := os.fork()):
+        code = 1
+        try:
+            os.chdir(folder)
+            os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+            exec(program, {"__name__": "__main__"})
+            code = int("stickerforge" in sys.modules)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def run_elsewhere(tmp_path_factory):
+    """A function that runs a program in a folder; returns (its status, what it says)."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONPATH", None)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    place = tmp_path_factory.mktemp("elsewhere")
+    errors = place / "errors.txt"
+
+    def run(folder, program):
+        errors.unlink(missing_ok=True)
+        runner.stdin.write(json.dumps([str(folder), program, str(errors)]) + "\n")
+        runner.stdin.flush()
+        return int(runner.stdout.readline()), errors.read_text()
+
+    command = [sys.executable, "-c", RUNNER]
+    with subprocess.Popen(command, cwd=place, env=environment, **pipes) as runner:
+        yield run
+        runner.stdin.close()
+
+
+def draw_elsewhere(run, name, model, prompt, noise, tmp_path, side):
     """A picture in [0, 1], (C, H, W), by plain diffusers in a process that knows nothing of us."""
     folder = store.folder(name)
     (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
@@ -43,14 +87,10 @@ def draw_elsewhere(name, model, prompt, noise, tmp_path, side):
     assert "stickerforge" not in code
     code = code.replace('"FOLDER"', repr(str(model)))
     program = PROGRAM.format(code=code, prompt=prompt, side=side, **paths)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    environment.pop("PYTHONPATH", None)
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
+    status, errors = run(folder, program)
+    assert status == 0, errors
     for complaint in ("unexpected keys", "missing keys", "No LoRA keys associated to UNet"):
-        assert complaint not in ended.stderr, ended.stderr
+        assert complaint not in errors, errors
     return load_file(paths["out"])["picture"][0]
 
 
@@ -73,7 +113,9 @@ def folder_of(request, name):
 
 
 @pytest.mark.parametrize("name", ["tiny_sd", "tiny_sdxl", "sticker-mini"])
-def test_what_is_taught_draws_the_same_in_plain_diffusers(cli, art, request, tmp_path, name):
+def test_what_is_taught_draws_the_same_in_plain_diffusers(
+    cli, art, request, run_elsewhere, tmp_path, name
+):
     folder = folder_of(request, name)
     text = () if name == "sticker-mini" else ("--set", "training.text_rank=2")
     model_name = name if name in EMBEDDED else folder
@@ -83,14 +125,18 @@ def test_what_is_taught_draws_the_same_in_plain_diffusers(cli, art, request, tmp
     model = load(folder)
     ours, noise = draw_here(["blob"], model, "a <blob>")
     base, _ = draw_here(["blob"], load(folder), "a <blob>", base=True)
-    theirs = draw_elsewhere("blob", folder, "a <blob>", noise, tmp_path, model.pixels)
+    theirs = draw_elsewhere(
+        run_elsewhere, "blob", folder, "a <blob>", noise, tmp_path, model.pixels
+    )
     assert (ours - base).abs().max() > 4 / 255, "it was taught something"
     if name == "sticker-mini":  # diffusers clips what is not yet rounded
         theirs = theirs.clamp(0, 1)
     assert (ours - theirs).abs().max() < 1 / 255
 
 
-def test_a_merge_of_different_ranks_draws_the_same_in_plain_diffusers(cli, art, tmp_path, tiny_sd):
+def test_a_merge_of_different_ranks_draws_the_same_in_plain_diffusers(
+    cli, art, run_elsewhere, tmp_path, tiny_sd
+):
     asked = ("customize", art, "--model", tiny_sd, *QUICK, *UNWATCHED)
     assert cli(*asked, "--subject", "blob", "--set", "training.text_rank=2").code == 0
     more = ("--rank", 3, "--set", "training.layers=all")
@@ -98,7 +144,7 @@ def test_a_merge_of_different_ranks_draws_the_same_in_plain_diffusers(cli, art, 
     assert cli("merge", "blob:0.7", "rex", "--name", "both").code == 0
     prompt, model = "a <blob> and a <rex>", load(tiny_sd)
     ours, noise = draw_here(["both"], model, prompt)
-    theirs = draw_elsewhere("both", tiny_sd, prompt, noise, tmp_path, model.pixels)
+    theirs = draw_elsewhere(run_elsewhere, "both", tiny_sd, prompt, noise, tmp_path, model.pixels)
     assert (ours - theirs).abs().max() < 1 / 255
 
 

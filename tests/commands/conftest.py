@@ -1,9 +1,12 @@
-"""Pictures to teach from."""
+"""Pictures to teach from, and what was taught from them."""
+
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from stickerforge.cli.app import main
 from tests.photographs import photograph
 
 
@@ -16,14 +19,43 @@ def sticker(colour, size=(160, 160)):
     return picture
 
 
-@pytest.fixture
-def art(tmp_path):
+def save_art(folder):
     """Three drawings of one thing."""
-    folder = tmp_path / "art"
     folder.mkdir()
     for name, colour in (("one", "#c03a2b"), ("two", "#a02a3b"), ("three", "#d0503b")):
         sticker(colour).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture
+def art(tmp_path):
+    """Three drawings of one thing."""
+    return save_art(tmp_path / "art")
+
+
+# What `taught_home` was made with, besides what was to be learned.
+TAUGHT = ("--steps", 2, "--batch", 2, "--rank", 2, "--lr", 0.002, "--set", "preview.count=0")
+
+
+@pytest.fixture(scope="session")
+def taught_home(tmp_path_factory):
+    """A home in which three drawings were taught once: <blob>, an apple, and the style crayon."""
+    folder = tmp_path_factory.mktemp("taught")
+    art = save_art(folder / "art")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STICKERFORGE_HOME", str(folder / "home"))
+        for what in (("--subject", "blob", "--class", "apple"), ("--style", "crayon")):
+            with pytest.raises(SystemExit) as end:
+                main([str(word) for word in ("customize", art, *what, *TAUGHT, "--quiet")])
+            assert not end.value.code
+    return folder / "home"
+
+
+@pytest.fixture
+def taught(cli, taught_home, tmp_path):
+    """The command line, with a copy of `taught_home` for its home."""
+    shutil.copytree(taught_home, tmp_path / "home")
+    return cli
 
 
 @pytest.fixture
@@ -34,6 +66,14 @@ def photos(tmp_path):
     planes = photograph(90, 120)
     Image.fromarray(planes).save(folder / "a.jpg")
     Image.fromarray(planes[:, 15:105]).save(folder / "b.jpg")
+    return folder
+
+
+@pytest.fixture
+def quick_sd(tiny_sd, tmp_path):
+    """A Stable Diffusion folder whose card recommends two steps."""
+    folder = shutil.copytree(tiny_sd, tmp_path / "quick-sd")
+    (folder / "stickerforge.json").write_text('{"sampling": {"steps": 2}}')
     return folder
 
 

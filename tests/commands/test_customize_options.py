@@ -29,17 +29,16 @@ def same(first, second):
     )
 
 
-def test_masks_change_what_is_learned(cli, photos, tmp_path):
+def test_masks_change_what_is_learned(cli, photos, tiny_sd, tmp_path):
     masks = tmp_path / "masks"
     masks.mkdir()
     for name, size in (("a", (120, 90)), ("b", (90, 90))):
         mask = Image.new("L", size)
         mask.paste(255, (20, 20, 70, 80))
         mask.save(masks / f"{name}.png")
+    asked = ("customize", photos, "--subject", "thing", "--model", tiny_sd, *QUIET)
     for name, mask in (("with", masks), ("without", "none"), ("auto", "auto")):
-        ended = cli(
-            "customize", photos, "--subject", "thing", "--name", name, "--mask", mask, *QUIET
-        )
+        ended = cli(*asked, "--name", name, "--mask", mask)
         assert ended.code == 0, ended.err
     assert same(weights("without"), weights("auto")), (
         "photographs count as a whole where no matting network is installed"
@@ -49,20 +48,20 @@ def test_masks_change_what_is_learned(cli, photos, tmp_path):
     white.mkdir()
     for name, size in (("a", (120, 90)), ("b", (90, 90))):
         Image.new("L", size, 255).save(white / f"{name}.png")
-    cli("customize", photos, "--subject", "thing", "--name", "white", "--mask", white, *QUIET)
+    assert cli(*asked, "--name", "white", "--mask", white).code == 0
     first, second = (weights(name).lora for name in ("white", "without"))
     for layer in first:
         np.testing.assert_allclose(first[layer].up, second[layer].up, atol=1e-5)
 
 
 def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(
-    cli, photos, monkeypatch
+    cli, photos, tiny_sd, monkeypatch
 ):
     from stickerforge.errors import EnvironmentFault
     from stickerforge.training import checkpoint, loss_masks
 
     def full(path, content):
-        if path.name.startswith("checkpoint-000004"):
+        if path.name.startswith("checkpoint-000002"):
             raise EnvironmentFault(
                 f"the disk is full, {path} was not written", "free some space and run it again"
             )
@@ -74,7 +73,7 @@ def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(
         return np.concatenate([rgb / np.float32(255) * alpha, alpha], -1)
 
     real = checkpoint.write_whole
-    options = (*SHORT, "--steps", 6, "--set", "training.save_every=2")
+    options = (*SHORT, "--model", tiny_sd, "--set", "training.save_every=1")
     asked = ("customize", photos, "--subject", "thing", *options)
     alone = cli(*asked, "--name", "alone")
     assert alone.code == 0 and "count with their background" in alone.err
@@ -95,7 +94,8 @@ def test_a_network_that_comes_in_the_middle_of_a_run_changes_nothing_of_it(
 def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, large):
     model = ("--model", tiny_sd) if large else ()
     for name in ("auto", "none"):
-        cli("customize", art, "--subject", "blob", "--name", name, "--mask", name, *model, *QUIET)
+        asked = ("customize", art, "--subject", "blob", "--name", name, "--mask", name)
+        assert cli(*asked, *model, *QUIET, "--steps", 1).code == 0
     assert same(weights("auto"), weights("none")) is not large
 
 
@@ -110,7 +110,7 @@ def test_what_is_clear_counts_where_alpha_is_learned_only(cli, art, tiny_sd, lar
         ("twice", "two masks for one picture", 2),
     ],
 )
-def test_masks_that_cannot_be(cli, photos, tmp_path, content, message, code):
+def test_masks_that_cannot_be(cli, photos, tiny_sd, tmp_path, content, message, code):
     masks = tmp_path / "masks"
     masks.mkdir()
     Image.new("L", (120, 90), 255).save(masks / "a.png")
@@ -126,7 +126,8 @@ def test_masks_that_cannot_be(cli, photos, tmp_path, content, message, code):
         (masks / "b.png").write_bytes(content)
     elif content:
         content.save(masks / "b.png")
-    ended = cli("customize", photos, "--subject", "thing", "--mask", masks, *QUIET)
+    asked = ("customize", photos, "--subject", "thing", "--model", tiny_sd, "--mask", masks)
+    ended = cli(*asked, *QUIET, "--steps", 1)
     assert ended.code == code and message in ended.err, ended.err
     if code == 2:
         assert message in one_line(ended) and not store.folder("thing").exists()
@@ -134,21 +135,24 @@ def test_masks_that_cannot_be(cli, photos, tmp_path, content, message, code):
         assert store.find("thing").made["pictures"] and "b.jpg" in ended.err
 
 
-def test_pictures_of_the_class_are_drawn_by_the_base(cli, art):
+def test_pictures_of_the_class_are_drawn_by_the_base(cli, art, quick_sd):
     prior = ("--set", "training.prior_weight=1", "--set", "training.prior_count=3")
-    ended = cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--json")
+    asked = ("customize", art, "--subject", "blob", "--class", "apple", "--model", quick_sd, *QUIET)
+    ended = cli(*asked, *prior, "--json")
     assert ended.code == 0, ended.out
     drawn = sorted((store.home() / "runs" / "blob" / "prior").glob("*.png"))
-    assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {"an apple"}
+    assert len(drawn) == 3 and {read_params(path)["prompt"] for path in drawn} == {
+        "a photo of an apple"
+    }
     assert read_params(drawn[0])["adapters"] == []
     with_prior = weights("blob")
     old = [path.rename(path.with_name(path.name.replace("an-apple", "a-apple"))) for path in drawn]
-    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, *prior, "--force")
+    assert cli(*asked, *prior, "--force").code == 0
     assert all(path.exists() for path in drawn), (
         "those of a version that told it otherwise stay out"
     )
     assert same(with_prior, weights("blob")) and all(path.exists() for path in old)
-    cli("customize", art, "--subject", "blob", "--class", "apple", *QUIET, "--force")
+    assert cli(*asked, "--force").code == 0
     assert not same(with_prior, weights("blob"))
     style = cli("customize", art, "--style", "crayon", *QUIET, *prior)
     assert style.code == 2 and "a style has not" in one_line(style)
@@ -257,21 +261,22 @@ def test_a_run_that_cannot_be_validated_destroys_nothing(cli, art):
     assert ended.code == 3 and (run / "checkpoint.json").exists()
 
 
-def test_a_style_can_be_validated(cli, art):
-    ended = cli(
-        "customize", art, "--style", "crayon", *QUIET, "--set", "validation.every=3", "--json"
-    )
+def test_a_style_can_be_validated(cli, art, quick_sd):
+    asked = ("customize", art, "--style", "crayon", "--model", quick_sd, *QUIET, "--json")
+    ended = cli(*asked, "--set", "validation.every=3")
     assert ended.code == 0, ended.out
     rows = (store.home() / "runs" / "crayon" / "watched.jsonl").read_text().splitlines()
     assert len(rows) == 1 and store.find("crayon").made["kept_step"] == 3
 
 
-def test_a_beta_that_follows(cli, art):
+def test_a_beta_that_follows(cli, art, tiny_sd):
     ended = cli(
         "customize",
         art,
         "--subject",
         "blob",
+        "--model",
+        tiny_sd,
         "--beta",
         "auto",
         *QUIET,
@@ -334,10 +339,11 @@ def test_options_that_cannot_be(cli, art, options, said):
     assert ended.code == 2 and said in one_line(ended)
 
 
-def test_metrics_for_tensorboard(cli, art, monkeypatch):
+def test_metrics_for_tensorboard(cli, art, tiny_sd, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    ended = cli("customize", art, "--subject", "blob", *QUIET, "--set", "training.tensorboard=true")
+    asked = ("customize", art, "--model", tiny_sd, *QUIET, "--set", "training.tensorboard=true")
+    ended = cli(*asked, "--subject", "blob")
     assert ended.code == 0, ended.err
     run = store.home() / "runs" / "blob"
     board = EventAccumulator(str(run / "tensorboard"))
@@ -347,9 +353,7 @@ def test_metrics_for_tensorboard(cli, art, monkeypatch):
         seen = {event.step: event.value for event in board.Scalars(key)}
         assert seen == {row["step"]: pytest.approx(row[key], rel=1e-5) for row in metrics}
     monkeypatch.setattr("stickerforge.training.checks.find_spec", lambda name: None)
-    missing = cli(
-        "customize", art, "--subject", "other", *QUIET, "--set", "training.tensorboard=true"
-    )
+    missing = cli(*asked, "--subject", "other")
     assert missing.code == 3 and "pip install tensorboard" in one_line(missing)
 
 

@@ -34,6 +34,7 @@ ODD = {
         append_images=[gradient(64, 48, "RGBA")],
         lossless=True,
     ),
+    "broken.jpg": b"\xff\xd8\xff no more",
     "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(100),
     "drawing.png": encoded("EPS", gradient(64, 48)),
 }
@@ -60,6 +61,7 @@ def test_odd_files_are_named_and_the_others_go_on(cli, art, command):
     for name, content in ODD.items():
         (art / name).write_bytes(content)
     (art / "10_blob").mkdir()
+    (art / "notes.md").write_text("hello")
     (art / "exif.png").write_bytes(encoded("PNG", gradient(64, 48), exif=b"Exif\0\0nonsense"))
     (art / "exif-2.tif").write_bytes(encoded("TIFF", gradient(64, 48), tiffinfo=EXIF_IN_TIFF))
     ended = cli(command, art, *CALLS[command], "--json")
@@ -69,7 +71,10 @@ def test_odd_files_are_named_and_the_others_go_on(cli, art, command):
     failed = ended.json.get("result", {}).get("failed", [message])
     assert all(any(name in line for line in failed) for name in names), failed
     assert "exif" not in message and "10_blob/" in str(ended.json["warnings"])
+    assert "notes.md" in str(ended.json["warnings"])
     assert "site-packages" not in ended.err and "Warning" not in ended.err
+    if command == "customize":
+        assert ended.json["result"]["pictures"] == 5 and store.exists("blob")
 
 
 CAPTIONS = {

@@ -26,10 +26,27 @@ LONG = " ".join(SENTENCES * 2)
 FOLDERS = ["tiny_sd", "tiny_sdxl"]
 
 
+def load(folder):
+    return load_model(find_model(str(folder)), CPU, torch.float32)
+
+
 @pytest.fixture(params=FOLDERS)
 def model(request):
-    folder = request.getfixturevalue(request.param)
-    return load_model(find_model(str(folder)), CPU, torch.float32)
+    return load(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="module")
+def shared(tiny_sd):
+    """A model for many texts; each test says how it reads them."""
+    return load(tiny_sd)
+
+
+@pytest.fixture(scope="module")
+def beside_diffusers(tiny_sd, tiny_sdxl):
+    """(a pipeline of diffusers, our model) for either family."""
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None)
+    xl_pipeline = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl)
+    return (pipeline, load(tiny_sd)), (xl_pipeline, load(tiny_sdxl))
 
 
 @pytest.fixture
@@ -50,19 +67,16 @@ def plain(model, text):
 @pytest.mark.parametrize("prompt", ["a cat", "a" * 75, " Two  cats. ", "猫猫", "?!", "🐱"])
 @torch.no_grad()
 def test_a_prompt_that_fits_is_encoded_as_the_pipeline_of_diffusers_does_it(
-    prompt, tiny_sd, tiny_sdxl
+    prompt, beside_diffusers
 ):
-    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None)
+    (pipeline, model), (xl_pipeline, xl_model) = beside_diffusers
     expected, negative = pipeline.encode_prompt(prompt, CPU, 1, True, negative_prompt="a dog")
-    model = load_model(find_model(str(tiny_sd)), CPU, torch.float32)
     assert torch.equal(model.encode_prompt([prompt])["hidden"], expected)
     assert torch.equal(model.encode_prompt(["a dog"])["hidden"], negative)
-    pipeline = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl)
-    expected, negative, pooled, _ = pipeline.encode_prompt(prompt, device=CPU)
-    model = load_model(find_model(str(tiny_sdxl)), CPU, torch.float32)
-    encoded = model.encode_prompt([prompt])
+    expected, negative, pooled, _ = xl_pipeline.encode_prompt(prompt, device=CPU)
+    encoded = xl_model.encode_prompt([prompt])
     assert torch.equal(encoded["hidden"], expected) and torch.equal(encoded["pooled"], pooled)
-    assert torch.equal(model.encode_prompt([""])["hidden"], negative)
+    assert torch.equal(xl_model.encode_prompt([""])["hidden"], negative)
 
 
 @torch.no_grad()
@@ -148,7 +162,7 @@ def derive_official(folder, captions, length=240):
 @torch.no_grad()
 def test_longalign_is_the_official_encoding(folder, length, request):
     path = request.getfixturevalue(folder)
-    model = load_model(find_model(str(path)), CPU, torch.float32)
+    model = load(path)
     model.long_prompts = LongPrompts("longalign", length, splitter="official")
     captions = [
         'A cat sits. "Wow"! It is 3.5 m tall; really? Yes! done',
@@ -211,13 +225,13 @@ def test_what_longalign_has_no_room_for_is_named(model):
         "a cat قطة حمراء 猫 " * 20,
         "x" * 1000,
         "\u200f\u202b" * 40,
-        "word " * 2000,
+        "word " * 500,
     ],
 )
 @pytest.mark.parametrize("rule", [LongPrompts(), LONGALIGN, OFFICIAL, LongPrompts("cut")])
 @torch.no_grad()
-def test_any_text_is_encoded(tiny_sd, text, rule):
-    model = load_model(find_model(str(tiny_sd)), CPU, torch.float32)
+def test_any_text_is_encoded(shared, text, rule):
+    model = shared
     model.long_prompts = rule
     hidden = model.encode_prompt([text])["hidden"]
     assert hidden.isfinite().all() and len(hidden) == 1
@@ -247,7 +261,7 @@ def test_a_card_says_how_its_model_reads_long_prompts(tmp_path):
     assert find_model("sticker-mini").long_prompts == LongPrompts("cut")
     (folder / "stickerforge.json").write_text("{}")
     edit_json(folder / "stickerforge.json", long_prompts={"mode": "longalign", "length": 99})
-    model = load_model(find_model(str(folder)), CPU, torch.float32)
+    model = load(folder)
     assert model.encode_prompt(["a cat"])["hidden"].shape[1] == 99
     with base_prompts(model):
         assert model.long_prompts.length == 99

@@ -26,3 +26,16 @@ def test_a_broken_table_is_named(tmp_path, table):
 
 def test_a_model_without_a_table_has_no_things(tmp_path):
     assert read_things(read_card(tmp_path, "mine")) is None
+
+
+def test_a_table_is_read_again_only_when_its_file_has_changed(tmp_path):
+    (tmp_path / "stickerforge.json").write_text(json.dumps({"things": "things.json"}))
+    path = tmp_path / "things.json"
+    path.write_text(json.dumps({"groups": {"a": {"cat": "cat"}}}))
+    first = read_things(read_card(tmp_path, "mine"))
+    assert first.names == {"cat": "cat"} and read_things(read_card(tmp_path, "mine")) is first
+    path.write_text(json.dumps({"groups": {"a": {"owl bird": "owl"}}}))
+    assert read_things(read_card(tmp_path, "mine")).names == {"owl bird": "owl"}
+    path.unlink()
+    with pytest.raises(InputError, match=r"things.json"):
+        read_things(read_card(tmp_path, "mine"))

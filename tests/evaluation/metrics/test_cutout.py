@@ -75,9 +75,14 @@ def harmed(rgba, defect):
     return rgba
 
 
+@pytest.fixture(scope="module")
+def clean():
+    """Measures of stickers without a defect."""
+    return [measure_cutout(sticker(seed)) for seed in range(8)]
+
+
 @pytest.mark.parametrize("defect", MATRIX)
-def test_a_defect_moves_its_measure_and_no_other(defect):
-    clean = [measure_cutout(sticker(seed)) for seed in range(8)]
+def test_a_defect_moves_its_measure_and_no_other(clean, defect):
     broken = [measure_cutout(harmed(sticker(seed), defect)) for seed in range(8)]
     for name in clean[0]:
         noise = np.std([row[name] for row in clean])
