@@ -201,7 +201,7 @@ def tell_looks(
     if noun.thing.colour:
         result.facts.append("colour")
         colour = f"{subject} {noun.verb} {noun.thing.colour}"
-        ways = (f"{colour}.", f"{colour}, which is not the usual colour.")
+        ways = [f"{colour}.", f"{colour}, which is not the usual colour."]
         (result.extra if coloured else result.behind).append(choose(rng, ways))
     if noun.thing.wears:
         result.facts.append("worn")

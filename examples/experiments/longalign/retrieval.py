@@ -1,0 +1,180 @@
+"""Proof (a): which of 1,000 long captions belongs to a picture, by two judges and four scores.
+
+Full is the cosine of a picture with its caption, text-relevant the part of it that is orthogonal to
+the common direction of captions (arXiv:2410.11817). A caption is one vector of what the tower reads
+of it, or the mean over those of its sentences. The common direction is that of 5,000 captions of
+training scenes, encoded likewise; the pictures are renders of scenes of the list `dev`. There are
+two sets of captions: those of the recipe, in which every sentence is about the picture, and those
+of this experiment, which stand among remarks that are not.
+
+Shapes: N captions with their pictures, D features.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from examples.experiments.bench.bench_compare import interval_text
+from examples.experiments.bench.bench_items import bench_world
+from examples.experiments.longalign.long_captions import long_caption
+from examples.experiments.longalign.remarks import Part
+from examples.experiments.longalign.scenes import SEED, VERSION, dev_truths, training_truths
+from examples.recipes.mini.captions import caption
+from examples.recipes.mini.scene import Truth
+from examples.recipes.mini.sprites import to_image
+from stickerforge.evaluation.statistics import paired_difference, wilson_interval
+from stickerforge.models.encoders import JudgeEncoder
+from stickerforge.models.judge.model import Judge, load_judge
+from stickerforge.objectives.preference import common_direction, decompose
+from stickerforge.sampling.prompt_segments import fit, sentences
+
+CAPTIONS, DIRECTION_CAPTIONS = 1000, 5000
+JUDGES: tuple[Literal["judge", "second"], ...] = ("second", "judge")
+BATCH = 128
+# Name of a difference: (score, score that is taken from it).
+DIFFERENCES = {
+    "single: relevant - full": ("single, relevant", "single, full"),
+    "segments: relevant - full": ("segments, relevant", "segments, full"),
+    "relevant: segments - single": ("segments, relevant", "single, relevant"),
+    "full: segments - single": ("segments, full", "single, full"),
+}
+
+Encode = Callable[[JudgeEncoder, Sequence[str]], Tensor]
+
+
+def encode_unique(encoder: JudgeEncoder, texts: Sequence[str]) -> dict[str, Tensor]:
+    """{text: its unit vector (D,)}; each is encoded once, texts of one length together."""
+    unique = sorted(set(texts), key=len)
+    return {
+        text: vector
+        for start in range(0, len(unique), BATCH)
+        for part in [unique[start : start + BATCH]]
+        for text, vector in zip(part, torch.from_numpy(encoder.texts(part)), strict=True)
+    }
+
+
+def single_vectors(encoder: JudgeEncoder, texts: Sequence[str]) -> Tensor:
+    """One vector of what the tower reads of each caption, (N, D)."""
+    known = encode_unique(encoder, texts)
+    return torch.stack([known[text] for text in texts])
+
+
+def segment_means(encoder: JudgeEncoder, texts: Sequence[str]) -> Tensor:
+    """The mean over the vectors of a caption's sentences, not normalized, (N, D)."""
+    parts = [fit(sentences(text), encoder.count_tokens, encoder.text_tokens) for text in texts]
+    known = encode_unique(encoder, [part for own in parts for part in own])
+    return torch.stack([torch.stack([known[part] for part in own]).mean(0) for own in parts])
+
+
+ENCODINGS: dict[str, Encode] = {"single": single_vectors, "segments": segment_means}
+
+
+def recipe_caption(truth: Truth, rng: np.random.Generator, part: Part) -> str:
+    """Every sentence is about the picture."""
+    return caption(truth, "long", rng)
+
+
+def caption_among_remarks(truth: Truth, rng: np.random.Generator, part: Part) -> str:
+    """Most sentences are not about the picture."""
+    return long_caption(truth, rng, part=part).text
+
+
+CAPTION_SETS: dict[str, Callable[[Truth, np.random.Generator, Part], str]] = {
+    "recipe": recipe_caption,
+    "among remarks": caption_among_remarks,
+}
+
+
+def captions_of(truths: Sequence[Truth], kind: str, part: Part) -> list[str]:
+    """The captions of some scenes."""
+    return [
+        CAPTION_SETS[kind](truth, np.random.default_rng((SEED, index)), part)
+        for index, truth in enumerate(truths)
+    ]
+
+
+def hits(images: Tensor, texts: Tensor) -> np.ndarray:
+    """1 for each picture whose own caption has the highest score, else 0, (N,)."""
+    best = (images @ texts.T).argmax(1)
+    return (best == torch.arange(len(images))).numpy().astype(np.float64)
+
+
+def image_vectors(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
+    """Unit vectors (N, D)."""
+    parts = [pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)]
+    return torch.cat([judge.encode_image(judge.pictures(part)) for part in parts])
+
+
+def judge_hits(
+    encoder: JudgeEncoder, images: Tensor, texts: Sequence[str], others: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """{score: `hits`} of a judge.
+
+    Args:
+        others: captions that the common direction is that of.
+    """
+    results = {}
+    for kind, encode in ENCODINGS.items():
+        vectors, direction = encode(encoder, texts), common_direction(encode(encoder, others))
+        results[f"{kind}, full"] = hits(images, vectors)
+        results[f"{kind}, relevant"] = hits(images, decompose(vectors, direction)[0])
+    return results
+
+
+def summary(found: dict[str, np.ndarray]) -> dict[str, Any]:
+    """{"recall": {score: [share, low, high]}, "differences": {name: see `paired_difference`}}."""
+    return {
+        "recall": {
+            score: [float(hit.mean()), *wilson_interval(int(hit.sum()), len(hit))]
+            for score, hit in found.items()
+        },
+        "differences": {
+            title: paired_difference(found[ours] - found[theirs])
+            for title, (ours, theirs) in DIFFERENCES.items()
+        },
+    }
+
+
+@torch.inference_mode()
+def measure_retrieval(count: int = CAPTIONS, others: int = DIRECTION_CAPTIONS) -> dict[str, Any]:
+    """{"captions", "direction": how many, "sets": {captions: {judge: see `summary`}}}."""
+    scenes, truths = bench_world(VERSION), list(islice(dev_truths(1), count))
+    other_truths = list(islice(training_truths(2), others))
+    pictures = [to_image(scenes.draw(truth)[0]) for truth in truths]
+    sets: dict[str, Any] = {kind: {} for kind in CAPTION_SETS}
+    for name in JUDGES:
+        judge = load_judge(name)
+        encoder, images = JudgeEncoder(judge), image_vectors(judge, pictures)
+        for kind, results in sets.items():
+            texts = captions_of(truths, kind, "evaluation")
+            found = judge_hits(encoder, images, texts, captions_of(other_truths, kind, "training"))
+            results[name] = summary(found)
+    return {"captions": count, "direction": others, "sets": sets}
+
+
+def table(record: dict[str, Any]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [
+        "| captions | judge | score | R@1 | 95 % interval |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind, judges in record["sets"].items():
+        for judge, found in judges.items():
+            for score, (share, low, high) in found["recall"].items():
+                spread = interval_text(low, high)
+                lines.append(f"| {kind} | {judge} | {score} | {100 * share:.1f} % | {spread} |")
+    lines += ["", "| captions | judge | difference | points | 95 % interval |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for kind, judges in record["sets"].items():
+        for judge, found in judges.items():
+            for title, row in found["differences"].items():
+                spread = interval_text(row["low"], row["high"], "+")
+                lines.append(
+                    f"| {kind} | {judge} | {title} | {100 * row['change']:+.1f} | {spread} |"
+                )
+    return lines
