@@ -10,7 +10,7 @@ of this experiment, which stand among remarks that are not.
 Shapes: N captions with their pictures, D features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
@@ -157,7 +157,7 @@ def measure_retrieval(count: int = CAPTIONS, others: int = DIRECTION_CAPTIONS) -
     return {"captions": count, "direction": others, "sets": sets}
 
 
-def table(record: dict[str, Any]) -> list[str]:
+def table(record: Mapping[str, Any]) -> list[str]:
     """The lines of a Markdown table."""
     lines = [
         "| captions | judge | score | R@1 | 95 % interval |",
