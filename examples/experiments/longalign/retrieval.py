@@ -1,4 +1,4 @@
-"""Proof (a): which of 1,000 long captions belongs to a picture, by two judges and four scores.
+"""Proof (a): which of 1,000 long captions belongs to a picture, and which picture to a caption.
 
 Full is the cosine of a picture with its caption, text-relevant the part of it that is orthogonal to
 the common direction of captions (arXiv:2410.11817). A caption is one vector of what the tower reads
@@ -44,6 +44,7 @@ DIFFERENCES = {
     "full: segments - single": ("segments, full", "single, full"),
 }
 
+RULE = "| --- |" + " --- |" * 4
 Encode = Callable[[JudgeEncoder, Sequence[str]], Tensor]
 
 
@@ -98,10 +99,13 @@ def captions_of(truths: Sequence[Truth], kind: str, part: Part) -> list[str]:
     ]
 
 
-def hits(images: Tensor, texts: Tensor) -> np.ndarray:
-    """1 for each picture whose own caption has the highest score, else 0, (N,)."""
-    best = (images @ texts.T).argmax(1)
-    return (best == torch.arange(len(images))).numpy().astype(np.float64)
+def hits(images: Tensor, texts: Tensor) -> dict[str, np.ndarray]:
+    """{way: 1 where the one's own counterpart has the highest score, else 0, (N,)}."""
+    scores, own = images @ texts.T, torch.arange(len(images))
+    return {
+        "image to text": (scores.argmax(1) == own).numpy().astype(np.float64),
+        "text to image": (scores.argmax(0) == own).numpy().astype(np.float64),
+    }
 
 
 def image_vectors(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
@@ -112,7 +116,7 @@ def image_vectors(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
 
 def judge_hits(
     encoder: JudgeEncoder, images: Tensor, texts: Sequence[str], others: Sequence[str]
-) -> dict[str, np.ndarray]:
+) -> dict[str, dict[str, np.ndarray]]:
     """{score: `hits`} of a judge.
 
     Args:
@@ -126,17 +130,23 @@ def judge_hits(
     return results
 
 
-def summary(found: dict[str, np.ndarray]) -> dict[str, Any]:
-    """{"recall": {score: [share, low, high]}, "differences": {name: see `paired_difference`}}."""
+def summary(found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    """{way: {"recall": {score: [share, low, high]}, "differences": {name: paired difference}}}."""
     return {
-        "recall": {
-            score: [float(hit.mean()), *wilson_interval(int(hit.sum()), len(hit))]
-            for score, hit in found.items()
-        },
-        "differences": {
-            title: paired_difference(found[ours] - found[theirs])
-            for title, (ours, theirs) in DIFFERENCES.items()
-        },
+        way: {
+            "recall": {
+                score: [
+                    float(each[way].mean()),
+                    *wilson_interval(int(each[way].sum()), len(each[way])),
+                ]
+                for score, each in found.items()
+            },
+            "differences": {
+                title: paired_difference(found[ours][way] - found[theirs][way])
+                for title, (ours, theirs) in DIFFERENCES.items()
+            },
+        }
+        for way in next(iter(found.values()))
     }
 
 
@@ -158,23 +168,21 @@ def measure_retrieval(count: int = CAPTIONS, others: int = DIRECTION_CAPTIONS) -
 
 
 def table(record: Mapping[str, Any]) -> list[str]:
-    """The lines of a Markdown table."""
-    lines = [
-        "| captions | judge | score | R@1 | 95 % interval |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    """The lines of two Markdown tables: recall in percent, and differences in points."""
+    ways = list(next(iter(record["sets"]["recipe"].values())))
+    recalls = [f"| captions | judge | score | {' | '.join(ways)} |", RULE]
+    changes = [f"| captions | judge | difference | {' | '.join(ways)} |", RULE]
     for kind, judges in record["sets"].items():
         for judge, found in judges.items():
-            for score, (share, low, high) in found["recall"].items():
-                spread = interval_text(low, high)
-                lines.append(f"| {kind} | {judge} | {score} | {100 * share:.1f} % | {spread} |")
-    lines += ["", "| captions | judge | difference | points | 95 % interval |"]
-    lines.append("| --- | --- | --- | --- | --- |")
-    for kind, judges in record["sets"].items():
-        for judge, found in judges.items():
-            for title, row in found["differences"].items():
-                spread = interval_text(row["low"], row["high"], "+")
-                lines.append(
-                    f"| {kind} | {judge} | {title} | {100 * row['change']:+.1f} | {spread} |"
-                )
-    return lines
+            for score in found[ways[0]]["recall"]:
+                rows = [found[way]["recall"][score] for way in ways]
+                cells = [f"{100 * share:.1f} ({interval_text(*ends)})" for share, *ends in rows]
+                recalls.append(f"| {kind} | {judge} | {score} | {' | '.join(cells)} |")
+            for title in DIFFERENCES:
+                rows = [found[way]["differences"][title] for way in ways]
+                cells = [
+                    f"{100 * row['change']:+.1f} ({interval_text(row['low'], row['high'], '+')})"
+                    for row in rows
+                ]
+                changes.append(f"| {kind} | {judge} | {title} | {' | '.join(cells)} |")
+    return [*recalls, "", *changes]

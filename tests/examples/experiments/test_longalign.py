@@ -106,7 +106,12 @@ def test_facts_count_only_with_the_thing() -> None:
 def test_a_picture_hits_where_its_own_text_is_nearest() -> None:
     torch = pytest.importorskip("torch")
     images = torch.eye(3)
-    assert hits(images, images[[0, 2, 1]]).tolist() == [1.0, 0.0, 0.0]
+    assert hits(images, images[[0, 2, 1]])["image to text"].tolist() == [1.0, 0.0, 0.0]
+    biased = images.clone()
+    biased[:, 2] += 3.0
+    found = hits(images, biased)
+    assert found["image to text"].tolist() == [1.0, 1.0, 1.0]
+    assert found["text to image"].tolist() == [0.0, 0.0, 1.0]
 
 
 def test_an_adapter_reads_as_it_was_trained_or_as_is_said() -> None:
