@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from examples.experiments.bench.bench_compare import interval_text
-from examples.experiments.bench.bench_items import Item, synonyms
+from examples.experiments.bench.bench_images import render_truth
+from examples.experiments.bench.bench_items import Item, bench_world, synonyms
 from examples.experiments.bench.bench_scores import (
     TOP_LABELS,
     expected_labels,
@@ -98,11 +99,16 @@ def facts_with_thing(scores: Mapping[str, float]) -> float:
     return float(np.mean(list(scores.values()))) if scores["thing"] else 0.0
 
 
-def score_arm(
-    entries: Sequence[LongItem], paths: Sequence[Path], judge: Judge
+def score_renders(entries: Sequence[LongItem], judge: Judge) -> list[dict[str, float]]:
+    """`fact_scores` of what a perfect generator would have made, which is the most there can be."""
+    scenes = bench_world(VERSION)
+    return score_pictures(entries, [render_truth(entry.item, scenes) for entry in entries], judge)
+
+
+def score_pictures(
+    entries: Sequence[LongItem], pictures: Sequence[Image.Image], judge: Judge
 ) -> list[dict[str, float]]:
     """`fact_scores` of the picture of each prompt."""
-    pictures = [Image.open(path).convert("RGBA") for path in paths]
     read = read_pictures(pictures, judge)
     return [fact_scores(entry, read, row, judge) for row, entry in enumerate(entries)]
 
@@ -135,13 +141,17 @@ def measure_family(arms: Sequence[Arm], count: int, out: Path) -> dict[str, Any]
     entries, judge = long_items(count), load_judge("judge")
     splits = split_rows(entries)
     wishes = [entry.wish for entry in entries]
-    scores = {arm.name: score_arm(entries, draw_arm(arm, wishes, out), judge) for arm in arms}
+    scores = {}
+    for arm in arms:
+        pictures = [Image.open(path).convert("RGBA") for path in draw_arm(arm, wishes, out)]
+        scores[arm.name] = score_pictures(entries, pictures, judge)
     first = arms[0].name
     values = {name: np.array([facts_with_thing(s) for s in own]) for name, own in scores.items()}
     return {
         "prompts": len(entries),
         "judge": judge.sha256,
         "base": first,
+        "renders": arm_record(score_renders(entries, judge), splits),
         "arms": {name: arm_record(own, splits) for name, own in scores.items()},
         "differences": {
             name: {
@@ -169,13 +179,14 @@ def table(record: Mapping[str, Any]) -> list[str]:
     """The lines of a Markdown table: facts with the right thing, and differences in points."""
     arms, base = list(record["arms"]), record["base"]
     others = [name for name in arms if name != base]
-    heads = [*arms, *(f"{name} - {base}" for name in others)]
+    heads = ["renders", *arms, *(f"{name} - {base}" for name in others)]
     lines = [f"| prompts | {' | '.join(heads)} |", "| --- |" + " --- |" * len(heads)]
     for part, row in record["arms"][base].items():
-        cells = [f"{100 * record['arms'][name][part]['facts'][0]:.1f} %" for name in arms]
+        found = [record["renders"], *(record["arms"][name] for name in arms)]
+        cells = [f"{100 * each[part]['facts'][0]:.1f} %" for each in found]
         for name in others:
-            found = record["differences"][name][part]
-            spread = interval_text(found["low"], found["high"], "+")
-            cells.append(f"{100 * found['change']:+.1f} ({spread})")
+            change = record["differences"][name][part]
+            spread = interval_text(change["low"], change["high"], "+")
+            cells.append(f"{100 * change['change']:+.1f} ({spread})")
         lines.append(f"| {part} ({row['prompts']}) | {' | '.join(cells)} |")
     return lines

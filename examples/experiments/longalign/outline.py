@@ -186,7 +186,7 @@ def tell_ground(truth: Truth, result: Outline, rng: np.random.Generator) -> None
     """What is behind everything; that there is nothing, in most captions."""
     if truth.ground.kind != "transparent":
         result.facts.append("ground")
-        phrase = ground_phrase(truth.ground)
+        phrase = ground_phrase(truth.ground).replace(" a orange", " an orange")
         ways = (
             f"The picture is set {phrase}.",
             f"Everything is {phrase}, which fills the whole square.",

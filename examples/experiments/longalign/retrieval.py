@@ -1,11 +1,11 @@
 """Proof (a): which of 1,000 long captions belongs to a picture, and which picture to a caption.
 
 Full is the cosine of a picture with its caption, text-relevant the part of it that is orthogonal to
-the common direction of captions (arXiv:2410.11817). A caption is one vector of what the tower reads
-of it, or the mean over those of its sentences. The common direction is that of 5,000 captions of
-training scenes, encoded likewise; the pictures are renders of scenes of the list `dev`. There are
-two sets of captions: those of the recipe, in which every sentence is about the picture, and those
-of this experiment, which stand among remarks that are not.
+the common direction of captions (arXiv:2410.11817), which ships with each judge. A caption is one
+vector of what the tower reads of it, or the mean over those of its sentences. The pictures are
+renders of scenes of the list `dev`. There are two sets of captions: those of the recipe, in which
+every sentence is about the picture, and those of this experiment, which stand among remarks that
+are not.
 
 Shapes: N captions with their pictures, D features.
 """
@@ -22,18 +22,18 @@ from torch import Tensor
 from examples.experiments.bench.bench_compare import interval_text
 from examples.experiments.bench.bench_items import bench_world
 from examples.experiments.longalign.long_captions import long_caption
-from examples.experiments.longalign.remarks import Part
-from examples.experiments.longalign.scenes import SEED, VERSION, dev_truths, training_truths
+from examples.experiments.longalign.scenes import SEED, VERSION, dev_truths
 from examples.recipes.mini.captions import caption
 from examples.recipes.mini.scene import Truth
 from examples.recipes.mini.sprites import to_image
 from stickerforge.evaluation.statistics import paired_difference, wilson_interval
+from stickerforge.models.common_direction import direction_path, read_direction
 from stickerforge.models.encoders import JudgeEncoder
 from stickerforge.models.judge.model import Judge, load_judge
-from stickerforge.objectives.preference import common_direction, decompose
+from stickerforge.objectives.preference import decompose
 from stickerforge.sampling.prompt_segments import fit, sentences
 
-CAPTIONS, DIRECTION_CAPTIONS = 1000, 5000
+CAPTIONS = 1000
 JUDGES: tuple[Literal["judge", "second"], ...] = ("second", "judge")
 BATCH = 128
 # Name of a difference: (score, score that is taken from it).
@@ -75,26 +75,26 @@ def segment_means(encoder: JudgeEncoder, texts: Sequence[str]) -> Tensor:
 ENCODINGS: dict[str, Encode] = {"single": single_vectors, "segments": segment_means}
 
 
-def recipe_caption(truth: Truth, rng: np.random.Generator, part: Part) -> str:
+def recipe_caption(truth: Truth, rng: np.random.Generator) -> str:
     """Every sentence is about the picture."""
     return caption(truth, "long", rng)
 
 
-def caption_among_remarks(truth: Truth, rng: np.random.Generator, part: Part) -> str:
+def caption_among_remarks(truth: Truth, rng: np.random.Generator) -> str:
     """Most sentences are not about the picture."""
-    return long_caption(truth, rng, part=part).text
+    return long_caption(truth, rng, part="evaluation").text
 
 
-CAPTION_SETS: dict[str, Callable[[Truth, np.random.Generator, Part], str]] = {
+CAPTION_SETS: dict[str, Callable[[Truth, np.random.Generator], str]] = {
     "recipe": recipe_caption,
     "among remarks": caption_among_remarks,
 }
 
 
-def captions_of(truths: Sequence[Truth], kind: str, part: Part) -> list[str]:
+def captions_of(truths: Sequence[Truth], kind: str) -> list[str]:
     """The captions of some scenes."""
     return [
-        CAPTION_SETS[kind](truth, np.random.default_rng((SEED, index)), part)
+        CAPTION_SETS[kind](truth, np.random.default_rng((SEED, index)))
         for index, truth in enumerate(truths)
     ]
 
@@ -115,16 +115,12 @@ def image_vectors(judge: Judge, pictures: Sequence[Image.Image]) -> Tensor:
 
 
 def judge_hits(
-    encoder: JudgeEncoder, images: Tensor, texts: Sequence[str], others: Sequence[str]
+    encoder: JudgeEncoder, direction: Tensor, images: Tensor, texts: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """{score: `hits`} of a judge.
-
-    Args:
-        others: captions that the common direction is that of.
-    """
+    """{score: `hits`} of a judge."""
     results = {}
     for kind, encode in ENCODINGS.items():
-        vectors, direction = encode(encoder, texts), common_direction(encode(encoder, others))
+        vectors = encode(encoder, texts)
         results[f"{kind}, full"] = hits(images, vectors)
         results[f"{kind}, relevant"] = hits(images, decompose(vectors, direction)[0])
     return results
@@ -151,20 +147,21 @@ def summary(found: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def measure_retrieval(count: int = CAPTIONS, others: int = DIRECTION_CAPTIONS) -> dict[str, Any]:
-    """{"captions", "direction": how many, "sets": {captions: {judge: see `summary`}}}."""
+def measure_retrieval(count: int = CAPTIONS) -> dict[str, Any]:
+    """{"captions": how many, "directions": {judge: sha256 of the captions of its direction},
+    "sets": {captions: {judge: see `summary`}}}."""
     scenes, truths = bench_world(VERSION), list(islice(dev_truths(1), count))
-    other_truths = list(islice(training_truths(2), others))
     pictures = [to_image(scenes.draw(truth)[0]) for truth in truths]
     sets: dict[str, Any] = {kind: {} for kind in CAPTION_SETS}
+    directions = {}
     for name in JUDGES:
-        judge = load_judge(name)
+        judge, stored = load_judge(name), read_direction(direction_path(name))
         encoder, images = JudgeEncoder(judge), image_vectors(judge, pictures)
+        directions[name] = stored.sha256
         for kind, results in sets.items():
-            texts = captions_of(truths, kind, "evaluation")
-            found = judge_hits(encoder, images, texts, captions_of(other_truths, kind, "training"))
-            results[name] = summary(found)
-    return {"captions": count, "direction": others, "sets": sets}
+            texts = captions_of(truths, kind)
+            results[name] = summary(judge_hits(encoder, stored.tensor, images, texts))
+    return {"captions": count, "directions": directions, "sets": sets}
 
 
 def table(record: Mapping[str, Any]) -> list[str]:

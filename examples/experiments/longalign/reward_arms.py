@@ -11,7 +11,6 @@ Shapes: N pictures, D features.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,12 @@ from PIL import Image
 
 from examples.experiments.longalign.long_family import long_items
 from examples.experiments.longalign.pictures import Arm, Wish, draw_arm
-from examples.experiments.longalign.retrieval import DIRECTION_CAPTIONS, captions_of
-from examples.experiments.longalign.scenes import training_truths
 from stickerforge.evaluation.metrics.diversity import prompt_diversity
 from stickerforge.evaluation.statistics import paired_difference
+from stickerforge.models.common_direction import direction_path, read_direction
 from stickerforge.models.encoders import JudgeEncoder, encode_texts
 from stickerforge.models.judge.model import load_judge
-from stickerforge.objectives.preference import common_direction, preference
+from stickerforge.objectives.preference import preference
 from stickerforge.stickers.color import WHITE
 
 PROMPTS, SEEDS = 48, 4
@@ -125,14 +123,8 @@ class Measurement:
         """
         self.encoder, self.keys = JudgeEncoder(load_judge("judge")), keys
         self.base = [premultiplied(Image.open(path)) for path in base]
-        others = captions_of(
-            list(islice(training_truths(2), DIRECTION_CAPTIONS)), "among remarks", "training"
-        )
         self.texts = torch.from_numpy(encode_texts(self.encoder, [each.prompt for each in wishes]))
-        vectors = [
-            encode_texts(self.encoder, others[at : at + 64]) for at in range(0, len(others), 64)
-        ]
-        self.direction = common_direction(torch.from_numpy(np.concatenate(vectors)))
+        self.direction = read_direction(direction_path("judge")).tensor
 
     def by_prompt(self, values: np.ndarray) -> np.ndarray:
         """The mean of each prompt's pictures."""
