@@ -29,7 +29,6 @@ from stickerforge.objectives.preference import preference
 from stickerforge.stickers.color import WHITE
 
 PROMPTS, SEEDS = 48, 4
-BASE = Arm("base")
 MEASURES = ("relevant", "full", "drift", "diversity")
 LOGGED = ("drift", "diversity", "diversity_change", "irrelevant", "alignment")
 REFERENCE_WEIGHT = "0.3"
@@ -152,9 +151,14 @@ class Measurement:
 
 
 def measure_rewards(
-    runs: Sequence[RewardRun], out: Path, prompts: int = PROMPTS, seeds: int = SEEDS
+    runs: Sequence[RewardRun], base_arm: Arm, out: Path, prompts: int = PROMPTS, seeds: int = SEEDS
 ) -> dict[str, Any]:
-    """What the pictures of runs show, weights against each other, and the logs at equal gain."""
+    """What the pictures of runs show, weights against each other, and the logs at equal gain.
+
+    Args:
+        base_arm: the model alone, reading prompts as the runs do, or the way to read shows as
+            drift, too.
+    """
     items = [entry.wish for entry in long_items(prompts)]
     wishes = [
         replace(wish, id=f"{wish.id}-{seed}", seed=wish.seed * 100 + seed)
@@ -162,13 +166,14 @@ def measure_rewards(
         for seed in range(seeds)
     ]
     keys = [wish.prompt for wish in wishes]
-    base_paths = draw_arm(BASE, wishes, out)
+    base_paths = draw_arm(base_arm, wishes, out)
     measurement = Measurement(wishes, keys, base_paths)
     base = measurement.measure(base_paths)
     values = {run.arm.name: measurement.measure(draw_arm(run.arm, wishes, out)) for run in runs}
     return {
         "prompts": prompts,
         "seeds": seeds,
+        "read": base_arm.name,
         "base": {name: float(found.mean()) for name, found in base.items()},
         "runs": {
             run.arm.name: {"weight": run.weight} | against(values[run.arm.name], base)

@@ -5,7 +5,8 @@ python -m examples.experiments.longalign.run retrieval OUT [--count 1000]
 python -m examples.experiments.longalign.run family OUT --arm cut --arm compat --adapter NAME
     (b) long prompts in four bins of length: facts with the right thing, of every way to read them
 python -m examples.experiments.longalign.run reward OUT --run 0.3 NAME LOG --run 1 NAME LOG ...
-    (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety
+    (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety; with
+    --base compat or longalign where they read prompts so
 
 Results are OUT/NAME.json, pictures are kept in OUT and not made twice. `longalign.results` prints
 the tables. Needs the art of the recipe (fetch.py, art.py).
@@ -58,6 +59,9 @@ def parse_arguments() -> argparse.Namespace:
         metavar=("WEIGHT", "ADAPTER", "LOG"),
         help="LOG: JSON lines of its validations, or - for none",
     )
+    own.add_argument(
+        "--base", choices=MODES, default="cut", help="how the model alone reads; as the runs do"
+    )
     own.add_argument("--count", type=int, default=reward_arms.PROMPTS, help="prompts")
     own.add_argument("--seeds", type=int, default=SEEDS, help="of each prompt")
     return parser.parse_args()
@@ -79,7 +83,7 @@ def run_reward(args: argparse.Namespace) -> dict[str, Any]:
         RewardRun(weight, adapter_arm(adapter), None if log == "-" else Path(log))
         for weight, adapter, log in args.run
     ]
-    return measure_rewards(runs, args.out, args.count, args.seeds)
+    return measure_rewards(runs, mode_arm(args.base), args.out, args.count, args.seeds)
 
 
 def main() -> None:
