@@ -1,10 +1,11 @@
 """Pictures of StickerWorld with long captions, for `stickerforge tailor prompt`.
 
 python -m examples.experiments.longalign.data FOLDER [--count 2000] [--first 0]
+python -m examples.experiments.longalign.data FILE.jsonl [--count 2000]
 
-Writes FOLDER/00001.png … and FOLDER/metadata.jsonl with a line {"file_name", "text"} for each. The
-scenes are those that sticker-mini 3 learns from, and never those that the bench asks for. Needs the
-art of the recipe (fetch.py, art.py).
+Writes FOLDER/00001.png … and FOLDER/metadata.jsonl with a line {"file_name", "text"} for each; or,
+for `--reward`, a file of prompts alone. The scenes are such as sticker-mini 3 learns from, and
+never those that the bench asks for. Needs the art of the recipe (fetch.py, art.py).
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from examples.experiments.longalign.long_captions import LongCaption, long_caption
-from examples.experiments.longalign.scenes import SEED, training_scenes
+from examples.experiments.longalign.scenes import SEED, training_scenes, training_truths
 from examples.recipes.mini.sprites import to_image
 
 # Scenes behind those of the recipe's shards, which sticker-mini 3 has seen.
@@ -41,6 +42,17 @@ def write_dataset(folder: Path, number: int, first: int = 0) -> list[LongCaption
     return results
 
 
+def write_prompts(path: Path, number: int) -> list[LongCaption]:
+    """The captions that were written as prompts, of other scenes than those of `write_dataset`."""
+    results = [
+        long_caption(truth, np.random.default_rng((SEED, 2, index)))
+        for index, truth in enumerate(islice(training_truths(2), number))
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps({"prompt": each.text}) + "\n" for each in results))
+    return results
+
+
 def summary(captions: list[LongCaption]) -> str:
     """Lengths, numbers of facts, and how many name the thing late."""
     tokens = np.percentile([each.tokens for each in captions], (0, 25, 50, 75, 100))
@@ -48,7 +60,7 @@ def summary(captions: list[LongCaption]) -> str:
     late = np.mean([each.named_at >= 75 for each in captions])
     correlation = np.corrcoef([each.tokens for each in captions], facts)[0, 1]
     return (
-        f"{len(captions)} pictures; tokens {' '.join(f'{value:.0f}' for value in tokens)} "
+        f"{len(captions)} captions; tokens {' '.join(f'{value:.0f}' for value in tokens)} "
         f"(least, quartiles, most); facts {min(facts)} to {max(facts)}, correlation with tokens "
         f"{correlation:.2f}; named late in {late:.0%}"
     )
@@ -59,11 +71,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path, metavar="FOLDER|FILE.jsonl")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="scenes to leave out")
     args = parser.parse_args()
-    print(summary(write_dataset(args.folder, args.count, args.first)))
+    if args.out.suffix == ".jsonl":
+        print(summary(write_prompts(args.out, args.count)))
+    else:
+        print(summary(write_dataset(args.out, args.count, args.first)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from examples.experiments.bench.bench_items import (
     is_unseen,
     key_combinations,
 )
-from examples.experiments.longalign.long_captions import can_be_told
+from examples.experiments.longalign.outline import can_be_told
 from examples.recipes.mini.dataset_3 import World3, training_world_3
 from examples.recipes.mini.scene import Truth, combinations
 
