@@ -21,6 +21,7 @@ PACKAGES = {  # whose errors are those of one command
     "captioning": "caption",
     "evaluation": "evaluate",
 }
+TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {("customize", "--adapter"): "generate"}  # what a taught adapter is used with
 
 
@@ -60,6 +61,8 @@ def all_texts():
 def command_of(path, text):
     """The command that a text is about; "" where nothing tells."""
     named = [name for name in COMMANDS if re.search(rf"\b{name} (\S+ )?--", text)]
+    if TAILOR.match(path.stem) and not named:
+        return "tailor prompt"
     if named or path.parts[0] in PACKAGES:
         return named[0] if named else PACKAGES[path.parts[0]]
     return path.stem if path.stem in COMMANDS.keys() - GROUPS.keys() else ""
@@ -99,7 +102,9 @@ def test_an_option_that_a_text_names_is_there(file, command, flag):
         *(leaf for group in GROUPS.values() for leaf in group.values()),
     ]
     command = ELSEWHERE.get((command, flag), command)
-    commands = [COMMANDS[command]] if command else leaves
+    group, _, leaf = command.partition(" ")
+    one = GROUPS[group][leaf] if leaf else COMMANDS.get(group)
+    commands = [one] if one else leaves
     assert any(flag in options_of(each) | {"--help"} for each in commands)
 
 

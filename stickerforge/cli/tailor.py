@@ -34,6 +34,6 @@ def prompt(
     result = commands.tailor_prompt.run(
         config, console, offline=call.offline, force=force, resume=resume
     )
-    failure = partial_failure(result.failed) or result.error()
+    failure = partial_failure(result.data.failed) or result.error()
     paths = [str(result.tuning.adapter.path)]
     return Report(result.result(), paths, result.note(), failure)

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorPromptConfig
-from stickerforge.data.captioned_pictures import CaptionedPictures, read_captioned_pictures
-from stickerforge.data.picture_folder import describe_skipped
-from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import CheckFailed
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 from stickerforge.training.tailor_plan import TailorPlan, plan_tailor_prompt
+from stickerforge.training.tuning_data import TuningData, read_data
 
 if TYPE_CHECKING:
     from stickerforge.training.tailor import Tuning
-
-Data = CaptionedPictures | list[str]
 
 
 @dataclass
@@ -29,15 +25,13 @@ class Result:
     """What a call made.
 
     Args:
-        count: how many pictures or prompts were trained on.
-        failed: a line for each picture that could not be used.
+        data: what was trained on.
     """
 
     tuning: "Tuning"
     folder: Path
     method: str
-    count: int
-    failed: list[str] = field(default_factory=list)
+    data: TuningData
     warnings: list[str] = field(default_factory=list)
 
     def result(self) -> dict[str, Any]:
@@ -50,8 +44,8 @@ class Result:
             "sha256": adapter.sha256,
             "base": adapter.base.title,
             "trained_on": self.method,
-            "count": self.count,
-            "failed": self.failed,
+            "count": self.data.count,
+            "failed": self.data.failed,
             "steps": adapter.made["steps"],
             "kept_step": self.tuning.kept_step,
             "ended": self.tuning.ended,
@@ -72,9 +66,8 @@ class Result:
             for key in ("error", "relevant", "alignment", "diversity", "drift")
             if key in self.tuning.metrics
         )
-        of = "picture" if self.method == "prompt" else "prompt"
         return (
-            f"tuned {name!r} on {plural(self.count, of)}, state after "
+            f"tuned {name!r} on {self.data.in_words}, state after "
             f"{plural(self.tuning.kept_step, 'step')}: {figures}{reads}; "
             f'use it: stickerforge generate "a long prompt" --adapter {name}'
         )
@@ -114,7 +107,7 @@ def tailor_prompt(
 
 def plan(
     config: TailorPromptConfig, console: Console, *, offline: bool, force: bool, resume: bool
-) -> tuple[TailorPlan, Data]:
+) -> tuple[TailorPlan, TuningData]:
     """Check the settings, and read what is trained on.
 
     Raises:
@@ -122,16 +115,7 @@ def plan(
         EnvironmentFault: the model cannot be had here.
     """
     own = plan_tailor_prompt(config, console, offline=offline, force=force, resume=resume)
-    if own.method == "reward":
-        return own, [row.prompt for row in read_prompts(Path(config.reward), styles=None)]
-    data = read_captioned_pictures(Path(config.data))
-    for line in data.unreadable:
-        console.warn(f"left out: {line}")
-    for line in describe_skipped(data.other_files):
-        console.warn(line)
-    if data.without_caption:
-        console.warn(f"left out: {plural(len(data.without_caption), 'picture')} without a caption")
-    return own, data
+    return own, read_data(own, console)
 
 
 def run(
@@ -152,19 +136,7 @@ def run(
             tuning = tailor_prompt(
                 own, source_of(data), console, offline=offline, force=force, resume=resume
             )
-        return Result(
-            tuning, own.run.path, own.method, count_of(data), failed_of(data), console.warnings
-        )
-
-
-def count_of(data: Data) -> int:
-    """How many pictures or prompts there are."""
-    return len(data) if isinstance(data, list) else len(data.pictures)
-
-
-def failed_of(data: Data) -> list[str]:
-    """A line for each picture that could not be used."""
-    return [] if isinstance(data, list) else data.unreadable
+        return Result(tuning, own.run.path, own.method, data, console.warnings)
 
 
 def dry_run(
@@ -177,22 +149,14 @@ def dry_run(
     cost, training, rule = tuning_cost(own), own.config.training, own.long_prompts
     encoder = encoder_repository(own.config.validation.encoder) if own.validation_interval else ""
     writes = [str(own.run.path.parent.parent / "adapters" / own.name), str(own.run.path)]
-    of, place = (
-        ("pictures", own.config.data)
-        if own.method == "prompt"
-        else (
-            "prompts",
-            own.config.reward,
-        )
-    )
     result = {
         "dry_run": True,
         "adapter": own.name,
         "model": own.card.title,
         "trained_on": own.method,
-        "reads": place,
-        "count": count_of(data),
-        "drops": failed_of(data),
+        "reads": data.place,
+        "count": data.count,
+        "drops": data.failed,
         "fetches": [encoder] if encoder else [],
         "writes": writes,
         "training": vars(training),
@@ -202,8 +166,8 @@ def dry_run(
     }
     lines = [
         f"adapter {own.name} for {own.card.title}",
-        f"read    {count_of(data)} {of} of {place}",
-        *(f"drop    {line}" for line in failed_of(data)),
+        f"read    {data.in_words} of {data.place}",
+        *(f"drop    {line}" for line in data.failed),
         *(f"write   {path}{os.sep}" for path in writes),
         f"train   {training.steps} steps of {training.batch}, rank {training.rank}, "
         f"lr {training.lr}, by {'captions' if own.method == 'prompt' else 'a reward'}",

@@ -10,7 +10,6 @@ import numpy as np
 
 from stickerforge.adapters import store
 from stickerforge.config.toml import to_toml
-from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.errors import InputError
 from stickerforge.generation.inference import load
 from stickerforge.models.checksums import verify
@@ -34,6 +33,7 @@ from stickerforge.training.run_folder import CheckpointInfo
 from stickerforge.training.state import TrainState, init_state
 from stickerforge.training.tailor_plan import COMMAND, KIND, TailorPlan
 from stickerforge.training.trainer import train
+from stickerforge.training.tuning_data import TuningData
 from stickerforge.training.tuning_source import TuningSource
 from stickerforge.training.tuning_validation import (
     TuningValidator,
@@ -98,9 +98,9 @@ def tailor_prompt(
     return save(plan, source, weights, rule, start, kept_step, ended)
 
 
-def source_of(data: CaptionedPictures | list[str]) -> TuningSource:
+def source_of(data: TuningData) -> TuningSource:
     """What is trained on: captioned pictures, or prompts and a reward."""
-    return RewardSource(data) if isinstance(data, list) else CaptionedSource(data)
+    return CaptionedSource(data.captioned) if data.captioned else RewardSource(data.prompts)
 
 
 def padded(model: DiffusionModel, rule: LongPrompts | None) -> LongPrompts | None:

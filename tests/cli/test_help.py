@@ -10,6 +10,8 @@ COMMANDS = (
     ["generate"],
     ["caption"],
     ["customize"],
+    ["tailor"],
+    ["tailor", "prompt"],
     ["merge"],
     ["evaluate"],
     ["adapters"],

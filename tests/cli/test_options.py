@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from stickerforge.cli import customize, evaluate, generate
+from stickerforge.cli import customize, evaluate, generate, tailor
 from stickerforge.cli.app import app
 from stickerforge.cli.options import flagged, option_value, options_from, settings_from
 from stickerforge.config.reference import CONFIGS
@@ -22,6 +22,8 @@ OPTIONS = {
     "customize": "--subject --style -s --class --name --steps --batch --rank --lr --beta"
     " --objective --mask --resolution --model -m --seed --keep --resume --force --device",
     "caption": "--subject --class --captioner --style -s --review --take --device",
+    "tailor prompt": "--reward --name --model -m --adapter --steps --batch --rank --lr --length"
+    " --reward-model --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",
     "evaluate": "--prompts --reference --style-reference --baseline --encoder --metrics --reward"
     " --fail-under --compare --out -o --device",
@@ -38,6 +40,7 @@ ORDERS = {
     "generate": generate.ORDER,
     "caption": [],
     "customize": customize.ORDER,
+    "tailor prompt": tailor.ORDER,
     "merge": [],
     "evaluate": evaluate.ORDER,
 }

@@ -41,30 +41,30 @@ def prompts(tmp_path):
 
 
 @pytest.fixture
-def tune(cli, data, tiny_sd):
+def tune(cli, data, quick_sd):
     """Tune a tiny model on the pictures as `long`, without validation unless asked."""
 
     def tune(*options, validation=("--set", "validation.every=0")):
         name = () if "--name" in options else ("--name", "long")
-        model = ("--model", tiny_sd)
+        model = ("--model", quick_sd)
         return cli("tailor", "prompt", data, *name, *model, *SHORT, *validation, *options)
 
     return tune
 
 
 @pytest.fixture
-def reward(cli, prompts, tiny_sd):
+def reward(cli, prompts, quick_sd):
     """Tune it by a reward as `liked`."""
 
     def reward(*options, validation=("--set", "validation.every=0")):
         name = () if "--name" in options else ("--name", "liked")
-        call = ("tailor", "prompt", "--reward", prompts, *name, "--model", tiny_sd)
+        call = ("tailor", "prompt", "--reward", prompts, *name, "--model", quick_sd)
         return cli(*call, *SHORT, *REWARD, *validation, *options)
 
     return reward
 
 
-def test_from_captions_to_a_picture(tune, cli, tiny_sd):
+def test_from_captions_to_a_picture(tune, cli, quick_sd):
     ended = tune("--steps", 2, "--length", 150, "--json", validation=VALIDATION)
     assert ended.code == 0, ended.err
     result = ended.json["result"]
@@ -87,7 +87,7 @@ def test_from_captions_to_a_picture(tune, cli, tiny_sd):
     pictures = {}
     for end in ("It is red.", "It is blue."):
         drawn = cli(
-            *("generate", f"{CAPTION[:110]} {end}", "--adapter", "long", "--model", tiny_sd),
+            *("generate", f"{CAPTION[:110]} {end}", "--adapter", "long", "--model", quick_sd),
             *("--seed", 1, "--json", "--set", "sampling.steps=2"),
         )
         assert drawn.code == 0 and not drawn.json["warnings"], "all of it is read"
@@ -197,25 +197,25 @@ def test_what_cannot_be_meant_is_one_line(cli, data, prompts, options, what):
     assert ended.code == 2 and what in one_line(ended)
 
 
-def test_three_prompts_are_no_direction_for_a_reward_that_ships_none(cli, reward, tiny_clip):
-    ended = reward("--reward-model", tiny_clip, "--steps", 1)
+def test_three_prompts_are_no_direction_for_a_reward_that_ships_none(reward, clip):
+    ended = reward("--reward-model", clip, "--steps", 1)
     assert ended.code == 2
     line = one_line(ended)
     assert "needs 5,000 different captions, and there are 3" in line
     assert "preference.direction=FILE" in line
 
 
-def test_odd_prompts_and_a_limit_of_memory(cli, tiny_sd, tmp_path):
+def test_odd_prompts_and_a_limit_of_memory(cli, quick_sd, tmp_path):
     file = tmp_path / "odd.txt"
     file.write_text("?!\n\U0001f431\U0001f431\nשלום hello עולם\n" + "cat " * 900 + "\n")
     ended = cli(
-        *("tailor", "prompt", "--reward", file, "--name", "odd", "--model", tiny_sd, *SHORT[2:]),
+        *("tailor", "prompt", "--reward", file, "--name", "odd", "--model", quick_sd, *SHORT[2:]),
         *(*REWARD, "--batch", 4, "--steps", 1, "--set", "validation.every=0"),
         *("--set", "training.memory=0.5", "--set", "long_prompts.mode=longalign"),
     )
     assert ended.code == 0, ended.err
     file.write_text("cat " * 10_000)
-    ended = cli("tailor", "prompt", "--reward", file, "--name", "x", "--model", tiny_sd)
+    ended = cli("tailor", "prompt", "--reward", file, "--name", "x", "--model", quick_sd)
     assert ended.code == 2 and "characters" in one_line(ended)
 
 
@@ -234,15 +234,15 @@ def test_settings_without_effect_are_named(tune, reward):
     assert any("caption_dropout" in line for line in warned)
 
 
-def test_from_python(data, tiny_sd, monkeypatch, tmp_path):
+def test_from_python(data, quick_sd, monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
     settings = {
         "name": "long",
-        "model": str(tiny_sd),
+        "model": str(quick_sd),
         "training.steps": 1,
         "training.batch": 1,
         "training.rank": 2,
         "validation.every": 0,
     }
     result = stickerforge.tailor_prompt(data, settings=settings)
-    assert result.count == 3 and store.find("long").kind == "tuned"
+    assert result.data.count == 3 and store.find("long").kind == "tuned"
