@@ -156,6 +156,9 @@ class Quadratic:
         self.timesteps.append(timestep)
         return timestep, data[rows] + torch.randn((3, 4), generator=random) / 10
 
+    def split(self, batch):
+        return [batch]
+
     def loss(self, batch, step):
         timestep, points = batch
         # What is kept from earlier steps decides the gradient: a resumed run must have it.
