@@ -25,6 +25,7 @@ def readme(
     tokens: Sequence[str],
     encoders: Sequence[str],
     phrase: str,
+    reading: str = "",
 ) -> str:
     """The README.md of an adapter.
 
@@ -34,9 +35,11 @@ def readme(
         files: names of the adapter's files of tensors.
         encoders: names of the text encoders that the tokens have embeddings for.
         phrase: what asks for its style; "" where it is none.
+        reading: how it was trained to read prompts; "" for as its model does.
     """
     words = ", ".join([*(f"`{token}`" for token in tokens), *([f"`{phrase}`"] if phrase else [])])
-    example = ", ".join(filter(None, ["a " + " and a ".join(tokens) if tokens else "", phrase]))
+    own = filter(None, ["a " + " and a ".join(tokens) if tokens else "", phrase])
+    example = ", ".join(own) or "a cat"
     lines = [
         f"# {name}",
         "",
@@ -53,6 +56,12 @@ def readme(
         f"Then `pipe({example!r})` draws with it. The strength 1 is that of its training.",
         "",
     ]
+    if reading:
+        lines += [
+            f"It was trained to read prompts as {reading}, sentence by sentence, as `stickerforge",
+            "generate` does with it; diffusers alone gives it the first 75 tokens in another form.",
+            "",
+        ]
     return "\n".join(lines)
 
 

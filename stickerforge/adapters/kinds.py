@@ -105,6 +105,7 @@ class Lora:
             sorted(weights.tokens),
             list(dict.fromkeys(encoders)),
             adapter.phrase,
+            adapter.long_prompts.title if adapter.long_prompts else "",
         )
 
     def attach(

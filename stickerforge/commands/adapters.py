@@ -66,6 +66,7 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         f"{'base':12} {adapter.base.title}",
         *(f"{'token':12} {token} ({words})" for token, words in adapter.tokens.items()),
         *([f"{'phrase':12} {adapter.phrase}"] if adapter.phrase else []),
+        *([f"{'prompts':12} {adapter.long_prompts.title}"] if adapter.long_prompts else []),
         *(f"{'parent':12} {parent['name']} x {parent['weight']}" for parent in adapter.parents),
         *(f"{'file':12} {path}, {path.stat().st_size / 1e6:.2f} MB, intact" for path in paths),
     ]
@@ -87,7 +88,7 @@ def remove_adapter(name: str, *, dry_run: bool) -> tuple[dict[str, Any], list[st
     stays = ""
     if run.pointer.exists():
         stays = (
-            f"the run of customize stays in {run.path}, and --resume makes the adapter of it again:"
+            f"its run stays in {run.path}, and --resume makes the adapter of it again:"
             " delete that folder, too, if nothing is to stay"
         )
     if dry_run:

@@ -57,10 +57,7 @@ class Result:
     def note(self) -> str:
         """For people."""
         name, rule = self.tuning.adapter.name, self.tuning.adapter.long_prompts
-        reads = ""
-        if rule:
-            length = f", {rule.length} tokens" if rule.mode == "longalign" else ""
-            reads = f"; it reads prompts as {rule.mode}{length}"
+        reads = f"; it reads prompts as {rule.title}" if rule else ""
         figures = ", ".join(
             f"{key} {self.tuning.metrics[key]:.3g}"
             for key in ("error", "relevant", "alignment", "diversity", "drift")

@@ -35,6 +35,11 @@ class LongPrompts:
     pad: tuple[Coordinate, ...] = ()
     splitter: Literal["unicode", "official"] = "unicode"
 
+    @property
+    def title(self) -> str:
+        """The mode, and what it reads of a prompt, for people."""
+        return f"{self.mode} of {self.length} tokens" if self.mode == "longalign" else self.mode
+
 
 def shared_rule(rules: Iterable[tuple[str, LongPrompts | None]]) -> LongPrompts | None:
     """What adapters that are used together need; None where none of them needs anything.
@@ -48,7 +53,7 @@ def shared_rule(rules: Iterable[tuple[str, LongPrompts | None]]) -> LongPrompts 
     names = {rule: name for name, rule in rules if rule is not None}
     if len(names) > 1:
         (one, first), (other, second) = list(names.items())[:2]
-        about = [f"{rule.mode} of {rule.length} tokens" for rule in (one, other)]
+        about = [rule.title for rule in (one, other)]
         same = " with another padding or splitter" if about[0] == about[1] else ""
         raise InputError(
             f"{first} was trained to read prompts as {about[0]}, and {second} as {about[1]}{same}",
