@@ -21,13 +21,16 @@ from stickerforge.generation.active_adapters import (
 )
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import finish_image
+from stickerforge.generation.reduced_prompt import reduce_prompt
 from stickerforge.generation.sampler import guidance_params, sample, sampling_params
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.registry import find_model, load_model
+from stickerforge.models.things import read_things
 
 MODEL = "sticker-mini"
 Mode = Literal["cut", "compat", "longalign"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+REDUCED = "reduced"  # to what the model can draw, as `generate` does unless it is told otherwise
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,13 @@ class Arm:
         name: of its folder.
         mode: how long prompts are read; None as its adapter, else the model does it.
         adapter: a name, or the path of a LoRA file or folder; "" for none.
+        reduces: whether prompts are first reduced to what the model can draw.
     """
 
     name: str
     mode: Mode | None = None
     adapter: str = ""
+    reduces: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,18 @@ class Wish:
     seed: int
 
 
-def mode_arm(mode: Mode) -> Arm:
-    """The model alone, reading prompts in one mode."""
-    return Arm(mode, mode)
+def model_arm(text: str) -> Arm:
+    """The model alone, reading prompts in one mode, or as `generate` reduces them."""
+    if text == REDUCED:
+        return Arm(REDUCED, reduces=True)
+    return Arm(text, next(mode for mode in MODES if mode == text))
+
+
+def reduced_prompt(prompt: str) -> str:
+    """A prompt in the words that the model knows; as it stands where nothing of it is left."""
+    things = read_things(find_model(MODEL))
+    assert things is not None
+    return reduce_prompt(prompt, things).text or prompt
 
 
 def adapter_arm(text: str) -> Arm:
@@ -107,6 +121,8 @@ def draw_arm(
     missing = [wish for wish, path in zip(wishes, paths, strict=True) if not path.exists()]
     if missing:
         note(f"{arm.name}: {len(missing)} pictures")
+        if arm.reduces:
+            missing = [replace(wish, prompt=reduced_prompt(wish.prompt)) for wish in missing]
         for wish, picture in draw(arm_model(arm), missing):
             picture.save(folder / "partial.png")
             (folder / "partial.png").replace(folder / f"{wish.id}.png")

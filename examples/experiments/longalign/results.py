@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from examples.experiments.longalign import long_family, retrieval, reward_arms
+from examples.experiments.longalign import cost, long_family, retrieval, reward_arms
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "retrieval": retrieval.table,
     "family": long_family.table,
     "reward": reward_arms.table,
+    "cost": cost.table,
 }
 
 

@@ -6,7 +6,9 @@ python -m examples.experiments.longalign.run family OUT --arm cut --arm compat -
     (b) long prompts in four bins of length: facts with the right thing, of every way to read them
 python -m examples.experiments.longalign.run reward OUT --run 0.3 NAME LOG --run 1 NAME LOG ...
     (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety; with
-    --base compat or longalign where they read prompts so
+    --base NAME, the adapter that they began from
+python -m examples.experiments.longalign.run cost OUT
+    what long prompts cost; nothing else should run
 
 Results are OUT/NAME.json, pictures are kept in OUT and not made twice. `longalign.results` prints
 the tables. Needs the art of the recipe (fetch.py, art.py).
@@ -18,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from examples.experiments.longalign import long_family, retrieval, reward_arms
+from examples.experiments.longalign import cost, long_family, retrieval, reward_arms
 from examples.experiments.longalign.long_family import PROMPTS, long_items, measure_family
-from examples.experiments.longalign.pictures import MODES, adapter_arm, mode_arm
+from examples.experiments.longalign.pictures import MODES, REDUCED, adapter_arm, model_arm
 from examples.experiments.longalign.retrieval import CAPTIONS, measure_retrieval
 from examples.experiments.longalign.reward_arms import SEEDS, RewardRun, measure_rewards
 from examples.experiments.longalign.sheet import contact_sheet
@@ -46,9 +48,12 @@ def parse_arguments() -> argparse.Namespace:
     own.add_argument("--count", type=int, default=CAPTIONS, help="captions")
     own = parts.add_parser("family")
     own.add_argument("out", type=Path)
-    own.add_argument("--arm", action="append", choices=MODES, help="a way to read, model alone")
+    own.add_argument(
+        "--arm", action="append", choices=(*MODES, REDUCED), help="a way to read, model alone"
+    )
     own.add_argument("--adapter", action="append", default=[], help="NAME, a path, or NAME:MODE")
     own.add_argument("--count", type=int, default=PROMPTS, help="prompts")
+    parts.add_parser("cost").add_argument("out", type=Path)
     own = parts.add_parser("reward")
     own.add_argument("out", type=Path)
     own.add_argument(
@@ -60,7 +65,7 @@ def parse_arguments() -> argparse.Namespace:
         help="LOG: JSON lines of its validations, or - for none",
     )
     own.add_argument(
-        "--base", choices=MODES, default="cut", help="how the model alone reads; as the runs do"
+        "--base", default="cut", help="a way to read, or the adapter that the runs began from"
     )
     own.add_argument("--count", type=int, default=reward_arms.PROMPTS, help="prompts")
     own.add_argument("--seeds", type=int, default=SEEDS, help="of each prompt")
@@ -69,7 +74,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def run_family(args: argparse.Namespace) -> dict[str, Any]:
     """Part (b): its record; the sheet is written."""
-    arms = [mode_arm(mode) for mode in args.arm or ("cut", "compat")]
+    arms = [model_arm(mode) for mode in args.arm or ("cut", "compat")]
     arms += [adapter_arm(text) for text in args.adapter]
     record = measure_family(arms, args.count, args.out)
     shown = long_items(min(SHEET_PROMPTS, args.count))
@@ -83,7 +88,8 @@ def run_reward(args: argparse.Namespace) -> dict[str, Any]:
         RewardRun(weight, adapter_arm(adapter), None if log == "-" else Path(log))
         for weight, adapter, log in args.run
     ]
-    return measure_rewards(runs, mode_arm(args.base), args.out, args.count, args.seeds)
+    base = model_arm(args.base) if args.base in MODES else adapter_arm(args.base)
+    return measure_rewards(runs, base, args.out, args.count, args.seeds)
 
 
 def main() -> None:
@@ -91,6 +97,8 @@ def main() -> None:
     args, started = parse_arguments(), time.monotonic()
     if args.part == "retrieval":
         record, lines = measure_retrieval(args.count), retrieval.table
+    elif args.part == "cost":
+        record, lines = cost.measure_costs(), cost.table
     elif args.part == "reward":
         record, lines = run_reward(args), reward_arms.table
     else:
