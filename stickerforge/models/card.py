@@ -108,7 +108,8 @@ class ModelCard:
         class_prompt: a prompt for one thing of a class, {} for its words.
         knows_photographs: whether it was trained on photographs, and not on drawings alone.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
-        training: recommended settings of training, by "subject" and "style".
+        training: recommended settings of training, by what is learned: "subject",
+            "style", "prompt" (captioned pictures) or "reward".
         wordings: {what people say: what the model's captions said instead}.
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
         long_prompts: how prompts are read that the text encoders cannot read at once.

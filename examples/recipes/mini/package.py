@@ -71,6 +71,8 @@ CARD = {
             "beta": 8.0,
         },
         "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},
+        "prompt": {"steps": 1500, "batch": 8, "rank": 32, "lr": 1e-3},
+        "reward": {"steps": 60, "batch": 4, "rank": 32, "lr": 1e-3},
     },
 }
 
