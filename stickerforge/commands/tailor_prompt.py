@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorPromptConfig
 from stickerforge.errors import CheckFailed
 from stickerforge.models.hub import encoder_repository
+from stickerforge.models.reward_names import reward_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
@@ -17,7 +19,7 @@ from stickerforge.training.tailor_plan import TailorPlan, plan_tailor_prompt
 from stickerforge.training.tuning_data import TuningData, read_data
 
 if TYPE_CHECKING:
-    from stickerforge.training.tailor import Tuning
+    from stickerforge.training.tuning_result import Tuning
 
 
 @dataclass
@@ -74,8 +76,9 @@ class Result:
         if not self.tuning.ended:
             return None
         return CheckFailed(
-            f"{self.tuning.ended}: the state after {self.tuning.kept_step} steps is kept",
-            "a lower --lr or a validation.diversity nearer to 1 trains longer",
+            f"{self.tuning.ended}: the state after {plural(self.tuning.kept_step, 'step')} is kept",
+            "--resume --set validation.diversity=0.2 lets it lose more;"
+            " --force and a lower --lr start over",
         )
 
 
@@ -140,12 +143,14 @@ def dry_run(
     config: TailorPromptConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
-    from stickerforge.training.tailor_estimate import tuning_cost  # loads torch
+    from stickerforge.training.tailor_estimate import tuning_cost, warn_of_memory  # loads torch
 
     own, data = plan(config, console, offline=True, force=force, resume=resume)
     cost, training, rule = tuning_cost(own), own.config.training, own.long_prompts
     encoder = encoder_repository(own.config.validation.encoder) if own.validation_interval else ""
-    writes = [str(own.run.path.parent.parent / "adapters" / own.name), str(own.run.path)]
+    reward = reward_repository(own.config.preference.model) if own.method == "reward" else ""
+    writes = [str(store.folder(own.name)), str(own.run.path)]
+    warn_of_memory(own, console)
     result = {
         "dry_run": True,
         "adapter": own.name,
@@ -154,7 +159,7 @@ def dry_run(
         "reads": data.place,
         "count": data.count,
         "drops": data.failed,
-        "fetches": [encoder] if encoder else [],
+        "fetches": [repository for repository in (encoder, reward) if repository],
         "writes": writes,
         "training": vars(training),
         "long_prompts": {"mode": rule.mode, "length": rule.length} if rule else None,

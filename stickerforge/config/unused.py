@@ -58,9 +58,14 @@ def unused_in_tailor_prompt(config: TailorPromptConfig) -> Iterator[str]:
             yield "training.caption_dropout is about captions of pictures: it does nothing here"
     elif config.preference != default.preference:
         yield "preference is about --reward: it does nothing here"
-    if config.long_prompts.mode == "compat":
+    reads_as_before = config.reward and not config.adapter and config.long_prompts.mode is None
+    if config.long_prompts.mode == "compat" or reads_as_before:
         for name in ("length", "splitter"):
             if getattr(config.long_prompts, name) != getattr(default.long_prompts, name):
-                yield f"long_prompts.{name} does nothing with long_prompts.mode=compat"
+                yield f"long_prompts.{name} does nothing without long_prompts.mode=longalign"
     if not config.reward and config.validation.diversity != default.validation.diversity:
         yield "validation.diversity is about --reward: it does nothing here"
+    if config.reward and config.validation.encoder == config.preference.model:
+        yield "validation.encoder is what is trained on: give another one"
+    if config.reward and config.validation.prompts < 6 and config.validation.every != 0:
+        yield "validation.diversity ends no run with fewer than six validation.prompts"

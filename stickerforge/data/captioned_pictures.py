@@ -11,8 +11,13 @@ from typing import Any
 
 from stickerforge.config.user_paths import to_nfc, user_path
 from stickerforge.data.captions import caption_fault, caption_path, read_caption
-from stickerforge.data.picture_folder import KINDS_HINT, list_pictures
-from stickerforge.data.pictures import Picture, load_picture
+from stickerforge.data.picture_folder import (
+    KINDS_HINT,
+    list_entries,
+    list_pictures,
+    may_be_picture,
+)
+from stickerforge.data.pictures import Picture, load_reference
 from stickerforge.data.prompt_tables import is_blank
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
@@ -57,7 +62,8 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
     """
     table = place / TABLE if place.is_dir() else place
     if table.suffix.lower() in SUFFIXES and table.exists():
-        found, rows = CaptionedPictures(), list(table_rows(table))
+        rows = list(table_rows(table))
+        found = CaptionedPictures(without_caption=unlisted(place, {path for path, _ in rows}))
     elif place.is_dir():
         found, rows = list_folder(place)
     elif not place.exists():
@@ -69,7 +75,7 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
         )
     for path, caption in rows:
         try:
-            found.pictures.append((load_picture(path)[0], caption))
+            found.pictures.append((load_reference(path), caption))
         except InputError as error:
             found.unreadable.append(error.message)
     if found.unreadable and not found.pictures:
@@ -84,6 +90,12 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
             f"`stickerforge caption {place}` writes them: a text beside each picture",
         )
     return found
+
+
+def unlisted(place: Path, listed: set[Path]) -> list[str]:
+    """Names of the pictures of a folder that its table does not list; none of a table alone."""
+    paths = list_entries(place) if place.is_dir() else []
+    return [path.name for path in paths if may_be_picture(path) and path not in listed]
 
 
 def list_folder(folder: Path) -> tuple[CaptionedPictures, list[tuple[Path, str]]]:

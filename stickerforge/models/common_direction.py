@@ -23,10 +23,10 @@ from stickerforge.models.hub import JUDGES
 from stickerforge.models.judge.model import FOLDER
 from stickerforge.models.origin import broken_model
 from stickerforge.models.prompt_rewards import PromptReward
+from stickerforge.models.reward_names import MIN_CAPTIONS, too_few_captions
 from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
 
-MIN_CAPTIONS = 5000
 MAX_BYTES = 1_000_000  # of a file; a thousand features take twelve thousand
 BATCH = 256  # captions that are encoded at once
 DIGITS = 8  # of a component
@@ -81,11 +81,7 @@ def fit_direction(
     """
     distinct = sorted({caption.strip() for caption in captions} - {""})
     if len(distinct) < MIN_CAPTIONS:
-        raise InputError(
-            f"the common direction of {reward.name} needs {MIN_CAPTIONS:,} different captions, "
-            f"and there are {len(distinct):,}",
-            f"give more captions, or a reward whose direction ships: {', '.join(JUDGES)}",
-        )
+        raise too_few_captions(reward.name, len(distinct))
     total = torch.zeros((), dtype=torch.float64)
     for start in range(0, len(distinct), BATCH):
         batch = distinct[start : start + BATCH]

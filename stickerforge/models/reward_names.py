@@ -6,6 +6,7 @@ from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError, nearest
 from stickerforge.models.hub import ENCODERS, HUB_NAME, JUDGES, REWARDS
 
+MIN_CAPTIONS = 5000  # whose mean is the common direction of a reward
 NO_TEXT = ("dinov2",)  # of ENCODERS
 PREFERENCES = ("pickscore", "hpsv2")  # of REWARDS
 NAMES = (*JUDGES, *(name for name in ENCODERS if name not in NO_TEXT), *PREFERENCES)
@@ -42,6 +43,14 @@ def reward_parts(name: str) -> tuple[str, str]:
     return kind, user_path(place) if equals else REWARDS[kind]
 
 
+def reward_repository(name: str) -> str:
+    """The repository of the hub that a reward is fetched from; "" where it is here."""
+    kind, place = reward_parts(name)
+    if kind in JUDGES or Path(place).is_dir():
+        return ""
+    return ENCODERS.get(place, place)
+
+
 def is_hub_name(text: str) -> bool:
     """Whether a text may be owner/name of the hub."""
     return bool(HUB_NAME.fullmatch(text)) and not text.startswith(".")
@@ -50,3 +59,12 @@ def is_hub_name(text: str) -> bool:
 def no_text(name: str) -> InputError:
     """The error of an encoder of pictures only."""
     return InputError(f"{name} reads no text, so it cannot reward pictures for prompts", GIVE)
+
+
+def too_few_captions(name: str, count: int) -> InputError:
+    """The error of too few captions for the common direction of a reward."""
+    return InputError(
+        f"the common direction of {name} needs {MIN_CAPTIONS:,} different captions, "
+        f"and there are {count:,}",
+        f"give more captions, or a reward whose direction ships: {', '.join(JUDGES)}",
+    )

@@ -72,7 +72,7 @@ class BestCheckpoint:
             EnvironmentFault: the disk is full.
         """
         row = dict(metrics)
-        if not math.isfinite(row["score"]):  # such pictures are never the best
+        if not all(map(math.isfinite, row.values())):  # such pictures are never the best
             row = {name: value if math.isfinite(value) else LOWEST for name, value in row.items()}
             row["score"] = LOWEST
         self.rows = [other for other in self.rows if other["step"] != done]

@@ -111,12 +111,16 @@ class TrainingPlan:
 
 def saved_steps(run: RunFolder) -> Any:
     """Until which step the run was to train when it was last started; UNSET if nothing says."""
+    return saved_setting(run, "training.steps")
+
+
+def saved_setting(run: RunFolder, name: str) -> Any:
+    """A whole number of the settings that a run was last started with; UNSET if nothing says."""
     try:
-        text = read_text(run.config, MAX_BYTES)
-        steps = parse_toml(text, run.config, run.command).get("training.steps")
+        value = parse_toml(read_text(run.config, MAX_BYTES), run.config, run.command).get(name)
     except (OSError, ValueError, InputError):
-        steps = UNSET
-    return steps if isinstance(steps, int) else UNSET
+        value = UNSET
+    return value if isinstance(value, int) else UNSET
 
 
 def plan_training(

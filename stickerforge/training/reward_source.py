@@ -31,6 +31,7 @@ from stickerforge.training.methods.preference_tuning import PreferenceTuning, Re
 from stickerforge.training.state import TrainState
 from stickerforge.training.tailor_estimate import guidance_of, pictures_at_once
 from stickerforge.training.tailor_plan import TailorPlan
+from stickerforge.training.tuning_data import OTHER_DIRECTION
 from stickerforge.training.tuning_source import spread
 
 DIRECTION = "direction.json"
@@ -67,34 +68,43 @@ class RewardSource:
             offline=offline,
             say=console.say,
         )
-        self.direction = self.find_direction(plan.config.preference.direction, self.reward)
+        steps, most = plan.config.preference.steps, model.noise_process.timesteps
+        if steps > most:
+            raise InputError(
+                f"preference.steps={steps}, and {plan.card.title} has {most} timesteps",
+                f"give {most} or fewer",
+            )
+        self.direction = self.find_direction(plan.config.preference.direction, self.reward, console)
         own = model.long_prompts
         if plan.long_prompts:
             model.long_prompts = plan.long_prompts
         warn_of_unread_text(model, self.prompts, "a prompt", console)
         model.long_prompts = own
-        described = [self.prompts, self.reward.digest, self.direction.sha256]
+        described = [self.prompts, self.reward.digest, self.direction.vector]
         self.digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
-    def find_direction(self, asked: str, reward: PromptReward) -> CommonDirection:
-        """The direction that was asked for, else the one that ships, else that of the prompts.
+    def find_direction(self, place: str, reward: PromptReward, console: Console) -> CommonDirection:
+        """The direction that is named, else the one that ships, else that of the prompts.
+
+        Args:
+            place: a file of captions or of a direction; "" for none.
 
         Raises:
-            InputError: it is that of another reward, or there are too few prompts.
+            InputError: it is that of another reward, or there are too few captions.
         """
-        if asked and Path(asked).suffix == ".json":
-            direction = read_direction(Path(asked))
+        if place and Path(place).suffix == ".json":
+            direction = read_direction(Path(place))
             check_direction(direction, reward)
             return direction
-        if not asked and (shipped := shipped_direction(reward)):
+        if not place and (shipped := shipped_direction(reward)):
             return shipped
-        rows = read_prompts(Path(asked), styles=None) if asked else []
+        rows = read_prompts(Path(place), styles=None) if place else []
+        captions = [row.prompt for row in rows] or self.prompts
         try:
-            return fit_direction(reward, [row.prompt for row in rows] or self.prompts)
+            with console.progress("reading captions", len(set(captions))) as advance:
+                return fit_direction(reward, captions, on_batch=advance)
         except InputError as error:
-            raise InputError(
-                error.message, f"{error.hint}; --set preference.direction=FILE takes others"
-            ) from None
+            raise InputError(error.message, f"{error.hint}; {OTHER_DIRECTION}") from None
 
     def files(self) -> Mapping[str, bytes]:
         """The direction."""
@@ -108,14 +118,14 @@ class RewardSource:
     def method(self, plan: TailorPlan, state: TrainState) -> TrainingMethod[Any]:
         """See `PreferenceTuning`."""
         assert self.reward is not None and self.direction is not None
-        asked = plan.config.preference
+        preference_config = plan.config.preference
         settings = RewardSettings(
             self.direction.tensor,
-            asked.weight,
-            asked.steps,
-            asked.gradient_every,
+            preference_config.weight,
+            preference_config.steps,
+            preference_config.gradient_every,
             guidance_of(plan),
-            asked.crop,
+            preference_config.crop,
             plan.config.training.resolution,
             pictures_at_once(plan),
         )

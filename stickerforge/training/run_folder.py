@@ -221,6 +221,11 @@ class RunFolder:
         checkpoint = self.checkpoint_info()
         if checkpoint is None or not resume:
             return None
+        if checkpoint.settings not in digests and not self.config.exists():
+            raise InputError(
+                f"the run of {self.name!r} is one of another command",
+                "give another --name, or start over with --force",
+            )
         if checkpoint.settings not in digests:
             raise InputError(
                 f"the run of {self.name!r} was started with other settings (see {self.config})",

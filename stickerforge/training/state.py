@@ -16,7 +16,7 @@ from stickerforge.models.families.base import DiffusionModel, Layers
 from stickerforge.models.long_prompts import LongPrompts, base_prompts
 from stickerforge.sampling.conditioning import Conditioning, join
 
-MAX_TEXTS = 256  # whose encoding is kept: of the longest some 500 MB
+MAX_TEXT_BYTES = 300_000_000  # of encodings that are kept; more than a few pictures never need
 ADAPTER = "trained"  # the adapter's name within the networks
 
 
@@ -46,13 +46,14 @@ class TrainState:
         """The trainable embeddings."""
         return [row for encoders in self.embeddings.values() for row in encoders.values()]
 
-    def encode_text(self, captions: Sequence[str], *, base: bool) -> Conditioning:
+    def encode_text(self, captions: Sequence[str], *, base: bool, windows: int = 1) -> Conditioning:
         """Encode captions: with gradients where training can change them, else once, by the base.
 
         All are as long as the longest one.
 
         Args:
             base: whether the base model is asked, for which captions hold no new word.
+            windows: the least length, as `DiffusionModel.context_windows` counts it.
         """
         trained = bool(self.text_factors) or any(
             word in caption for word in self.embeddings for caption in captions
@@ -60,10 +61,10 @@ class TrainState:
         if trained and not base:
             distinct = list(dict.fromkeys(captions))
             rows = [distinct.index(caption) for caption in captions]
-            return self.model.encode_prompt(distinct).picked(rows)
+            return self.model.encode_prompt(distinct, windows).picked(rows)
         with base_prompts(self.model) if base else nullcontext():
             rule = self.model.long_prompts
-            windows = max(map(self.model.context_windows, captions))
+            windows = max(windows, *map(self.model.context_windows, captions))
             return join(*(self.base_text(caption, rule, windows) for caption in captions))
 
     def base_text(self, caption: str, rule: LongPrompts, windows: int) -> Conditioning:
@@ -72,8 +73,10 @@ class TrainState:
         if key not in self.text_cache:
             with torch.no_grad(), self.adapters.disabled():
                 self.text_cache[key] = self.model.encode_prompt([caption], windows)
-            if len(self.text_cache) > MAX_TEXTS:
+            text = self.text_cache[key]
+            while sum(map(text_bytes, self.text_cache.values())) > MAX_TEXT_BYTES:
                 del self.text_cache[next(iter(self.text_cache))]
+            return text
         return self.text_cache[key]
 
     def rows_by_length(self, captions: Sequence[str], *, base: bool) -> list[list[int]]:
@@ -133,6 +136,11 @@ class TrainState:
         for placeholder, encoders in self.embeddings.items():
             for encoder, row in encoders.items():
                 row.copy_(weights.tokens[placeholder][encoder])
+
+
+def text_bytes(text: Conditioning) -> int:
+    """The memory that an encoded text takes."""
+    return sum(part.numel() * part.element_size() for part in text.tensors.values())
 
 
 def init_state(

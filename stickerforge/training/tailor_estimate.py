@@ -1,8 +1,19 @@
 """How long a run of `tailor prompt` will take and how much memory, from sizes alone."""
 
+from pathlib import Path
+
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.generation.plan import sampling_settings
-from stickerforge.models.cost import Cost, reward_cost, sampling_cost, training_cost
+from stickerforge.models.cost import (
+    Cost,
+    is_half,
+    reward_cost,
+    sampling_cost,
+    training_cost,
+    weights_bytes,
+)
+from stickerforge.models.reward_names import reward_parts
+from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.training.tailor_plan import TailorPlan
 
@@ -31,22 +42,17 @@ def tuning_cost(plan: TailorPlan) -> Cost:
 def step_cost(plan: TailorPlan, at_once: int, steps: int) -> Cost:
     """Seconds of so many steps, and peak bytes where so many pictures are computed at once."""
     training, card = plan.config.training, plan.card
-    cuda = resolve_device(plan.config.device).type == "cuda"
+    cuda, pixels = resolve_device(plan.config.device).type == "cuda", training.resolution
     if plan.method == "prompt":
-        whole = training_cost(
-            card,
-            steps=steps,
-            batch=training.batch,
-            pixels=training.resolution,
-            dco=False,
-            cuda=cuda,
-        )
-        part = training_cost(
-            card, steps=1, batch=at_once, pixels=training.resolution, dco=False, cuda=cuda
-        )
-        return Cost(whole.seconds, part.memory_bytes)
+
+        def cost_of(steps: int, batch: int) -> Cost:
+            return training_cost(
+                card, steps=steps, batch=batch, pixels=pixels, dco=False, cuda=cuda
+            )
+
+        return Cost(cost_of(steps, training.batch).seconds, cost_of(1, at_once).memory_bytes)
     preference = plan.config.preference
-    return reward_cost(
+    cost = reward_cost(
         card,
         steps=steps,
         batch=training.batch,
@@ -54,15 +60,24 @@ def step_cost(plan: TailorPlan, at_once: int, steps: int) -> Cost:
         denoising_steps=preference.steps,
         gradient_every=preference.gradient_every,
         guidance=guidance_of(plan),
-        pixels=training.resolution,
+        pixels=pixels,
         cuda=cuda,
     )
+    return Cost(cost.seconds, cost.memory_bytes + reward_bytes(preference.model))
+
+
+def reward_bytes(name: str) -> int:
+    """The memory of a reward in float32 that lies in a folder; 0 for others, as yet unknown."""
+    folder = Path(reward_parts(name)[1])
+    if not folder.is_dir():
+        return 0
+    return weights_bytes(folder) * (2 if is_half(folder) else 1)
 
 
 def guidance_of(plan: TailorPlan) -> float:
     """The guidance scale of the pictures that a reward judges."""
-    asked = plan.config.preference.guidance
-    return sampling_settings(SamplingConfig(), plan.card).guidance if asked is None else asked
+    scale = plan.config.preference.guidance
+    return sampling_settings(SamplingConfig(), plan.card).guidance if scale is None else scale
 
 
 def pictures_at_once(plan: TailorPlan) -> int:
@@ -76,3 +91,13 @@ def pictures_at_once(plan: TailorPlan) -> int:
     if not limit:
         return training.batch
     return next((size for size in sizes if step_cost(plan, size, 1).memory_bytes <= limit), 1)
+
+
+def warn_of_memory(plan: TailorPlan, console: Console) -> None:
+    """Warn where a single picture takes more memory than a step may."""
+    limit, least = plan.config.training.memory * 1e9, step_cost(plan, 1, 1).memory_bytes
+    if limit and least > limit:
+        console.warn(
+            f"training.memory={plan.config.training.memory:g}: a single picture takes about"
+            f" {least / 1e9:.1f} GB"
+        )

@@ -2,14 +2,19 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from stickerforge.adapters import store
 from stickerforge.adapters.store import Adapter, Base, validate_name
-from stickerforge.config.schema import TailorPromptConfig, TrainingConfig, TuningConfig
+from stickerforge.config.schema import (
+    LongPromptsConfig,
+    TailorPromptConfig,
+    TrainingConfig,
+    TuningConfig,
+)
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
@@ -17,20 +22,19 @@ from stickerforge.config.unused import unused_in_tailor_prompt
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.hub import encoder_repository
+from stickerforge.models.hub import JUDGES, encoder_repository
 from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.models.reward_names import check_reward_name
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.install_hints import install_command
 from stickerforge.training.checks import check_device
-from stickerforge.training.plan import base_model, is_folder, saved_steps
+from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
 
 Mode = Literal["longalign", "compat"]
 COMMAND = "tailor prompt"
 KIND = "tuned"
-VALIDATIONS = 6  # of a run
 # LongAlign's (arXiv:2410.11817) rank and learning rate; its batches are of 192 pictures, and of 48
 # for the reward, on six GPUs.
 TUNING = {
@@ -92,25 +96,31 @@ class TailorPlan:
     @property
     def validation_interval(self) -> int:
         """Steps between two validations; 0 for none."""
-        every = self.config.validation.every
-        return max(1, self.config.training.steps // VALIDATIONS) if every is None else every
+        return self.config.validation.every
 
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the data and the steps."""
         training = to_tree(self.config.training)
         for name in ("steps", "save_every", "tensorboard"):
             training.pop(name)
+        rule = self.long_prompts and replace(self.long_prompts, pad=())
         decisive: list[Any] = [
             COMMAND,
             self.method,
             training,
-            to_tree(self.config.long_prompts),
+            asdict(rule) if rule else None,
             self.config.seed,
             self.base.fingerprint,
             self.start.sha256 if self.start else "",
         ]
-        if self.method == "reward":  # whose guard decides where a run ends
-            decisive += [to_tree(self.config.preference), to_tree(self.config.validation)]
+        if self.method == "reward":  # and what judges is part of what is learned from
+            preference, validation = (
+                to_tree(part) for part in (self.config.preference, self.config.validation)
+            )
+            for tree, names in ((preference, ("model", "direction")), (validation, ("diversity",))):
+                for name in names:
+                    tree.pop(name, None)
+            decisive += [preference, validation]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
@@ -143,13 +153,18 @@ def plan_tailor_prompt(
     start = start_adapter(config, base)
     for line in unused_in_tailor_prompt(config):
         console.warn(line)
-    given = config.training
-    if resume and run.checkpoint_info():  # until where it was to go, unless the call says
-        given = fill_unset(given, {"steps": saved_steps(run)})
+    given, validation = config.training, config.validation
+    if resume and run.checkpoint_info():  # as it was started, unless the call says otherwise
+        given = fill_unset(given, {"steps": saved_setting(run, "training.steps")})
+        validation = fill_unset(validation, {"every": saved_setting(run, "validation.every")})
     training = with_tuning_defaults(given, card, "reward" if config.reward else "prompt")
+    validation = fill_unset(
+        validation,
+        {"every": max(1, training.steps // VALIDATIONS), "encoder": other_judge(config)},
+    )
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
-    config = replace(config, training=training, name=name, model=base.name)
+    config = replace(config, training=training, validation=validation, name=name, model=base.name)
     plan = TailorPlan(with_absolute_paths(config), card, base, name, own_rule(config, start), start)
     if plan.validation_interval:
         encoder_repository(config.validation.encoder)
@@ -173,6 +188,8 @@ def check_source(config: TailorPromptConfig) -> str:
     name = validate_name(config.name)
     if name in style_presets():
         raise InputError(f"{name!r} is the name of a preset", "give another --name")
+    if name == config.adapter:
+        raise InputError(f"{name!r} cannot replace what it begins from", "give another --name")
     place = Path(config.data or config.reward)
     if not place.exists():
         what = "no prompt file" if config.reward else "no folder"
@@ -183,6 +200,11 @@ def check_source(config: TailorPromptConfig) -> str:
     if direction and not Path(direction).is_file():
         raise InputError(f"preference.direction: there is no file {direction}", "check the path")
     return name
+
+
+def other_judge(config: TailorPromptConfig) -> str:
+    """The judge that is not trained on."""
+    return "second" if config.reward and config.preference.model == "judge" else "judge"
 
 
 def start_adapter(config: TailorPromptConfig, base: Base) -> Adapter | None:
@@ -213,16 +235,20 @@ def own_rule(config: TailorPromptConfig, start: Adapter | None) -> LongPrompts |
     Raises:
         InputError: the adapter that training begins from reads them otherwise.
     """
-    asked, mode = config.long_prompts, cast(Mode | None, config.long_prompts.mode)
-    before = start.long_prompts if start else None
-    if mode is None and (start or config.reward):
+    given, default = config.long_prompts, LongPromptsConfig()
+    mode, before = cast(Mode | None, given.mode), start.long_prompts if start else None
+    changed = (given.length, given.splitter) != (default.length, default.splitter)
+    if mode is None and (start or config.reward) and not (start and changed):
         return before
-    rule = LongPrompts(mode or "longalign", asked.length, splitter=asked.splitter)
+    rule = LongPrompts("compat")
+    if mode != "compat":
+        rule = LongPrompts("longalign", given.length, splitter=given.splitter)
     if start is None:
         return rule
     if before is None or replace(before, pad=()) != rule:
+        title = before.title if before else "its model does"
         raise InputError(
-            f"{start.name!r} was trained to read prompts otherwise",
+            f"{start.name!r} was trained to read prompts as {title}, and not as {rule.title}",
             "leave the settings of long_prompts out",
         )
     return before
@@ -241,17 +267,19 @@ def with_absolute_paths(config: TailorPromptConfig) -> TailorPromptConfig:
     """The configuration as it can be used from any folder."""
 
     def absolute(text: str) -> str:
-        return str(Path(text).resolve()) if text and Path(text).exists() else text
+        is_place = bool(text) and text not in JUDGES and Path(text).exists()
+        return str(Path(text).resolve()) if is_place else text
 
     validation, preference = config.validation, config.preference
-    if is_folder(validation.encoder):
-        validation = replace(validation, encoder=absolute(validation.encoder))
-    if is_folder(preference.model):
-        preference = replace(preference, model=absolute(preference.model))
+    kind, equals, place = preference.model.rpartition("=")
     return replace(
         config,
         data=absolute(config.data),
         reward=absolute(config.reward),
-        validation=validation,
-        preference=replace(preference, direction=absolute(preference.direction)),
+        validation=replace(validation, encoder=absolute(validation.encoder)),
+        preference=replace(
+            preference,
+            model=f"{kind}{equals}{absolute(place)}",
+            direction=absolute(preference.direction),
+        ),
     )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from stickerforge.stickers.sheet import contact_sheet
 from stickerforge.training.best_checkpoint import LOWEST
 from stickerforge.version import __version__
 
-Planes = NDArray[np.float32]  # (4, H, W) or (3, H, W) in [0, 1], premultiplied
+Planes = NDArray[np.float32]  # premultiplied, in [0, 1]
 Score = Callable[[Sequence[Planes], Sequence[str]], Mapping[str, float]]
 MAX_SHOWN = 48  # pictures of a contact sheet
 
@@ -115,8 +114,8 @@ class TuningValidator:
         "diversity" is the mean of 1 - cosine between pictures of one prompt, "diversity_change" its
         change as a share, with "low" and "high" of its 95 % interval over prompts; "drift" the root
         mean square difference from the first pictures; "alignment" the mean cosine between
-        pictures and prompts. "score" is the number of steps, or the lowest there is where too much
-        of the diversity is lost: the best state is the last good one.
+        pictures and prompts. "score" is the number of steps, or the lowest there is where the
+        run is to end: the best state is the last good one.
 
         Raises:
             EnvironmentFault: the disk is full or read-only.
@@ -138,8 +137,8 @@ class TuningValidator:
             metrics |= self.score(
                 [image.transpose(2, 0, 1) for image in images], self.request.texts
             )
-        lost = loss_of_diversity(metrics, self.request.max_loss)
-        return metrics | {"score": LOWEST if lost else float(step)}
+        ended = end_reason(metrics, self.request.max_loss)
+        return metrics | {"score": LOWEST if ended else float(step)}
 
     def write_sheet(self, images: Sequence[Planes], step: int) -> None:
         """Write the contact sheet of the images after so many steps."""
@@ -155,25 +154,32 @@ class TuningValidator:
 def relative_change(values: NDArray[np.float64], first: NDArray[np.float64]) -> dict[str, float]:
     """The change of a mean as a share of the first one, with its interval over prompts.
 
+    Of fewer than `MIN_PROMPTS` there is no interval.
+
     Args:
         values, first: paired, one for each prompt.
     """
-    scale = max(float(first.mean()), 1e-9)
-    differences = (values - first) / scale
-    change = float(differences.mean())
-    found = bca_interval(differences) if len(differences) >= MIN_PROMPTS else None
-    low, high = found or (change, change)
-    return {"diversity_change": change, "low": low, "high": high}
+    differences = (values - first) / max(float(first.mean()), 1e-9)
+    change = {"diversity_change": float(differences.mean())}
+    if len(differences) < MIN_PROMPTS:
+        return change
+    low, high = bca_interval(differences) or (change["diversity_change"],) * 2
+    return change | {"low": low, "high": high}
 
 
-def loss_of_diversity(metrics: Mapping[str, Any], max_loss: float | None) -> str:
+def end_reason(metrics: Mapping[str, float], max_loss: float | None) -> str:
     """Why a run is to end, in words; "" where it is not.
 
     Args:
-        metrics: of a validation.
+        metrics: of a validation, as they are measured or as they are logged.
         max_loss: share of the diversity whose loss is too much; None for any.
     """
-    change, low, high = (float(metrics[key]) for key in ("diversity_change", "low", "high"))
-    if max_loss is None or not (change < -max_loss and high < 0):
-        return "" if math.isfinite(change) else "the pictures are no numbers"
+    values = [value for name, value in metrics.items() if name != "score"]
+    if not all(math.isfinite(value) and value > LOWEST for value in values):
+        return "the pictures are no numbers"
+    if max_loss is None or "high" not in metrics:
+        return ""
+    change, low, high = metrics["diversity_change"], metrics["low"], metrics["high"]
+    if not (change < -max_loss and high < 0):
+        return ""
     return f"the diversity has changed by {change:.1%} (95 % interval {low:.1%} to {high:.1%})"

@@ -79,7 +79,7 @@ def test_from_captions_to_a_picture(tune, cli, quick_sd):
     run = run_folder("long")
     rows = [json.loads(row) for row in run.validation_log.read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2]
-    assert {"diversity", "diversity_change", "low", "high", "drift", "alignment"} <= set(rows[0])
+    assert {"diversity", "diversity_change", "drift", "alignment"} <= set(rows[0])
     assert [path.name for path in sorted(run.validation_sheets.iterdir())] == [
         "000001.png",
         "000002.png",
@@ -131,6 +131,46 @@ def test_a_reward_run_keeps_its_direction_and_how_the_model_reads(reward):
     assert of_another.code == 2 and "second" in one_line(of_another)
 
 
+def test_pictures_that_are_no_numbers_keep_the_last_good_state(reward, monkeypatch):
+    drawn = iter([1.0, 1.0, float("nan")])
+    features = tuning_validation.TuningValidator.features
+
+    def spoilt(self, images):
+        return features(self, images) * next(drawn)
+
+    monkeypatch.setattr(tuning_validation.TuningValidator, "features", spoilt)
+    every = (*VALIDATION, "--set", "validation.every=1")
+    ended = reward("--steps", 3, "--json", validation=every)
+    assert ended.code == 5 and "no numbers" in ended.json["error"]["message"]
+    assert ended.json["result"]["kept_step"] == 1
+
+
+def test_what_is_refused_late_takes_nothing_away(tune, reward, data):
+    assert reward("--steps", 1).code == 0
+    before = sorted(path.name for path in run_folder("liked").path.iterdir())
+    assert tune("--steps", 1).code == 0
+    refused = reward("--force", "--adapter", "long", "--rank", 4)
+    assert refused.code == 2 and "give --rank 2" in one_line(refused)
+    assert sorted(path.name for path in run_folder("liked").path.iterdir()) == before
+    rows = (data / "metadata.jsonl").read_text().splitlines()
+    (data / "metadata.jsonl").write_text("\n".join(rows[1:]))
+    other = tune("--steps", 2, "--resume")
+    assert other.code == 2 and "other pictures or captions" in one_line(other)
+    (data / "metadata.jsonl").write_text("\n".join(rows))
+    assert tune("--steps", 2, "--resume").code == 0
+
+
+def test_a_run_of_customize_of_the_same_name(cli, reward, art, quick_sd):
+    call = ("customize", art, "--style", "crayon", "--name", "liked", "--model", quick_sd)
+    assert cli(*call, *SHORT, "--steps", 1, "--set", "preview.count=0").code == 0
+    assert "already" in one_line(reward("--steps", 1))
+    other = reward("--steps", 2, "--resume")
+    assert other.code == 2 and "is one of another command" in one_line(other)
+    assert reward("--steps", 1, "--force").code == 0
+    settings = [path.name for path in run_folder("liked").path.glob("*.toml")]
+    assert settings == ["tailor-prompt.toml"]
+
+
 def test_a_reward_goes_on_from_a_tuned_adapter(tune, reward, cli):
     assert tune("--steps", 1, "--length", 100).code == 0
     assert reward("--steps", 1, "--adapter", "long").code == 0
@@ -138,6 +178,11 @@ def test_a_reward_goes_on_from_a_tuned_adapter(tune, reward, cli):
     assert liked.long_prompts == begun.long_prompts and liked.made["from"] == begun.sha256
     other = reward("--name", "x", "--adapter", "long", "--rank", 4)
     assert other.code == 2 and "give --rank 2" in one_line(other)
+    for options in (("--length", 120), ("--set", "long_prompts.splitter=official")):
+        other = reward("--name", "x", "--adapter", "long", *options)
+        assert other.code == 2 and "longalign of 100 tokens" in one_line(other)
+    other = reward("--name", "long", "--adapter", "long", "--force")
+    assert other.code == 2 and "cannot replace what it begins from" in one_line(other)
     other = reward("--name", "x", "--adapter", "long", "--set", "long_prompts.mode=compat")
     assert other.code == 2 and "long_prompts" in one_line(other)
     other = cli("tailor", "prompt", "--reward", "prompts.txt", "--name", "x", "--adapter", "long")
@@ -158,8 +203,15 @@ def test_a_run_ends_where_diversity_is_lost_and_keeps_the_last_good_state(reward
     result = ended.json["result"]
     assert (result["steps"], result["kept_step"]) == (2, 1) and result["ended"]
     assert store.find("liked").made["kept_step"] == 1
+    kept = store.find("liked").sha256
+    again = reward("--steps", 4, "--resume", validation=every)
+    assert again.code == 5, "the log says that it had ended"
+    changes = iter([-0.1, -0.1])
+    more = (*every, "--set", "validation.diversity=0.5")
+    assert reward("--steps", 4, "--resume", validation=more).code == 0
+    assert store.find("liked").made["steps"] == 4
     assert reward("--steps", 1, "--name", "first").code == 0
-    assert store.find("first").sha256 == store.find("liked").sha256, "the state of one step"
+    assert store.find("first").sha256 == kept, "the state of one step"
 
 
 def test_a_run_that_loses_it_at_once_keeps_nothing(reward, monkeypatch):
@@ -211,9 +263,11 @@ def test_odd_prompts_and_a_limit_of_memory(cli, quick_sd, tmp_path):
     ended = cli(
         *("tailor", "prompt", "--reward", file, "--name", "odd", "--model", quick_sd, *SHORT[2:]),
         *(*REWARD, "--batch", 4, "--steps", 1, "--set", "validation.every=0"),
-        *("--set", "training.memory=0.5", "--set", "long_prompts.mode=longalign"),
+        *("--set", "training.memory=0.1", "--set", "long_prompts.mode=longalign", "--json"),
     )
     assert ended.code == 0, ended.err
+    lines = "\n".join(ended.json["warnings"])
+    assert "a single picture takes about" in lines and "not read of a prompt" in lines
     file.write_text("cat " * 10_000)
     ended = cli("tailor", "prompt", "--reward", file, "--name", "x", "--model", quick_sd)
     assert ended.code == 2 and "characters" in one_line(ended)
@@ -224,6 +278,8 @@ def test_a_dry_run_says_what_and_how_long_and_does_nothing(tune, reward, tmp_pat
         result = teach("--dry-run", "--json").json["result"]
         assert result["trained_on"] == on and result["count"] == 3
         assert result["about_seconds"] > 0 and result["about_memory_mb"] > 100
+    longer = reward("--dry-run", "--json", "--steps", 5000).json["result"]["about_seconds"]
+    assert longer > 2 * result["about_seconds"]
     assert not (tmp_path / "home" / "adapters").exists()
 
 

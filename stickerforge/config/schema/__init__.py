@@ -25,6 +25,7 @@ from stickerforge.config.schema.generate import (
 )
 from stickerforge.config.schema.merge import MergeConfig
 from stickerforge.config.schema.tailor import (
+    LongPromptsConfig,
     TailorPromptConfig,
     TuningConfig,
     TuningValidationConfig,
@@ -38,6 +39,7 @@ __all__ = [
     "GenerateConfig",
     "WordsConfig",
     "Layers",
+    "LongPromptsConfig",
     "MAX_COUNT",
     "MAX_SEED",
     "MergeConfig",

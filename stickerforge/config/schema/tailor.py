@@ -107,8 +107,9 @@ class TuningValidationConfig:
         high=1_000_000,
     )
     encoder: str = setting(
-        "judge",
+        UNSET,
         "What measures diversity and fit: a judge, clip, siglip or a folder.",
+        default_text="judge; second where judge is the reward",
         path=True,
     )
     prompts: int = setting(8, "How many prompts are drawn.", low=1, high=1000)
@@ -116,8 +117,8 @@ class TuningValidationConfig:
     diversity: float = setting(
         0.05,
         "With --reward, the share of the diversity whose loss ends the run.",
-        details="It ends where the interval of the loss lies below 0, too; the last state before"
-        " is kept. 1 lets it run.",
+        details="It ends where the interval of the change lies below 0, too, which takes six"
+        " prompts; the last state before is kept. 1 lets it run.",
         low=0.0,
         high=1.0,
     )

@@ -10,14 +10,11 @@ from dataclasses import replace
 import torch
 
 from stickerforge.config.schema import TrainingConfig
-from stickerforge.data.captions import Caption
 from stickerforge.runtime.seeds import generator
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.methods.base import StepOutput
-from stickerforge.training.methods.denoising import Batches, DenoisingMethod, denoising_error
+from stickerforge.training.methods.denoising import Batches, DenoisingMethod, text_error
 from stickerforge.training.state import TrainState
-
-NO_CAPTION = Caption("", "")
 
 
 class CaptionTuning(DenoisingMethod):
@@ -49,7 +46,9 @@ class CaptionTuning(DenoisingMethod):
             len(batch.examples), generator=generator(self.seed, "caption dropout", step)
         )
         examples = [
-            replace(example, caption=NO_CAPTION) if position < self.caption_dropout else example
+            replace(example, caption=replace(example.caption, text=""))
+            if position < self.caption_dropout
+            else example
             for position, example in zip(positions.tolist(), batch.examples, strict=True)
         ]
         return Batches(replace(batch, examples=examples))
@@ -63,6 +62,19 @@ class CaptionTuning(DenoisingMethod):
         return [Batches(batch.reference.select(part)) for part in parts]
 
     def loss(self, batch: Batches, step: int) -> StepOutput:
-        """The mean error."""
-        error = denoising_error(self.train_state, batch.reference).mean()
+        """The mean error.
+
+        A caption that is left out is as long as it would be: so is a prompt's negative, by which
+        pictures are guided.
+        """
+        own, state = batch.reference, self.train_state
+        groups = state.rows_by_length([each.caption.base for each in own.examples], base=False)
+        errors = []
+        for rows in groups:
+            part = own.select(rows)
+            captions = [example.caption.text for example in part.examples]
+            windows = state.model.context_windows(part.examples[0].caption.base)
+            text = state.encode_text(captions, base=False, windows=windows)
+            errors.append(text_error(state, part, text))
+        error = torch.cat(errors).mean()
         return StepOutput(error, {"error": error.detach()})

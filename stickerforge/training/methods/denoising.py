@@ -17,6 +17,7 @@ from stickerforge.models.noise_process import NoiseProcess
 from stickerforge.objectives.dco import squared_error
 from stickerforge.objectives.loss_weighting import snr_weights
 from stickerforge.runtime.seeds import derive_seed
+from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.training.batches import Batch, TrainingExample, sample_batch
 from stickerforge.training.defaults import text_learning_rate
 from stickerforge.training.methods.base import ParameterGroup, StepOutput
@@ -170,8 +171,13 @@ def prediction_error(
         ]
         order = torch.tensor([row for rows in groups for row in rows]).argsort()
         return torch.cat(errors)[order.to(errors[0].device)]
+    return text_error(state, batch, state.encode_text(captions, base=base))
+
+
+def text_error(state: TrainState, batch: Batch, text: Conditioning) -> Tensor:
+    """Squared error of what the model predicts for the batch with encoded texts, (B,)."""
     model, process = state.model, state.model.noise_process
     noisy = process.add_noise(batch.latents, batch.noise, batch.timesteps)
-    text = state.encode_text(captions, base=base).including("frames", batch.frames())
+    text = text.including("frames", batch.frames())
     target = process.target(batch.latents, batch.noise, batch.timesteps)
     return squared_error(model.predict(noisy, batch.timesteps, text), target, batch.masks())
