@@ -1,14 +1,13 @@
 """Proof (c): what adapters that were tuned by reward gained, drifted, and lost of their variety.
 
-Each is drawn for the same long prompts and seeds as the model alone, and measured by the first
-judge, while the second taught. Since another weight takes another number of steps to one gain, the
-logs of the runs are compared at the largest gain of the text-relevant reward that all of them
-reached.
+Each is drawn for the same long prompts and seeds as what it began from, and measured by the first
+judge, while the second taught. Since another weight takes another number of steps to one gain,
+states along each run are drawn, and the runs compared at the largest gain of the text-relevant
+reward that all of them reached.
 
 Shapes: N pictures, D features.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +29,6 @@ from stickerforge.stickers.color import WHITE
 
 PROMPTS, SEEDS = 48, 4
 MEASURES = ("relevant", "full", "drift", "diversity")
-LOGGED = ("drift", "diversity", "diversity_change", "irrelevant", "alignment")
 REFERENCE_WEIGHT = "0.3"
 
 Values = dict[str, np.ndarray]  # {measure: a value for each prompt}
@@ -38,70 +36,48 @@ Values = dict[str, np.ndarray]  # {measure: a value for each prompt}
 
 @dataclass(frozen=True)
 class RewardRun:
-    """An adapter that was tuned by reward.
+    """A run of training by reward.
 
     Args:
         weight: of the text-irrelevant part, as it is written.
-        log: its JSON lines, one for each validation, with "step" and "relevant"; None without.
+        states: its adapters, the last one at its end.
     """
 
     weight: str
-    arm: Arm
-    log: Path | None = None
+    states: tuple[Arm, ...]
+
+    @property
+    def name(self) -> str:
+        """That of its last state."""
+        return self.states[-1].name
 
 
-def read_log(path: Path) -> list[dict[str, float]]:
-    """The validations of a run in order of their steps; a last line that is broken is left out."""
-    rows = []
-    for line in path.read_text().splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row.get("step"), int) and row.get("relevant") is not None:
-            rows.append(row)
-    return sorted(rows, key=lambda row: row["step"])
+def value_at(rows: Sequence[Mapping[str, float]], value: float, name: str) -> float:
+    """What a curve says where "relevant" first reaches a value, between two states if need be."""
+    for before, row in zip(rows, rows[1:], strict=False):
+        if row["relevant"] >= value:
+            share = (value - before["relevant"]) / (row["relevant"] - before["relevant"])
+            return float(before[name] + share * (row[name] - before[name]))
+    return float(rows[-1][name])
 
 
-def value_at(rows: Sequence[Mapping[str, float]], gain: float, name: str) -> float | None:
-    """What a log says where "relevant" first reaches a value, between two validations if need be.
+def equal_gain(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
+    """What every run had come to where "relevant" was the largest that all of them reached.
 
     Args:
-        gain: the value of "relevant".
+        curves: of each run MEASURES of its states, the first one that which it began from.
 
     Returns:
-        None where it is never reached, or the log does not say.
+        {} where one of them never gained anything.
     """
-    known = [row for row in rows if row.get(name) is not None]
-    for before, row in zip([None, *known], known, strict=False):
-        if row["relevant"] < gain:
-            continue
-        if before is None or row["relevant"] == before["relevant"]:
-            return float(row[name])
-        share = (gain - before["relevant"]) / (row["relevant"] - before["relevant"])
-        return float(before[name] + share * (row[name] - before[name]))
-    return None
-
-
-def equal_gain(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
-    """What every run had lost where "relevant" was the largest that all of them reached.
-
-    Where a log begins with step 0, its validations are compared by their gain over it.
-    """
-    curves = {}
-    for name, rows in logs.items():
-        start = rows[0]["relevant"] if rows and rows[0]["step"] == 0 else 0.0
-        curves[name] = [dict(row) | {"relevant": row["relevant"] - start} for row in rows]
-    reached = [max(row["relevant"] for row in rows) for rows in curves.values() if rows]
-    if not reached:
+    value = min(max(row["relevant"] for row in rows) for rows in curves.values())
+    if any(value <= rows[0]["relevant"] for rows in curves.values()):
         return {}
-    gain = min(reached)
     return {
-        "relevant": gain,
+        "relevant": value,
         "runs": {
-            name: {key: value_at(rows, gain, key) for key in ("step", *LOGGED)}
+            name: {key: value_at(rows, value, key) for key in MEASURES}
             for name, rows in curves.items()
-            if rows
         },
     }
 
@@ -156,8 +132,7 @@ def measure_rewards(
     """What the pictures of runs show, weights against each other, and the logs at equal gain.
 
     Args:
-        base_arm: the model alone, reading prompts as the runs do, or the way to read shows as
-            drift, too.
+        base_arm: what the runs began from.
     """
     items = [entry.wish for entry in long_items(prompts)]
     wishes = [
@@ -169,19 +144,28 @@ def measure_rewards(
     base_paths = draw_arm(base_arm, wishes, out)
     measurement = Measurement(wishes, keys, base_paths)
     base = measurement.measure(base_paths)
-    values = {run.arm.name: measurement.measure(draw_arm(run.arm, wishes, out)) for run in runs}
+    states = {
+        run.name: [measurement.measure(draw_arm(arm, wishes, out)) for arm in run.states]
+        for run in runs
+    }
+    values = {name: own[-1] for name, own in states.items()}
     return {
         "prompts": prompts,
         "seeds": seeds,
-        "read": base_arm.name,
-        "base": {name: float(found.mean()) for name, found in base.items()},
+        "base": means(base),
         "runs": {
-            run.arm.name: {"weight": run.weight} | against(values[run.arm.name], base)
-            for run in runs
+            run.name: {"weight": run.weight} | against(values[run.name], base) for run in runs
         },
         "weights": compare_weights(runs, values),
-        "equal_gain": equal_gain({run.arm.name: read_log(run.log) for run in runs if run.log}),
+        "equal_gain": equal_gain(
+            {name: [means(each) for each in (base, *own)] for name, own in states.items()}
+        ),
     }
+
+
+def means(values: Values) -> dict[str, float]:
+    """{measure: its mean over the prompts}."""
+    return {name: float(found.mean()) for name, found in values.items()}
 
 
 def against(ours: Values, theirs: Values) -> dict[str, Any]:
@@ -194,37 +178,40 @@ def against(ours: Values, theirs: Values) -> dict[str, Any]:
 
 def compare_weights(runs: Sequence[RewardRun], values: Mapping[str, Values]) -> dict[str, Any]:
     """{weight: see `against`} of the other weights against 0.3, each the mean of its runs."""
-    means: dict[str, Values] = {}
+    by_weight: dict[str, Values] = {}
     for weight in dict.fromkeys(run.weight for run in runs):
-        own = [values[run.arm.name] for run in runs if run.weight == weight]
-        means[weight] = {name: np.mean([each[name] for each in own], 0) for name in MEASURES}
-    reference = means.get(REFERENCE_WEIGHT)
+        own = [values[run.name] for run in runs if run.weight == weight]
+        by_weight[weight] = {name: np.mean([each[name] for each in own], 0) for name in MEASURES}
+    reference = by_weight.get(REFERENCE_WEIGHT)
     if reference is None:
         return {}
-    others = {weight: own for weight, own in means.items() if weight != REFERENCE_WEIGHT}
+    others = {weight: own for weight, own in by_weight.items() if weight != REFERENCE_WEIGHT}
     return {weight: against(own, reference) for weight, own in others.items()}
 
 
 def spread(row: Mapping[str, Any]) -> str:
-    """The interval of a difference to the model alone."""
+    """The interval of a difference."""
     return "-" if row["low"] is None else f"{row['low']:+.4f} to {row['high']:+.4f}"
 
 
 def table(record: Mapping[str, Any]) -> list[str]:
-    """The lines of two Markdown tables: the pictures, and the logs at equal gain."""
-    lines = [f"| run | w | {' | '.join(MEASURES)} |", "| --- | --- |" + " --- |" * len(MEASURES)]
+    """The lines of three Markdown tables: pictures, runs at equal gain, weights against 0.3."""
+    head = [f"{' | '.join(MEASURES)} |", "--- |" * len(MEASURES)]
+    lines = [f"| run | w | {head[0]}", f"| --- | --- |{head[1]}"]
     base = [f"{record['base'][name]:.4f}" for name in MEASURES]
-    lines.append(f"| model alone | | {' | '.join(base)} |")
+    lines.append(f"| before | | {' | '.join(base)} |")
     for name, run in record["runs"].items():
         cells = [f"{run[measure]['mean']:.4f} ({spread(run[measure])})" for measure in MEASURES]
         lines.append(f"| {name} | {run['weight']} | {' | '.join(cells)} |")
-    found = record["equal_gain"]
-    if not found:
-        return lines
-    names = ("step", *LOGGED)
-    lines += ["", f"Where the text-relevant reward is {found['relevant']:.4f}:", ""]
-    lines += [f"| run | w | {' | '.join(names)} |", "| --- | --- |" + " --- |" * len(names)]
-    for name, row in found["runs"].items():
-        cells = ["-" if row[key] is None else f"{row[key]:.4g}" for key in names]
-        lines.append(f"| {name} | {record['runs'][name]['weight']} | {' | '.join(cells)} |")
+    if found := record["equal_gain"]:
+        lines += ["", f"Where relevant is {found['relevant']:.4f}:", ""]
+        lines += [f"| run | w | {head[0]}", f"| --- | --- |{head[1]}"]
+        for name, row in found["runs"].items():
+            cells = [f"{row[key]:.4f}" for key in MEASURES]
+            lines.append(f"| {name} | {record['runs'][name]['weight']} | {' | '.join(cells)} |")
+    if weights := record["weights"]:
+        lines += ["", f"| w against {REFERENCE_WEIGHT} | {head[0]}", f"| --- |{head[1]}"]
+        for weight, own in weights.items():
+            cells = [f"{own[name]['change']:+.4f} ({spread(own[name])})" for name in MEASURES]
+            lines.append(f"| {weight} | {' | '.join(cells)} |")
     return lines

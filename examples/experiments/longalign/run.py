@@ -4,9 +4,8 @@ python -m examples.experiments.longalign.run retrieval OUT [--count 1000]
     (a) which of 1,000 long captions belongs to a picture
 python -m examples.experiments.longalign.run family OUT --arm cut --arm compat --adapter NAME
     (b) long prompts in four bins of length: facts with the right thing, of every way to read them
-python -m examples.experiments.longalign.run reward OUT --run 0.3 NAME LOG --run 1 NAME LOG ...
-    (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety; with
-    --base NAME, the adapter that they began from
+python -m examples.experiments.longalign.run reward OUT --base NAME --run 0.3 NAMES --run 1 NAMES …
+    (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety
 python -m examples.experiments.longalign.run cost OUT
     what long prompts cost; nothing else should run
 
@@ -59,13 +58,13 @@ def parse_arguments() -> argparse.Namespace:
     own.add_argument(
         "--run",
         action="append",
-        nargs=3,
+        nargs=2,
         required=True,
-        metavar=("WEIGHT", "ADAPTER", "LOG"),
-        help="LOG: JSON lines of its validations, or - for none",
+        metavar=("WEIGHT", "ADAPTERS"),
+        help="states along a run, separated by commas",
     )
     own.add_argument(
-        "--base", default="cut", help="a way to read, or the adapter that the runs began from"
+        "--base", required=True, help="the adapter that the runs began from, or a way to read"
     )
     own.add_argument("--count", type=int, default=reward_arms.PROMPTS, help="prompts")
     own.add_argument("--seeds", type=int, default=SEEDS, help="of each prompt")
@@ -85,8 +84,8 @@ def run_family(args: argparse.Namespace) -> dict[str, Any]:
 def run_reward(args: argparse.Namespace) -> dict[str, Any]:
     """Part (c): its record."""
     runs = [
-        RewardRun(weight, adapter_arm(adapter), None if log == "-" else Path(log))
-        for weight, adapter, log in args.run
+        RewardRun(weight, tuple(map(adapter_arm, adapters.split(","))))
+        for weight, adapters in args.run
     ]
     base = model_arm(args.base) if args.base in MODES else adapter_arm(args.base)
     return measure_rewards(runs, base, args.out, args.count, args.seeds)

@@ -1,7 +1,6 @@
 """Long captions: their lengths, what they say, and that no scene is trained on and asked for."""
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from examples.experiments.longalign.nouns import nouns_of
 from examples.experiments.longalign.pictures import Arm, adapter_arm
 from examples.experiments.longalign.remarks import fill_template, remark_templates
 from examples.experiments.longalign.retrieval import hits
-from examples.experiments.longalign.reward_arms import equal_gain, read_log, value_at
+from examples.experiments.longalign.reward_arms import equal_gain, value_at
 from examples.experiments.longalign.scenes import (
     FAMILY,
     VERSION,
@@ -138,29 +137,25 @@ def test_prompts_fill_the_bins_in_turn() -> None:
     assert long_items(4) == entries[:4]
 
 
-def log_rows(*rows: tuple[int, float, float]) -> list[dict[str, float]]:
-    return [{"step": step, "relevant": gain, "drift": drift} for step, gain, drift in rows]
+def curve(*rows: tuple[float, float]) -> list[dict[str, float]]:
+    return [
+        {"relevant": gain, "drift": drift, "full": gain, "diversity": 1 - drift}
+        for gain, drift in rows
+    ]
 
 
 def test_runs_are_compared_where_all_of_them_had_gained_as_much() -> None:
-    slow = log_rows((0, 0.1, 0.0), (10, 0.2, 0.1), (20, 0.3, 0.4))
-    fast = log_rows((0, 0.1, 0.0), (5, 0.5, 0.8))
+    slow = curve((0.1, 0.0), (0.2, 0.1), (0.3, 0.4))
+    fast = curve((0.1, 0.0), (0.5, 0.8))
     found = equal_gain({"slow": slow, "fast": fast})
-    assert found["relevant"] == pytest.approx(0.2)
+    assert found["relevant"] == pytest.approx(0.3)
     assert found["runs"]["slow"]["drift"] == pytest.approx(0.4)
     assert found["runs"]["fast"]["drift"] == pytest.approx(0.4)
-    assert found["runs"]["fast"]["step"] == pytest.approx(2.5)
-    assert found["runs"]["fast"]["diversity"] is None
-    assert equal_gain({}) == {}
+    assert found["runs"]["fast"]["diversity"] == pytest.approx(0.6)
+    assert equal_gain({"lost": curve((0.1, 0.0), (0.05, 0.1)), "fast": fast}) == {}
 
 
 def test_a_gain_is_read_where_it_is_first_reached() -> None:
-    rows = log_rows((0, 0.0, 0.0), (1, 0.4, 0.2), (2, 0.1, 0.9), (3, 0.6, 1.0))
+    rows = curve((0.0, 0.0), (0.4, 0.2), (0.1, 0.9), (0.6, 1.0))
     assert value_at(rows, 0.2, "drift") == pytest.approx(0.1)
-    assert value_at(rows, 0.7, "drift") is None
-
-
-def test_a_log_is_read_in_order_and_without_what_is_broken(tmp_path: Path) -> None:
-    path = tmp_path / "watched.jsonl"
-    path.write_text('{"step": 4, "relevant": 0.2}\n{"step": 2, "relevant": 0.1}\n{"step": 6, "rel')
-    assert [row["step"] for row in read_log(path)] == [2, 4]
+    assert value_at(rows, 0.5, "drift") == pytest.approx(0.98)
