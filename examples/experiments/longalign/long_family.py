@@ -1,9 +1,9 @@
 """Proof (b): long prompts in four bins of length, read in several ways.
 
-The prompts are of scenes of the list `dev`, with remarks that are in no training caption. The
-first judge looks for the facts that a prompt says: things, what is worn, colours, numbers, the
-style. Their share counts only where the thing is right; a relation, a place and a ground it cannot
-read.
+The prompts are of scenes of the list `dev`, with remarks that are in no training caption: those of
+remarks.txt, or sentences of WordNet, which are in other people's words. The first judge looks for
+the facts that a prompt says: things, what is worn, colours, numbers, the style. Their share counts
+only where the thing is right; a relation, a place and a ground it cannot read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,12 @@ from examples.experiments.bench.bench_scores import (
     label,
     read_pictures,
 )
-from examples.experiments.longalign.long_captions import WINDOW, LongCaption, long_caption
+from examples.experiments.longalign.long_captions import (
+    WINDOW,
+    LongCaption,
+    Source,
+    long_caption,
+)
 from examples.experiments.longalign.pictures import Arm, Wish, draw_arm
 from examples.experiments.longalign.scenes import FAMILY, SEED, VERSION, dev_truths
 from stickerforge.evaluation.statistics import interval, paired_difference
@@ -64,13 +69,13 @@ class LongItem:
         return "named late" if self.caption.named_at >= WINDOW else "named early"
 
 
-def long_items(count: int = PROMPTS) -> list[LongItem]:
+def long_items(count: int = PROMPTS, source: Source = "own") -> list[LongItem]:
     """Prompts of other scenes each, the bins in turn; fewer are the first ones of more."""
     results = []
     for index, truth in enumerate(islice(dev_truths(3), count)):
         low, high = BINS[index % len(BINS)]
         rng = np.random.default_rng((SEED, 3, index))
-        caption = long_caption(truth, rng, part="evaluation", tokens=(low, high))
+        caption = long_caption(truth, rng, part="evaluation", source=source, tokens=(low, high))
         name, others = f"long-{index:03d}", synonyms(truth.things[0].subject.name, VERSION)
         item = Item(name, FAMILY, caption.text, FIRST_SEED + index, name, truth, others)
         results.append(LongItem(item, caption, f"{low}-{high}"))
@@ -136,9 +141,11 @@ def arm_record(scores: Sequence[Mapping[str, float]], splits: Mapping[str, list[
     return results
 
 
-def measure_family(arms: Sequence[Arm], count: int, out: Path) -> dict[str, Any]:
+def measure_family(
+    arms: Sequence[Arm], count: int, out: Path, source: Source = "own"
+) -> dict[str, Any]:
     """What every arm's pictures show, and the paired differences to the first arm."""
-    entries, judge = long_items(count), load_judge("judge")
+    entries, judge = long_items(count, source), load_judge("judge")
     splits = split_rows(entries)
     wishes = [entry.wish for entry in entries]
     scores = {}
@@ -149,6 +156,7 @@ def measure_family(arms: Sequence[Arm], count: int, out: Path) -> dict[str, Any]
     values = {name: np.array([facts_with_thing(s) for s in own]) for name, own in scores.items()}
     return {
         "prompts": len(entries),
+        "remarks": source,
         "judge": judge.sha256,
         "base": first,
         "renders": arm_record(score_renders(entries, judge), splits),

@@ -34,6 +34,24 @@ LATE_OPENINGS = (
     "The thing to be drawn is this: {}.",
     "What we settled on is {}.",
 )
+# Of training captions of the second design.
+MORE_OPENINGS = (
+    "It should be {}.",
+    "My wish is {}.",
+    "We want {}.",
+    "We would love to have {} on it.",
+    "How about {}?",
+    "The idea is {}.",
+    "Something like this: {}.",
+    "Show {}.",
+    "Make it {}.",
+    "Could you make {}?",
+    "On the sticker there should be {}.",
+    "In short, {}.",
+    "Everybody was in favour of {}.",
+    "All that we need is {}.",
+    "The subject is {}.",
+)
 INVERSE = {
     "to the left of": "to the right of",
     "to the right of": "to the left of",
@@ -77,13 +95,15 @@ def can_be_told(truth: Truth) -> bool:
     return all(can_be_named(thing) for thing in truth.things)
 
 
-def outline(truth: Truth, late: bool, rng: np.random.Generator) -> Outline:
+def outline(
+    truth: Truth, late: bool, rng: np.random.Generator, more_openings: tuple[str, ...] = ()
+) -> Outline:
     """What a caption says of a scene; everything that a picture is not expected to have is said."""
     result = Outline()
     nouns = nouns_of(truth.things, bool(rng.random() < 0.7))
     coloured, dressed = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
     phrases = [noun.indefinite(coloured=coloured, dressed=dressed) for noun in nouns]
-    opening = choose(rng, LATE_OPENINGS if late else OPENINGS)
+    opening = choose(rng, (LATE_OPENINGS if late else OPENINGS) + more_openings)
     if len(nouns) == 1:
         result.naming.append(opening.format(phrases[0]))
         tell_place(truth, nouns[0], result, rng)

@@ -3,7 +3,8 @@
 python -m examples.experiments.longalign.run retrieval OUT [--count 1000]
     (a) which of 1,000 long captions belongs to a picture
 python -m examples.experiments.longalign.run family OUT --arm cut --arm compat --adapter NAME
-    (b) long prompts in four bins of length: facts with the right thing, of every way to read them
+    (b) long prompts in four bins of length: facts with the right thing, of every way to read them;
+    with --remarks wordnet, in other people's words
 python -m examples.experiments.longalign.run reward OUT --base NAME --run 0.3 NAMES --run 1 NAMES …
     (c) what adapters of `tailor prompt --reward` gained, drifted and lost of their variety
 python -m examples.experiments.longalign.run cost OUT
@@ -17,9 +18,10 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from examples.experiments.longalign import cost, long_family, retrieval, reward_arms
+from examples.experiments.longalign.long_captions import Source
 from examples.experiments.longalign.long_family import PROMPTS, long_items, measure_family
 from examples.experiments.longalign.pictures import MODES, REDUCED, adapter_arm, model_arm
 from examples.experiments.longalign.retrieval import CAPTIONS, measure_retrieval
@@ -52,6 +54,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     own.add_argument("--adapter", action="append", default=[], help="NAME, a path, or NAME:MODE")
     own.add_argument("--count", type=int, default=PROMPTS, help="prompts")
+    own.add_argument(
+        "--remarks", choices=get_args(Source), default="own", help="whose; another OUT for each"
+    )
     parts.add_parser("cost").add_argument("out", type=Path)
     own = parts.add_parser("reward")
     own.add_argument("out", type=Path)
@@ -75,8 +80,8 @@ def run_family(args: argparse.Namespace) -> dict[str, Any]:
     """Part (b): its record; the sheet is written."""
     arms = [model_arm(mode) for mode in args.arm or ("cut", "compat")]
     arms += [adapter_arm(text) for text in args.adapter]
-    record = measure_family(arms, args.count, args.out)
-    shown = long_items(min(SHEET_PROMPTS, args.count))
+    record = measure_family(arms, args.count, args.out, args.remarks)
+    shown = long_items(min(SHEET_PROMPTS, args.count), args.remarks)
     contact_sheet(shown, arms, args.out).save(args.out / "family.png")
     return record
 

@@ -8,6 +8,7 @@ import pytest
 from examples.experiments.bench.bench_items import in_list, key_combinations
 from examples.experiments.longalign.long_captions import (
     LONGEST,
+    ROOM_FOR_LATE,
     SHORTEST,
     WINDOW,
     count_tokens,
@@ -26,13 +27,25 @@ from examples.experiments.longalign.scenes import (
     is_evaluation_scene,
     training_truths,
 )
+from examples.experiments.longalign.wordnet_remarks import (
+    as_sentence,
+    mini_things,
+    names_nothing_drawn,
+    wordnet_remarks,
+)
 from examples.recipes.mini.art import Subject
 from examples.recipes.mini.backgrounds import Ground
+from examples.recipes.mini.hypernyms import DICTIONARY
 from examples.recipes.mini.scene import Thing, Truth
 from examples.recipes.mini.settings import DATA
+from stickerforge.generation.prompt_units import PromptParser
+from stickerforge.models.things import words_of
 
 needs_art = pytest.mark.skipif(
     not (DATA / "sprites.npy").exists(), reason="the recipe's art is not here"
+)
+needs_wordnet = pytest.mark.skipif(
+    not (DICTIONARY / "data.noun").exists(), reason="WordNet was not fetched"
 )
 APPLE = Thing(Subject(0, "1f34e", "red apple", (), "food"), count=3, colour="blue")
 CAT = Thing(Subject(1, "1f431", "cat face", (), "animal"), wears="crown")
@@ -90,6 +103,58 @@ def test_no_remark_is_in_training_and_in_evaluation() -> None:
     for template in (*training, *evaluation):
         text = fill_template(template, np.random.default_rng(0))
         assert "{" not in text and text[0].isupper() and text.endswith("."), text
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("They were late again.", True),
+        ("The cat was asleep.", False),
+        ("The dogs were asleep.", False),
+        ("The spaniel was asleep.", False),
+        ("She had an ice cream.", False),
+        ("The sky was navy.", False),
+        ("Three of us were late.", False),
+        ("He was in a space suit.", False),
+        ("This is a drawing.", False),
+    ],
+)
+def test_a_remark_names_nothing_that_is_drawn(text: str, told: bool) -> None:
+    assert names_nothing_drawn(text, PromptParser(mini_things(), (), with_fillers=False)) == told
+
+
+def test_phrases_become_sentences_where_they_are_some() -> None:
+    assert as_sentence("they left at  dawn") == "They left at dawn."
+    assert as_sentence("who was it?") == "Who was it?"
+    assert as_sentence("an away game") == as_sentence("he left; she stayed") == ""
+
+
+@needs_wordnet
+def test_remarks_of_wordnet_are_trained_on_or_asked_for_and_name_nothing_drawn() -> None:
+    training, evaluation = wordnet_remarks("training"), wordnet_remarks("evaluation")
+    assert not {words_of(text) for text in training} & {words_of(text) for text in evaluation}
+    assert len(training) > 4000 and 0.2 < len(evaluation) / len(training) < 0.45
+    things = mini_things()
+    names = {*things.names.values(), *things.nouns, *things.colours, *things.attributes}
+    single = {name for name in names if " " not in name}
+    for text in (*training, *evaluation):
+        assert text.isascii() and text[0].isupper() and text[-1] in ".!?", text
+        assert 3 <= len(words_of(text)) <= 25 and not single & set(words_of(text)), text
+
+
+@needs_wordnet
+def test_captions_in_other_words_keep_their_length_and_name_the_thing_anywhere() -> None:
+    captions = [
+        long_caption(SCENES[kind], np.random.default_rng(seed), source="wordnet")
+        for kind in SCENES
+        for seed in range(40)
+    ]
+    tokens, named = [each.tokens for each in captions], [each.named_at for each in captions]
+    assert min(tokens) >= SHORTEST and max(tokens) <= LONGEST
+    assert 0.35 < np.mean(np.array(named) >= WINDOW) < 0.65
+    assert np.percentile(named, 25) < WINDOW - ROOM_FOR_LATE and max(named) > 2 * WINDOW
+    kept = wordnet_remarks("evaluation")
+    assert not any(text in caption.text for caption in captions for text in kept)
 
 
 def test_things_of_one_short_name_are_told_apart() -> None:
