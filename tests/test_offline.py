@@ -48,7 +48,7 @@ QUICK = {  # command line: its exit code
     "caption pictures --subject dog": 0,
     "caption pictures --subject dog --review": 0,
     "customize pictures --style crayon --steps 1 --model somebody/else": 3,
-    "tailor prompt --reward prompts.csv --name x --reward-model clip": 3,
+    "tailor prompt --reward prompts.csv --name x --model somebody/else": 3,
     "evaluate made": 0,
     "evaluate made --encoder clip": 3,
     "evaluate made --reward pickscore": 3,
