@@ -290,6 +290,28 @@ def test_settings_without_effect_are_named(tune, reward):
     assert any("caption_dropout" in line for line in warned)
 
 
+def test_what_is_left_out_or_fetched_is_said_before_work(tune, reward, data, prompts, tmp_path):
+    Image.new("RGB", (40, 40)).save(data / "unlisted.png")
+    warned = tune("--dry-run", "--json").json["warnings"]
+    assert any("without a caption: 1 picture, unlisted.png" in line for line in warned)
+    prompts.with_suffix(".jsonl").write_text('{"prompt": "a cat", "negative": "dogs"}')
+    options = ("--reward", prompts.with_suffix(".jsonl"), "--dry-run", "--json")
+    warned = reward(*options).json["warnings"]
+    assert any("negative, seed, count and style" in line for line in warned)
+    prompts.write_text("\n".join(f"a cat number {number}" for number in range(5000)))
+    fetched = reward("--dry-run", "--json", "--reward-model", "siglip").json["result"]["fetches"]
+    assert fetched == ["google/siglip2-base-patch16-224"]
+
+
+def test_validations_keep_their_distance_on_resume(reward):
+    every = ("--set", "validation.prompts=1", "--set", "validation.seeds=2")
+    assert reward("--steps", 12, "--dry-run", validation=every).code == 0
+    assert reward("--steps", 1, validation=every).code == 0
+    assert reward("--steps", 3, "--resume", validation=every).code == 0
+    log = run_folder("liked").validation_log.read_text().splitlines()
+    assert [json.loads(row)["step"] for row in log] == [1, 2, 3], "as the first call had it: 1"
+
+
 def test_from_python(data, quick_sd, monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
     settings = {
