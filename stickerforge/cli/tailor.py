@@ -1,11 +1,10 @@
 """`stickerforge tailor`: a whole model, tuned to what it is used for."""
 
-from typing import Annotated
-
 import typer
 
 from stickerforge import commands
 from stickerforge.cli.command import Call, command
+from stickerforge.cli.customize import Force, Resume
 from stickerforge.cli.output import Report, partial_failure
 from stickerforge.config.schema import TailorPromptConfig
 
@@ -13,11 +12,6 @@ ORDER = (
     "data reward name model adapter training.steps training.batch training.rank training.lr"
     " long_prompts.length preference.model training.resolution seed"
 ).split()
-
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with a run; --steps trains a finished one on.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace an adapter or run of this name.")]
 
 tailor_app = typer.Typer(help="Tune a model: how it reads long prompts.", no_args_is_help=True)
 
