@@ -74,7 +74,8 @@ def refusal(request: Request, things: Things, card: ModelCard) -> tuple[str, str
 def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -> None:
     """Say what became of each prompt; of those that are kept, what the model does not know.
 
-    Phrases of adapters are not among that.
+    Phrases of adapters are not among that, nor what an adapter of `tailor prompt` reads: nothing
+    says which words it was taught.
     """
     lines = {job.prompt: job.reduced.line() for job in jobs if job.reduced}
     left_out = {job.prompt: job.reduced.left_out for job in jobs if job.reduced}
@@ -89,6 +90,8 @@ def warn_of_words(jobs: Sequence[ImageJob], card: ModelCard, console: Console) -
             console.say(text)
     texts = []
     for job in (job for job in jobs if not job.reduced):
+        if any(adapter.long_prompts for adapter in job.adapters):
+            continue
         text = job.text
         for adapter in job.adapters:
             text = text.replace(adapter.phrase, "") if adapter.phrase else text

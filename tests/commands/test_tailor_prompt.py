@@ -324,3 +324,11 @@ def test_from_python(data, quick_sd, monkeypatch, tmp_path):
     }
     result = stickerforge.tailor_prompt(data, settings=settings)
     assert result.data.count == 3 and store.find("long").kind == "tuned"
+
+
+def test_words_of_a_long_prompt_are_not_called_unknown(cli, data):
+    call = ("tailor", "prompt", data, "--name", "long", "--steps", 1, *SHORT)
+    assert cli(*call, "--set", "validation.every=0").code == 0
+    prompt = "A friend asked for it. It shows a penguin in front of a bakery. The penguin is red."
+    drawn = cli("generate", prompt, "--adapter", "long", "--steps", 1, "--json")
+    assert drawn.code == 0 and drawn.json["warnings"] == []
