@@ -26,6 +26,7 @@ from stickerforge.config.schema.generate import (
 from stickerforge.config.schema.merge import MergeConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
+    SharedValidationConfig,
     TailorPromptConfig,
     TuningConfig,
     TuningValidationConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "SharedValidationConfig",
     "TailorPromptConfig",
     "TrainingConfig",
     "TuningConfig",
