@@ -98,9 +98,8 @@ def test_mixed_sets_have_the_share_of_the_rule_at_every_noise(tiny_sd):
 
 def test_content_first_and_then_style(tiny_sd):
     router = tailoring(tiny_sd, "halves").router
-    assert [all(place.content for place in router.places(step)) for step in range(6)] == [
-        True, True, True, False, False, False,
-    ]  # fmt: skip
+    halves = [[place.content for place in router.places(step)] for step in range(6)]
+    assert halves == [[True] * 4] * 3 + [[False] * 4] * 3
 
 
 def test_stratified_places_have_the_loss_of_plain_ones_in_the_mean(tiny_sd):
