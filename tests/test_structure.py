@@ -13,7 +13,7 @@ LAYERS = [  # top to bottom; names on one line may not import each other
     {"cli"},
     {"commands"},
     {"training"},  # generates class images, validation images and previews
-    {"generation", "captioning", "evaluation"},
+    {"generation", "captioning", "evaluation", "rating"},
     {"adapters"},  # are attached to a loaded model
     {"models", "data"},
     {"sampling", "objectives", "stickers", "web"},
