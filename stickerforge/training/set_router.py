@@ -3,7 +3,7 @@
 Everything is a function of (seed, step).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 import torch
 
+from stickerforge.models.noise_process import NoiseProcess
 from stickerforge.objectives.style_tailoring import (
     Content,
     clean_share,
     interval,
     is_content,
+    log_snr,
     stratified_weight,
 )
 from stickerforge.runtime.seeds import derive_seed, generator
@@ -65,8 +67,8 @@ class SetRouter:
     def __init__(
         self,
         routing: Routing,
-        timestep_at: Callable[[float], int],
-        log_snr: Sequence[float],
+        process: NoiseProcess,
+        latent_shape: Sequence[int],
         *,
         sizes: tuple[int, int],
         one_set: bool,
@@ -77,18 +79,29 @@ class SetRouter:
         """Prepare.
 
         Args:
-            timestep_at: from a position in [0, 1) of their distribution function to a timestep.
-            log_snr: log(SNR) of every timestep.
+            process: the model's.
+            latent_shape: (C, H, W) of a usual picture. Timesteps of all shapes are drawn as its
+                are, since the timestep is drawn before the picture.
             sizes: pictures of the content set and of the style set.
             one_set: whether both are the same.
             batch: places of a step.
             steps: of the whole run.
         """
-        self.routing, self.timestep_at, self.log_snr = routing, timestep_at, log_snr
+        self.routing, self.process, self.latent_shape = routing, process, latent_shape
+        snr = process.snr(torch.arange(process.timesteps))
+        self.log_snr = [log_snr(value) for value in snr.double().tolist()]
         self.sizes, self.one_set = sizes, one_set
         self.batch, self.steps, self.seed = batch, steps, seed
-        self.clean = clean_share(lambda at: log_snr[timestep_at(at)], routing.threshold)
+        self.clean = clean_share(self.log_snr_at, routing.threshold)
         self.drawn = (0, 0, 0)  # (steps, pictures that they took from content, from style)
+
+    def timestep_at(self, position: float) -> int:
+        """The timestep at a position in [0, 1) of their distribution function."""
+        return self.process.timestep_at(position, self.latent_shape)
+
+    def log_snr_at(self, position: float) -> float:
+        """log(SNR) there."""
+        return self.log_snr[self.timestep_at(position)]
 
     @property
     def content_share(self) -> float:

@@ -130,7 +130,9 @@ def check_name(config: TailorStyleConfig) -> str:
         InputError: there is none, or it cannot be one.
     """
     if not config.name:
-        raise InputError("the tailored model has no name", "give --name NAME, for example --name house")
+        raise InputError(
+            "the tailored model has no name", "give --name NAME, for example --name house"
+        )
     name = validate_name(config.name)
     if name in style_presets():
         raise InputError(f"{name!r} is the name of a preset", "give another --name")
@@ -138,6 +140,11 @@ def check_name(config: TailorStyleConfig) -> str:
         raise InputError(
             f"--arm {config.arm} is about --stage joint, and the stage is {config.stage}",
             "leave one of them out",
+        )
+    if config.stage == "joint" and config.arm == "prompt" and not config.style.phrase.strip():
+        raise InputError(
+            "--arm prompt adds style.phrase to prompts, and there is none",
+            'give --set style.phrase="words for the style"',
         )
     return name
 

@@ -1,7 +1,6 @@
 """What `tailor prompt` is to do, checked before a picture or a weight is read."""
 
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,7 +15,7 @@ from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_prompt
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.hub import JUDGES, encoder_repository
@@ -24,8 +23,7 @@ from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.models.reward_names import check_reward_name
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.install_hints import install_command
-from stickerforge.training.checks import check_device
+from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
 from stickerforge.training.run_folder import run_folder
 from stickerforge.training.tuning_plan import KIND, TuningPlan
@@ -86,11 +84,7 @@ def plan_tailor_prompt(
     name = check_source(config)
     if force and resume:
         raise InputError("--resume goes on, --force starts over", "give one of them")
-    if config.training.tensorboard and not find_spec("tensorboard"):
-        raise EnvironmentFault(
-            "training.tensorboard needs tensorboard, which is not installed",
-            f"{install_command('tensorboard')}, or leave it out",
-        )
+    check_tensorboard(config.training.tensorboard)
     run = run_folder(name, COMMAND)
     run.check_free(force=force, resume=resume)
     card = find_model(config.model, offline=offline, say=console.say)

@@ -24,6 +24,7 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
     SharedValidationConfig,
@@ -33,6 +34,7 @@ from stickerforge.config.schema.tailor import (
 )
 
 __all__ = [
+    "Arm",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -51,6 +53,7 @@ __all__ = [
     "Scheduler",
     "SharedValidationConfig",
     "TailorPromptConfig",
+    "TailorStyleConfig",
     "TrainingConfig",
     "TuningConfig",
     "TuningValidationConfig",

@@ -5,12 +5,10 @@ from typing import Literal
 
 from stickerforge.config.schema.common import MAX_SEED, device_setting
 from stickerforge.config.schema.tailor import SharedValidationConfig, TuningConfig
-from stickerforge.config.setting import UNSET, setting
+from stickerforge.config.setting import setting
 
 Stage = Literal["domain", "content", "style", "joint"]
-Arm = Literal[
-    "prompt", "domain", "content", "style", "sequential", "mixed", "reversed", "joint"
-]
+Arm = Literal["prompt", "domain", "content", "style", "sequential", "mixed", "reversed", "joint"]
 Origin = Literal["model", "domain", "content", "style"]
 
 
@@ -70,7 +68,9 @@ class JointConfig:
 class TailorStyleConfig:
     """`stickerforge tailor style`."""
 
-    name: str = setting("", "Name of the tailored model, which --adapter then takes.", flag="--name")
+    name: str = setting(
+        "", "Name of the tailored model, which --adapter then takes.", flag="--name"
+    )
     stage: Stage = setting(
         "joint",
         "What is done: domain trains on sticker-like pictures, content and style draw and"

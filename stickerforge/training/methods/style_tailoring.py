@@ -17,7 +17,6 @@ from stickerforge.adapters.kinds import LORA, AdapterKind
 from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.schema import TrainingConfig
 from stickerforge.objectives.dco import automatic_beta, dco_losses, update_running_mean
-from stickerforge.objectives.style_tailoring import log_snr
 from stickerforge.runtime.seeds import generator
 from stickerforge.training.batches import Batch, TrainingExample
 from stickerforge.training.methods.base import ParameterGroup, StepOutput
@@ -72,14 +71,10 @@ class StyleTailoring:
         self.train_state, self.config, self.seed = state, config, seed
         self.content, self.style = content, style
         self.caption_dropout, self.part, self.reference = caption_dropout, part, reference
-        model = state.model
-        process, shape = model.noise_process, model.latent_shape(model.pixels)
-        snr = process.snr(torch.arange(process.timesteps, device=model.device))
         self.router = SetRouter(
             routing,
-            # Pictures of all shapes share it: the timestep is drawn before the picture.
-            lambda position: process.timestep_at(position, shape),
-            [log_snr(value) for value in snr.double().tolist()],
+            state.model.noise_process,
+            state.model.latent_shape(state.model.pixels),
             sizes=(len(content), len(style)),
             one_set=content is style,
             batch=config.batch,
