@@ -4,7 +4,18 @@ from stickerforge.models.cost import Cost, training_cost
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.training.style_plan import StylePlan
+from stickerforge.training.style_routing import expected_share
 from stickerforge.training.tailor_estimate import largest_part, validation_seconds
+
+
+def describe(plan: StylePlan, console: Console) -> tuple[Cost, float]:
+    """(what a run costs, the share of its pictures that come from content); warns of memory.
+
+    Raises:
+        InputError: the threshold lies beyond the schedule of the model.
+    """
+    warn_of_memory(plan, console)
+    return style_cost(plan), expected_share(plan)
 
 
 def style_cost(plan: StylePlan) -> Cost:

@@ -25,7 +25,7 @@ def expected_share(plan: StylePlan) -> float:
     router = SetRouter(
         plan.routing, process, (1, 1, 1), sizes=(1, 1), one_set=False, batch=1, steps=1, seed=0
     )
-    if 0 < router.content_share < 1:
+    if len({level < plan.routing.threshold for level in router.log_snr}) == 2:
         return router.content_share
     levels = [level for level in router.log_snr if math.isfinite(level)]
     raise InputError(
