@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = {
     "alpha_error": "alpha error {:.3f}",
-    "white_recall": "interior in the colour of the canvas kept {:.1%}",
-    "rgb_loss": "colours {:.2f} dB worse than before",
+    "white_recall": "{:.1%} kept of what has the colour of the canvas",
+    "rgb_change": "colours {:+.2f} dB",
     "halo": "halo {:.1f}",
 }
 

@@ -130,7 +130,7 @@ def metrics(sums: Sums) -> dict[str, float]:
         "score": -float(np.mean(sums.loss)),
         "alpha_error": float(np.mean(sums.alpha)),
         "rgb_psnr": decibels(sums.change),
-        "rgb_loss": decibels(sums.own_error) - decibels(sums.error),
+        "rgb_change": decibels(sums.error) - decibels(sums.own_error),
     }
     if sums.canvas_colored:
         values["white_recall"] = sums.found / sums.canvas_colored
