@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         generate,
         merge,
         models,
+        tailor_alpha,
         tailor_prompt,
         tailor_style,
     )
@@ -30,6 +31,7 @@ __all__ = [
     "generate",
     "merge",
     "models",
+    "tailor_alpha",
     "tailor_prompt",
     "tailor_style",
 ]

@@ -32,9 +32,20 @@ from stickerforge.config.schema.tailor import (
     TuningConfig,
     TuningValidationConfig,
 )
+from stickerforge.config.schema.tailor_alpha import (
+    AlphaLossConfig,
+    AlphaValidationConfig,
+    CanvasConfig,
+    DecoderTrainingConfig,
+    TailorAlphaConfig,
+)
 
 __all__ = [
     "Arm",
+    "AlphaLossConfig",
+    "AlphaValidationConfig",
+    "CanvasConfig",
+    "DecoderTrainingConfig",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -52,6 +63,7 @@ __all__ = [
     "SamplingConfig",
     "Scheduler",
     "SharedValidationConfig",
+    "TailorAlphaConfig",
     "TailorPromptConfig",
     "TailorStyleConfig",
     "TrainingConfig",
