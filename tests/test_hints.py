@@ -20,6 +20,7 @@ PACKAGES = {  # whose errors are those of one command
     "generation": "generate",
     "captioning": "caption",
     "evaluation": "evaluate",
+    "rating": "rate",
 }
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {("customize", "--adapter"): "generate"}  # what a taught adapter is used with

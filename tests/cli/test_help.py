@@ -13,6 +13,7 @@ COMMANDS = (
     ["tailor"],
     ["tailor", "prompt"],
     ["merge"],
+    ["rate"],
     ["evaluate"],
     ["adapters"],
     ["adapters", "list"],

@@ -25,6 +25,7 @@ OPTIONS = {
     "tailor prompt": "--reward --name --model -m --adapter --steps --batch --rank --lr --length"
     " --reward-model --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",
+    "rate": "--question --against --rater --port --out -o --ratings --export",
     "evaluate": "--prompts --reference --style-reference --baseline --encoder --metrics --reward"
     " --fail-under --compare --out -o --device",
 }
@@ -42,6 +43,7 @@ ORDERS = {
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
     "merge": [],
+    "rate": [],
     "evaluate": evaluate.ORDER,
 }
 
@@ -177,6 +179,6 @@ def test_numbers_and_words_of_options(command, name, text, value):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_common_options_come_last_the_device_among_them(name):
     last = "--json --config --set --dry-run --offline --device --quiet".split()
-    if name == "merge":  # reads and writes files only
+    if name in ("merge", "rate"):  # no model runs
         last.remove("--device")
     assert [item.opts[0] for item in parameters(name)][-len(last) :] == last
