@@ -89,12 +89,11 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, script, seconds=20):
-        """Wait until an expression is true; returns its value."""
-        end = time.monotonic() + seconds
-        while not (value := self.run(script)):
+        """Wait until an expression is true, and what it names is there."""
+        end, tried = time.monotonic() + seconds, f"try {{ !!({script}) }} catch {{ false }}"
+        while not self.run(tried):
             assert time.monotonic() < end, f"{script}; the page says {self.text()!r}"
             time.sleep(0.01)
-        return value
 
     def text(self):
         return self.run("document.body.innerText")
@@ -112,6 +111,11 @@ class Browser:
     def open(self, url):
         self.send("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def reload(self):
+        self.run("window.isOld = true")
+        self.send("Page.reload")
+        self.wait("!window.isOld && document.readyState === 'complete'")
 
     def key(self, key):
         """Press a key as a person does."""
