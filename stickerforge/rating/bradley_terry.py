@@ -1,9 +1,8 @@
 """Strengths from comparisons of two (Bradley and Terry, 1952): P(i beats j) = p_i / (p_i + p_j).
 
-A tie is half a win for either. The strengths are those of greatest likelihood, by the MM algorithm
-of Hunter (2004, "MM algorithms for generalized Bradley-Terry models"), equation 3; intervals come
-from the observed information. Without a chain of wins from each to each (Hunter's assumption 1) no
-greatest likelihood exists: then every one is taken to have tied once with one of mean strength.
+A tie is half a win for either. The strengths are those of greatest likelihood; intervals come from
+the observed information. Without a chain of wins from each to each (Hunter, 2004, assumption 1) no
+greatest likelihood exists: then every one is taken to have tied once with one of strength 1.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.special import expit, log_expit
 
 Floats = NDArray[np.float64]
 
-MAX_ITERATIONS = 10_000
+MAX_ITERATIONS = 100
 TOLERANCE = 1e-10  # of log strengths, between two iterations
 Z_95 = 1.959963984540054
 
@@ -95,42 +95,67 @@ def fit_group(names: Sequence[str], wins: Floats, group: int) -> list[Strength]:
 
 
 def log_strengths(wins: Floats, *, prior: bool) -> Floats:
-    """Log strengths of greatest likelihood, shape (N,), by Hunter's equation 3.
+    """Log strengths of greatest likelihood, shape (N,), by Newton's method; their mean is 0.
 
     Args:
         wins: (N, N), connected.
         prior: whether everybody also ties once with somebody of strength 1.
     """
-    counts, won = wins + wins.T, wins.sum(1) + (0.5 if prior else 0.0)
-    strengths = np.ones(len(wins))
+    counts, logs = wins + wins.T, np.zeros(len(wins))
+    won = wins.sum(1) + (0.5 if prior else 0.0)
+    value = log_likelihood(logs, wins, prior=prior)
     for _ in range(MAX_ITERATIONS):
-        shares = (counts / (strengths[:, None] + strengths)).sum(1)
+        expected = (counts * chance_of_win(logs)).sum(1)
         if prior:
-            shares += 1 / (strengths + 1)
-        new = won / shares
-        if not prior:
-            new /= np.exp(np.log(new).mean())
-        change = np.abs(np.log(new) - np.log(strengths)).max()
-        strengths = new
-        if change < TOLERANCE:
+            expected += expit(logs)
+        step = np.linalg.solve(information(logs, counts, prior=prior), won - expected)
+        while log_likelihood(logs + step, wins, prior=prior) < value - TOLERANCE:
+            step = step / 2
+        logs = logs + step
+        value = log_likelihood(logs, wins, prior=prior)
+        if np.abs(step).max() < TOLERANCE:
             break
-    return np.log(strengths)
+    return logs
 
 
-def standard_errors(logs: Floats, counts: Floats, *, prior: bool) -> Floats:
-    """Standard errors of log strengths with mean 0, shape (N,), by the observed information.
+def chance_of_win(logs: Floats) -> Floats:
+    """(N, N), the chance of each (row) to win against each other (column)."""
+    chance: Floats = expit(logs[:, None] - logs)
+    return chance
+
+
+def log_likelihood(logs: Floats, wins: Floats, *, prior: bool) -> float:
+    """Log likelihood of the wins; the arguments are those of `log_strengths`."""
+    value = (wins * log_expit(logs[:, None] - logs)).sum()
+    if prior:
+        value += 0.5 * (log_expit(logs) + log_expit(-logs)).sum()
+    return float(value)
+
+
+def information(logs: Floats, counts: Floats, *, prior: bool) -> Floats:
+    """Observed information of log strengths, (N, N): minus the second derivatives.
+
+    Without the prior all logs may be moved together, along which nothing changes; that direction
+    is held fast, so that the matrix can be inverted.
 
     Args:
         counts: (N, N), how often each two were compared.
         prior: as in `log_strengths`.
     """
-    chance = 1 / (1 + np.exp(logs[None] - logs[:, None]))
-    information = -counts * chance * (1 - chance)
-    np.fill_diagonal(information, 0)
-    np.fill_diagonal(information, -information.sum(1))
-    if prior:
-        alone = 1 / (1 + np.exp(-logs))
-        information += np.diag(alone * (1 - alone))
+    chance = chance_of_win(logs)
+    matrix: Floats = -counts * chance * (1 - chance)
+    np.fill_diagonal(matrix, 0)
+    np.fill_diagonal(matrix, -matrix.sum(1))
+    matrix += np.diag(expit(logs) * expit(-logs)) if prior else 1.0
+    return matrix
+
+
+def standard_errors(logs: Floats, counts: Floats, *, prior: bool) -> Floats:
+    """Standard errors of log strengths whose mean is 0, shape (N,).
+
+    Args:
+        counts, prior: as in `information`.
+    """
     center = np.eye(len(logs)) - 1 / len(logs)
-    covariance = center @ np.linalg.pinv(information, hermitian=True) @ center
-    return np.sqrt(np.clip(np.diag(covariance), 0, None))
+    inverse = np.linalg.inv(information(logs, counts, prior=prior))
+    return np.sqrt(np.clip(np.diag(center @ inverse @ center), 0, None))

@@ -130,7 +130,9 @@ def rating_fault(rating: Rating) -> str:
     """Why a row that follows the schema is no rating; "" where it is one."""
     if (rating.question == "pair") != (rating.other is not None):
         return 'a pair has an "other" picture, and nothing else has'
-    if (rating.question == "pair") != isinstance(rating.answer, str):
+    if (rating.question == "pair") != isinstance(rating.answer, str) or (
+        not isinstance(rating.answer, bool) and rating.answer not in ("left", "right", "tie")
+    ):
         return f"{rating.answer!r} is no answer to the question {rating.question!r}"
     if rating.picture == rating.other:
         return "both pictures of the pair are the same"
