@@ -24,6 +24,7 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.rate import RateConfig
 from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
@@ -59,6 +60,7 @@ __all__ = [
     "MergeConfig",
     "OutputConfig",
     "PreviewConfig",
+    "RateConfig",
     "Reduction",
     "SamplingConfig",
     "Scheduler",
