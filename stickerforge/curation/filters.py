@@ -49,7 +49,7 @@ def filter_pictures(
     report = build_report(entries, settings, SECTION, selection, screened)
     return Filtered(
         replace(captioned, pictures=kept, unreadable=unreadable),
-        replace(report, unreadable=unreadable),
+        replace(report, total=len(entries) + len(captioned.unreadable), unreadable=unreadable),
     )
 
 

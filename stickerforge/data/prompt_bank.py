@@ -166,9 +166,9 @@ def emotions(vocabulary: Vocabulary, rng: random.Random) -> Iterator[list[Combin
     """Emotion x subject; then again with something that is worn, held or around."""
     subjects = [*vocabulary.words["faces"], *vocabulary.names("subjects")]
     pairs = shuffled(list(product(subjects, vocabulary.words["emotions"])), rng)
-    yield [emotion(*pair) for pair in pairs]
+    yield [emotion(subject, feeling) for subject, feeling in pairs]
     for extra in shuffled(vocabulary.phrases("extras"), rng):
-        yield [emotion(*pair, extra) for pair in pairs]
+        yield [emotion(subject, feeling, extra) for subject, feeling in pairs]
 
 
 def emotion(subject: str, feeling: str, extra: str = "") -> Combination:
@@ -189,8 +189,8 @@ def object_pairs(vocabulary: Vocabulary, rng: random.Random) -> Iterator[list[Co
     relations = shuffled(vocabulary.words["relations"], rng)
     for turn in range(len(relations)):
         yield [
-            object_pair(*pair, relations[(turn + at) % len(relations)])
-            for at, pair in enumerate(pairs)
+            object_pair(first, second, relations[(turn + at) % len(relations)])
+            for at, (first, second) in enumerate(pairs)
         ]
 
 

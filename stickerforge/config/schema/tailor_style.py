@@ -49,7 +49,7 @@ class PictureFilters:
         " either or both of them; off.",
     )
     hash_distance: int = setting(
-        8, "Bits of 64 in which the hashes of nearly the same pictures differ.", low=0, high=32
+        6, "In how many bits of 64 two pictures may differ that are the same.", low=0, high=32
     )
     duplicate_cosine: float = setting(
         0.98, "The cosine from which two pictures are nearly the same.", low=0.0, high=1.0
@@ -150,6 +150,9 @@ class GatesConfig(PictureFilters):
         details="Where the prompt names a place, the figure may fill its square.",
         low=0.0,
         high=1.0,
+    )
+    hash_distance: int = setting(
+        4, "In how many bits of 64 two pictures may differ that are the same.", low=0, high=32
     )
     keep: Literal["larger", "first"] = setting(
         "first", "Which one of pictures of a prompt that are nearly the same stays."
