@@ -12,8 +12,18 @@ if TYPE_CHECKING:
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
     from stickerforge.commands.tailor_prompt import tailor_prompt
+    from stickerforge.commands.tailor_style import tailor_style
 
-__all__ = ["__version__", "caption", "customize", "evaluate", "generate", "merge", "tailor_prompt"]
+__all__ = [
+    "__version__",
+    "caption",
+    "customize",
+    "evaluate",
+    "generate",
+    "merge",
+    "tailor_prompt",
+    "tailor_style",
+]
 
 
 def __getattr__(name: str) -> object:

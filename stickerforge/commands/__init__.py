@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         merge,
         models,
         tailor_prompt,
+        tailor_style,
     )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "merge",
     "models",
     "tailor_prompt",
+    "tailor_style",
 ]
 
 

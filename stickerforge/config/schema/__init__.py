@@ -24,14 +24,17 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
+    SharedValidationConfig,
     TailorPromptConfig,
     TuningConfig,
     TuningValidationConfig,
 )
 
 __all__ = [
+    "Arm",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -48,7 +51,9 @@ __all__ = [
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "SharedValidationConfig",
     "TailorPromptConfig",
+    "TailorStyleConfig",
     "TrainingConfig",
     "TuningConfig",
     "TuningValidationConfig",
