@@ -49,6 +49,7 @@ class Removal:
         value: what was measured.
         limit: that it did not keep.
         note: more about it, or "".
+        other: the file's name of the picture that it repeats, or "".
     """
 
     entry: int
@@ -56,6 +57,7 @@ class Removal:
     value: float
     limit: float
     note: str = ""
+    other: str = ""
 
 
 @dataclass

@@ -92,9 +92,8 @@ def copies(
             name = entries[left[found.original]].path.name
             limit = likeness.cosine if found.is_cosine else likeness.hash_distance
             what = "cosine" if found.is_cosine else "bits"
-            yield Removal(
-                left[found.picture], "duplicate", found.value, limit, f"like {name} ({what})"
-            )
+            note = f"like {name} ({what})"
+            yield Removal(left[found.picture], "duplicate", found.value, limit, note, name)
 
 
 def fingerprints(left: Sequence[int], screened: Screened) -> Fingerprints:
