@@ -12,7 +12,7 @@ ROOT = Path(stickerforge.__file__).parent
 LAYERS = [  # top to bottom; names on one line may not import each other
     {"cli"},
     {"commands"},
-    {"training"},  # generates class images, validation images and previews
+    {"training", "curation"},  # generate class images, previews, pictures to be rated
     {"generation", "captioning", "evaluation", "rating"},
     {"adapters"},  # are attached to a loaded model
     {"models", "data"},
