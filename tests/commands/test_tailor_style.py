@@ -231,3 +231,159 @@ def test_from_python(sets, quick_sd):
     }
     result = stickerforge.tailor_style("house", settings=settings)
     assert result.data.count == 8 and store.find("house").kind == "tuned"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Eight sticker-like pictures with captions, one of them a repetition, one too small."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rows = []
+    for number in range(8):
+        size = 20 if number == 7 else 70
+        rng = np.random.default_rng(number)
+        blocks = rng.integers(0, 256, (5, 5, 4), dtype=np.uint8)
+        blocks[..., 3] = 255 * rng.integers(0, 2, (5, 5), dtype=np.uint8)
+        planes = np.asarray(Image.fromarray(blocks).resize((size, size), Image.Resampling.NEAREST))
+        Image.fromarray(planes).save(folder / f"{number}.png")
+        rows.append({"file_name": f"{number}.png", "text": f"a thing, number {number}"})
+    (folder / "6.png").write_bytes((folder / "5.png").read_bytes())
+    (folder / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+@pytest.fixture
+def stage(cli, quick_sd):
+    """Do a stage of `house` on a tiny model."""
+
+    def stage(name, *options):
+        call = ("tailor", "style", "--name", "house", "--stage", name, "--model", quick_sd)
+        return cli(*call, *SHORT, *QUIET, "--steps", 1, *options)
+
+    return stage
+
+
+CONTENT = (
+    "--set",
+    "content.prompts=3",
+    "--set",
+    "content.count=2",
+    "--set",
+    "gates.border=1",
+    "--set",
+    "gates.duplicates=off",
+    "--set",
+    "gates.prompt_share=0.1",
+    "--set",
+    "content.matting=none",
+)
+
+
+def rate(folder, answers, question="match"):
+    """A file of ratings: the pictures of a set in their order get these answers."""
+    rows = [json.loads(line) for line in (folder / "candidates.jsonl").read_text().splitlines()]
+    lines = [
+        json.dumps(
+            {
+                "picture": row["file_name"],
+                "question": question,
+                "answer": answer,
+                "rater": "ann",
+                "time": "2026-01-01T00:00:00Z",
+            }
+        )
+        for row, answer in zip(rows, answers, strict=False)
+    ]
+    file = folder.parent / f"{question}-ratings.jsonl"
+    file.write_text("\n".join(lines))
+    return file
+
+
+def test_from_pictures_and_ratings_to_a_tailored_model(stage, pictures, cli, tmp_path):
+    """Every stage, as people go through them."""
+    ended = stage("domain", "--set", f"domain.data={pictures}", "--json")
+    assert ended.code == 0, ended.err
+    result = ended.json["result"]
+    assert result["adapter"] == "house-domain" and result["sets"] == {"domain": 6}
+    report = json.loads((run_folder("house-domain").path / "filters.json").read_text())
+    assert report["removed"] == {"size": 1, "duplicate": 1}
+    assert result["report"].endswith("filters.html")
+    ended = stage("content", *CONTENT, "--json")
+    assert ended.code == 0, ended.err
+    result = ended.json["result"]
+    assert result["made"] == 6 and result["items"] + sum(result["removed"].values()) == 6
+    assert result["passed"] == 0 and result["rated"] == 0
+    folder = set_folder("house", "match")
+    again = stage(
+        "content", *CONTENT, "--ratings", rate(folder, [True, True, True, False]), "--json"
+    )
+    result = again.json["result"]
+    assert result["made"] == 0 and result["kept"] == 6 and result["passed"] == 3
+    assert result["taken"] == min(4, result["items"])
+    ended = stage("style", "--set", f"style.data={pictures}", "--set", "style.drawn=true", "--json")
+    assert ended.code == 0, ended.err
+    result = ended.json["result"]
+    assert result["items"] == 7 + 3  # equal pictures are one, and drawn ones wait for a pick
+    assert result["passed"] == 7
+    assert stage("joint").code == 0
+    assert store.find("house").made["sets"] == {"content": 3, "style": 7}
+    assert store.find("house").made["from"] == store.find("house-domain").sha256
+
+
+def test_a_rater_takes_out_what_a_user_gave(stage, pictures):
+    assert stage("style", "--set", f"style.data={pictures}").code == 0
+    file = rate(set_folder("house", "style"), [False, True], "style")
+    ended = stage("style", "--set", f"style.data={pictures}", "--ratings", file, "--json")
+    assert ended.json["result"]["passed"] == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "what"),
+    [
+        ("domain", (), "give --set domain.data=FOLDER"),
+        ("domain", ("--set", "domain.data=nowhere"), "no folder nowhere"),
+        (
+            "domain",
+            ("--set", "domain.data=pictures", "--set", "domain.min_side=1000"),
+            "the filter size removed all 8; change domain.min_side",
+        ),
+        ("content", (), "there is no adapter 'house-domain', from which the stage content begins"),
+        ("content", ("--init-from", "model", "--ratings", "none.jsonl"), "no file of ratings"),
+        (
+            "content",
+            ("--init-from", "model", "--set", "content.families=['love']"),
+            "unknown family 'love'",
+        ),
+        ("style", (), "give --set style.data=FOLDER"),
+        ("style", ("--set", "style.drawn=true"), "nobody has decided about that"),
+        (
+            "style",
+            ("--set", "style.data=pictures", "--ratings", "pictures/metadata.jsonl"),
+            "line 1",
+        ),
+    ],
+)
+def test_what_a_stage_lacks_is_one_line(stage, pictures, name, options, what):
+    ended = stage(name, *options)
+    assert ended.code == 2 and what in one_line(ended)
+
+
+def test_what_other_settings_drew_is_not_mixed(stage):
+    assert stage("content", *CONTENT, "--init-from", "model").code == 0
+    other = ("--set", "content.guidance=3")
+    ended = stage("content", *CONTENT, "--init-from", "model", *other)
+    assert ended.code == 2 and "give --force to draw them anew" in one_line(ended)
+    forced = stage("content", *CONTENT, "--init-from", "model", *other, "--force", "--json")
+    assert forced.json["result"]["made"] == 6
+
+
+def test_dry_runs_of_the_stages_do_nothing(stage, pictures, tmp_path):
+    dry = ("--dry-run", "--json")
+    result = stage("content", "--init-from", "model", *CONTENT, *dry).json["result"]
+    assert result["count"] == 6 and result["about_seconds"] > 0
+    result = stage("style", "--set", f"style.data={pictures}", *dry).json["result"]
+    assert result["count"] == 8
+    result = stage("domain", "--set", f"domain.data={pictures}", *dry).json["result"]
+    assert result["sets"] == {"domain": 8}
+    assert not (tmp_path / "home" / "sets").exists()
+    assert not (tmp_path / "home" / "runs").exists()
