@@ -7,7 +7,6 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig
-from stickerforge.errors import Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.json_lines import to_line
 from stickerforge.rating.outcome import Outcome, find_outcome
@@ -15,10 +14,10 @@ from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_page import PAGE, RatingSession, write_page
 from stickerforge.rating.rating_task import RatingTask
 from stickerforge.rating.ratings import write_ratings
-from stickerforge.rating.ratings_intake import read_for_task, retire_changed
-from stickerforge.rating.serving import exclusive, serve
+from stickerforge.rating.ratings_intake import read_for_task
+from stickerforge.rating.serving import serve
+from stickerforge.rating.update import update_outcome
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.files import make_folder
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 
@@ -111,27 +110,12 @@ def run(
     """
     with interruptible():
         task = plan(config)
-        for line in task.failed:
-            console.warn(line)
-        make_folder(task.folder)
-        with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
-            if changed := retire_changed(task, store):
-                console.warn(
-                    f"{plural(changed, 'answer')} about pictures that have changed since "
-                    "no longer count"
-                )
-            taken = None if ratings is None else store.take(read_for_task(task, ratings))
-            try:
-                if page:
-                    open_page(task, store, config, console, offline=offline)
-            except Interrupted:
-                find_outcome(task, store).write()
-                raise
-            outcome = find_outcome(task, store)
-            outcome.write()
-            for line in outcome.warnings():
-                console.warn(line)
-            return Result(outcome, taken)
+
+        def ask(store: AnswerStore) -> None:
+            if page:
+                open_page(task, store, config, console, offline=offline)
+
+        return Result(*update_outcome(task, console, ratings, ask))
 
 
 def open_page(
