@@ -84,7 +84,9 @@ def tailor_alpha(
     except RuntimeError as error:
         hint = "start over with --force and --set training.memory=GIGABYTES, or a smaller --batch"
         raise memory_fault(error, hint) or error from error
-    return save(plan, vae, weights, pictures, start, kept_step)
+    tuned = save(plan, vae, weights, pictures, start, kept_step)
+    warn_of_failure(tuned, console)
+    return tuned
 
 
 def begin_method(
@@ -204,6 +206,16 @@ def save(
             write_whole(adapter.path.with_name(name), read_bounded(file, MAX_BYTES))
     update_pointer(run, replace(start, step=training.steps, finished=True))
     return TunedDecoder(adapter, kept_step, metrics, page if page.exists() else None)
+
+
+def warn_of_failure(tuned: TunedDecoder, console: Console) -> None:
+    """Warn of alpha that is no better than none."""
+    error, opaque = (tuned.metrics.get(name) for name in ("alpha_error", "opaque_error"))
+    if error is not None and opaque is not None and error >= opaque:
+        console.warn(
+            f"alpha is off by {error:.2f} on held out pictures, and {opaque:.2f} without any:"
+            f" --resume --steps {2 * int(tuned.adapter.made['steps'])} trains on"
+        )
 
 
 def error_plot(rows: list[dict[str, Any]]) -> bytes:

@@ -367,6 +367,27 @@ def test_what_does_nothing_is_said(tailor):
     assert "validation.share" in said and "preview.count" in said and "training.memory" in said
 
 
+def test_alpha_that_is_no_better_than_none_is_said(tailor):
+    options = ("--steps", 1, "--json", "--set", "decoder.start=opaque", "--lr", 1e-8)
+    ended = tailor(*options, "--set", "validation.every=1")
+    assert ended.code == 0
+    figures = ended.json["result"]["figures"]
+    assert figures["alpha_error"] == pytest.approx(figures["opaque_error"], abs=1e-5)
+    assert figures["rgb_psnr"] > 60 and abs(figures["rgb_change"]) < 1e-3
+    assert any("--resume --steps 2 trains on" in line for line in ended.json["warnings"])
+    assert tailor("--steps", 2, "--resume", *options[3:], "--set", "validation.every=1").code == 0
+
+
+def test_the_readme_says_what_works(tailor, quick_sd, monkeypatch):
+    assert tailor("--steps", 1, *UNMEASURED).code == 0
+    place = store.folder("clear")
+    code = (place / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(place)
+    names = {}
+    exec(code.replace('"MODEL"', repr(str(quick_sd))), names)
+    assert names["rgba"].shape == (1, 4, 32, 32)
+
+
 def test_a_dry_run_writes_nothing(tailor):
     ended = tailor("--steps", 10, "--dry-run", "--json")
     assert ended.code == 0, ended.out
