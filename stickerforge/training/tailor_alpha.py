@@ -14,7 +14,7 @@ from stickerforge.adapters.decoder_format import AUTOENCODER
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.config.toml import to_toml
 from stickerforge.errors import InputError
-from stickerforge.models.alpha_decoder import AlphaDecoder, whole_autoencoder
+from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.latent_diffusion import load_vae
 from stickerforge.runtime.bounded_files import read_bounded
@@ -174,7 +174,6 @@ def save(
         if row["step"] == kept_step:
             metrics = {name: row[name] for name in row if name not in ("step", "score")}
     page = run.validation_sheets / f"{kept_step:06}.png"
-    whole = whole_autoencoder(vae, weights.tensors)
     adapter = store.save(
         plan.name,
         weights,
@@ -198,7 +197,7 @@ def save(
             "versions": versions(),
         },
         encoder=weights.encoder,
-        folders={AUTOENCODER: lambda folder: whole.save_pretrained(folder)},
+        folders={AUTOENCODER: autoencoder_files(vae, weights.tensors)},
     )
     with locked(store.lock_file(plan.name), wait=True):
         for file in filter(Path.exists, (run.config, run.loss_plot, page)):
