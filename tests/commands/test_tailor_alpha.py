@@ -281,6 +281,7 @@ def test_a_folder_without_two_pictures_of_use_is_refused(kind, tailor, tmp_path)
         "one": "validation.every=0",
     }
     assert ended.code == 2 and words[kind] in one_line(ended)
+    assert ("cut them out" in ended.err) == (kind in ("opaque", "clear", "mixed", "broken"))
     assert not run_folder("clear").path.exists() and not store.exists("clear")
     if kind == "one":
         assert tailor("--steps", 1, *UNMEASURED, folder=folder).code == 0
