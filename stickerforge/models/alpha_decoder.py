@@ -52,8 +52,11 @@ class AlphaDecoder(nn.Module):
         self.decoder.conv_out = add_filter(self.decoder.conv_out, start)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents (B, c, h, w) as the encoder made them to (B, 4, H, W), colours as the
-        autoencoder's own decoder makes them, all in about [-1, 1]."""
+        """Pictures (B, 4, H, W) in about [-1, 1]: colours, and straight alpha.
+
+        Args:
+            latents: (B, c, h, w) as the encoder makes them, not scaled for a denoiser.
+        """
         if self.post_quant_conv is not None:
             latents = self.post_quant_conv(latents)
         decoded: Tensor = self.decoder(latents)

@@ -80,8 +80,11 @@ class AlphaValidator:
         return metrics(sums)
 
     def measure(self, number: int, sums: Sums) -> tuple[Tensor, Tensor]:
-        """Add one sticker to the sums; returns it on the canvas (3, S, S), and decoded (4, S, S),
-        straight alpha."""
+        """Add one sticker to the sums.
+
+        Returns:
+            It on the canvas, (3, S, S), and decoded, (4, S, S) with straight alpha.
+        """
         random = generator(self.seed, "validation", item=number)
         planes = torch.from_numpy(self.stickers.planes(number)).float() / 255
         target = self.canvas.place([planes], random).to(self.vae.device)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import stickerforge
 from stickerforge.adapters import store
 from stickerforge.errors import InputError
 from stickerforge.models.alpha_decoder import folder_encoder_digest
+from stickerforge.stickers.image_files import read_params
 from stickerforge.training.run_folder import run_folder
 from tests.commands.conftest import TAUGHT, sticker
 from tests.conftest import one_line
@@ -86,6 +88,9 @@ def test_from_stickers_to_a_transparent_picture(tailor, cli, quick_sd, stickers)
     for model in ((), ("--model", quick_sd)):
         pixels, drawn = draw(cli, "--adapter", "clear", *model)
         assert pixels[..., 3].min() < 250 and not drawn.json["warnings"]
+    params = read_params(Path(drawn.outputs[0]["path"]))
+    assert (params["matting"], params["cut_out_by"]) == ("auto", "none")
+    assert "edges" in params["output"] and params["adapters"][0]["adapter"] == "clear"
     plain = cli(
         "generate", "a cat", "--seed", 1, "--json", "--model", quick_sd, "--matting", "none"
     )
