@@ -7,7 +7,7 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig
-from stickerforge.errors import Interrupted
+from stickerforge.errors import InputError, Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.json_lines import to_line
 from stickerforge.rating.outcome import Outcome, find_outcome
@@ -20,7 +20,7 @@ from stickerforge.rating.serving import exclusive, serve
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder
 from stickerforge.runtime.signals import interruptible
-from stickerforge.runtime.text import plural
+from stickerforge.runtime.text import plural, shorten_list
 
 plan = plan_rating
 
@@ -60,9 +60,12 @@ class Result:
         """Write the ratings to a file of the user's.
 
         Raises:
+            InputError: it is a folder, a pipe or a device.
             EnvironmentFault: it cannot be written.
         """
-        write_ratings(path, self.outcome.ratings)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file that can be written", "give - for stdout")
+        write_ratings(path.resolve(), self.outcome.ratings)
 
     def note(self) -> str:
         """For people."""
@@ -111,8 +114,9 @@ def run(
     """
     with interruptible():
         task = plan(config)
-        for line in task.failed:
-            console.warn(line)
+        if task.failed:
+            names = shorten_list(task.failed, 5)
+            console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
         make_folder(task.folder)
         with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
             if changed := retire_changed(task, store):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from stickerforge.config.schema import RateConfig
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, nearest
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.rating_set import OUTCOMES, Question, is_set, set_folder, sets_folder
 from stickerforge.rating.rating_task import RatingTask
@@ -29,12 +29,23 @@ def plan_rating(config: RateConfig) -> RatingTask:
         return plan_against(config)
     if is_name(config.run):
         return plan_name(config)
+    if NAME.fullmatch(config.run) and not Path(config.run).exists():
+        raise InputError(
+            f"there is neither a set nor a folder {config.run!r}",
+            nearest(config.run, set_names(), "check the name, or give a folder"),
+        )
     return plan_folder(config, Path(config.run), config.question)
 
 
 def is_name(text: str) -> bool:
     """Whether a text is the name of sets that are there."""
     return bool(NAME.fullmatch(text)) and sets_folder(text).is_dir()
+
+
+def set_names() -> list[str]:
+    """Names of the sets at home."""
+    folder = sets_folder("")
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def plan_against(config: RateConfig) -> RatingTask:
