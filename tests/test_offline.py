@@ -49,7 +49,7 @@ QUICK = {  # command line: its exit code
     "caption pictures --subject dog --review": 0,
     "customize pictures --style crayon --steps 1 --model somebody/else": 3,
     "tailor prompt --reward prompts.csv --name x --model somebody/else": 3,
-    "rate made --offline": 0,
+    "rate made": 0,
     "rate made --ratings gone.jsonl": 2,
     "evaluate made": 0,
     "evaluate made --encoder clip": 3,
