@@ -7,6 +7,7 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig
+from stickerforge.config.unused import unused_in_rate
 from stickerforge.errors import InputError, Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.json_lines import to_line
@@ -113,11 +114,16 @@ def run(
         Interrupted: Ctrl-C; what follows from the answers so far is written.
     """
     with interruptible():
-        task = plan(config)
+        task = plan(config, ratings)
+        for line in unused_in_rate(config, page=page):
+            console.warn(line)
         if task.failed:
             names = shorten_list(task.failed, 5)
             console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
-        make_folder(task.folder)
+        try:
+            make_folder(task.folder)
+        except InputError as error:
+            raise InputError(error.message, "give --out FOLDER") from None
         with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
             if changed := retire_changed(task, store):
                 console.warn(
@@ -168,7 +174,7 @@ def dry_run(
     Raises:
         StickerforgeError: as in `run`.
     """
-    task = plan(config)
+    task = plan(config, ratings)
     path = task.folder / STORE
     if path.exists():
         with AnswerStore(path) as store:

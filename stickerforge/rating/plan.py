@@ -1,6 +1,7 @@
 """What a call rates, decided from its settings before anything is shown or written."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from stickerforge.config.schema import RateConfig
@@ -8,14 +9,17 @@ from stickerforge.errors import InputError, nearest
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.rating_set import OUTCOMES, Question, is_set, set_folder, sets_folder
 from stickerforge.rating.rating_task import RatingTask
-from stickerforge.rating.ratings import rater_name
+from stickerforge.rating.ratings import rater_name, read_ratings
 from stickerforge.rating.task_sources import against_task, answers_folder, read_source, set_task
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-def plan_rating(config: RateConfig) -> RatingTask:
+def plan_rating(config: RateConfig, ratings: Path | None = None) -> RatingTask:
     """The task of a call.
+
+    Args:
+        ratings: a file of ratings to be taken in, whose question says which set of a name it is.
 
     Raises:
         InputError: nothing is to be rated there, a line of it is broken, or settings contradict
@@ -28,7 +32,8 @@ def plan_rating(config: RateConfig) -> RatingTask:
     if config.against:
         return plan_against(config)
     if is_name(config.run):
-        return plan_name(config)
+        asked = config.question or (read_ratings(ratings)[0].question if ratings else None)
+        return plan_name(replace(config, question=asked))
     if NAME.fullmatch(config.run) and not Path(config.run).exists():
         raise InputError(
             f"there is neither a set nor a folder {config.run!r}",

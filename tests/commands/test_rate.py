@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_export_to_stdout_comes_in_again(cli, folder, tmp_path):
 def test_two_raters_have_cohens_kappa(cli, folder, tmp_path):
     file = write_votes(tmp_path / "two.jsonl", raters=RATERS[:2])
     ended = cli("rate", folder, "--ratings", file)
-    assert "6 of 12 pictures passed; 2 raters agree on 100% of 12" in ended.err
+    assert "set: 6 of 12 pictures passed; 2 raters agree on 100% of 12" in ended.err
     assert "kappa 1.00 (cohen)" in ended.err
 
 
@@ -227,7 +228,7 @@ def test_offline_writes_a_page_that_asks_nothing_of_others(cli, folder):
         (["--rater", "a\tb\x00"], "not seen"),
         (["--ratings", "."], "it is a folder"),
         (["--export", "."], "no file that can be written"),
-        (["--out", "file.txt"], "not a folder"),
+        (["--out", "file.txt"], "give --out FOLDER"),
         (["--port", "-1"], "out of range"),
     ],
 )
@@ -279,3 +280,22 @@ def test_from_python(folder, tmp_path):
     assert outcome.decision.num_rated == 0 and (folder / "style.jsonl").read_text() == ""
     with pytest.raises(InputError, match="neither a set"):
         stickerforge.rate(tmp_path / "gone")
+
+
+def test_the_file_says_which_set_of_a_name_it_is_about(cli, tmp_path):
+    home = tmp_path / "home" / "sets" / "fluent"
+    write_set(home / "content", 2)
+    write_set(home / "style", 2, question="style")
+    for question, folder in (("style", "style"), ("match", "content")):
+        write_ratings(Path("x.jsonl"), [rating("pictures/000001.png", True, question=question)])
+        ended = cli("rate", "fluent", "--ratings", "x.jsonl")
+        assert ended.code == 0 and f"fluent/{folder}: 1 of 2 pictures passed" in ended.err
+        assert (home / folder / f"{folder}.jsonl").exists()
+    assert f"fluent/{folder}" in cli("rate", "fluent", "--export", "-").err, "still open"
+
+
+def test_settings_of_the_page_do_nothing_without_it(cli, folder):
+    ended = cli("rate", folder, "--export", "-", "--port", "80", "--json")
+    assert ended.json["warnings"] == [
+        "port is about the page: it does nothing with --ratings or --export"
+    ]
