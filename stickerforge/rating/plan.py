@@ -64,8 +64,14 @@ def plan_against(config: RateConfig) -> RatingTask:
             f"--against compares two, and --question {config.question} is about one",
             "leave one of them out",
         )
-    folders = [Path(text) for text in (config.run, *config.against)]
+    folders = [named_folder(text) for text in (config.run, *config.against)]
     return against_task(folders, config.guideline, out_folder(config, answers_folder(folders)))
+
+
+def named_folder(text: str) -> Path:
+    """The set of a name that has one, that of content first; else the path."""
+    sets = [set_folder(text, question) for question in OUTCOMES] if is_name(text) else []
+    return next(filter(is_set, sets), Path(text))
 
 
 def plan_folder(config: RateConfig, folder: Path, question: Question | None) -> RatingTask:

@@ -155,6 +155,13 @@ def test_sets_can_be_compared(tmp_path):
     (tmp_path / "two" / "pictures" / "000001.png").unlink()
     task = planned("one", against=("two",))
     assert len(task.items) == 2 and task.failed == ["two/pictures/000001.png: it has gone"]
+    for name in ("one", "two"):
+        shutil.move(tmp_path / name, tmp_path / "home" / "sets" / name / "content")
+    named = planned("one", against=("two",))
+    assert keys(named)[0] == (
+        "one/content/pictures/000000.png",
+        "two/content/pictures/000000.png",
+    )
 
 
 @pytest.mark.parametrize(
