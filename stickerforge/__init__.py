@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
     from stickerforge.commands.rate import rate
+    from stickerforge.commands.tailor_alpha import tailor_alpha
     from stickerforge.commands.tailor_prompt import tailor_prompt
+    from stickerforge.commands.tailor_style import tailor_style
 
 __all__ = [
     "__version__",
@@ -22,7 +24,9 @@ __all__ = [
     "generate",
     "merge",
     "rate",
+    "tailor_alpha",
     "tailor_prompt",
+    "tailor_style",
 ]
 
 

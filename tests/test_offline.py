@@ -51,6 +51,7 @@ QUICK = {  # command line: its exit code
     "tailor prompt --reward prompts.csv --name x --model somebody/else": 3,
     "rate made": 0,
     "rate made --ratings gone.jsonl": 2,
+    "tailor alpha pictures --name x --model somebody/else": 3,
     "evaluate made": 0,
     "evaluate made --encoder clip": 3,
     "evaluate made --reward pickscore": 3,

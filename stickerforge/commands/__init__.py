@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         merge,
         models,
         rate,
+        tailor_alpha,
         tailor_prompt,
+        tailor_style,
     )
 
 __all__ = [
@@ -31,7 +33,9 @@ __all__ = [
     "merge",
     "models",
     "rate",
+    "tailor_alpha",
     "tailor_prompt",
+    "tailor_style",
 ]
 
 

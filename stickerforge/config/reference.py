@@ -11,7 +11,9 @@ from stickerforge.config.schema import (
     GenerateConfig,
     MergeConfig,
     RateConfig,
+    TailorAlphaConfig,
     TailorPromptConfig,
+    TailorStyleConfig,
 )
 from stickerforge.config.setting import Setting, settings_of
 
@@ -20,7 +22,9 @@ CONFIGS = {
     "caption": CaptionConfig,
     "customize": CustomizeConfig,
     "merge": MergeConfig,
+    "tailor style": TailorStyleConfig,
     "tailor prompt": TailorPromptConfig,
+    "tailor alpha": TailorAlphaConfig,
     "rate": RateConfig,
     "evaluate": EvaluateConfig,
 }

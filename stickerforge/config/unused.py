@@ -6,6 +6,7 @@ from stickerforge.config.schema import (
     CustomizeConfig,
     GenerateConfig,
     RateConfig,
+    TailorAlphaConfig,
     TailorPromptConfig,
     TrainingConfig,
     ValidationConfig,
@@ -82,3 +83,15 @@ def unused_in_rate(config: RateConfig, *, page: bool) -> Iterator[str]:
         for name in ("port", "guideline"):
             if getattr(config, name):
                 yield f"{name} is about the page: it does nothing with --ratings or --export"
+
+
+def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:
+    """A line for each setting of `tailor alpha` without effect."""
+    default = TailorAlphaConfig()
+    if config.validation.every != 0:
+        return
+    for name in ("share", "pictures"):
+        if getattr(config.validation, name) != getattr(default.validation, name):
+            yield f"validation.{name} does nothing with validation.every=0"
+    if config.preview != default.preview:
+        yield "preview.count does nothing with validation.every=0"

@@ -107,7 +107,10 @@ def plan_name(config: RateConfig) -> RatingTask:
         if is_set(folder := set_folder(config.run, question))
     }
     if not folders:
-        raise InputError(f"{sets_folder(config.run)} holds no set yet", "draw candidates first")
+        raise InputError(
+            f"{sets_folder(config.run)} holds no set yet",
+            f"`stickerforge tailor style --stage content --name {config.run}` draws one",
+        )
     if config.question == "pair":
         return plan_folder(config, next(iter(folders.values())), "pair")
     if config.question:

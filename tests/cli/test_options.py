@@ -24,6 +24,10 @@ OPTIONS = {
     "caption": "--subject --class --captioner --style -s --review --take --device",
     "tailor prompt": "--reward --name --model -m --adapter --steps --batch --rank --lr --length"
     " --reward-model --resolution --seed --resume --force --device",
+    "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
+    " --device",
+    "tailor style": "--name --stage --arm --init-from --ratings --model -m --steps --batch --rank"
+    " --lr --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",
     "rate": "--question --against --rater --port --out -o --ratings --export",
     "evaluate": "--prompts --reference --style-reference --baseline --encoder --metrics --reward"
@@ -42,6 +46,8 @@ ORDERS = {
     "caption": [],
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
+    "tailor alpha": tailor.ALPHA_ORDER,
+    "tailor style": tailor.STYLE_ORDER,
     "merge": [],
     "rate": [],
     "evaluate": evaluate.ORDER,

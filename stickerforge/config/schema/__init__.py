@@ -25,14 +25,28 @@ from stickerforge.config.schema.generate import (
 )
 from stickerforge.config.schema.merge import MergeConfig
 from stickerforge.config.schema.rate import RateConfig
+from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
+    SharedValidationConfig,
     TailorPromptConfig,
     TuningConfig,
     TuningValidationConfig,
 )
+from stickerforge.config.schema.tailor_alpha import (
+    AlphaLossConfig,
+    AlphaValidationConfig,
+    CanvasConfig,
+    DecoderTrainingConfig,
+    TailorAlphaConfig,
+)
 
 __all__ = [
+    "Arm",
+    "AlphaLossConfig",
+    "AlphaValidationConfig",
+    "CanvasConfig",
+    "DecoderTrainingConfig",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -50,7 +64,10 @@ __all__ = [
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "SharedValidationConfig",
+    "TailorAlphaConfig",
     "TailorPromptConfig",
+    "TailorStyleConfig",
     "TrainingConfig",
     "TuningConfig",
     "TuningValidationConfig",
