@@ -46,7 +46,7 @@ def content_prompts(
         prompts = unlike(prompts, encoder, settings.duplicate_cosine)
     with console.progress("collecting prompts", settings.prompts) as advance:
         result = []
-        for prompt in islice(prompts, settings.prompts):
+        for prompt in islice(prompts, None if settings.file else settings.prompts):
             result.append(prompt)
             advance(1)
     what = settings.file or f"the families {', '.join(settings.families)} of the bank"
