@@ -60,13 +60,14 @@ def test_a_model_without_a_table_takes_prompts_as_they_are(tiny_sd, quiet):
 
 
 def test_too_few_prompts_are_a_warning_and_none_an_error(mini, quiet, monkeypatch):
+    said = ("a cat", "a sad cat")  # of which the first is no emotion
     monkeypatch.setattr(
-        module, "reworder", lambda card: lambda text, n: text if text == "a sad cat" else ""
+        module, "reworder", lambda card: lambda text, things: text if text in said else ""
     )
     (one,) = content_prompts(ContentConfig(families=("emotion",)), mini, 0, quiet)
     assert one.text == "a sad cat"
     assert "1 different prompts" in quiet.warnings[0] and "150" in quiet.warnings[0]
-    monkeypatch.setattr(module, "reworder", lambda card: lambda text, n: "")
+    monkeypatch.setattr(module, "reworder", lambda card: lambda text, things: "")
     with pytest.raises(InputError, match="no prompt that sticker-mini can draw"):
         content_prompts(ContentConfig(), mini, 0, quiet)
 
