@@ -1,6 +1,8 @@
 """The files of an adapter's tensors in the store: written together, read with their digests."""
 
+import contextlib
 import hashlib
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, rea
 from stickerforge.adapters.kinds import AdapterKind
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.bounded_files import check_inside, read_bounded
-from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.files import disk_fault, sync_folder, write_whole
 
 
 def name_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -48,6 +50,43 @@ def write_files(
         raise EnvironmentFault(
             f"what was written to {folder} does not read back as it was written", "check the disk"
         )
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder whole or not at all, in the place of one that is there.
+
+    Args:
+        files: {name: content}.
+
+    Raises:
+        EnvironmentFault: the disk is full.
+    """
+    new, old = folder.with_name(f".{folder.name}-new"), folder.with_name(f".{folder.name}-old")
+    try:
+        for rest in (new, old):  # of a call that was killed
+            shutil.rmtree(rest, ignore_errors=True)
+        new.mkdir()
+        for name, content in files.items():
+            write_whole(new / name, content)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise disk_fault(error, folder) from error
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files and folders as far as possible."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def read_files(paths: Iterable[Path], digests: Iterable[str], hint: str) -> list[AdapterFile]:

@@ -114,6 +114,9 @@ class ContentConfig:
     duplicate_cosine: float = setting(
         0.95, "The cosine above which two prompts mean the same.", low=0.0, high=1.0
     )
+    guideline: str = setting(
+        "", "What raters of the content go by.", default_text="a general question"
+    )
     language_model: str = setting(
         "",
         "A language model that rewrites prompts of the bank into scenes: a folder or owner/name.",
