@@ -120,20 +120,22 @@ def run(
         if task.failed:
             names = shorten_list(task.failed, 5)
             console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
-        try:
-            make_folder(task.folder)
-        except InputError as error:
-            raise InputError(error.message, "give --out FOLDER") from None
+        rows = read_for_task(task, ratings) if ratings else []
+        make_answers_folder(task)
         with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
             if changed := retire_changed(task, store):
                 console.warn(
                     f"{plural(changed, 'answer')} about pictures that have changed since "
                     "no longer count"
                 )
-            taken = None if ratings is None else store.take(read_for_task(task, ratings))
+            taken = store.take(rows) if ratings else None
             try:
-                if page:
-                    open_page(task, store, config, console, offline=offline)
+                if page and offline:
+                    path = write_page(task, config.rater)
+                    console.say(f"--offline serves no page: open {path}")
+                    console.say("and give what it saves to --ratings")
+                elif page:
+                    serve(RatingSession(task, store, config.rater), config.port, console)
             except Interrupted:
                 find_outcome(task, store).write()
                 raise
@@ -144,20 +146,17 @@ def run(
             return Result(outcome, taken)
 
 
-def open_page(
-    task: RatingTask, store: AnswerStore, config: RateConfig, console: Console, *, offline: bool
-) -> None:
-    """Serve the page until it is closed, or write it to be opened as a file.
+def make_answers_folder(task: RatingTask) -> None:
+    """Create the folder of the answers.
 
     Raises:
-        Interrupted: Ctrl-C.
-        EnvironmentFault: the port cannot be had, or the disk is full.
+        InputError: it is a file, or may not be written.
+        EnvironmentFault: the disk is full or read-only.
     """
-    if offline:
-        path = write_page(task, config.rater)
-        console.say(f"--offline serves no page: open {path}, and give what it saves to --ratings")
-        return
-    serve(RatingSession(task, store, config.rater), config.port, console)
+    try:
+        make_folder(task.folder)
+    except InputError as error:
+        raise InputError(error.message, "give --out FOLDER") from None
 
 
 def dry_run(
