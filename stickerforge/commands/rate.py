@@ -7,6 +7,8 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig
+from stickerforge.config.unused import unused_in_rate
+from stickerforge.errors import InputError
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.json_lines import to_line
 from stickerforge.rating.outcome import Outcome, find_outcome
@@ -59,9 +61,12 @@ class Result:
         """Write the ratings to a file of the user's.
 
         Raises:
+            InputError: it is a folder, a pipe or a device.
             EnvironmentFault: it cannot be written.
         """
-        write_ratings(path, self.outcome.ratings)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file that can be written", "give - for stdout")
+        write_ratings(path.resolve(), self.outcome.ratings)
 
     def note(self) -> str:
         """For people."""
@@ -109,7 +114,9 @@ def run(
         Interrupted: Ctrl-C; what follows from the answers so far is written.
     """
     with interruptible():
-        task = plan(config)
+        task = plan(config, ratings)
+        for line in unused_in_rate(config, page=page):
+            console.warn(line)
 
         def ask(store: AnswerStore) -> None:
             if page:
@@ -148,7 +155,7 @@ def dry_run(
     Raises:
         StickerforgeError: as in `run`.
     """
-    task = plan(config)
+    task = plan(config, ratings)
     path = task.folder / STORE
     if path.exists():
         with AnswerStore(path) as store:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from stickerforge.errors import Interrupted
+from stickerforge.errors import InputError, Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.outcome import Outcome, find_outcome
 from stickerforge.rating.rating_task import RatingTask
@@ -11,7 +11,9 @@ from stickerforge.rating.ratings_intake import read_for_task, retire_changed
 from stickerforge.rating.serving import exclusive
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder
-from stickerforge.runtime.text import plural
+from stickerforge.runtime.text import plural, shorten_list
+
+SHOWN = 5  # names in a warning
 
 
 def update_outcome(
@@ -33,9 +35,13 @@ def update_outcome(
         StickerforgeError: input or environment.
         Interrupted: Ctrl-C; what follows from the answers so far is written.
     """
-    for line in task.failed:
-        console.warn(line)
-    make_folder(task.folder)
+    if task.failed:
+        names = shorten_list(task.failed, SHOWN)
+        console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
+    try:
+        make_folder(task.folder)
+    except InputError as error:
+        raise InputError(error.message, "give --out FOLDER") from None
     with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
         if changed := retire_changed(task, store):
             console.warn(
