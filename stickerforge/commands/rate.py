@@ -14,7 +14,6 @@ from stickerforge.rating.json_lines import to_line
 from stickerforge.rating.outcome import Outcome, find_outcome
 from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_page import PAGE, RatingSession, write_page
-from stickerforge.rating.rating_task import RatingTask
 from stickerforge.rating.ratings import write_ratings
 from stickerforge.rating.ratings_intake import read_for_task
 from stickerforge.rating.serving import serve
@@ -119,26 +118,14 @@ def run(
             console.warn(line)
 
         def ask(store: AnswerStore) -> None:
-            if page:
-                open_page(task, store, config, console, offline=offline)
+            if page and offline:
+                path = write_page(task, config.rater)
+                console.say(f"--offline serves no page: open {path}")
+                console.say("and give what it saves to --ratings")
+            elif page:
+                serve(RatingSession(task, store, config.rater), config.port, console)
 
         return Result(*update_outcome(task, console, ratings, ask))
-
-
-def open_page(
-    task: RatingTask, store: AnswerStore, config: RateConfig, console: Console, *, offline: bool
-) -> None:
-    """Serve the page until it is closed, or write it to be opened as a file.
-
-    Raises:
-        Interrupted: Ctrl-C.
-        EnvironmentFault: the port cannot be had, or the disk is full.
-    """
-    if offline:
-        path = write_page(task, config.rater)
-        console.say(f"--offline serves no page: open {path}, and give what it saves to --ratings")
-        return
-    serve(RatingSession(task, store, config.rater), config.port, console)
 
 
 def dry_run(

@@ -38,6 +38,7 @@ def update_outcome(
     if task.failed:
         names = shorten_list(task.failed, SHOWN)
         console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
+    rows = read_for_task(task, ratings) if ratings else []  # before anything is written
     try:
         make_folder(task.folder)
     except InputError as error:
@@ -48,7 +49,7 @@ def update_outcome(
                 f"{plural(changed, 'answer')} about pictures that have changed since "
                 "no longer count"
             )
-        taken = None if ratings is None else store.take(read_for_task(task, ratings))
+        taken = store.take(rows) if ratings else None
         try:
             ask(store)
         except Interrupted:

@@ -36,7 +36,7 @@ class Sums:
     """What is summed up over pictures, and over their pixels."""
 
     alpha: list[float] = field(default_factory=list)
-    opaque: list[float] = field(default_factory=list)  # the same error of what has no alpha
+    coverage: list[float] = field(default_factory=list)  # mean alpha
     loss: list[float] = field(default_factory=list)
     halo: list[float] = field(default_factory=list)
     change: list[float] = field(default_factory=list)  # mean squared, to the model's own decoder
@@ -99,7 +99,7 @@ class AlphaValidator:
         loss = weights.composite * errors.composite + weights.alpha * errors.alpha
         sums.loss.append(float(loss + weights.gradient * errors.gradient))
         sums.alpha.append(float((decoded[:, 3] - target[:, 3]).abs().mean()))
-        sums.opaque.append(float((1 - target[:, 3]).mean()))
+        sums.coverage.append(float(target[:, 3].mean()))
         sums.change.append(float((shown - own).square().mean()))
         sums.error.append(float((shown - seen).square().mean()))
         sums.own_error.append(float((own - seen).square().mean()))
@@ -131,10 +131,11 @@ def metrics(sums: Sums) -> dict[str, float]:
 
     What no picture has is left out: colours of the canvas inside, soft edges.
     """
+    coverage = float(np.mean(sums.coverage))
     values = {
         "score": -float(np.mean(sums.loss)),
         "alpha_error": float(np.mean(sums.alpha)),
-        "opaque_error": float(np.mean(sums.opaque)),
+        "constant_error": min(coverage, 1 - coverage),  # of what is opaque, or clear, everywhere
         "rgb_psnr": decibels(sums.change),
         "rgb_change": decibels(sums.error) - decibels(sums.own_error),
     }

@@ -208,11 +208,12 @@ def save(
 
 
 def warn_of_failure(tuned: TunedDecoder, console: Console) -> None:
-    """Warn of alpha that is no better than none."""
-    error, opaque = (tuned.metrics.get(name) for name in ("alpha_error", "opaque_error"))
-    if error is not None and opaque is not None and error >= opaque:
+    """Warn of alpha that is no better than the same everywhere."""
+    error, constant = (tuned.metrics.get(name) for name in ("alpha_error", "constant_error"))
+    if error is not None and constant is not None and error >= constant:
         console.warn(
-            f"alpha is off by {error:.2f} on held out pictures, and {opaque:.2f} without any:"
+            f"alpha is off by {error:.2f} on held out pictures, and where it is the same"
+            f" everywhere by {constant:.2f}:"
             f" --resume --steps {2 * int(tuned.adapter.made['steps'])} trains on"
         )
 

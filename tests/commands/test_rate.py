@@ -133,6 +133,9 @@ def test_a_broken_file_changes_nothing(cli, folder, tmp_path, line, message):
         with pytest.raises(AssertionError, match=message):
             raise AssertionError(ended.err)
     assert files(folder) == before
+    elsewhere = tmp_path / "elsewhere"
+    assert cli("rate", folder, "--ratings", file, "--out", elsewhere).code == 2
+    assert not elsewhere.exists()
     assert cli("rate", folder, "--export", "-", "--json").json["result"]["rated"] == 3
 
 
