@@ -6,6 +6,7 @@ import pytest
 
 from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.config.schema.tailor_style import ContentConfig, GatesConfig
+from stickerforge.curation.gathering import describe_content
 from stickerforge.curation.stages import gather_content
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.registry import find_model
@@ -68,3 +69,16 @@ def test_candidates_are_drawn_and_gated_once(config, quiet):
     second = gather(config, quiet)
     assert (second.made, second.kept) == (0, 6) and second.removed == first.removed
     assert [one.file_name for one in read_set(first.folder).candidates] == left
+
+
+def test_a_dry_run_counts_the_prompts_of_a_file(config, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("a cat\na dog\na fox\na bee\n")
+    card = find_model(config.model)
+    for name, prompts in (("", 3), (str(file), 4)):
+        told = replace(config, content=replace(config.content, file=name))
+        result, lines = describe_content(told, card, ())
+        assert (result["prompts"], result["count"]) == (prompts, 2 * prompts)
+        assert f"{2 * prompts} pictures" in lines[0]
+    with pytest.raises(InputError, match="no prompt file"):
+        describe_content(replace(config, content=ContentConfig(file="gone.txt")), card, ())
