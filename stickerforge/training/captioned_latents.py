@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.data.captions import Caption
@@ -15,6 +17,8 @@ from stickerforge.runtime.console import Console
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.dataset import encode_example
 from stickerforge.training.latent_file import LatentFile
+
+NOTHING = torch.empty(0)  # a part of a tensor would keep all of it
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,7 @@ def encode_captioned(
             else:
                 file.append(example.mean)
                 file.append(example.deviation)
-                nothing = example.mean[:0]
-                examples.append(replace(example, mean=nothing, deviation=nothing))
+                examples.append(replace(example, mean=NOTHING, deviation=NOTHING))
                 described.append([picture.sha256, caption])
             advance(1)
     return CaptionedLatents(in_file(examples, file), described)
