@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import RateConfig, TailorStyleConfig
+from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.curation.gathering import (
     QUESTIONS,
     Gathering,
     describe_content,
     describe_style,
+    take_ratings,
 )
 from stickerforge.curation.style_pictures import gather_style
 from stickerforge.errors import InputError
 from stickerforge.models.hub import encoder_repository
-from stickerforge.rating.plan import plan_rating
-from stickerforge.rating.update import update_outcome
+from stickerforge.rating.rating_set import set_folder
+from stickerforge.rating.ratings import read_ratings
+from stickerforge.rating.serving import exclusive
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
@@ -124,18 +126,31 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
         Interrupted: likewise.
     """
     check_name(config)
-    ratings = Path(config.ratings) if config.ratings else None
-    if ratings and not ratings.is_file():
-        raise InputError(f"there is no file of ratings {ratings}", "check the path")
-    if config.stage == "style":
-        gathered = gather_style(config, console)
-    else:
-        card, adapters = plan_drawing(config, console, offline=offline)
-        from stickerforge.curation.stages import gather_content  # loads torch
+    ratings = check_ratings(config)
+    with exclusive(set_folder(config.name, QUESTIONS[config.stage])):
+        if config.stage == "style":
+            gathered = gather_style(config, console)
+        else:
+            card, adapters = plan_drawing(config, console, offline=offline)
+            from stickerforge.curation.stages import gather_content  # loads torch
 
-        gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
-    call = RateConfig(run=config.name, question=QUESTIONS[config.stage])
-    return Gathering(config, gathered, *update_outcome(plan_rating(call), console, ratings))
+            gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
+        return take_ratings(config, gathered, ratings, console)
+
+
+def check_ratings(config: TailorStyleConfig) -> Path | None:
+    """The file of ratings to take in; None for none.
+
+    Raises:
+        InputError: it is not there, or broken.
+    """
+    if not config.ratings:
+        return None
+    path = Path(config.ratings)
+    if not path.is_file():
+        raise InputError(f"there is no file of ratings {path}", "check the path")
+    read_ratings(path)
+    return path
 
 
 def dry_run(

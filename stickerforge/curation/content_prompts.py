@@ -79,6 +79,8 @@ def sources(
     reword = reworder(card)
     if settings.file:
         rows = read_prompts(Path(settings.file), styles=None)
+        if any(row.negative or row.seed is not None or row.count or row.style for row in rows):
+            console.warn(f"negative, seed, count and style of {settings.file} do nothing here")
         yield from (BankPrompt(" ".join(row.prompt.split()), "file") for row in rows)
         return
     for family in settings.families:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import SamplingConfig, TailorStyleConfig
+from stickerforge.config.schema import RateConfig, SamplingConfig, TailorStyleConfig
 from stickerforge.curation.style_pictures import Gathered, check_style
 from stickerforge.data.prompts import read_prompts
 from stickerforge.generation.plan import sampling_settings
@@ -13,7 +13,11 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.families.specs import family_spec
 from stickerforge.rating.outcome import Outcome
+from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_set import OUTCOMES, SingleQuestion, set_folder
+from stickerforge.rating.ratings_intake import read_for_task
+from stickerforge.rating.update import update_held
+from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.runtime.text import plural
 
@@ -71,6 +75,22 @@ class Gathering:
             f" {self.gathered.kept} there before{taken}; {self.outcome.note()}"
             f"{hint if left else ''}"
         )
+
+
+def take_ratings(
+    config: TailorStyleConfig, gathered: Gathered, ratings: Path | None, console: Console
+) -> Gathering:
+    """What people have decided about a set, whose lock the caller holds.
+
+    Args:
+        ratings: a file of further ratings.
+
+    Raises:
+        StickerforgeError: input or environment.
+    """
+    task = plan_rating(RateConfig(run=config.name, question=QUESTIONS[config.stage]))
+    rows = read_for_task(task, ratings) if ratings else None
+    return Gathering(config, gathered, *update_held(task, console, rows))
 
 
 def describe_style(config: TailorStyleConfig) -> Description:
