@@ -10,18 +10,17 @@ from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.curation.gathering import (
-    QUESTIONS,
     Gathering,
+    check_question,
     describe_content,
     describe_style,
+    held_set,
     take_ratings,
 )
 from stickerforge.curation.style_pictures import gather_style
 from stickerforge.errors import InputError
 from stickerforge.models.hub import encoder_repository
-from stickerforge.rating.rating_set import set_folder
 from stickerforge.rating.ratings import read_ratings
-from stickerforge.rating.serving import exclusive
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
@@ -127,7 +126,8 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
     """
     check_name(config)
     ratings = check_ratings(config)
-    with exclusive(set_folder(config.name, QUESTIONS[config.stage])):
+    check_question(config, ratings)
+    with held_set(config):
         if config.stage == "style":
             gathered = gather_style(config, console)
         else:

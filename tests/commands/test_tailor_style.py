@@ -439,14 +439,36 @@ def test_a_set_that_is_being_rated_is_left_alone(stage, pictures, name, question
 
 
 @pytest.mark.parametrize(
-    "text", ["{broken\n", "", '{"picture": "a.png", "question": "match", "answer": 3}\n']
+    "text",
+    [
+        "{broken\n",
+        "",
+        '{"picture": "a.png", "question": "match", "answer": 3}\n',
+        '{"picture": "a.png", "question": "style", "answer": true, "rater": "ann", '
+        '"time": "2026-01-01T00:00:00Z"}\n',
+    ],
 )
 def test_broken_ratings_are_said_before_a_picture_is_drawn(stage, tmp_path, text):
     broken = tmp_path / "broken.jsonl"
     broken.write_text(text)
     ended = stage("content", *OPEN, "--ratings", broken)
     assert ended.code == 2 and "broken.jsonl" in one_line(ended)
-    assert not list(set_folder("house", "match").glob("pictures/*"))
+    assert not set_folder("house", "match").parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("content", (*OPEN, "--set", "gates.safety=nowhere")),
+        ("content", (*OPEN, "--init-from", "domain")),
+        ("style", ()),
+        ("style", ("--set", "style.drawn=true")),
+    ],
+)
+def test_a_refused_call_leaves_no_folder(stage, name, options):
+    """Else `rate` would take the name of a folder beside for that of a set."""
+    assert stage(name, *options).code == 2
+    assert not set_folder("house", "match").parent.exists()
 
 
 def test_a_style_set_grows_and_keeps_what_was_decided(stage, pictures, tmp_path):
