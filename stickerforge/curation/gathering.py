@@ -104,14 +104,14 @@ def held_set(config: TailorStyleConfig) -> Iterator[None]:
                     folder.parent.rmdir()
 
 
-def check_question(config: TailorStyleConfig, ratings: Path | None) -> None:
+def check_question(config: TailorStyleConfig, ratings: Path) -> None:
     """Make sure that a file of ratings is about the question of a stage.
 
     Raises:
         InputError: it is broken, or a line is about another question.
     """
     question = QUESTIONS[config.stage]
-    for number, rating in numbered_ratings(ratings) if ratings else ():
+    for number, rating in numbered_ratings(ratings):
         if rating.question != question:
             raise InputError(
                 f"{ratings} line {number}: an answer to the question {rating.question!r}, and"

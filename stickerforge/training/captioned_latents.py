@@ -59,6 +59,7 @@ def encode_captioned(
         EnvironmentFault: the disk is full.
     """
     file, examples, described = LatentFile(folder), list[TrainingExample](), []
+    gone = 0
     with console.progress(f"encoding {what}", len(data.pictures)) as advance:
         for picture, caption in data.pictures:
             try:
@@ -69,7 +70,8 @@ def encode_captioned(
             except InputError as error:
                 data.unreadable.append(error.message)
                 console.warn(f"left out: {error.message}")
-                if len(data.unreadable) >= len(data.pictures):
+                gone += 1
+                if gone == len(data.pictures):
                     raise
             else:
                 file.append(example.mean)
