@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig, WordsConfig
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.candidate_tables import Drawn, delete_picture
 from stickerforge.data.prompt_bank import BankPrompt, normalize
 from stickerforge.errors import InputError

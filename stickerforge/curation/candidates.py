@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.candidate_plan import (
     candidate_rows,
     draw_config,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.model_words import reworder
 from stickerforge.curation.scene_writer import write_scene
 from stickerforge.data.prompt_bank import FAMILIES, BankPrompt, bank_prompts, normalize

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from stickerforge.config.schema.tailor_style import DomainConfig, PictureFilters
+from stickerforge.config.schema.picture_sets import DomainConfig, PictureFilters
 from stickerforge.curation.report import FilterReport, Reported
 from stickerforge.curation.screening import (
     Entry,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from stickerforge.config.schema.tailor_style import GatesConfig
+from stickerforge.config.schema.picture_sets import GatesConfig
 from stickerforge.curation.candidate_tables import (
     UNREADABLE,
     Drawn,

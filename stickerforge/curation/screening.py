@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import GatesConfig, PictureFilters
+from stickerforge.config.schema.picture_sets import GatesConfig, PictureFilters
 from stickerforge.data.pictures import OPAQUE, VISIBLE, load_picture
 from stickerforge.errors import InputError
 from stickerforge.generation.clear_grounds import names_no_ground

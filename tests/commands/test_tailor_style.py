@@ -498,7 +498,7 @@ def test_a_set_that_is_being_rated_is_left_alone(stage, pictures, name, question
     folder = set_folder("house", question)
     with exclusive(folder):
         ended = stage(name, *options)
-        assert ended.code == 2 and "is being rated already" in one_line(ended)
+        assert ended.code == 2 and "is in use already" in one_line(ended)
         assert [path.name for path in files(folder)] == ["rating.lock"]
     assert stage(name, *options).code == 0
     before = files(folder)

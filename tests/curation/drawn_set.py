@@ -2,7 +2,7 @@
 
 import json
 
-from stickerforge.config.schema.tailor_style import ContentConfig, GatesConfig
+from stickerforge.config.schema.picture_sets import ContentConfig, GatesConfig
 from stickerforge.curation.gates import gate_candidates
 from stickerforge.curation.screening import load_screens
 from stickerforge.data.prompt_bank import BankPrompt

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation import candidates as module
 from stickerforge.data.captioned_pictures import read_captioned_pictures
 from stickerforge.data.prompt_bank import BankPrompt
@@ -139,7 +139,7 @@ def test_a_broken_table_names_its_line(draw, tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.candidates import draw_candidates
 from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.runtime.console import Console

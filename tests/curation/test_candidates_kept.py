@@ -2,7 +2,7 @@
 
 import pytest
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation import candidates as module
 from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.errors import EnvironmentFault, InputError, Interrupted

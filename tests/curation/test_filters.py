@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import DomainConfig
+from stickerforge.config.schema.picture_sets import DomainConfig
 from stickerforge.curation import screening
 from stickerforge.curation.filters import filter_pictures
 from stickerforge.curation.report import SAMPLES

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import GatesConfig
+from stickerforge.config.schema.picture_sets import GatesConfig
 from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.curation.gates import gate_candidates
 from stickerforge.curation.screening import load_screens
@@ -17,7 +17,6 @@ from stickerforge.models.picture_safety import load_safety
 from stickerforge.rating.rating_set import (
     Candidate,
     SetInfo,
-    read_removals,
     read_set,
     write_candidates,
     write_info,
@@ -28,6 +27,7 @@ from tests.tiny import write_tiny_classifier
 OPEN = GatesConfig(
     prompt_score=-1.0, prompt_share=0.0, text="off", border=1.0, duplicates="off", coverage_min=0.0
 )
+from tests.rating.sets import read_removals
 
 
 @pytest.fixture
