@@ -22,12 +22,12 @@ from stickerforge.rating.rating_set import (
     write_info,
 )
 from tests.curation.conftest import sticker
+from tests.rating.sets import read_removals
 from tests.tiny import write_tiny_classifier
 
 OPEN = GatesConfig(
     prompt_score=-1.0, prompt_share=0.0, text="off", border=1.0, duplicates="off", coverage_min=0.0
 )
-from tests.rating.sets import read_removals
 
 
 @pytest.fixture
