@@ -39,7 +39,7 @@ from stickerforge.config.schema.tailor_alpha import (
     DecoderTrainingConfig,
     TailorAlphaConfig,
 )
-from stickerforge.config.schema.tailor_style import Arm, TailorStyleConfig
+from stickerforge.config.schema.tailor_style import Arm, JointConfig, TailorStyleConfig
 
 __all__ = [
     "Arm",
@@ -52,6 +52,7 @@ __all__ = [
     "EvaluateConfig",
     "Format",
     "GenerateConfig",
+    "JointConfig",
     "WordsConfig",
     "Layers",
     "LongPromptsConfig",

@@ -6,7 +6,7 @@ from typing import Literal
 from stickerforge.config.schema.common import MAX_SEED, device_setting
 from stickerforge.config.schema.picture_sets import ContentConfig, DomainConfig, GatesConfig
 from stickerforge.config.schema.tailor import SharedValidationConfig, TuningConfig
-from stickerforge.config.setting import setting
+from stickerforge.config.setting import UNSET, setting
 
 Stage = Literal["domain", "content", "style", "joint"]
 Arm = Literal["prompt", "domain", "content", "style", "sequential", "mixed", "reversed", "joint"]
@@ -40,8 +40,9 @@ class JointConfig:
     """How the noise of a picture decides from which set it comes."""
 
     threshold: float = setting(
-        -4.244,
+        UNSET,
         "Noise level between the sets, as the logarithm of the signal-to-noise ratio.",
+        default_text="the model's, else -4.244",
         details="-4.244 is timestep 900 of 1000 in Stable Diffusion's schedule.",
         low=-1000.0,
         high=1000.0,
