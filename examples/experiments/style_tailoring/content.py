@@ -1,7 +1,7 @@
 """Candidates for the content set: drawn by the domain model, passed by simulated raters.
 
-Three families: what somebody wears or holds, pairs, and numbers, all in words that sticker-mini
-knows (it has no word for the mood of an animal). None is a prompt of the evaluation.
+Four families: what somebody wears or holds, pairs, numbers, and single things, all in words that
+sticker-mini knows (it has no word for the mood of an animal). None is a prompt of the evaluation.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from examples.experiments.style_tailoring.raters import shows_claims, simulated_
 from examples.experiments.style_tailoring.tables import write_table
 from stickerforge.data.english import with_article
 
-PROMPTS, CANDIDATES = 48, 4
+PROMPTS, CANDIDATES = 48, 4  # the former without single things
 SEED = 73
 ANIMALS = (
     "cat dog bear fox panda lion tiger rabbit koala monkey pig frog penguin owl mouse wolf cow"
@@ -32,6 +32,10 @@ WORN = (
 OBJECTS = (
     "bus;rocket;house;cactus;pizza;hamburger;strawberry;banana;carrot;mushroom;sunflower;"
     "guitar;drum;balloon;umbrella;snail;crab;butterfly;turtle;cat;dog;fox;ghost;robot"
+).split(";")
+SINGLE = (
+    "turtle;hamburger;butterfly;crab;cactus;bus;drum;banana;carrot;sunflower;wolf;lion;koala;"
+    "monkey;pig;frog;tiger;cow;hamster;robot;ghost;airplane;trophy;elephant"
 ).split(";")
 RELATIONS = ("and", "next to", "above", "behind", "in front of")
 COUNTED = (
@@ -66,10 +70,12 @@ def banks() -> list[Bank]:
 
 
 def content_prompts(count: int = PROMPTS) -> list[str]:
-    """Prompts of all families in turn, chosen at random."""
+    """Prompts of all families in turn, chosen at random, and then single things."""
     rng = np.random.default_rng(SEED)
     shuffled = [[each.prompts[i] for i in rng.permutation(len(each.prompts))] for each in banks()]
-    return [prompt for turn in zip(*shuffled, strict=False) for prompt in turn][:count]
+    return [prompt for turn in zip(*shuffled, strict=False) for prompt in turn][:count] + [
+        with_article(name) for name in SINGLE
+    ]
 
 
 def draw_content(adapter: str, out: Path, folders: Sequence[Path]) -> tuple[int, int]:

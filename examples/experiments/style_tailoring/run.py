@@ -41,8 +41,10 @@ from stickerforge.rating.rating_set import set_folder
 
 DOMAIN = Training(steps=200)
 TRAINING = Training(steps=150)
-# What needs no content set comes first; what the claims are about comes before the other controls.
-ORDER = ("base", "style", "domain", "prompt", "joint", "content", "reversed", "mixed", "sequential")
+CLAIMED = ("base", "style", "domain", "prompt", "joint", "content", "reversed")
+CONTROLS = ("mixed", "sequential")
+# What needs no content set comes first, and what the claims are about before the other controls.
+QUEUE = [*product(SEEDS, CLAIMED), *product(SEEDS, CONTROLS)]
 
 
 def note(out: Path, what: str, started: float, **more: object) -> None:
@@ -70,7 +72,7 @@ def make_content(out: Path) -> tuple[int, int]:
 
 def make_arms(out: Path) -> None:
     """Train and draw every arm of every seed that no other process has begun."""
-    for seed, arm in product(SEEDS, ORDER):
+    for seed, arm in QUEUE:
         with claim(out / "claims" / f"{arm}-{seed}") as free:
             if free and not is_drawn(arm, out, seed):
                 make_arm(arm, seed, out)
@@ -102,7 +104,7 @@ def claim(path: Path) -> Iterator[bool]:
 
 def main() -> None:
     """The command line."""
-    assert set(ORDER) == {"base", *ARMS}
+    assert {arm for _, arm in QUEUE} == {"base", *ARMS}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
