@@ -6,7 +6,7 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.customize import Force, Resume
 from stickerforge.cli.output import Report, partial_failure
-from stickerforge.config.schema import TailorPromptConfig, TailorStyleConfig
+from stickerforge.config.schema import TailorAlphaConfig, TailorPromptConfig, TailorStyleConfig
 
 ORDER = (
     "data reward name model adapter training.steps training.batch training.rank training.lr"
@@ -18,8 +18,13 @@ STYLE_ORDER = (
     " training.lr training.resolution seed"
 ).split()
 
+ALPHA_ORDER = (
+    "pictures name model training.steps training.batch training.lr training.resolution seed"
+).split()
+
 tailor_app = typer.Typer(
-    help="Tune a model: a house style, and how it reads long prompts.", no_args_is_help=True
+    help="Tune a model: its style, its transparency, how it reads long prompts.",
+    no_args_is_help=True,
 )
 
 
@@ -51,3 +56,18 @@ def style(call: Call[TailorStyleConfig], *, resume: Resume = False, force: Force
         config, console, offline=call.offline, force=force, resume=resume
     )
     return Report(result.result(), result.paths, result.note(), partial_failure(result.failed))
+
+
+@tailor_app.command("alpha")
+@command(TailorAlphaConfig, ALPHA_ORDER, name="tailor alpha")
+def alpha(call: Call[TailorAlphaConfig], *, resume: Resume = False, force: Force = False) -> Report:
+    """Make a decoder with which an opaque model draws transparent stickers."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_alpha.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_alpha.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    paths = [str(result.tuned.adapter.path)]
+    failure = partial_failure(result.pictures.unreadable)
+    return Report(result.result(), paths, result.note(), failure)

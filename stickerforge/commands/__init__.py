@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         generate,
         merge,
         models,
+        rate,
+        tailor_alpha,
         tailor_prompt,
         tailor_style,
     )
@@ -30,6 +32,8 @@ __all__ = [
     "generate",
     "merge",
     "models",
+    "rate",
+    "tailor_alpha",
     "tailor_prompt",
     "tailor_style",
 ]

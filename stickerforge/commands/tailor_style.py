@@ -2,80 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
+from stickerforge.commands.tailor_style_sets import Gathering, gather, gather_dry_run
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
-from stickerforge.training.style_data import StyleData, read_sets
+from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
 from stickerforge.training.style_plan import StylePlan, plan_style_training
 
 if TYPE_CHECKING:
-    from stickerforge.training.tuning_result import Tuning
-
-
-@dataclass
-class Result:
-    """What a training came to.
-
-    Args:
-        data: what was trained on.
-    """
-
-    plan: StylePlan
-    tuning: "Tuning"
-    data: StyleData
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def paths(self) -> list[str]:
-        """What was made."""
-        return [str(self.tuning.adapter.path)]
-
-    @property
-    def failed(self) -> list[str]:
-        """A line for each picture that could not be used."""
-        return self.data.failed
-
-    def result(self) -> dict[str, Any]:
-        """For the JSON."""
-        adapter = self.tuning.adapter
-        return {
-            "stage": self.plan.config.stage,
-            "arm": self.plan.arm,
-            "adapter": adapter.name,
-            "kind": adapter.kind,
-            **adapter.locations(),
-            "sha256": adapter.sha256,
-            "base": adapter.base.title,
-            "from": self.plan.start.name if self.plan.start else None,
-            "sets": {name: len(each.pictures) for name, each in self.data.sets.items()},
-            "failed": self.failed,
-            "steps": adapter.made["steps"],
-            "figures": self.tuning.metrics,
-            "run": str(self.plan.run.path),
-        }
-
-    def note(self) -> str:
-        """For people."""
-        name, metrics = self.tuning.adapter.name, self.tuning.metrics
-        if self.plan.arm == "prompt":
-            return f'made {name!r}; use it: stickerforge generate "a cat" --style {name}'
-        figures = ", ".join(
-            f"{key.replace('_', ' ')} {metrics[key]:.3g}"
-            for key in ("error", "content_share", "style_distance", "alignment", "diversity")
-            if key in metrics
-        )
-        return (
-            f"tailored {name!r} on {self.data.in_words} in"
-            f" {plural(self.tuning.kept_step, 'step')}: {figures};"
-            f' use it: stickerforge generate "a cat" --adapter {name}'
-        )
+    from stickerforge.training.style_result import StyleResult
 
 
 def tailor_style(
@@ -85,7 +26,7 @@ def tailor_style(
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
     resume: bool = False,
-) -> Result:
+) -> "StyleResult | Gathering":
     """Tailor from Python: `tailor_style("house", "joint", settings={"arm": "mixed"})`.
 
     Args:
@@ -105,39 +46,67 @@ def tailor_style(
 def plan(
     config: TailorStyleConfig, console: Console, *, offline: bool, force: bool, resume: bool
 ) -> tuple[StylePlan, StyleData]:
-    """Check the settings, and read what is trained on.
+    """Check the settings, and read what is trained on; a domain is not filtered yet.
 
     Raises:
         InputError: something cannot work, or would overwrite what is there.
         EnvironmentFault: the model cannot be had here.
     """
     own = plan_style_training(config, console, offline=offline, force=force, resume=resume)
+    if own.arm == "domain":
+        return own, read_domain(config.domain.data, console)
     return own, read_sets(own, config.name, console)
 
 
 def run(
     config: TailorStyleConfig, console: Console, *, offline: bool, force: bool, resume: bool
-) -> Result:
-    """Train and save.
+) -> "StyleResult | Gathering":
+    """Do a stage.
 
     Raises:
-        StickerforgeError: input or environment; a checkpoint stays.
+        StickerforgeError: input or environment; a checkpoint, or what was drawn, stays.
         Interrupted: likewise.
     """
     with interruptible():
+        if config.stage in ("content", "style"):
+            return gather(config, console, offline=offline, force=force)
         own, data = plan(config, console, offline=offline, force=force, resume=resume)
         # From here on torch and the networks are needed, which take seconds to load.
+        from stickerforge.training.style_result import StyleResult
         from stickerforge.training.tailor_style import tailor_style
 
+        report = ""
         with own.run.lock():
+            if own.arm == "domain":
+                data, report = filter_data(own, data, console, offline=offline)
             tuning = tailor_style(own, data, console, offline=offline, force=force, resume=resume)
-        return Result(own, tuning, data, console.warnings)
+        return StyleResult(own, tuning, data, report, console.warnings)
+
+
+def filter_data(
+    own: StylePlan, data: StyleData, console: Console, *, offline: bool
+) -> tuple[StyleData, str]:
+    """(what the filters leave of a domain, the page that shows the others).
+
+    Raises:
+        InputError: too little.
+        EnvironmentFault: something that they ask for is missing.
+    """
+    from stickerforge.curation.stages import filter_domain  # loads torch
+
+    pictures, page = filter_domain(
+        own.config, data.sets["domain"], own.run.path, console, offline=offline
+    )
+    check_domain(pictures, console)
+    return StyleData({"domain": pictures}), str(page)
 
 
 def dry_run(
     config: TailorStyleConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
+    if config.stage in ("content", "style"):
+        return gather_dry_run(config, console)
     from stickerforge.training.style_estimate import describe  # loads torch
 
     own, data = plan(config, console, offline=True, force=force, resume=resume)

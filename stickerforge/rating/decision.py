@@ -13,7 +13,7 @@ class Decision:
     """What people decided about the pictures of a set, each list in the order of the set.
 
     Args:
-        accepted: more raters accepted it than did not.
+        accepted: more raters accepted it than did not, or its user gave it and nobody objected.
         rejected: as many did not as did, or more.
         unrated: nobody has said anything yet.
     """
@@ -44,7 +44,9 @@ def decide(
         votes = answers.get(candidate.file_name, [])
         passes = sum(votes)
         row = Accepted(candidate.file_name, candidate.text, passes, len(votes) - passes)
-        if not votes:
+        if not votes and candidate.given:
+            decision.accepted.append(row)
+        elif not votes:
             decision.unrated.append(candidate)
         elif row.passes > row.fails:
             decision.accepted.append(row)

@@ -55,6 +55,7 @@ class Candidate:
         seed: that it was drawn from, where it is known.
         model: hash of the model, with its adapter, that drew it; "" where nothing is known.
         family: of prompts: "emotion", "pair", "activity", …
+        given: whether its user chose it: it passes until a rater says otherwise.
     """
 
     file_name: InnerPath
@@ -63,6 +64,7 @@ class Candidate:
     seed: Seed | None = None
     model: str = ""
     family: str = ""
+    given: bool = False
 
     @property
     def prompt_id(self) -> str:

@@ -38,8 +38,8 @@ class Rating:
         rater: name of whoever decided.
         time: in UTC.
         other: file name of the second picture of two.
+        sha256, other_sha256: of their files when they were shown; "" where nothing is known.
         model: hash of the model that drew the picture; "" where nothing is known.
-        sha256: of the picture's file when it was shown; "" where nothing is known.
     """
 
     picture: PictureName
@@ -48,8 +48,9 @@ class Rating:
     rater: str
     time: Time
     other: PictureName | None = None
-    model: str = ""
     sha256: str = ""
+    other_sha256: str = ""
+    model: str = ""
 
     @property
     def item(self) -> tuple[str, str | None]:
@@ -101,27 +102,37 @@ def latest(ratings: Iterable[Rating]) -> list[Rating]:
     return list(kept.values())
 
 
-def read_ratings(path: Path) -> list[Rating]:
-    """Every rating of a file.
+def numbered_ratings(path: Path) -> list[tuple[int, Rating]]:
+    """(number of its line, rating) of each rating of a file.
 
     Raises:
         InputError: it is missing or empty, or a line of it is broken, which is named.
     """
-    ratings = list[Rating]()
-    for number, rating in read_rows(path, Rating):
+    rows = list(read_rows(path, Rating))
+    for number, rating in rows:
         if fault := rating_fault(rating):
             raise InputError(f"{path} line {number}: {fault}", "mend or remove that line")
-        ratings.append(rating)
-    if not ratings:
+    if not rows:
         raise InputError(f"{path} holds no ratings", "give what --export wrote")
-    return ratings
+    return rows
+
+
+def read_ratings(path: Path) -> list[Rating]:
+    """Every rating of a file.
+
+    Raises:
+        InputError: as `numbered_ratings`.
+    """
+    return [rating for _, rating in numbered_ratings(path)]
 
 
 def rating_fault(rating: Rating) -> str:
     """Why a row that follows the schema is no rating; "" where it is one."""
     if (rating.question == "pair") != (rating.other is not None):
         return 'a pair has an "other" picture, and nothing else has'
-    if (rating.question == "pair") != isinstance(rating.answer, str):
+    if (rating.question == "pair") != isinstance(rating.answer, str) or (
+        not isinstance(rating.answer, bool) and rating.answer not in ("left", "right", "tie")
+    ):
         return f"{rating.answer!r} is no answer to the question {rating.question!r}"
     if rating.picture == rating.other:
         return "both pictures of the pair are the same"

@@ -11,7 +11,7 @@ from stickerforge.runtime.console import Console
 from stickerforge.runtime.text import plural, shorten_list
 from stickerforge.training.style_plan import SetName, StylePlan
 
-QUESTIONS: dict[SetName, SingleQuestion] = {"content": "match", "style": "style"}
+QUESTIONS: dict[str, SingleQuestion] = {"content": "match", "style": "style"}
 SHOWN = 8  # names in a warning
 FEWEST = 2  # pictures of a set
 ENOUGH = 20  # fewer are learned by heart
@@ -19,7 +19,7 @@ ENOUGH = 20  # fewer are learned by heart
 
 @dataclass(frozen=True)
 class StyleData:
-    """Captioned pictures by the set that they are in; a domain's are its content."""
+    """Captioned pictures by the set that they are in."""
 
     sets: dict[SetName, CaptionedPictures] = field(default_factory=dict)
 
@@ -112,12 +112,26 @@ def warn_of_losses(pictures: CaptionedPictures, console: Console) -> None:
         console.warn(note)
 
 
-def read_pictures(place: str, console: Console) -> CaptionedPictures:
-    """Captioned pictures of the user; warns of what is left out.
+def read_domain(place: str, console: Console) -> StyleData:
+    """The sticker-like pictures of a domain, before they are filtered; warns of what is left out.
 
     Raises:
-        InputError: they cannot be read, or none has a caption.
+        InputError: nothing is named, or no picture has a caption.
     """
+    if not place:
+        raise InputError(
+            "say where sticker-like pictures with captions are", "give --set domain.data=FOLDER"
+        )
     pictures = read_captioned_pictures(Path(place))
     warn_of_losses(pictures, console)
-    return pictures
+    return StyleData({"domain": pictures})
+
+
+def check_domain(pictures: CaptionedPictures, console: Console) -> None:
+    """Make sure that filters left enough of a domain.
+
+    Raises:
+        InputError: they did not.
+    """
+    hint = "give more, or loosen the settings of domain"
+    check_count(len(pictures.pictures), "pictures of the domain", hint, console)

@@ -23,7 +23,7 @@ from stickerforge.training.set_router import Routing, Rule
 from stickerforge.training.tuning_plan import KIND, TuningPlan
 
 COMMAND = "tailor style"
-SetName = Literal["content", "style"]
+SetName = Literal["domain", "content", "style"]
 # Learning rate and batch for LoRA; the paper trains whole networks on many GPUs.
 TUNING = {"steps": 2000, "batch": 8, "rank": 32, "lr": 1e-4}
 RULES: dict[Arm, Rule] = {
@@ -50,13 +50,17 @@ class StylePlan(TuningPlan[TailorStyleConfig]):
     @property
     def sets(self) -> tuple[SetName, ...]:
         """The sets that are trained on."""
-        if self.arm in ("prompt", "domain"):
-            return ()
-        return (self.arm,) if self.arm in ("content", "style") else ("content", "style")
+        match self.arm:
+            case "prompt":
+                return ()
+            case "domain" | "content" | "style":
+                return (self.arm,)
+            case _:
+                return ("content", "style")
 
     @property
     def routing(self) -> Routing:
-        """Which set each place of a batch is filled from; the pictures of a domain are content."""
+        """Which set each place of a batch is filled from; those of a domain count as content."""
         joint, content = self.config.joint, self.config.joint.content
         if self.arm == "reversed":
             content = "clean" if content == "noisy" else "noisy"
@@ -73,7 +77,7 @@ class StylePlan(TuningPlan[TailorStyleConfig]):
 
     def decisive(self) -> list[Any]:
         """The arm and its rule; how many steps there are decides where an arm of halves turns."""
-        rule = to_tree(self.config.joint) if self.sets else {}
+        rule = {} if self.arm in ("prompt", "domain") else to_tree(self.config.joint)
         halves = [self.config.training.steps] if self.arm == "sequential" else []
         return [self.arm, rule, self.config.style.phrase if self.arm == "prompt" else "", *halves]
 
@@ -161,10 +165,11 @@ def start_stage(config: TailorStyleConfig, arm: Arm, base: Base) -> Adapter | No
     if origin == arm:
         raise InputError(f"--arm {arm} cannot begin from itself", "give another --init-from")
     name = adapter_name(config.name, origin)
+    what = f"the stage {config.stage}" if config.stage != "joint" else arm
     if not store.exists(name):
         stage = "--stage domain" if origin == "domain" else f"--arm {origin}"
         raise InputError(
-            f"there is no adapter {name!r}, from which {arm} begins",
+            f"there is no adapter {name!r}, from which {what} begins",
             f"make it with {stage}, or begin from the model with --init-from model",
         )
     adapter = store.find(name)
@@ -179,6 +184,21 @@ def start_stage(config: TailorStyleConfig, arm: Arm, base: Base) -> Adapter | No
             f"give --model {adapter.base.name}, or --init-from model",
         )
     return adapter
+
+
+def plan_drawing(
+    config: TailorStyleConfig, console: Console, *, offline: bool
+) -> tuple[ModelCard, tuple[str, ...]]:
+    """(the model that draws candidates, the adapter of the stage that it draws with).
+
+    Raises:
+        InputError: that stage is not there, or of another model.
+        EnvironmentFault: the model cannot be had here.
+    """
+    card = find_model(config.model, offline=offline, say=console.say)
+    check_device(config.device)
+    start = start_stage(config, "joint", base_model(config.model, card))
+    return card, (start.name,) if start else ()
 
 
 def with_tailoring_defaults(training: TuningConfig, card: ModelCard) -> TuningConfig:

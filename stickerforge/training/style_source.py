@@ -107,8 +107,8 @@ class StyleSource:
         return {"captions.jsonl": "".join(json.dumps(row) + "\n" for row in rows).encode()}
 
     def validation_prompts(self, count: int) -> Sequence[str]:
-        """Captions of the content, or else of the style."""
-        examples = self.examples.get("content") or self.examples["style"]
+        """Captions of the first set, which is the content where there is one."""
+        examples = next(iter(self.examples.values()))
         return spread([example.caption.text for example in examples], count)
 
     def score(
@@ -126,7 +126,7 @@ class StyleSource:
         plan = self.plan
         return StyleTailoring(
             state,
-            self.examples.get("content", []),
+            self.examples.get("content") or self.examples.get("domain", []),
             self.examples.get("style", []),
             plan.training,
             plan.routing,

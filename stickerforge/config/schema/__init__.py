@@ -24,6 +24,7 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.rate import RateConfig
 from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
@@ -32,9 +33,20 @@ from stickerforge.config.schema.tailor import (
     TuningConfig,
     TuningValidationConfig,
 )
+from stickerforge.config.schema.tailor_alpha import (
+    AlphaLossConfig,
+    AlphaValidationConfig,
+    CanvasConfig,
+    DecoderTrainingConfig,
+    TailorAlphaConfig,
+)
 
 __all__ = [
     "Arm",
+    "AlphaLossConfig",
+    "AlphaValidationConfig",
+    "CanvasConfig",
+    "DecoderTrainingConfig",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -48,10 +60,12 @@ __all__ = [
     "MergeConfig",
     "OutputConfig",
     "PreviewConfig",
+    "RateConfig",
     "Reduction",
     "SamplingConfig",
     "Scheduler",
     "SharedValidationConfig",
+    "TailorAlphaConfig",
     "TailorPromptConfig",
     "TailorStyleConfig",
     "TrainingConfig",

@@ -5,6 +5,7 @@ from typing import Literal
 
 from stickerforge.config.schema.common import MAX_SEED, device_setting
 from stickerforge.config.schema.tailor import SharedValidationConfig, TuningConfig
+from stickerforge.config.schema.tailor_style import ContentConfig, DomainConfig, GatesConfig
 from stickerforge.config.setting import setting
 
 Stage = Literal["domain", "content", "style", "joint"]
@@ -99,6 +100,9 @@ class TailorStyleConfig:
     )
     seed: int = setting(0, "Decides all randomness.", low=0, high=MAX_SEED, flag="--seed")
     device: str = device_setting()
+    domain: DomainConfig = DomainConfig()
+    content: ContentConfig = ContentConfig()
+    gates: GatesConfig = GatesConfig()
     style: StyleSetConfig = StyleSetConfig()
     joint: JointConfig = JointConfig()
     training: TuningConfig = TuningConfig()
