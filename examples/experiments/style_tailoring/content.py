@@ -1,9 +1,12 @@
 """Candidates for the content set: drawn by the domain model, passed by simulated raters.
 
+python -m examples.experiments.style_tailoring.content FILE.txt [--count 72]     the prompts alone
+
 Four families: what somebody wears or holds, pairs, numbers, and single things, all in words that
 sticker-mini knows (it has no word for the mood of an animal). None is a prompt of the evaluation.
 """
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -103,3 +106,15 @@ def draw_content(adapter: str, out: Path, folders: Sequence[Path]) -> tuple[int,
     for folder in folders:
         write_table(folder, "content.jsonl", kept)
     return len(kept), len(wishes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--count", type=int, default=PROMPTS + len(SINGLE))
+    args = parser.parse_args()
+    chosen = content_prompts()
+    kept = [chosen[number * len(chosen) // args.count] for number in range(args.count)]
+    args.file.write_text("".join(f"{prompt}\n" for prompt in kept))
