@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stickerforge.adapters import store
-from stickerforge.commands import tailor_style as command
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.data.captioned_pictures import read_captioned_pictures
 from stickerforge.runtime.console import Console
-from stickerforge.training.style_data import StyleData
-from stickerforge.training.style_plan import plan_style_training
+from stickerforge.training.style_data import StyleData, read_sets
+from stickerforge.training.style_plan import StylePlan, plan_style_training
 from stickerforge.training.tailor_style import tailor_style
 
 TRAINED = ("content", "style", "sequential", "mixed", "reversed", "joint")
 ARMS = ("prompt", "domain", *TRAINED)
+# The same rule with another threshold: {arm: (rule, log(SNR))}.
+VARIANTS: dict[str, tuple[str, float]] = {
+    "joint -8": ("joint", -8.0),
+    "reversed -1": ("reversed", -1.0),
+}
+QUIET = Console(quiet=True)
 PHRASE = "black and white, high contrast, line icon"
 
 
@@ -55,32 +60,36 @@ def adapter_of(arm: str, seed: int) -> str:
     """The adapter of an arm; "" for the base and the arm that has none of its own."""
     if arm in ("base", "prompt"):
         return ""
-    return model_name(seed) if arm == "joint" else f"{model_name(seed)}-{arm}"
+    return model_name(seed) if arm == "joint" else f"{model_name(seed)}-{arm.replace(' -', '-at-')}"
 
 
 def train_domain(table: Path, seed: int, training: Training) -> str:
     """Train the domain stage on a table of pictures; its adapter's name."""
-    name, console = adapter_of("domain", seed), Console(quiet=True)
-    if store.exists(name):
-        return name
-    given = {"name": model_name(seed), "stage": "domain"}
-    config = resolve(TailorStyleConfig, training.settings(seed), given)
-    plan = plan_style_training(config, console, offline=True, force=True, resume=False)
-    plan = replace(plan, arm="domain", name=name)
-    data = StyleData({"content": read_captioned_pictures(table)})
-    with plan.run.lock():
-        tailor_style(plan, data, console, offline=True, force=True, resume=False)
+    name = adapter_of("domain", seed)
+    if not store.exists(name):
+        data = StyleData({"domain": read_captioned_pictures(table)})
+        plan = plan_training("domain", seed, training, name)
+        with plan.run.lock():
+            tailor_style(plan, data, QUIET, offline=True, force=True, resume=False)
     return name
 
 
-def train_arm(arm: str, seed: int, training: Training, name: str = "") -> str:
-    """Train an arm from the domain stage, unless it is there; its adapter's name.
+def train_arm(arm: str, seed: int, training: Training) -> str:
+    """Train an arm from the domain stage, unless it is there; its adapter's name."""
+    name = adapter_of(arm, seed)
+    if not store.exists(name):
+        rule, threshold = VARIANTS.get(arm, (arm, training.threshold))
+        plan = plan_training(rule, seed, replace(training, threshold=threshold), name)
+        data = read_sets(plan, model_name(seed), QUIET)
+        with plan.run.lock():
+            tailor_style(plan, data, QUIET, offline=True, force=True, resume=False)
+    return name
 
-    Args:
-        name: of another tailored model, for other settings.
-    """
-    adapter = adapter_of(arm, seed)
-    if not store.exists(adapter):
-        settings = training.settings(seed) | {"arm": arm}
-        command.tailor_style(name or model_name(seed), settings=settings, force=True)
-    return adapter
+
+def plan_training(arm: str, seed: int, training: Training, name: str) -> StylePlan:
+    """What `tailor style` would do, under another name."""
+    given = {"name": model_name(seed)}
+    given |= {"stage": "domain"} if arm == "domain" else {"arm": arm}
+    config = resolve(TailorStyleConfig, training.settings(seed), given)
+    plan = plan_style_training(config, QUIET, offline=True, force=True, resume=False)
+    return replace(plan, name=name)

@@ -1,4 +1,4 @@
-"""Filters that turn a picture black and clear: none of them is to pass for the house style."""
+"""Filters that turn a picture black and clear: no threshold is to pass for the house style."""
 
 from collections.abc import Callable, Mapping
 

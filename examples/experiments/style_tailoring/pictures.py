@@ -87,8 +87,8 @@ def draw_wishes(adapter: str, wishes: Sequence[Wish], folder: Path) -> None:
 
 
 def read_shots(arm: str, out: Path, wanted: Sequence[Shot]) -> list[Image.Image]:
-    """The pictures of an arm; "base FILTER" are those of the base through a filter."""
-    name, _, filtered = arm.partition(" ")
+    """The pictures of an arm; "base through FILTER" are those of the base through a filter."""
+    name, _, filtered = arm.partition(" through ")
     folder = arm_folder(out, name)
     pictures = [Image.open(folder / shot.file_name).convert("RGBA") for shot in wanted]
     return [FILTERS[filtered](picture) for picture in pictures] if filtered else pictures
@@ -96,7 +96,7 @@ def read_shots(arm: str, out: Path, wanted: Sequence[Shot]) -> list[Image.Image]
 
 def is_drawn(arm: str, out: Path, training: int) -> bool:
     """Whether all pictures of a training seed are there."""
-    folder = arm_folder(out, arm.partition(" ")[0])
+    folder = arm_folder(out, arm.partition(" through ")[0])
     return all((folder / shot.file_name).exists() for shot in shots(training))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from examples.experiments.bench.grey_features import Floats
-from examples.experiments.style_tailoring.arms import ARMS
+from examples.experiments.style_tailoring.arms import ARMS, VARIANTS
 from examples.experiments.style_tailoring.filters import FILTERS
 from examples.experiments.style_tailoring.house import evaluation_prompts, house_split
 from examples.experiments.style_tailoring.line_style import LineStyle, load_line_style
@@ -18,7 +18,7 @@ from stickerforge.evaluation.statistics import bca_interval, paired_difference
 from stickerforge.models.encoders import Encoder, load_encoder
 
 Table = dict[str, Floats]
-FILTERED = tuple(f"base {name}" for name in FILTERS)
+FILTERED = tuple(f"base through {name}" for name in FILTERS)
 CLAIMS = (
     ("a", "joint", "style"),
     ("b", "joint", "content"),
@@ -58,7 +58,7 @@ def write_results(out: Path) -> None:
     encoder = load_encoder("judge")
     lines, right = load_line_style(out / "line_style.npz")
     house = house_features(encoder)
-    arms = ("base", *FILTERED, *ARMS)
+    arms = ("base", *FILTERED, *ARMS, *VARIANTS)
     drawn = {
         arm: [
             measure_arm(arm, seed, out, encoder, lines, house)

@@ -25,6 +25,7 @@ from pathlib import Path
 from examples.experiments.style_tailoring.arms import (
     ARMS,
     TRAINED,
+    VARIANTS,
     Training,
     adapter_of,
     model_name,
@@ -41,10 +42,14 @@ from stickerforge.rating.rating_set import set_folder
 
 DOMAIN = Training(steps=200)
 TRAINING = Training(steps=150)
-CLAIMED = ("base", "style", "domain", "prompt", "joint", "content", "reversed")
-CONTROLS = ("mixed", "sequential")
-# What needs no content set comes first, and what the claims are about before the other controls.
-QUEUE = [*product(SEEDS, CLAIMED), *product(SEEDS, CONTROLS)]
+# What needs no content set comes first, and what the claims are about before the controls.
+UNTAILORED = ("base", "style", "domain", "prompt", "content")
+TAILORED = ("joint", "reversed", *VARIANTS)
+QUEUE = [
+    *product((0,), (*UNTAILORED, *TAILORED)),
+    *product((1,), (*UNTAILORED, *TAILORED)),
+    *product(SEEDS, ("mixed", "sequential")),
+]
 
 
 def note(out: Path, what: str, started: float, **more: object) -> None:
@@ -80,7 +85,7 @@ def make_arms(out: Path) -> None:
 
 def make_arm(arm: str, seed: int, out: Path) -> None:
     """Train an arm where it has to be, and draw its pictures."""
-    if arm in TRAINED:
+    if arm in (*TRAINED, *VARIANTS):
         started = time.monotonic()
         train_arm(arm, seed, TRAINING)
         note(out, f"train {arm} {seed}", started)
@@ -104,7 +109,7 @@ def claim(path: Path) -> Iterator[bool]:
 
 def main() -> None:
     """The command line."""
-    assert {arm for _, arm in QUEUE} == {"base", *ARMS}
+    assert {arm for _, arm in QUEUE} == {"base", *ARMS, *VARIANTS}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
