@@ -7,18 +7,18 @@ from typing import Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig
-from stickerforge.errors import Interrupted
+from stickerforge.config.unused import unused_in_rate
+from stickerforge.errors import InputError
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.json_lines import to_line
 from stickerforge.rating.outcome import Outcome, find_outcome
 from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_page import PAGE, RatingSession, write_page
-from stickerforge.rating.rating_task import RatingTask
 from stickerforge.rating.ratings import write_ratings
-from stickerforge.rating.ratings_intake import read_for_task, retire_changed
-from stickerforge.rating.serving import exclusive, serve
+from stickerforge.rating.ratings_intake import read_for_task
+from stickerforge.rating.serving import serve
+from stickerforge.rating.update import update_outcome
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.files import make_folder
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 
@@ -60,9 +60,12 @@ class Result:
         """Write the ratings to a file of the user's.
 
         Raises:
+            InputError: it is a folder, a pipe or a device.
             EnvironmentFault: it cannot be written.
         """
-        write_ratings(path, self.outcome.ratings)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file that can be written", "give - for stdout")
+        write_ratings(path.resolve(), self.outcome.ratings)
 
     def note(self) -> str:
         """For people."""
@@ -110,44 +113,19 @@ def run(
         Interrupted: Ctrl-C; what follows from the answers so far is written.
     """
     with interruptible():
-        task = plan(config)
-        for line in task.failed:
+        task = plan(config, ratings)
+        for line in unused_in_rate(config, page=page):
             console.warn(line)
-        make_folder(task.folder)
-        with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
-            if changed := retire_changed(task, store):
-                console.warn(
-                    f"{plural(changed, 'answer')} about pictures that have changed since "
-                    "no longer count"
-                )
-            taken = None if ratings is None else store.take(read_for_task(task, ratings))
-            try:
-                if page:
-                    open_page(task, store, config, console, offline=offline)
-            except Interrupted:
-                find_outcome(task, store).write()
-                raise
-            outcome = find_outcome(task, store)
-            outcome.write()
-            for line in outcome.warnings():
-                console.warn(line)
-            return Result(outcome, taken)
 
+        def ask(store: AnswerStore) -> None:
+            if page and offline:
+                path = write_page(task, config.rater)
+                console.say(f"--offline serves no page: open {path}")
+                console.say("and give what it saves to --ratings")
+            elif page:
+                serve(RatingSession(task, store, config.rater), config.port, console)
 
-def open_page(
-    task: RatingTask, store: AnswerStore, config: RateConfig, console: Console, *, offline: bool
-) -> None:
-    """Serve the page until it is closed, or write it to be opened as a file.
-
-    Raises:
-        Interrupted: Ctrl-C.
-        EnvironmentFault: the port cannot be had, or the disk is full.
-    """
-    if offline:
-        path = write_page(task, config.rater)
-        console.say(f"--offline serves no page: open {path}, and give what it saves to --ratings")
-        return
-    serve(RatingSession(task, store, config.rater), config.port, console)
+        return Result(*update_outcome(task, console, ratings, ask))
 
 
 def dry_run(
@@ -164,7 +142,7 @@ def dry_run(
     Raises:
         StickerforgeError: as in `run`.
     """
-    task = plan(config)
+    task = plan(config, ratings)
     path = task.folder / STORE
     if path.exists():
         with AnswerStore(path) as store:

@@ -2,18 +2,34 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.commands.tailor_style_sets import Gathering, gather, gather_dry_run
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import TailorStyleConfig
+from stickerforge.config.schema import RateConfig, TailorStyleConfig
+from stickerforge.curation.gathering import (
+    QUESTIONS,
+    Gathering,
+    describe_content,
+    describe_style,
+)
+from stickerforge.curation.style_pictures import gather_style
+from stickerforge.errors import InputError
 from stickerforge.models.hub import encoder_repository
+from stickerforge.rating.plan import plan_rating
+from stickerforge.rating.update import update_outcome
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
 from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
-from stickerforge.training.style_plan import StylePlan, plan_style_training
+from stickerforge.training.style_plan import (
+    StylePlan,
+    check_name,
+    plan_drawing,
+    plan_style_training,
+)
 
 if TYPE_CHECKING:
     from stickerforge.training.style_result import StyleResult
@@ -72,15 +88,14 @@ def run(
             return gather(config, console, offline=offline, force=force)
         own, data = plan(config, console, offline=offline, force=force, resume=resume)
         # From here on torch and the networks are needed, which take seconds to load.
-        from stickerforge.training.style_result import StyleResult
         from stickerforge.training.tailor_style import tailor_style
 
         report = ""
         with own.run.lock():
             if own.arm == "domain":
                 data, report = filter_data(own, data, console, offline=offline)
-            tuning = tailor_style(own, data, console, offline=offline, force=force, resume=resume)
-        return StyleResult(own, tuning, data, report, console.warnings)
+            result = tailor_style(own, data, console, offline=offline, force=force, resume=resume)
+        return replace(result, report=report, warnings=console.warnings)
 
 
 def filter_data(
@@ -101,12 +116,37 @@ def filter_data(
     return StyleData({"domain": pictures}), str(page)
 
 
+def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force: bool) -> Gathering:
+    """Bring pictures together for people, and take in what they decided.
+
+    Raises:
+        StickerforgeError: input or environment; what was drawn stays.
+        Interrupted: likewise.
+    """
+    check_name(config)
+    ratings = Path(config.ratings) if config.ratings else None
+    if ratings and not ratings.is_file():
+        raise InputError(f"there is no file of ratings {ratings}", "check the path")
+    if config.stage == "style":
+        gathered = gather_style(config, console)
+    else:
+        card, adapters = plan_drawing(config, console, offline=offline)
+        from stickerforge.curation.stages import gather_content  # loads torch
+
+        gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
+    call = RateConfig(run=config.name, question=QUESTIONS[config.stage])
+    return Gathering(config, gathered, *update_outcome(plan_rating(call), console, ratings))
+
+
 def dry_run(
     config: TailorStyleConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     if config.stage in ("content", "style"):
-        return gather_dry_run(config, console)
+        check_name(config)
+        if config.stage == "style":
+            return describe_style(config)
+        return describe_content(config, *plan_drawing(config, console, offline=True))
     from stickerforge.training.style_estimate import describe  # loads torch
 
     own, data = plan(config, console, offline=True, force=force, resume=resume)

@@ -46,17 +46,17 @@ def content_prompts(
         prompts = unlike(prompts, encoder, settings.duplicate_cosine)
     with console.progress("collecting prompts", settings.prompts) as advance:
         result = []
-        for prompt in islice(prompts, settings.prompts):
+        for prompt in islice(prompts, None if settings.file else settings.prompts):
             result.append(prompt)
             advance(1)
-    what = settings.file or f"the families {', '.join(settings.families)} of the bank"
+    what = settings.file or f"the prompt bank ({', '.join(settings.families)})"
     if not result:
         raise InputError(
-            f"{what} hold no prompt that {card.name} can draw", "give prompts in content.file"
+            f"{what} holds no prompt that {card.name} can draw", "give prompts in content.file"
         )
     if len(result) < settings.prompts and not settings.file:
         console.warn(
-            f"{what} hold {len(result)} different prompts that {card.name} can draw,"
+            f"{what} holds {len(result)} different prompts that {card.name} can draw,"
             f" of {settings.prompts} that were asked for"
         )
     return result

@@ -80,7 +80,7 @@ def near_duplicates(
     Args:
         order: numbers of pictures; of two that are nearly the same the earlier one stays.
     """
-    kept = np.zeros(len(order), np.intp)
+    kept, hashes = np.zeros(len(order), np.intp), np.zeros(len(order), np.uint64)
     count = 0
     for start in range(0, len(order), BLOCK):
         block = np.asarray(order[start : start + BLOCK], np.intp)
@@ -92,11 +92,11 @@ def near_duplicates(
             own = None
             if earlier is not None and inside is not None:
                 own = np.concatenate([earlier[at], inside[at, new]])
-            found = nearest(int(picture), kept[:count], prints, own, likeness)
+            found = nearest(int(picture), kept[:count], hashes[:count], prints, own, likeness)
             if found is not None:
                 yield found
                 continue
-            kept[count] = picture
+            kept[count], hashes[count] = picture, prints.hashes[picture]
             count += 1
             new.append(at)
 
@@ -116,6 +116,7 @@ def cosines(
 def nearest(
     picture: int,
     kept: NDArray[np.intp],
+    hashes: NDArray[np.uint64],
     prints: Fingerprints,
     own: NDArray[np.float32] | None,
     likeness: Likeness,
@@ -123,21 +124,21 @@ def nearest(
     """The picture that stays and is nearly the same as this one; None for none.
 
     Args:
+        hashes: of those that stay, side by side in memory: they are compared N times.
         own: cosines with those that stay; None where no vectors count.
     """
-    alike = np.zeros(len(kept), bool)
-    if own is not None:
-        alike = own >= likeness.cosine
-        if alike.any() and likeness.kind != "both":
-            best = int(np.argmax(own))
+    if own is not None and len(own) and likeness.kind != "both":
+        best = int(np.argmax(own))
+        if own[best] >= likeness.cosine:
             return Duplicate(picture, int(kept[best]), float(own[best]), is_cosine=True)
     if not likeness.reads_hashes:
         return None
-    bits = hash_distances(prints.hashes[picture], prints.hashes[kept])
-    near = bits <= likeness.hash_distance
-    if likeness.kind == "both":
-        near &= alike
-    close = np.flatnonzero(near)
+    bits = hash_distances(prints.hashes[picture], hashes)
+    close = np.flatnonzero(bits <= likeness.hash_distance)
+    if own is not None and likeness.kind == "both":
+        close = close[own[close] >= likeness.cosine]
+    if not len(close):
+        return None
     colors = grid_distances(prints.grids[picture], prints.grids[kept[close]])
     close = close[colors <= COLOR_DISTANCE]
     if not len(close):

@@ -41,7 +41,7 @@ class FilterKind:
     figure: str = ""
 
 
-FILTERS = {
+FILTERS = {  # in the order in which they are applied
     "size": FilterKind("min_side", "the shorter side has fewer pixels than this", "size"),
     "alpha": FilterKind("alpha", "no pixel is transparent"),
     "coverage": FilterKind(
@@ -49,9 +49,9 @@ FILTERS = {
     ),
     "border": FilterKind("border", "more of the border is visible than this", "border"),
     "prompt": FilterKind("prompt_score", "the cosine with its prompt is below this", "prompt"),
-    "prompt share": FilterKind("prompt_share", "the lowest cosines with their prompts", "prompt"),
     "safety": FilterKind("safety_limit", "more likely unsafe than this", "safety"),
     "text": FilterKind("text_area", "text covers more of it than this", "text"),
+    "prompt share": FilterKind("prompt_share", "the lowest cosines with their prompts", "prompt"),
     "duplicate": FilterKind("duplicates", "nearly the same as a picture that stays"),
     "best": FilterKind("best", "other pictures of its prompt have better cosines", "prompt"),
 }

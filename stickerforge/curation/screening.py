@@ -16,12 +16,14 @@ from stickerforge.data.pictures import OPAQUE, VISIBLE, load_picture
 from stickerforge.errors import InputError
 from stickerforge.generation.clear_grounds import names_no_ground
 from stickerforge.models.encoders import Encoder, encode_texts, load_encoder
+from stickerforge.models.hub import JUDGES
 from stickerforge.models.picture_safety import SafetyClassifier, load_safety
 from stickerforge.models.text_area import TextArea, can_find_text, load_text_area
 from stickerforge.stickers.color import WHITE
 from stickerforge.stickers.image_reader import DecodedImage
 from stickerforge.stickers.perceptual_hash import color_grid, perceptual_hash
 
+JUDGE_SCORE = 0.2  # least cosine by a judge: of what sticker-mini draws 2 % lie below it
 BATCH = 16  # pictures that go through a network together
 WORKING_SIDE = 512  # of their copies
 
@@ -116,7 +118,7 @@ def load_screens(
     if encoder is not None and needs_score(settings) and not encoder.reads_text:
         raise InputError(
             f"the encoder {encoder.name} reads no text, so it cannot compare pictures with prompts",
-            "give judge, second, clip or siglip, or no prompt_score and prompt_share",
+            "give judge, second, clip or siglip, or leave prompt_score, prompt_share and best out",
         )
     wants_text = settings.text == "on" or (settings.text == "auto" and can_find_text())
     return Screens(encoder, load_text_area() if wants_text else None, safety)
@@ -125,7 +127,14 @@ def load_screens(
 def needs_score(settings: PictureFilters) -> bool:
     """Whether pictures are compared with their captions."""
     best = settings.best if isinstance(settings, GatesConfig) else 0
-    return settings.prompt_score is not None or settings.prompt_share > 0 or best > 0
+    return score_limit(settings) is not None or settings.prompt_share > 0 or best > 0
+
+
+def score_limit(settings: PictureFilters) -> float | None:
+    """The least cosine of a picture and its caption; None for none."""
+    if settings.prompt_score is None:
+        return JUDGE_SCORE if settings.encoder in JUDGES else None
+    return settings.prompt_score if settings.prompt_score > -1 else None
 
 
 def screen_pictures(
@@ -142,19 +151,8 @@ def screen_pictures(
     result = Screened()
     waiting: list[tuple[int, Image.Image]] = []
     for number, entry in enumerate(entries):
-        try:
-            decoded = load_picture(entry.path)[1]
-        except InputError as error:
-            result.unreadable[number] = error.message
-        else:
-            result.pixels[number] = decoded.size[0] * decoded.size[1]
-            if fault := first_fault(shape_faults(number, entry, decoded, settings, result.figures)):
-                result.removed[number] = fault
-            else:
-                if settings.duplicates != "off":
-                    result.hashes[number] = perceptual_hash(decoded.rgba)
-                    result.grids[number] = color_grid(decoded.rgba)
-                waiting.append((number, working_copy(decoded)))
+        if (copy := screen_shape(number, entry, settings, result)) is not None:
+            waiting.append((number, copy))
         if len(waiting) == BATCH:
             screen_content(waiting, entries, settings, screens, result)
             waiting = []
@@ -164,9 +162,28 @@ def screen_pictures(
     return result
 
 
-def first_fault(faults: Iterator[Removal]) -> Removal | None:
-    """The first limit that a picture does not keep; what comes after it is not measured."""
-    return next(faults, None)
+def screen_shape(
+    number: int, entry: Entry, settings: PictureFilters, result: Screened
+) -> Image.Image | None:
+    """What is known of a picture without a network, into the result.
+
+    Returns:
+        A copy for the networks; None where it cannot be read, or is taken out already.
+    """
+    try:
+        decoded = load_picture(entry.path)[1]
+    except InputError as error:
+        result.unreadable[number] = error.message
+        return None
+    result.pixels[number] = decoded.size[0] * decoded.size[1]
+    fault = next(shape_faults(number, entry, decoded, settings, result.figures), None)
+    if fault is not None:
+        result.removed[number] = fault
+        return None
+    if settings.duplicates != "off":
+        result.hashes[number] = perceptual_hash(decoded.rgba)
+        result.grids[number] = color_grid(decoded.rgba)
+    return working_copy(decoded)
 
 
 def shape_faults(
@@ -176,7 +193,7 @@ def shape_faults(
     settings: PictureFilters,
     figures: dict[str, list[float]],
 ) -> Iterator[Removal]:
-    """What is wrong with the size and the alpha of a picture."""
+    """What is wrong with the size and the alpha of a picture; one after the other is measured."""
     side = min(decoded.size)
     figures.setdefault("size", []).append(side)
     if side < settings.min_side:
@@ -264,9 +281,9 @@ def score_prompts(
     if not needs_score(settings):
         return
     texts = encode_texts(encoder, [entries[number].caption for number in numbers])
-    cosines = (vectors.astype(np.float64) * texts).sum(1)
+    cosines, limit = (vectors.astype(np.float64) * texts).sum(1), score_limit(settings)
     for number, cosine in zip(numbers, cosines.tolist(), strict=True):
         result.scores[number] = cosine
         result.figures.setdefault("prompt", []).append(cosine)
-        if settings.prompt_score is not None and cosine < settings.prompt_score:
-            result.removed[number] = Removal(number, "prompt", cosine, settings.prompt_score)
+        if limit is not None and cosine < limit:
+            result.removed[number] = Removal(number, "prompt", cosine, limit)

@@ -49,7 +49,7 @@ def load_text_area() -> TextArea:
         raise EnvironmentFault(
             "finding text in pictures needs rapidocr, which "
             + ("is not installed" if missing else f"cannot be loaded: {str(error)[:80]}"),
-            f"{install_command(' '.join(REQUIREMENTS))}, or turn the setting text off",
+            f"{install_command(REQUIREMENTS[0])} {REQUIREMENTS[1]}, or turn the setting text off",
         ) from None
 
     def text_area(image: Image.Image) -> float:

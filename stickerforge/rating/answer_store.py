@@ -130,6 +130,8 @@ class AnswerStore:
         execute("PRAGMA synchronous = FULL")
         if not tables:
             self.connection.executescript(SCHEMA)
+        execute("BEGIN IMMEDIATE")  # refused now rather than at the first answer
+        self.connection.rollback()
 
     def _broken(self, reason: object) -> InputError:
         return InputError(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,6 +65,6 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
 
 
 def to_line(row: Any) -> str:
-    """A dataclass as a line of JSON; fields that are None are left out."""
-    fields = {name: value for name, value in asdict(row).items() if value is not None}
+    """A dataclass of plain values as a line of JSON; fields that are None are left out."""
+    fields = {name: value for name, value in vars(row).items() if value is not None}
     return json.dumps(fields, ensure_ascii=True) + "\n"

@@ -85,7 +85,7 @@ class Outcome:
             text += f", {left} not rated yet" if left else ""
         else:
             text = f"{self.num_rated} of {plural(total, 'pair')} rated"
-        return "; ".join(filter(None, [text, self.agreement.line()]))
+        return f"{self.task.title}: " + "; ".join(filter(None, [text, self.agreement.line()]))
 
     def warnings(self) -> list[str]:
         """What the strengths cannot say."""

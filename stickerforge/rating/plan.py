@@ -1,21 +1,25 @@
 """What a call rates, decided from its settings before anything is shown or written."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from stickerforge.config.schema import RateConfig
-from stickerforge.errors import InputError
+from stickerforge.errors import InputError, nearest
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.rating_set import OUTCOMES, Question, is_set, set_folder, sets_folder
 from stickerforge.rating.rating_task import RatingTask
-from stickerforge.rating.ratings import rater_name
+from stickerforge.rating.ratings import rater_name, read_ratings
 from stickerforge.rating.task_sources import against_task, answers_folder, read_source, set_task
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-def plan_rating(config: RateConfig) -> RatingTask:
+def plan_rating(config: RateConfig, ratings: Path | None = None) -> RatingTask:
     """The task of a call.
+
+    Args:
+        ratings: a file of ratings to be taken in, whose question says which set of a name it is.
 
     Raises:
         InputError: nothing is to be rated there, a line of it is broken, or settings contradict
@@ -28,13 +32,25 @@ def plan_rating(config: RateConfig) -> RatingTask:
     if config.against:
         return plan_against(config)
     if is_name(config.run):
-        return plan_name(config)
+        asked = config.question or (read_ratings(ratings)[0].question if ratings else None)
+        return plan_name(replace(config, question=asked))
+    if NAME.fullmatch(config.run) and not Path(config.run).exists():
+        raise InputError(
+            f"there is neither a set nor a folder {config.run!r}",
+            nearest(config.run, set_names(), "check the name, or give a folder"),
+        )
     return plan_folder(config, Path(config.run), config.question)
 
 
 def is_name(text: str) -> bool:
     """Whether a text is the name of sets that are there."""
     return bool(NAME.fullmatch(text)) and sets_folder(text).is_dir()
+
+
+def set_names() -> list[str]:
+    """Names of the sets at home."""
+    folder = sets_folder("")
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def plan_against(config: RateConfig) -> RatingTask:
@@ -48,8 +64,14 @@ def plan_against(config: RateConfig) -> RatingTask:
             f"--against compares two, and --question {config.question} is about one",
             "leave one of them out",
         )
-    folders = [Path(text) for text in (config.run, *config.against)]
+    folders = [named_folder(text) for text in (config.run, *config.against)]
     return against_task(folders, config.guideline, out_folder(config, answers_folder(folders)))
+
+
+def named_folder(text: str) -> Path:
+    """The set of a name that has one, that of content first; else the path."""
+    sets = [set_folder(text, question) for question in OUTCOMES] if is_name(text) else []
+    return next(filter(is_set, sets), Path(text))
 
 
 def plan_folder(config: RateConfig, folder: Path, question: Question | None) -> RatingTask:
@@ -85,7 +107,10 @@ def plan_name(config: RateConfig) -> RatingTask:
         if is_set(folder := set_folder(config.run, question))
     }
     if not folders:
-        raise InputError(f"{sets_folder(config.run)} holds no set yet", "draw candidates first")
+        raise InputError(
+            f"{sets_folder(config.run)} holds no set yet",
+            f"`stickerforge tailor style --stage content --name {config.run}` draws one",
+        )
     if config.question == "pair":
         return plan_folder(config, next(iter(folders.values())), "pair")
     if config.question:

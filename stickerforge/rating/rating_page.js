@@ -44,16 +44,22 @@ function notice(text, ...parts) {
   stage.replaceChildren(box);
 }
 
+function hint() {
+  const line = document.createElement("p");
+  line.textContent = data.served ? "“Save and close” ends the page, for everybody who rates here." : "“Download the ratings” saves them.";
+  return line;
+}
+
 async function show(state) {
   canUndo = state.undo; item = state.items[0] || null; shown = false;
   byId("count").textContent = `${state.answered} of ${state.total}`;
   byId("progress").max = state.total; byId("progress").value = state.answered;
-  byId("who").textContent = rater;
+  byId("who").textContent = rater; byId("who").hidden = false;
   byId("prompt").textContent = item ? item.text : "";
   const wanted = new Set(state.items.flatMap((one) => one.pictures));
   for (const id of [...images.keys()]) if (!wanted.has(id)) images.delete(id);
   if (!item) {
-    notice(`All ${state.total} decided. Thank you, ${rater}.`);
+    notice(`All ${state.total} decided. Thank you, ${rater}.`, hint());
     enable();
     return;
   }
@@ -127,6 +133,8 @@ async function close() {
 }
 
 function askName() {
+  item = null; canUndo = false;
+  byId("prompt").textContent = "";
   const form = document.createElement("form"), field = document.createElement("input"), button = document.createElement("button");
   field.maxLength = 80; field.required = true; field.autocomplete = "off"; field.setAttribute("aria-label", "Your name"); field.id = "name";
   button.textContent = "Begin"; button.className = "main";
@@ -227,6 +235,8 @@ for (const name of GROUNDS) {
   button.addEventListener("click", () => { button.blur(); setGround(name); });
   byId("grounds").append(button);
 }
+byId("who").disabled = Boolean(data.rater);
+byId("who").addEventListener("click", () => { if (!busy && !closed) askName(); });
 byId("undo").addEventListener("click", () => { byId("undo").blur(); undo(); });
 byId("skip").addEventListener("click", () => { byId("skip").blur(); skip(); });
 addEventListener("keydown", press);

@@ -40,8 +40,30 @@ def read_for_task(task: RatingTask, path: Path) -> list[Rating]:
                 f"{where}: {rating.picture} is another picture now than the one that was rated",
                 "remove that line, and rate it again",
             )
-        ratings.append(replace(rating, model=rating.model or models[rating.picture]))
+        ratings.append(complete(task, rating, models[rating.picture]))
     return ratings
+
+
+def complete(task: RatingTask, rating: Rating, model: str) -> Rating:
+    """A rating with what a rater elsewhere does not know: model and digests of the pictures.
+
+    Args:
+        model: hash of the model that drew the first picture.
+    """
+    return replace(
+        rating,
+        model=rating.model or model,
+        sha256=rating.sha256 or known_digest(task, rating.picture),
+        other_sha256=rating.other_sha256 or known_digest(task, rating.other),
+    )
+
+
+def known_digest(task: RatingTask, file_name: str | None) -> str:
+    """Sha256 of a picture's file; "" of none, and of one that has gone."""
+    try:
+        return task.digest(file_name) if file_name else ""
+    except OSError:
+        return ""
 
 
 def turned(rating: Rating) -> Rating:
@@ -62,13 +84,10 @@ def turned(rating: Rating) -> Rating:
 def has_changed(task: RatingTask, rating: Rating) -> bool:
     """Whether a picture is known to be another one than when it was rated."""
     digests = [(rating.picture, rating.sha256), (rating.other, rating.other_sha256)]
-    for file_name, digest in digests:
-        try:
-            if file_name and digest and task.digest(file_name) != digest:
-                return True
-        except OSError:  # it has gone: nothing is known
-            continue
-    return False
+    return any(
+        digest and known_digest(task, file_name) not in ("", digest)
+        for file_name, digest in digests
+    )
 
 
 def retire_changed(task: RatingTask, store: AnswerStore) -> int:

@@ -9,7 +9,7 @@ from stickerforge.training.style_plan import StylePlan
 from stickerforge.training.tuning_result import Tuning
 
 
-@dataclass
+@dataclass(frozen=True)
 class StyleResult:
     """What a training came to.
 

@@ -10,6 +10,7 @@ from stickerforge.training.state import init_state
 from stickerforge.training.style_data import StyleData
 from stickerforge.training.style_estimate import warn_of_memory
 from stickerforge.training.style_plan import StylePlan
+from stickerforge.training.style_result import StyleResult
 from stickerforge.training.style_routing import expected_share
 from stickerforge.training.style_source import StyleSource
 from stickerforge.training.tailor import tune
@@ -24,18 +25,19 @@ def tailor_style(
     offline: bool,
     force: bool,
     resume: bool,
-) -> Tuning:
+) -> StyleResult:
     """Train and save an adapter; that of the arm "prompt" is saved as it is.
 
     Raises:
         StickerforgeError: as `tune`; or the threshold lies beyond the schedule.
     """
     if plan.arm == "prompt":
-        return save_prompt_arm(plan)
+        return StyleResult(plan, save_prompt_arm(plan), data)
     expected_share(plan)
     warn_of_memory(plan, console)
     source = StyleSource(plan, data)
-    return tune(plan, source, console, offline=offline, force=force, resume=resume)
+    tuning = tune(plan, source, console, offline=offline, force=force, resume=resume)
+    return StyleResult(plan, tuning, data)
 
 
 def save_prompt_arm(plan: StylePlan) -> Tuning:

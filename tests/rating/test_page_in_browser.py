@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 from PIL import Image
@@ -29,6 +30,13 @@ def begin(page, url, rater, total):
     page.write(rater)
     page.key("Enter")
     wait_for(page, 0, total)
+
+
+def wait_for_file(path):
+    end = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def rows_of(path):
@@ -89,6 +97,39 @@ def test_thirty_ratings_by_keys_the_server_killed_between(tmp_path):
     assert answers == [True, False, True] + [True] * 11 + [False] * 16
     assert len({row["picture"] for row in rows}) == 30 and {row["rater"] for row in rows} == {"Ann"}
     assert len(rows_of(folder / "content.jsonl")) == 13
+
+
+def test_two_raters_take_turns_in_one_tab_and_a_picture_that_has_gone_is_skipped(tmp_path):
+    candidates = write_set(tmp_path / "set", 3)
+    with browser(tmp_path) as page, serving(tmp_path / "home", tmp_path / "set") as server:
+        page.size(*DESKTOP)
+        page.open(server.url)
+        page.wait("document.activeElement.id === 'name'")
+        page.key("Enter")  # without a name nothing begins
+        page.write("<b>Ann</b>")
+        page.key("Enter")
+        wait_for(page, 0, 3)
+        assert "<b>Ann</b>" in page.text()
+        page.key("j")
+        wait_for(page, 1, 3)
+        (tmp_path / "set" / candidates[0].file_name).unlink()
+        page.reload()
+        page.wait("document.querySelector('#count').textContent === '1 of 3' && !busy")
+        page.run("byId('who').click()")
+        page.wait("document.activeElement.id === 'name'")
+        page.write("u j s f")  # letters of a name are no keys
+        page.key("Enter")
+        for _ in range(3):
+            page.wait("item && !busy && (shown || document.querySelector('#state.bad'))")
+            page.key("j")  # does nothing to what is not shown
+            if page.run("!shown"):
+                assert "this cannot be shown: skip it" in page.text()
+                page.key("s")
+        page.wait("document.querySelector('#count').textContent === '2 of 3'")
+        code, _, _ = server.end()
+    assert code == 130
+    raters = [row["rater"] for row in rows_of(tmp_path / "set" / "ratings.jsonl")]
+    assert raters == ["<b>Ann</b>", "u j s f", "u j s f"]
 
 
 def test_on_a_phone_all_is_seen_and_touched(tmp_path):
@@ -184,7 +225,8 @@ def test_offline_a_file_does_without_a_server(tmp_path, cli):
         assert not page.faults() and all(
             url.startswith(("file:", "data:", "blob:")) for url in page.requested()
         )
-    (file,) = downloads.iterdir()
+        file = downloads / "ratings-Zoë.jsonl"
+        wait_for_file(file)
     ended = cli("rate", tmp_path / "a set", "--ratings", file, "--json")
     assert ended.code == 0, ended.out
     assert ended.json["result"]["raters"] == {"Zoë": 3} and ended.json["result"]["passed"] == 2

@@ -77,20 +77,24 @@ class TailorStyleConfig:
         "What is done: domain trains on sticker-like pictures, content and style draw and"
         " collect pictures for people to decide about, joint trains on what they took.",
         flag="--stage",
+        metavar="STAGE",
     )
     arm: Arm = setting(
         "joint",
-        "With --stage joint, what is trained instead, to compare with it.",
+        "With --stage joint, what is trained instead, to compare with it: prompt, domain, content,"
+        " style, sequential, mixed or reversed.",
         details="prompt trains nothing and adds style.phrase to prompts; content and style train"
         " on one set; sequential on content and then on style; mixed on both at every noise level;"
         " reversed with the sets exchanged; domain is the stage of that name. Each is an adapter"
         " of its own, NAME-ARM.",
         flag="--arm",
+        metavar="ARM",
     )
     init_from: Origin = setting(
         "domain",
         "What training begins from: the model, or a stage or arm of this name.",
         flag="--init-from",
+        metavar="STAGE",
     )
     ratings: str = setting(
         "", "A file of ratings to take in, as rate exports them.", flag="--ratings", path=True

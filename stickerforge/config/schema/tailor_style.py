@@ -22,8 +22,8 @@ class PictureFilters:
     prompt_score: float | None = setting(
         None,
         "The least cosine of a picture and its prompt.",
-        details="Cosines of one encoder say nothing of another's.",
-        default_text="none",
+        details="Cosines of one encoder say nothing of another's. -1 for none.",
+        default_text="0.2 with a judge, none with others",
         low=-1.0,
         high=1.0,
     )
@@ -93,10 +93,10 @@ class DomainConfig(PictureFilters):
 class ContentConfig:
     """The prompts of the content stage, and how candidate pictures are drawn of them."""
 
-    prompts: int = setting(150, "How many prompts are taken.", low=1, high=100_000)
+    prompts: int = setting(150, "How many prompts are taken of the bank.", low=1, high=100_000)
     file: str = setting(
         "",
-        "A file of prompts (txt, csv or jsonl) in place of the bank.",
+        "A file of prompts (txt, csv or jsonl) that are all taken, in place of the bank.",
         default_text="the prompt bank",
         path=True,
     )
@@ -119,7 +119,7 @@ class ContentConfig:
     )
     language_model: str = setting(
         "",
-        "A language model that rewrites prompts into short scenes: a folder or owner/name.",
+        "A language model that rewrites prompts of the bank into scenes: a folder or owner/name.",
         details="In the format of transformers. What it makes unusable stays as it was.",
         default_text="none",
         path=True,
