@@ -18,13 +18,32 @@ from stickerforge.training.tailor_style import tailor_style
 
 TRAINED = ("content", "style", "sequential", "mixed", "reversed", "joint")
 ARMS = ("prompt", "domain", *TRAINED)
-# The same rule with another threshold: {arm: (rule, log(SNR))}.
-VARIANTS: dict[str, tuple[str, float]] = {
-    "joint -8": ("joint", -8.0),
-    "reversed -1": ("reversed", -1.0),
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An arm with another setting.
+
+    Args:
+        rule: the arm whose rule it follows.
+        threshold: log(SNR); None for that of all arms.
+        start: the arm that it goes on from for as many steps more; "" for the domain stage.
+    """
+
+    rule: str
+    threshold: float | None = None
+    start: str = ""
+
+
+VARIANTS = {
+    "joint -8": Variant("joint", -8.0),
+    "joint -8 twice": Variant("joint", -8.0, "joint -8"),
+    "style twice": Variant("style", None, "style"),
+    "reversed -1": Variant("reversed", -1.0),
 }
 QUIET = Console(quiet=True)
-PHRASE = "black and white, high contrast, line icon"
+# What is added to prompts; the second in words that sticker-mini knows, for its nearest style.
+PHRASES = {"prompt": "black and white, high contrast, line icon", "prompt flat": "flat style"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +77,13 @@ def model_name(seed: int) -> str:
 
 def adapter_of(arm: str, seed: int) -> str:
     """The adapter of an arm; "" for the base and the arm that has none of its own."""
-    if arm in ("base", "prompt"):
+    if arm == "base" or arm in PHRASES:
         return ""
-    return model_name(seed) if arm == "joint" else f"{model_name(seed)}-{arm.replace(' -', '-at-')}"
+    return (
+        model_name(seed)
+        if arm == "joint"
+        else f"{model_name(seed)}-{arm.replace(' -', '-at-').replace(' ', '-')}"
+    )
 
 
 def train_domain(table: Path, seed: int, training: Training) -> str:
@@ -78,8 +101,12 @@ def train_arm(arm: str, seed: int, training: Training) -> str:
     """Train an arm from the domain stage, unless it is there; its adapter's name."""
     name = adapter_of(arm, seed)
     if not store.exists(name):
-        rule, threshold = VARIANTS.get(arm, (arm, training.threshold))
-        plan = plan_training(rule, seed, replace(training, threshold=threshold), name)
+        own = VARIANTS.get(arm, Variant(arm))
+        if own.threshold is not None:
+            training = replace(training, threshold=own.threshold)
+        plan = plan_training(own.rule, seed, training, name)
+        if own.start:
+            plan = replace(plan, start=store.find(adapter_of(own.start, seed)))
         data = read_sets(plan, model_name(seed), QUIET)
         with plan.run.lock():
             tailor_style(plan, data, QUIET, offline=True, force=True, resume=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from examples.experiments.longalign.pictures import Arm, Wish, arm_model
-from examples.experiments.style_tailoring.arms import PHRASE, adapter_of
+from examples.experiments.style_tailoring.arms import PHRASES, adapter_of
 from examples.experiments.style_tailoring.filters import FILTERS
 from examples.experiments.style_tailoring.house import evaluation_prompts
 from stickerforge.config.schema import SamplingConfig
@@ -59,7 +59,7 @@ def arm_folder(out: Path, arm: str) -> Path:
 def prompt_of(shot: Shot, arm: str) -> str:
     """What an arm is asked: for "prompt" the style is described as well."""
     text = evaluation_prompts()[shot.prompt]
-    return f"{text}, {PHRASE}" if arm.startswith("prompt") else text
+    return f"{text}, {PHRASES[arm]}" if arm in PHRASES else text
 
 
 def draw_shots(arm: str, adapter: str, wanted: Sequence[Shot], out: Path) -> None:

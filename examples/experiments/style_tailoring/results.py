@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from examples.experiments.bench.grey_features import Floats
-from examples.experiments.style_tailoring.arms import ARMS, VARIANTS
+from examples.experiments.style_tailoring.arms import ARMS, PHRASES, VARIANTS
 from examples.experiments.style_tailoring.filters import FILTERS
 from examples.experiments.style_tailoring.house import evaluation_prompts, house_split
 from examples.experiments.style_tailoring.line_style import LineStyle, load_line_style
@@ -21,13 +21,23 @@ Table = dict[str, Floats]
 FILTERED = tuple(f"base through {name}" for name in FILTERS)
 CLAIMS = (
     ("a", "joint", "style"),
+    ("a, -8", "joint -8", "style"),
+    ("a, -8, twice", "joint -8 twice", "style twice"),
     ("b", "joint", "content"),
+    ("b, -8", "joint -8", "content"),
+    ("b, -8, twice", "joint -8 twice", "content"),
     ("c", "domain", "prompt"),
+    ("c, flat", "domain", "prompt flat"),
+    ("c, base", "domain", "base"),
     ("direction", "joint", "reversed"),
-    ("timestep rule", "joint", "mixed"),
-    ("at once", "joint", "sequential"),
-    ("all of it", "joint", "prompt"),
-    ("all of it", "joint", "base"),
+    ("direction", "joint -8", "reversed -1"),
+    ("rule", "joint", "mixed"),
+    ("rule", "joint -8", "mixed"),
+    ("at once", "joint -8", "sequential"),
+    ("filter", "joint -8", "base through otsu"),
+    ("filter", "style", "base through otsu"),
+    ("gain", "joint -8", "prompt"),
+    ("gain", "joint -8", "base"),
 )
 
 
@@ -58,7 +68,7 @@ def write_results(out: Path) -> None:
     encoder = load_encoder("judge")
     lines, right = load_line_style(out / "line_style.npz")
     house = house_features(encoder)
-    arms = ("base", *FILTERED, *ARMS, *VARIANTS)
+    arms = ("base", *FILTERED, *dict.fromkeys([*PHRASES, *ARMS, *VARIANTS]))
     drawn = {
         arm: [
             measure_arm(arm, seed, out, encoder, lines, house)

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from examples.experiments.style_tailoring.arms import (
     ARMS,
+    PHRASES,
     TRAINED,
     VARIANTS,
     Training,
@@ -43,12 +44,14 @@ from stickerforge.rating.rating_set import set_folder
 DOMAIN = Training(steps=200)
 TRAINING = Training(steps=150)
 # What needs no content set comes first, and what the claims are about before the controls.
-UNTAILORED = ("base", "style", "domain", "prompt", "content")
-TAILORED = ("joint", "reversed", *VARIANTS)
+CLAIMED = ("base", "style", "domain", "prompt", "joint -8", "content")
+CONTROLS = ("mixed", "sequential", "joint", "reversed")
 QUEUE = [
-    *product((0,), (*UNTAILORED, *TAILORED)),
-    *product((1,), (*UNTAILORED, *TAILORED)),
-    *product(SEEDS, ("mixed", "sequential")),
+    *product(SEEDS, CLAIMED),
+    *product((0,), ("style twice", "joint -8 twice")),
+    *product(SEEDS, ("prompt flat",)),
+    *product(SEEDS, CONTROLS),
+    (0, "reversed -1"),
 ]
 
 
@@ -109,7 +112,7 @@ def claim(path: Path) -> Iterator[bool]:
 
 def main() -> None:
     """The command line."""
-    assert {arm for _, arm in QUEUE} == {"base", *ARMS, *VARIANTS}
+    assert {arm for _, arm in QUEUE} == {"base", *ARMS, *VARIANTS, *PHRASES}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

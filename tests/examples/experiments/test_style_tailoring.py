@@ -170,7 +170,8 @@ def test_pictures_of_a_prompt_have_different_seeds_in_one_batch():
 
 def test_only_the_prompt_arm_is_told_the_style():
     shot = pictures.shots(0)[0]
-    assert pictures.prompt_of(shot, "prompt").startswith(pictures.prompt_of(shot, "joint") + ", ")
+    for arm in ("prompt", "prompt flat"):
+        assert pictures.prompt_of(shot, arm).startswith(pictures.prompt_of(shot, "joint") + ", ")
     assert pictures.prompt_of(shot, "base") == pictures.prompt_of(shot, "joint")
 
 
