@@ -28,16 +28,19 @@ class Variant:
         rule: the arm whose rule it follows.
         threshold: log(SNR); None for that of all arms.
         start: the arm that it goes on from for as many steps more; "" for the domain stage.
+        scenes: whether the style set has numbers and pairs, too.
     """
 
     rule: str
     threshold: float | None = None
     start: str = ""
+    scenes: bool = False
 
 
 VARIANTS = {
     "joint -8": Variant("joint", -8.0),
-    "joint -8 twice": Variant("joint", -8.0, "joint -8"),
+    "joint -8 scenes": Variant("joint", -8.0, scenes=True),
+    "style scenes": Variant("style", scenes=True),
     "style twice": Variant("style", None, "style"),
     "reversed -1": Variant("reversed", -1.0),
 }
@@ -70,9 +73,9 @@ class Training:
         }
 
 
-def model_name(seed: int) -> str:
-    """Of the tailored model of a seed."""
-    return f"house{seed}"
+def model_name(seed: int, *, scenes: bool = False) -> str:
+    """Of the tailored model of a seed; of the one whose style set has scenes."""
+    return f"scenes{seed}" if scenes else f"house{seed}"
 
 
 def adapter_of(arm: str, seed: int) -> str:
@@ -107,7 +110,7 @@ def train_arm(arm: str, seed: int, training: Training) -> str:
         plan = plan_training(own.rule, seed, training, name)
         if own.start:
             plan = replace(plan, start=store.find(adapter_of(own.start, seed)))
-        data = read_sets(plan, model_name(seed), QUIET)
+        data = read_sets(plan, model_name(seed, scenes=own.scenes), QUIET)
         with plan.run.lock():
             tailor_style(plan, data, QUIET, offline=True, force=True, resume=False)
     return name

@@ -24,6 +24,8 @@ STYLE = "high-contrast"
 KINDS = ("animal", "plant", "food", "transport", "wear", "thing", "sky", "person", "party")
 TRAINED = 100
 MARGIN = 6  # pixels around a drawing, as sticker-mini leaves
+# Families of the evaluation prompts: {name: (first, end)} in their order.
+FAMILIES = {"single": (0, 18), "pair": (18, 34), "worn": (34, 42), "number": (42, 50)}
 PROMPTS = Path(__file__).parent / "prompts.txt"
 
 

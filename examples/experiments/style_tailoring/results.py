@@ -10,7 +10,7 @@ import numpy as np
 from examples.experiments.bench.grey_features import Floats
 from examples.experiments.style_tailoring.arms import ARMS, PHRASES, VARIANTS
 from examples.experiments.style_tailoring.filters import FILTERS
-from examples.experiments.style_tailoring.house import evaluation_prompts, house_split
+from examples.experiments.style_tailoring.house import FAMILIES, evaluation_prompts, house_split
 from examples.experiments.style_tailoring.line_style import LineStyle, load_line_style
 from examples.experiments.style_tailoring.measure import MEASURES, WHITE, by_prompt, measure
 from examples.experiments.style_tailoring.pictures import SEEDS, is_drawn, read_shots, shots
@@ -22,10 +22,10 @@ FILTERED = tuple(f"base through {name}" for name in FILTERS)
 CLAIMS = (
     ("a", "joint", "style"),
     ("a, -8", "joint -8", "style"),
-    ("a, -8, twice", "joint -8 twice", "style twice"),
+    ("a, -8, scenes", "joint -8 scenes", "style scenes"),
     ("b", "joint", "content"),
     ("b, -8", "joint -8", "content"),
-    ("b, -8, twice", "joint -8 twice", "content"),
+    ("b, -8, scenes", "joint -8 scenes", "content"),
     ("c", "domain", "prompt"),
     ("c, flat", "domain", "prompt flat"),
     ("c, base", "domain", "base"),
@@ -81,6 +81,7 @@ def write_results(out: Path) -> None:
     record = {
         "classifier": right,
         "arms": {arm: summary(tables) for arm, tables in drawn.items()},
+        "families": {arm: by_family(tables) for arm, tables in drawn.items()},
         "differences": [
             {"claim": claim, "arm": arm, "against": other, "of": compare(drawn[arm], drawn[other])}
             for claim, arm, other in CLAIMS
@@ -111,6 +112,17 @@ def summary(tables: Sequence[Table]) -> dict[str, Any]:
     return result
 
 
+def by_family(tables: Sequence[Table]) -> dict[str, dict[str, float]]:
+    """{measure: {family of prompts: mean}}."""
+    return {
+        name: {
+            family: float(np.nanmean(mean_over_seeds(tables, name)[first:end]))
+            for family, (first, end) in FAMILIES.items()
+        }
+        for name in ("house", "alignment")
+    }
+
+
 def compare(arm: Sequence[Table], other: Sequence[Table]) -> dict[str, Any]:
     """{measure: what `paired_difference` says}, of the training seeds that both have."""
     count = min(len(arm), len(other))
@@ -122,7 +134,7 @@ def compare(arm: Sequence[Table], other: Sequence[Table]) -> dict[str, Any]:
 
 
 def table_lines(record: dict[str, Any]) -> list[str]:
-    """Both tables as Markdown."""
+    """The tables as Markdown."""
     head = f"| arm | {' | '.join(MEASURES)} |"
     rule = "| --- |" + " --- |" * len(MEASURES)
     lines = [head, rule]
@@ -133,6 +145,11 @@ def table_lines(record: dict[str, Any]) -> list[str]:
     for row in record["differences"]:
         cells = [value(row["of"][name]["change"], row["of"][name], "+") for name in MEASURES]
         lines.append(f"| {row['claim']} | {row['arm']} - {row['against']} | {' | '.join(cells)} |")
+    lines += ["", f"| arm | {' | '.join(f'{name}, house; alignment' for name in FAMILIES)} |"]
+    lines.append("| --- |" + " --- |" * len(FAMILIES))
+    for arm, own in record["families"].items():
+        cells = [f"{own['house'][name]:.2f}; {own['alignment'][name]:.2f}" for name in FAMILIES]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
     return lines
 
 

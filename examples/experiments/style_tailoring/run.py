@@ -36,9 +36,11 @@ from examples.experiments.style_tailoring.arms import (
 from examples.experiments.style_tailoring.content import draw_content
 from examples.experiments.style_tailoring.domain import write_domain
 from examples.experiments.style_tailoring.house import write_house
+from examples.experiments.style_tailoring.house_scenes import house_scenes
 from examples.experiments.style_tailoring.pictures import SEEDS, draw_arm_pictures, is_drawn
 from examples.experiments.style_tailoring.results import write_results
 from examples.experiments.style_tailoring.sheet import write_sheet
+from examples.experiments.style_tailoring.tables import write_table
 from stickerforge.rating.rating_set import set_folder
 
 DOMAIN = Training(steps=200)
@@ -48,7 +50,7 @@ CLAIMED = ("base", "style", "domain", "prompt", "joint -8", "content")
 CONTROLS = ("mixed", "sequential", "joint", "reversed")
 QUEUE = [
     *product(SEEDS, CLAIMED),
-    *product((0,), ("style twice", "joint -8 twice")),
+    *product((0,), ("style scenes", "joint -8 scenes", "style twice")),
     *product(SEEDS, ("prompt flat",)),
     *product(SEEDS, CONTROLS),
     (0, "reversed -1"),
@@ -70,11 +72,14 @@ def make_sets(out: Path) -> None:
     for seed in SEEDS:
         table = write_house(set_folder(model_name(seed), "style"))
         table.replace(table.with_name("style.jsonl"))
+        folder = set_folder(model_name(seed, scenes=True), "style")
+        write_table(folder, "style.jsonl", list(house_scenes()))
 
 
 def make_content(out: Path) -> tuple[int, int]:
     """(pictures that passed, candidates)."""
-    folders = [set_folder(model_name(seed), "match") for seed in SEEDS]
+    names = [model_name(seed, scenes=scenes) for seed in SEEDS for scenes in (False, True)]
+    folders = [set_folder(name, "match") for name in names]
     return draw_content(adapter_of("domain", 0), out / "content", folders)
 
 
