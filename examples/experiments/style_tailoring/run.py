@@ -50,10 +50,9 @@ CLAIMED = ("base", "style", "domain", "prompt", "joint -8", "content")
 CONTROLS = ("mixed", "sequential", "joint", "reversed")
 QUEUE = [
     *product(SEEDS, CLAIMED),
-    *product((0,), ("style scenes", "joint -8 scenes", "style twice")),
-    *product(SEEDS, ("prompt flat",)),
     *product(SEEDS, CONTROLS),
-    (0, "reversed -1"),
+    *product(SEEDS, ("style scenes", "joint -8 scenes", "prompt flat")),
+    *product((0,), ("style twice", "reversed -1")),
 ]
 
 

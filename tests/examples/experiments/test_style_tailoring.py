@@ -8,16 +8,19 @@ import pytest
 from PIL import Image, ImageDraw
 
 from examples.experiments.style_tailoring import (
+    arms,
     content,
     domain,
     filters,
     house,
+    house_scenes,
     line_features,
     line_style,
     measure,
     pictures,
     raters,
     results,
+    rough_lines,
     run,
     tables,
 )
@@ -159,6 +162,63 @@ def test_prompts_of_training_and_evaluation_differ():
     families = {bank.family: set(bank.prompts) for bank in content.banks()}
     counts = [len(set(trained) & own) for own in families.values()]
     assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_several_things_lie_apart_on_one_page(monkeypatch, count):
+    full = Image.new("RGBA", (128, 128), BLACK)
+    monkeypatch.setattr(house.HouseThing, "picture", lambda thing: full)
+    page = house_scenes.compose([house.HouseThing(None, "bus")] * count)
+    figure = np.asarray(page)[..., 3] > 0
+    assert figure.sum() == count * house_scenes.SIDE**2
+    assert page.size == full.size
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("wolf", "wolves"), ("grapes", "grapes"), ("bus", "buses"), ("fox", "foxes")],
+)
+def test_numbers_are_of_plurals(name, words):
+    assert house_scenes.plural_of(name) == words
+
+
+def test_arms_have_adapters_of_their_own():
+    trained = [*arms.TRAINED, "domain", *arms.VARIANTS]
+    names = [arms.adapter_of(arm, seed) for arm in trained for seed in pictures.SEEDS]
+    assert len(set(names)) == len(names)
+    assert arms.adapter_of("base", 0) == arms.adapter_of("prompt flat", 1) == ""
+    starts = [variant.start for variant in arms.VARIANTS.values() if variant.start]
+    assert set(starts) <= set(trained)
+
+
+def test_every_arm_is_in_the_queue_and_begun_after_what_it_begins_from():
+    for seed in pictures.SEEDS:
+        queued = [arm for own, arm in run.QUEUE if own == seed]
+        assert set(arms.ARMS) | {"base"} <= set(queued)
+        for arm in queued:
+            start = arms.VARIANTS[arm].start if arm in arms.VARIANTS else ""
+            assert not start or queued.index(start) < queued.index(arm)
+
+
+def test_families_share_the_prompts_out():
+    bounds = sorted(house.FAMILIES.values())
+    assert [first for first, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
+    assert bounds[-1][1] == len(house.evaluation_prompts())
+    first, end = house.FAMILIES["number"]
+    numbers = set(house_scenes.NUMBERS.values()) | {"five"}
+    assert {text.split()[0] for text in house.evaluation_prompts()[first:end]} <= numbers
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_rough_lines_are_on_a_clean_ground(seed):
+    rough = rough_lines.roughen_lines(drawing(4, lines=True), seed)
+    assert np.array_equal(
+        np.asarray(rough), np.asarray(rough_lines.roughen_lines(drawing(4, lines=True), seed))
+    )
+    ink = line_features.ink_map(rough)
+    exact = line_features.ink_map(drawing(4, lines=True))
+    assert 0 < (ink ^ exact).sum() < 0.8 * exact.sum()
+    assert (np.asarray(rough)[:4, :4] >= 254).all()
 
 
 def test_pictures_of_a_prompt_have_different_seeds_in_one_batch():
