@@ -10,7 +10,7 @@ from examples.experiments.style_tailoring.pictures import read_shots, shots
 from stickerforge.stickers.sheet import contact_sheet
 
 SHEET = Path(__file__).parents[2] / "gallery" / "style-tailoring.png"
-SHOWN = (("base", "before"), ("prompt", "in words"), ("joint", "tailored"))
+SHOWN = (("base", "before"), ("prompt", "in words"), ("joint -8", "tailored"))
 EVERY, CELL, COLUMNS = 4, 128, 6
 
 
