@@ -1,12 +1,10 @@
 """`tailor style`: a general model becomes one of stickers in a house style."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stickerforge.adapters import store
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import RateConfig, TailorStyleConfig
 from stickerforge.curation.gathering import (
@@ -17,12 +15,11 @@ from stickerforge.curation.gathering import (
 )
 from stickerforge.curation.style_pictures import gather_style
 from stickerforge.errors import InputError
-from stickerforge.models.hub import encoder_repository
 from stickerforge.rating.plan import plan_rating
+from stickerforge.rating.ratings import read_ratings
 from stickerforge.rating.update import update_outcome
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
-from stickerforge.runtime.text import plural
 from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
 from stickerforge.training.style_plan import (
     StylePlan,
@@ -85,6 +82,10 @@ def run(
     """
     with interruptible():
         if config.stage in ("content", "style"):
+            if resume:
+                console.warn(
+                    "--resume does nothing here: what is there is gone on with in any case"
+                )
             return gather(config, console, offline=offline, force=force)
         own, data = plan(config, console, offline=offline, force=force, resume=resume)
         # From here on torch and the networks are needed, which take seconds to load.
@@ -124,9 +125,7 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
         Interrupted: likewise.
     """
     check_name(config)
-    ratings = Path(config.ratings) if config.ratings else None
-    if ratings and not ratings.is_file():
-        raise InputError(f"there is no file of ratings {ratings}", "check the path")
+    ratings = check_ratings(config)
     if config.stage == "style":
         gathered = gather_style(config, console)
     else:
@@ -138,47 +137,32 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
     return Gathering(config, gathered, *update_outcome(plan_rating(call), console, ratings))
 
 
+def check_ratings(config: TailorStyleConfig) -> Path | None:
+    """The file of ratings to take in; None for none.
+
+    Raises:
+        InputError: it is not there, or broken.
+    """
+    if not config.ratings:
+        return None
+    path = Path(config.ratings)
+    if not path.is_file():
+        raise InputError(f"there is no file of ratings {path}", "check the path")
+    read_ratings(path)
+    return path
+
+
 def dry_run(
     config: TailorStyleConfig, console: Console, *, force: bool, resume: bool
 ) -> tuple[dict[str, Any], list[str]]:
     """What the call would do: (result for the JSON, lines for people)."""
     if config.stage in ("content", "style"):
         check_name(config)
+        check_ratings(config)
         if config.stage == "style":
             return describe_style(config)
         return describe_content(config, *plan_drawing(config, console, offline=True))
     from stickerforge.training.style_estimate import describe  # loads torch
 
     own, data = plan(config, console, offline=True, force=force, resume=resume)
-    cost, share = describe(own, console)
-    training = own.config.training
-    encoder = encoder_repository(own.config.validation.encoder) if own.validation_interval else ""
-    writes = [str(store.folder(own.name)), str(own.run.path)]
-    counts = {name: len(each.pictures) for name, each in data.sets.items()}
-    start = own.start.name if own.start else ""
-    result = {
-        "dry_run": True,
-        "stage": own.config.stage,
-        "arm": own.arm,
-        "adapter": own.name,
-        "model": own.card.title,
-        "from": start or None,
-        "sets": counts,
-        "content_share": round(share, 4),
-        "drops": data.failed,
-        "fetches": [encoder] if encoder else [],
-        "writes": writes,
-        "training": vars(training),
-        "about_seconds": round(cost.seconds, 1),
-        "about_memory_mb": cost.memory_bytes // 1_000_000,
-    }
-    lines = [
-        f"adapter {own.name} for {own.card.title}{f', from {start}' if start else ''}",
-        *(f"read    {plural(count, 'picture')} of {name}" for name, count in counts.items()),
-        *(f"drop    {line}" for line in data.failed),
-        *(f"write   {path}{os.sep}" for path in writes),
-        f"train   {training.steps} steps of {training.batch}, rank {training.rank}, "
-        f"lr {training.lr}, {share:.1%} content",
-        f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
-    ]
-    return result, lines
+    return describe(own, data, console)

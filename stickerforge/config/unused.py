@@ -1,6 +1,7 @@
 """Settings that have no effect beside the others: they are named in warnings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stickerforge.config.schema import (
     CustomizeConfig,
@@ -8,6 +9,7 @@ from stickerforge.config.schema import (
     RateConfig,
     TailorAlphaConfig,
     TailorPromptConfig,
+    TailorStyleConfig,
     TrainingConfig,
     ValidationConfig,
 )
@@ -95,3 +97,33 @@ def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:
             yield f"validation.{name} does nothing with validation.every=0"
     if config.preview != default.preview:
         yield "preview.count does nothing with validation.every=0"
+
+
+def unused_in_tailor_style(config: TailorStyleConfig, arm: str) -> Iterator[str]:
+    """A line for each setting of a training of `tailor style` without effect.
+
+    Args:
+        arm: what is trained.
+    """
+    default, joint = TailorStyleConfig(), config.joint
+    for section in ("content", "gates"):
+        if getattr(config, section) != getattr(default, section):
+            yield f"{section} is about --stage content: it does nothing here"
+    if arm != "domain" and config.domain != default.domain:
+        yield "domain is about --stage domain: it does nothing here"
+    if replace(config.style, phrase="") != default.style:
+        yield "style.data, drawn and guideline are about --stage style: they do nothing here"
+    if arm != "prompt" and config.style.phrase:
+        yield "style.phrase is about --arm prompt: it does nothing here"
+    if arm in ("prompt", "domain") and config.init_from != default.init_from:
+        yield f"--init-from does nothing here: {arm} begins from the model"
+    parts = ("joint", "reversed", "mixed")  # arms to which the threshold means something
+    if arm not in parts and (joint.threshold, joint.content) != (
+        default.joint.threshold,
+        default.joint.content,
+    ):
+        yield f"joint.threshold and joint.content do nothing with the arm {arm}"
+    if joint.stratified and arm not in ("joint", "reversed"):
+        yield f"joint.stratified does nothing with the arm {arm}"
+    if joint.objective == "plain" and joint.beta != default.joint.beta:
+        yield "joint.beta belongs to joint.objective=dco: it does nothing here"

@@ -6,7 +6,12 @@ And "é" is one character or two (NFC or NFD): both look alike, and are one name
 
 import os
 import unicodedata
+from collections.abc import Collection
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from stickerforge.config.setting import METADATA_KEY, Config, Setting
 from stickerforge.errors import InputError
 
 MAX_NAME_BYTES = 255  # of one part of a path, as file systems have it
@@ -65,3 +70,23 @@ def spelled_on_disk(path: str) -> str:
 def to_nfc(text: str) -> str:
     """A text with composed accents: texts that look alike are the same."""
     return unicodedata.normalize("NFC", text)
+
+
+def with_absolute_paths(config: Config, words: Collection[str] = ()) -> Config:
+    """A configuration whose paths mean the same in any folder; what is not there stays as it is.
+
+    Args:
+        words: values that are no paths, whatever lies in this folder.
+    """
+
+    def absolute(value: Any, declared: Setting | None) -> Any:
+        if is_dataclass(value):
+            return with_absolute_paths(value, words)
+        is_place = declared and declared.path and isinstance(value, str) and value not in words
+        return str(Path(value).resolve()) if is_place and value and Path(value).exists() else value
+
+    values = {
+        item.name: absolute(getattr(config, item.name), item.metadata.get(METADATA_KEY))
+        for item in fields(config)  # type: ignore[arg-type]
+    }
+    return replace(config, **values)  # type: ignore[type-var]

@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stickerforge.config.schema import SamplingConfig, TailorStyleConfig
 from stickerforge.curation.style_pictures import Gathered, check_style
+from stickerforge.data.prompts import read_prompts
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.models.card import ModelCard
 from stickerforge.models.cost import sampling_cost
@@ -95,16 +97,22 @@ def describe_content(
 
     Args:
         adapters: that the model draws with.
+
+    Raises:
+        InputError: the file of prompts cannot be read.
     """
-    folder = set_folder(config.name, "match")
-    pictures = config.content.prompts * config.content.count
+    content, folder = config.content, set_folder(config.name, "match")
+    prompts = content.prompts
+    if content.file:
+        prompts = len(read_prompts(Path(content.file), styles=None))
+    pictures = prompts * content.count
     seconds = drawing_seconds(config, card, pictures)
     result = {
         "dry_run": True,
         "stage": "content",
         "model": card.title,
         "adapters": list(adapters),
-        "prompts": config.content.prompts,
+        "prompts": prompts,
         "count": pictures,
         "writes": [str(folder)],
         "about_seconds": round(seconds, 1),

@@ -16,7 +16,7 @@ from stickerforge.data.pictures import OPAQUE, VISIBLE, load_picture
 from stickerforge.errors import InputError
 from stickerforge.generation.clear_grounds import names_no_ground
 from stickerforge.models.encoders import Encoder, encode_texts, load_encoder
-from stickerforge.models.hub import JUDGES
+from stickerforge.models.hub import JUDGES, encoder_repository
 from stickerforge.models.picture_safety import SafetyClassifier, load_safety
 from stickerforge.models.text_area import TextArea, can_find_text, load_text_area
 from stickerforge.stickers.color import WHITE
@@ -113,8 +113,11 @@ def load_screens(
             settings.safety, settings.safety_labels, device=device, offline=offline, say=say
         )
     encoder = None
+    encoder_repository(settings.encoder)  # says where nothing is called that
     if needs_score(settings) or settings.duplicates in ("encoder", "either", "both"):
         encoder = load_encoder(settings.encoder, device=device, offline=offline, say=say)
+    elif settings.encoder not in JUDGES:
+        say(f"{settings.encoder} compares nothing: give prompt_score, prompt_share or duplicates")
     if encoder is not None and needs_score(settings) and not encoder.reads_text:
         raise InputError(
             f"the encoder {encoder.name} reads no text, so it cannot compare pictures with prompts",

@@ -7,6 +7,7 @@ from stickerforge.curation.candidates import draw_candidates
 from stickerforge.curation.content_prompts import content_prompts
 from stickerforge.curation.filters import filter_pictures
 from stickerforge.curation.gates import gate_candidates
+from stickerforge.curation.screening import load_screens
 from stickerforge.curation.style_pictures import Gathered
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.models.card import ModelCard
@@ -34,6 +35,8 @@ def gather_content(
         EnvironmentFault: a model cannot be had here, or the disk is full.
         Interrupted: what was drawn stays, and a further call goes on.
     """
+    # Loaded now, too, so that what cannot be used is said before hours of drawing.
+    load_screens(config.gates, device=config.device, offline=offline, say=console.say)
     folder = set_folder(config.name, "match")
     prompts = content_prompts(
         config.content, card, config.seed, console, device=config.device, offline=offline

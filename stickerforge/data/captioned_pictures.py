@@ -4,7 +4,7 @@ A table is a .jsonl file with one object a line: `{"file_name": "a.png", "text":
 of pictures have it in metadata.jsonl; "picture" or "image", and "caption" or "prompt", are as good.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,24 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
             f"{place} lists no pictures",
             "give a folder of pictures with captions, or a .jsonl file",
         )
+    add_pictures(found, rows, place)
+    if not found.pictures:
+        raise InputError(
+            f"{place}: no picture in it has a caption",
+            f"`stickerforge caption {place}` writes them: a text beside each picture",
+        )
+    return found
+
+
+def add_pictures(found: CaptionedPictures, rows: Sequence[tuple[Path, str]], place: Path) -> None:
+    """Load the pictures of rows, with their captions.
+
+    Args:
+        place: where they are listed, for messages.
+
+    Raises:
+        InputError: none of them can be used.
+    """
     for path, caption in rows:
         try:
             found.pictures.append((load_reference(path), caption))
@@ -84,12 +102,6 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
             f"{found.unreadable[0]}",
             KINDS_HINT,
         )
-    if not found.pictures:
-        raise InputError(
-            f"{place}: no picture in it has a caption",
-            f"`stickerforge caption {place}` writes them: a text beside each picture",
-        )
-    return found
 
 
 def unlisted(place: Path, listed: set[Path]) -> list[str]:

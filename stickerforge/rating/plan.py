@@ -96,7 +96,7 @@ def out_folder(config: RateConfig, default: Path) -> Path:
 
 
 def plan_name(config: RateConfig) -> RatingTask:
-    """The task of a name: its set for the question, else that which is still open, match first.
+    """The task of a name: its set for the question, else match, or what is open for the rater.
 
     Raises:
         InputError: there is no such set, or see `plan_rating`.
@@ -121,6 +121,8 @@ def plan_name(config: RateConfig) -> RatingTask:
             )
         return plan_folder(config, folders[config.question], config.question)
     tasks = [plan_folder(config, folder, question) for question, folder in folders.items()]
+    if not config.rater:  # who asks on the page may be another one than who has answered
+        return tasks[0]
     return next((task for task in tasks if num_open(task, config.rater)), tasks[0])
 
 

@@ -176,7 +176,10 @@ def read_candidates(folder: Path) -> list[Candidate]:
         lines[candidate.file_name] = number
         candidates.append(candidate)
     if not candidates:
-        raise InputError(f"{path} lists no pictures", "draw candidates first")
+        raise InputError(
+            f"{path} lists no pictures",
+            "`stickerforge tailor style` fills it: --stage content or style, with looser gates",
+        )
     return candidates
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from stickerforge.data.buckets import crop_to_bucket
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.data.captions import Caption
@@ -15,6 +17,8 @@ from stickerforge.runtime.console import Console
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.dataset import encode_example
 from stickerforge.training.latent_file import LatentFile
+
+NOTHING = torch.empty(0)  # a part of a tensor would keep all of it
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ def encode_captioned(
         EnvironmentFault: the disk is full.
     """
     file, examples, described = LatentFile(folder), list[TrainingExample](), []
+    gone = 0
     with console.progress(f"encoding {what}", len(data.pictures)) as advance:
         for picture, caption in data.pictures:
             try:
@@ -65,13 +70,13 @@ def encode_captioned(
             except InputError as error:
                 data.unreadable.append(error.message)
                 console.warn(f"left out: {error.message}")
-                if len(data.unreadable) >= len(data.pictures):
+                gone += 1
+                if gone == len(data.pictures):
                     raise
             else:
                 file.append(example.mean)
                 file.append(example.deviation)
-                nothing = example.mean[:0]
-                examples.append(replace(example, mean=nothing, deviation=nothing))
+                examples.append(replace(example, mean=NOTHING, deviation=NOTHING))
                 described.append([picture.sha256, caption])
             advance(1)
     return CaptionedLatents(in_file(examples, file), described)

@@ -93,6 +93,7 @@ class SetRouter:
         self.sizes, self.one_set = sizes, one_set
         self.batch, self.steps, self.seed = batch, steps, seed
         self.clean = clean_share(self.log_snr_at, routing.threshold)
+        self.recent: tuple[int, list[Place]] = (-1, [])
         self.drawn = (0, 0, 0)  # (steps, pictures that they took from content, from style)
 
     def timestep_at(self, position: float) -> int:
@@ -111,6 +112,12 @@ class SetRouter:
 
     def places(self, step: int) -> list[Place]:
         """The timesteps of a step, and from which set each place is filled."""
+        if self.recent[0] != step:  # the next step asks again, to count what was drawn
+            self.recent = step, self.new_places(step)
+        return self.recent[1]
+
+    def new_places(self, step: int) -> list[Place]:
+        """The same, computed."""
         randoms = [self.random("timestep", step, slot) for slot in range(self.batch)]
         if self.routing.rule == "noise" and self.routing.stratified:
             return self.stratified_places(randoms)

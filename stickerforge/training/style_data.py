@@ -3,10 +3,25 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stickerforge.data.captioned_pictures import CaptionedPictures, read_captioned_pictures
+from stickerforge.config.schema import RateConfig
+from stickerforge.data.captioned_pictures import (
+    CaptionedPictures,
+    add_pictures,
+    read_captioned_pictures,
+)
 from stickerforge.data.picture_folder import describe_skipped
 from stickerforge.errors import InputError
-from stickerforge.rating.rating_set import OUTCOMES, SingleQuestion, is_set, set_folder
+from stickerforge.rating.answer_store import STORE, AnswerStore
+from stickerforge.rating.outcome import find_outcome
+from stickerforge.rating.plan import plan_rating
+from stickerforge.rating.rating_set import (
+    OUTCOMES,
+    Accepted,
+    SingleQuestion,
+    is_set,
+    read_accepted,
+    set_folder,
+)
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.text import plural, shorten_list
 from stickerforge.training.style_plan import SetName, StylePlan
@@ -55,48 +70,74 @@ def read_sets(plan: StylePlan, name: str, console: Console) -> StyleData:
     digests = [{own.sha256 for own, _ in each.pictures} for each in data.sets.values()]
     if len(digests) == 2 and (both := len(digests[0] & digests[1])):
         console.warn(
-            f"{plural(both, 'picture')} of both sets: learned at every noise level, like both"
+            f"{plural(both, 'picture')} of both sets: what is to part content and style does not"
+            " part these"
         )
     return data
 
 
 def read_set(name: str, set_name: SetName, console: Console) -> CaptionedPictures:
-    """The pictures that people took into a set.
+    """The pictures that people took into a set, by all answers there are.
 
     Raises:
         InputError: nobody has decided yet, or too few pictures are left.
     """
     question = QUESTIONS[set_name]
     folder = set_folder(name, question)
-    table = folder / OUTCOMES[question]
-    if not table.exists():
-        hint = f"decide about them: `stickerforge rate {name} --question {question}`"
-        if not is_set(folder):
-            hint = f"make them with --stage {set_name}"
-        raise InputError(f"there are no {set_name} pictures of {name!r} yet", hint)
+    accepted, unrated = accepted_pictures(name, set_name)
     pictures = CaptionedPictures()
-    if table.stat().st_size:
-        pictures = read_captioned_pictures(table)
+    rows = [(folder / row.file_name, row.text) for row in accepted]
+    add_pictures(pictures, rows, folder / OUTCOMES[question])
     warn_of_losses(pictures, console)
-    check_count(
-        len(pictures.pictures),
-        f"{set_name} pictures of {name!r}",
-        f"`stickerforge rate {name} --question {question}` takes more",
-        console,
-    )
+    hint = f"`stickerforge rate {name} --question {question}` decides about {unrated} more"
+    if not unrated:
+        more = "content.prompts=NUMBER" if set_name == "content" else "style.data=FOLDER"
+        hint = (
+            f"give more: `stickerforge tailor style --name {name} --stage {set_name}`, --set {more}"
+        )
+    count = plural(len(pictures.pictures), f"{set_name} picture")
+    check_count(len(pictures.pictures), f"{count} of {name!r}", hint, console)
     return pictures
+
+
+def accepted_pictures(name: str, set_name: SetName) -> tuple[list[Accepted], int]:
+    """(what people took into a set, how many pictures nobody has decided about).
+
+    The answers count and not the table that follows from them: a page may have been killed before
+    it was written.
+
+    Raises:
+        InputError: there is no such set, or nobody has decided yet.
+    """
+    question = QUESTIONS[set_name]
+    folder = set_folder(name, question)
+    if is_set(folder) and (folder / STORE).exists():
+        task = plan_rating(RateConfig(run=name, question=question))
+        with AnswerStore(folder / STORE) as store:
+            decision = find_outcome(task, store).decision
+        if decision and (decision.accepted or decision.rejected):
+            return decision.accepted, len(decision.unrated)
+    elif (folder / OUTCOMES[question]).exists():
+        return read_accepted(folder, question), 0
+    hint = f"decide about them: `stickerforge rate {name} --question {question}`"
+    if not is_set(folder):
+        hint = f"make them with --stage {set_name}"
+    raise InputError(f"there are no {set_name} pictures of {name!r} yet", hint)
 
 
 def check_count(count: int, what: str, hint: str, console: Console) -> None:
     """Make sure that there are enough pictures; warns of few.
 
+    Args:
+        what: how many there are of what.
+
     Raises:
         InputError: there are not.
     """
     if count < FEWEST:
-        raise InputError(f"{count} {what} passed, and at least {FEWEST} are needed", hint)
+        raise InputError(f"{what} passed, and at least {FEWEST} are needed", hint)
     if count < ENOUGH:
-        console.warn(f"{count} {what} are few: they may be learned by heart; {ENOUGH} would do")
+        console.warn(f"{what}: so few may be learned by heart, {ENOUGH} would do")
 
 
 def warn_of_losses(pictures: CaptionedPictures, console: Console) -> None:
@@ -134,4 +175,5 @@ def check_domain(pictures: CaptionedPictures, console: Console) -> None:
         InputError: they did not.
     """
     hint = "give more, or loosen the settings of domain"
-    check_count(len(pictures.pictures), "pictures of the domain", hint, console)
+    count = len(pictures.pictures)
+    check_count(count, f"{plural(count, 'picture')} of the domain", hint, console)

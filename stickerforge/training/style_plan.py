@@ -1,7 +1,6 @@
 """What a training of `tailor style` is to do, checked before a picture or a weight is read."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from stickerforge.adapters import store
@@ -10,6 +9,8 @@ from stickerforge.config.schema import Arm, TailorStyleConfig, TrainingConfig, T
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
+from stickerforge.config.unused import unused_in_tailor_style
+from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
@@ -99,6 +100,13 @@ def plan_style_training(
     arm: Arm = "domain" if config.stage == "domain" else config.arm
     name = adapter_name(check_name(config), arm)
     validate_name(name)
+    if config.ratings:
+        raise InputError(
+            "--ratings is about the stages content and style",
+            f"`stickerforge rate {config.name} --ratings FILE` takes them in before {arm}",
+        )
+    for line in unused_in_tailor_style(config, arm):
+        console.warn(line)
     if force and resume:
         raise InputError("--resume goes on, --force starts over", "give one of them")
     check_tensorboard(config.training.tensorboard)
@@ -111,6 +119,8 @@ def plan_style_training(
     if resume and run.checkpoint_info():  # as it was started, unless the call says otherwise
         given = fill_unset(given, {"steps": saved_setting(run, "training.steps")})
         validation = fill_unset(validation, {"every": saved_setting(run, "validation.every")})
+    if start:
+        given = with_rank_of(start, given)
     training = with_tailoring_defaults(given, card)
     recommended = {"every": max(1, training.steps // VALIDATIONS), "encoder": "judge"}
     validation = fill_unset(validation, recommended)
@@ -120,7 +130,9 @@ def plan_style_training(
     check_device(config.device)
     config = replace(config, training=training, validation=validation, model=base.name)
     long_prompts = start.long_prompts if start else None
-    plan = StylePlan(with_absolute_paths(config), card, base, name, long_prompts, start, arm=arm)
+    plan = StylePlan(
+        with_absolute_paths(config, JUDGES), card, base, name, long_prompts, start, arm=arm
+    )
     if plan.validation_interval:
         encoder_repository(config.validation.encoder)
     plan.resumable(force=force, resume=resume)
@@ -173,9 +185,9 @@ def start_stage(config: TailorStyleConfig, arm: Arm, base: Base) -> Adapter | No
             f"make it with {stage}, or begin from the model with --init-from model",
         )
     adapter = store.find(name)
-    if adapter.kind != KIND:
+    if adapter.kind != KIND or adapter.made.get("arm") != origin:
         raise InputError(
-            f"{name!r} is of kind {adapter.kind!r}, and no stage of {config.name!r}",
+            f"{name!r} is an adapter of kind {adapter.kind!r}, and no stage of {config.name!r}",
             "give another --name, or --init-from model",
         )
     if adapter.base.fingerprint != base.fingerprint:
@@ -201,20 +213,23 @@ def plan_drawing(
     return card, (start.name,) if start else ()
 
 
+def with_rank_of(start: Adapter, training: TuningConfig) -> TuningConfig:
+    """The settings with the rank of the adapter that training begins from.
+
+    Raises:
+        InputError: another one is given.
+    """
+    rank = start.made.get("rank")
+    if training.rank not in (None, rank):
+        raise InputError(
+            f"{start.name!r} has the rank {rank}, and the new adapter {training.rank}",
+            f"leave --rank out, or give --rank {rank}",
+        )
+    return fill_unset(training, {"rank": rank})
+
+
 def with_tailoring_defaults(training: TuningConfig, card: ModelCard) -> TuningConfig:
     """The settings with what the user leaves open filled in."""
     pixels = card.sampling.get("pixels") or family_spec(card.folder).native_pixels(card.folder)
     recommended: dict[str, Any] = TUNING | {"resolution": int(pixels)}
     return fill_unset(training, recommended | dict(card.training.get("tailoring", {})))
-
-
-def with_absolute_paths(config: TailorStyleConfig) -> TailorStyleConfig:
-    """The configuration as it can be used from any folder."""
-
-    def absolute(text: str) -> str:
-        is_place = bool(text) and text not in JUDGES and Path(text).exists()
-        return str(Path(text).resolve()) if is_place else text
-
-    validation = replace(config.validation, encoder=absolute(config.validation.encoder))
-    style = replace(config.style, data=absolute(config.style.data))
-    return replace(config, validation=validation, style=style)

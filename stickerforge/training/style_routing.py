@@ -31,5 +31,7 @@ def expected_share(plan: StylePlan) -> float:
     raise InputError(
         f"joint.threshold={plan.config.joint.threshold:g} is beyond the noise levels of"
         f" {plan.card.title}",
-        f"give one between {min(levels):.2f} and {max(levels):.2f}",
+        # Rounded inwards: both ends can be given.
+        f"give one between {math.ceil(100 * min(levels) + 1) / 100:.2f} and"
+        f" {math.floor(100 * max(levels)) / 100:.2f}",
     )

@@ -1,10 +1,12 @@
 """The workflow of a training of `tailor style`: from sets of pictures to an adapter."""
 
 from stickerforge.adapters import store
+from stickerforge.config.toml import to_toml
 from stickerforge.generation.inference import load
 from stickerforge.models.checksums import verify
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
+from stickerforge.runtime.files import write_whole
 from stickerforge.training.provenance import versions
 from stickerforge.training.state import init_state
 from stickerforge.training.style_data import StyleData
@@ -67,5 +69,8 @@ def save_prompt_arm(plan: StylePlan) -> Tuning:
             "seed": plan.config.seed,
             "versions": versions(),
         },
+    )
+    write_whole(
+        adapter.path.with_name(plan.run.config.name), to_toml(plan.config, plan.command).encode()
     )
     return Tuning(adapter, 0, "", {})

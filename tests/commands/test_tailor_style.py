@@ -8,7 +8,14 @@ from PIL import Image
 
 import stickerforge
 from stickerforge.adapters import store
-from stickerforge.rating.rating_set import Accepted, set_folder, write_accepted
+from stickerforge.rating.answer_store import STORE, AnswerStore
+from stickerforge.rating.rating_set import (
+    Accepted,
+    read_candidates,
+    set_folder,
+    write_accepted,
+)
+from stickerforge.rating.ratings import Rating
 from stickerforge.training.run_folder import run_folder
 from tests.conftest import one_line
 
@@ -54,14 +61,15 @@ def metrics(name):
 
 def test_from_two_sets_to_a_picture(tailor, cli, quick_sd):
     validation = ("--set", "validation.prompts=2", "--set", "validation.seeds=2")
-    ended = tailor(*FROM_MODEL, "--steps", 4, "--json", validation=validation)
+    ended = tailor(*FROM_MODEL, "--steps", 8, "--json", validation=validation)
     assert ended.code == 0, ended.err
     result = ended.json["result"]
     assert result["sets"] == {"content": 5, "style": 3} and result["arm"] == "joint"
     assert result["adapter"] == "house" and result["kind"] == "tuned" and result["from"] is None
     made = store.find("house").made
     assert made["sets"] == {"content": 5, "style": 3} and made["arm"] == "joint"
-    assert all(0 <= row["content_share"] <= 1 for row in metrics("house"))
+    shares = [row["content_share"] for row in metrics("house")]
+    assert set(shares) <= {0.0, 0.25, 0.5} and 0 < np.mean(shares) < 0.4  # 18 % in the mean
     log = [json.loads(row) for row in run_folder("house").validation_log.read_text().splitlines()]
     assert {"style_distance", "diversity", "alignment", "drift"} <= set(log[-1])
     drawn = cli(
@@ -158,9 +166,10 @@ def test_too_few_pictures_passed(tailor, sets):
     write_accepted(content, "match", [])
     line = one_line(tailor(*FROM_MODEL, "--steps", 1))
     assert "0 content pictures of 'house' passed, and at least 2 are needed" in line
-    assert "`stickerforge rate house --question match`" in line
+    assert "give more: `stickerforge tailor style --name house --stage content`" in line
     write_accepted(content, "match", [Accepted("pictures/0.png", "a cat", 1, 0)])
-    assert "1 content picture" in one_line(tailor(*FROM_MODEL, "--steps", 1))
+    line = one_line(tailor(*FROM_MODEL, "--steps", 1))
+    assert "1 content picture of 'house' passed" in line
     (content / "content.jsonl").write_text('{"file_name": "pictures/0.png"}\n')
     assert "line 1" in one_line(tailor(*FROM_MODEL, "--steps", 1))
     (style / "style.jsonl").unlink()
@@ -177,7 +186,7 @@ def test_what_is_odd_about_the_sets_is_said(tailor, sets):
     ended = tailor(*FROM_MODEL, "--steps", 1, "--json")
     assert ended.code == 4
     lines = "\n".join(ended.json["warnings"])
-    assert "2 pictures of both sets" in lines and "are few" in lines and "4.png" in lines
+    assert "2 pictures of both sets" in lines and "learned by heart" in lines and "4.png" in lines
     assert ended.json["result"]["sets"]["content"] == 4
 
 
@@ -212,12 +221,55 @@ def test_a_dry_run_says_what_and_how_long_and_does_nothing(tailor, tmp_path):
     assert not (tmp_path / "home" / "runs").exists()
 
 
-def test_parts_of_a_batch_take_less_memory_and_come_to_the_same(tailor):
+def test_a_limit_of_memory_is_kept_or_said(tailor):
     options = (*FROM_MODEL, "--steps", 1, "--dry-run", "--json")
     whole = tailor(*options).json["result"]["about_memory_mb"]
     limited = tailor(*options, "--set", "training.memory=0.01")
     assert limited.json["result"]["about_memory_mb"] < whole
     assert any("a single picture takes about" in line for line in limited.json["warnings"])
+
+
+def test_a_dry_run_of_a_prompt_says_that_nothing_is_trained(tailor):
+    ended = tailor("--arm", "prompt", "--set", "style.phrase=in ink", "--dry-run")
+    assert "train   nothing; prompts get 'in ink'" in ended.out
+
+
+def test_the_rank_is_that_of_the_stage(tailor):
+    """Known before a picture is encoded, in a dry run, too."""
+    assert tailor(*FROM_MODEL, "--arm", "content", "--steps", 1).code == 0
+    options = ("--init-from", "content", "--steps", 1)
+    line = one_line(tailor(*options, "--rank", 3, "--dry-run"))
+    assert "'house-content' has the rank 2, and the new adapter 3" in line
+    result = tailor(*options, "--dry-run", "--json").json["result"]
+    assert result["training"]["rank"] == 2 and result["from"] == "house-content"
+
+
+def test_an_adapter_of_another_command_is_no_stage(cli, tailor, quick_sd, sets):
+    call = ("tailor", "prompt", sets[0] / "content.jsonl", "--name", "house-domain", *SHORT)
+    assert cli(*call, "--model", quick_sd, *QUIET, "--steps", 1).code == 0
+    assert "no stage of 'house'" in one_line(tailor("--steps", 1))
+
+
+def test_settings_without_effect_are_named(tailor):
+    options = (
+        *("joint.threshold=-1", "joint.stratified=true", "joint.beta=3"),
+        *("gates.border=1", "style.phrase=x", "domain.data=x"),
+    )
+    sets = [word for option in options for word in ("--set", option)]
+    ended = tailor(*FROM_MODEL, "--arm", "content", *sets, "--dry-run", "--json")
+    lines = "\n".join(ended.json["warnings"])
+    for what in ("threshold", "stratified", "beta", "gates", "phrase", "domain"):
+        assert what in lines
+    refused = tailor(*FROM_MODEL, "--ratings", "ann.jsonl")
+    assert "is about the stages content and style" in one_line(refused)
+
+
+def test_settings_of_a_run_can_be_given_from_any_folder(
+    stage, pictures, cli, tmp_path, monkeypatch
+):
+    assert stage("domain", "--set", "domain.data=pictures").code == 0
+    config = run_folder("house-domain", "tailor style").config
+    assert f'data = "{pictures}"' in config.read_text()
 
 
 def test_from_python(sets, quick_sd):
@@ -254,11 +306,13 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def stage(cli, quick_sd):
-    """Do a stage of `house` on a tiny model."""
+    """Do a stage of `house` on a tiny model, whose pictures fit no prompt."""
+    scores = [f"{section}.prompt_score=-1" for section in ("domain", "gates")]
+    unscored = [word for score in scores for word in ("--set", score)]
 
     def stage(name, *options):
         call = ("tailor", "style", "--name", "house", "--stage", name, "--model", quick_sd)
-        return cli(*call, *SHORT, *QUIET, "--steps", 1, *options)
+        return cli(*call, *SHORT, *QUIET, *unscored, "--steps", 1, *options)
 
     return stage
 
@@ -366,6 +420,21 @@ def test_a_rater_takes_out_what_a_user_gave(stage, pictures):
 def test_what_a_stage_lacks_is_one_line(stage, pictures, name, options, what):
     ended = stage(name, *options)
     assert ended.code == 2 and what in one_line(ended)
+
+
+def test_answers_count_where_a_page_was_killed_before_it_wrote(stage, pictures):
+    """The table of what passed is older than the answers."""
+    assert stage("content", *CONTENT, "--init-from", "model").code == 0
+    folder = set_folder("house", "match")
+    items = len((folder / "candidates.jsonl").read_text().splitlines())
+    file = rate(folder, [True] * items)
+    assert stage("content", *CONTENT, "--init-from", "model", "--ratings", file).code == 0
+    rows = read_candidates(folder)
+    with AnswerStore(folder / STORE) as store:
+        for row in rows[1:]:
+            store.add(Rating(row.file_name, "match", False, "ann", "2026-01-02T00:00:00Z"))
+    line = one_line(stage("joint", "--arm", "content", "--init-from", "model"))
+    assert "1 content picture of 'house' passed" in line
 
 
 def test_what_other_settings_drew_is_not_mixed(stage):

@@ -18,6 +18,7 @@ from stickerforge.curation.report import SAMPLES
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.encoders import load_encoder
+from stickerforge.runtime.console import Console
 from tests.curation.conftest import sticker
 
 PLAIN = DomainConfig(prompt_score=-1.0, text="off")  # without a network
@@ -96,6 +97,16 @@ def test_an_encoder_that_reads_no_text_finds_duplicates_alone(captioned, quiet, 
     assert removed(filter_pictures(data, alone, quiet)) == {"b.png": "duplicate"}
     with pytest.raises(InputError, match="reads no text"):
         filter_pictures(data, replace(alone, prompt_score=0.1), quiet)
+
+
+def test_an_encoder_that_nothing_asks_for_is_said_and_must_be_one(captioned, quiet, dinov2, capsys):
+    data = captioned({"a.png": (sticker(1), "a ball")})
+    idle = replace(PLAIN, prompt_score=None, encoder=str(dinov2))
+    filter_pictures(data, idle, Console())
+    assert "compares nothing" in capsys.readouterr().err
+    for name in ("nope", "nowhere/at all"):
+        with pytest.raises(InputError, match=name):
+            filter_pictures(data, replace(idle, encoder=name), quiet)
 
 
 def test_unreadable_pictures_are_listed_and_those_that_go_meanwhile(captioned, quiet):

@@ -21,7 +21,7 @@ class RateConfig:
         None,
         "Whether each shows its prompt, matches the style, or which of two is better.",
         default_text="the set's",
-        details="Of a name that which is still open, match first.",
+        details="Of a name match where there is one; with --rater what is still open for them.",
         flag="--question",
         metavar="match|style|pair",
     )

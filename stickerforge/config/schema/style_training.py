@@ -92,7 +92,7 @@ class TailorStyleConfig:
     )
     init_from: Origin = setting(
         "domain",
-        "What training begins from: the model, or a stage or arm of this name.",
+        "What training begins from, and what draws candidates: model, domain, content or style.",
         flag="--init-from",
         metavar="STAGE",
     )
