@@ -42,7 +42,6 @@ VARIANTS = {
     "joint -8 scenes": Variant("joint", -8.0, scenes=True),
     "style scenes": Variant("style", scenes=True),
     "style twice": Variant("style", None, "style"),
-    "reversed -1": Variant("reversed", -1.0),
 }
 QUIET = Console(quiet=True)
 # What is added to prompts; the second in words that sticker-mini knows, for its nearest style.

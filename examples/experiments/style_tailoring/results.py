@@ -30,7 +30,6 @@ CLAIMS = (
     ("c, flat", "domain", "prompt flat"),
     ("c, base", "domain", "base"),
     ("direction", "joint", "reversed"),
-    ("direction", "joint -8", "reversed -1"),
     ("rule", "joint", "mixed"),
     ("rule", "joint -8", "mixed"),
     ("at once", "joint -8", "sequential"),

@@ -51,8 +51,8 @@ CONTROLS = ("mixed", "sequential", "joint", "reversed")
 QUEUE = [
     *product(SEEDS, CLAIMED),
     *product(SEEDS, CONTROLS),
-    *product(SEEDS, ("style scenes", "joint -8 scenes", "prompt flat")),
-    *product((0,), ("style twice", "reversed -1")),
+    *product(SEEDS, ("prompt flat",)),
+    *product((0,), ("style scenes", "joint -8 scenes", "style twice")),
 ]
 
 
