@@ -71,6 +71,7 @@ class AdapterDescription:
     made: MadeDescription = field(default_factory=MadeDescription)
     parents: list[ParentDescription] = field(default_factory=list)
     long_prompts: LongPrompts | None = None
+    encoder: Line = ""
 
 
 @dataclass(frozen=True)

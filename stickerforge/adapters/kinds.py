@@ -7,11 +7,12 @@ torch, so that a description can be checked at once.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stickerforge.adapters import lora_export, lora_format
+from stickerforge.adapters import decoder_format, lora_export, lora_format
 from stickerforge.adapters.header import AdapterFile
 from stickerforge.adapters.instructions import readme
 
 if TYPE_CHECKING:
+    from stickerforge.adapters.decoder_weights import DecoderWeights
     from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.adapters.store import Adapter
     from stickerforge.models.families.base import DiffusionModel
@@ -117,8 +118,44 @@ class Lora:
         return attach_lora(model, name, weights, source)
 
 
-LORA = Lora()
-KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA,) for name in kind.names}
+class Decoder:
+    """A decoder with alpha, which takes the place of an autoencoder's own."""
+
+    names: tuple[str, ...] = ("decoder",)
+
+    def recognises(self, file: AdapterFile) -> bool:
+        """By the names of its tensors and its metadata."""
+        return decoder_format.is_decoder(file)
+
+    def read(self, *files: AdapterFile) -> "DecoderWeights":
+        """See `decoder_format.parse`."""
+        return decoder_format.parse(*files)
+
+    def encode(self, weights: "DecoderWeights") -> bytes:
+        """See `decoder_format.encode`."""
+        return decoder_format.encode(weights)
+
+    def encode_files(
+        self, weights: "DecoderWeights", metadata: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        """See `decoder_format.encode_files`."""
+        return decoder_format.encode_files(weights, metadata)
+
+    def readme(self, weights: "DecoderWeights", adapter: "Adapter") -> str:
+        """See `decoder_format.readme`."""
+        return decoder_format.readme(adapter)
+
+    def attach(
+        self, model: "DiffusionModel", name: str, weights: "DecoderWeights", source: str
+    ) -> Attached:
+        """See `decoder.attach_decoder`; this is where torch is imported."""
+        from stickerforge.adapters.decoder import attach_decoder
+
+        return attach_decoder(model, weights, source)
+
+
+LORA, DECODER = Lora(), Decoder()
+KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA, DECODER) for name in kind.names}
 
 
 def kind_of(file: AdapterFile) -> AdapterKind:

@@ -11,9 +11,9 @@ refuses the kind by name and ignores the field. One that changes what known fiel
 and is refused.
 """
 
-import contextlib
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,14 @@ from stickerforge.adapters.description import DescriptionHead, check_description
 from stickerforge.adapters.kinds import KINDS
 from stickerforge.adapters.lora_export import describe
 from stickerforge.adapters.lora_format import PART_OF
-from stickerforge.adapters.weight_files import digest, name_files, read_files, write_files
+from stickerforge.adapters.weight_files import (
+    digest,
+    name_files,
+    read_files,
+    remove,
+    write_files,
+    write_folder,
+)
 from stickerforge.config.description import read_description
 from stickerforge.errors import InputError, nearest
 from stickerforge.models.long_prompts import LongPrompts
@@ -64,6 +71,7 @@ class Adapter:
         made: how it was made: objective, steps, beta, captions, seed, versions and so on.
         parents: of a merge: name, weight and sha256 of each.
         long_prompts: how it was trained to read prompts; None where the model's own way will do.
+        encoder: of a decoder: the digest of the encoder whose latents it decodes; else "".
     """
 
     name: str
@@ -76,6 +84,7 @@ class Adapter:
     made: dict[str, Any] = field(default_factory=dict)
     parents: list[dict[str, Any]] = field(default_factory=list)
     long_prompts: LongPrompts | None = None
+    encoder: str = ""
 
     @property
     def paths(self) -> list[Path]:
@@ -220,6 +229,8 @@ def save(
     made: dict[str, Any],
     parents: list[dict[str, Any]] | None = None,
     long_prompts: LongPrompts | None = None,
+    encoder: str = "",
+    folders: Mapping[str, Callable[[Path], None]] | None = None,
     same: Adapter | None = None,
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
@@ -227,6 +238,7 @@ def save(
     Args:
         weights: in the form of the kind.
         kind: a key of `KINDS`.
+        folders: {name of a folder beside the files: what fills it}; others are removed.
         same: the adapter as it is kept now, where it is only to be kept otherwise: what lies beside
             its files stays, and nothing is written if it is another one by then.
 
@@ -242,11 +254,22 @@ def save(
     files = name_files(maker.encode_files(weights, about | {PART_OF: identity}))
     digests = {file: digest(tensors) for file, tensors in files.items()}
     adapter = Adapter(
-        name, kind, base, digests, identity, tokens, phrase, made, parents or [], long_prompts
+        name,
+        kind,
+        base,
+        digests,
+        identity,
+        tokens,
+        phrase,
+        made,
+        parents or [],
+        long_prompts,
+        encoder,
     )
     card = {"format": FORMAT} | asdict(adapter)
-    if long_prompts is None:
-        del card["long_prompts"]
+    for field_name in ("long_prompts", "encoder"):
+        if not card[field_name]:
+            del card[field_name]
     readme = maker.readme(weights, adapter)
     with locked(lock_file(name), wait=True):
         if same and find(name) != same:
@@ -258,13 +281,13 @@ def save(
         except OSError as error:
             raise disk_fault(error, place) from error
         write_files(place, files, maker, content)
+        for folder_name, fill in (folders or {}).items():
+            write_folder(place / folder_name, fill)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
         write_whole(place / README, readme.encode())
         # What belonged to an adapter that was here before.
-        for other in same.paths if same else place.iterdir():
-            if other.name not in (*files, CARD, README):
-                with contextlib.suppress(OSError):
-                    other.unlink()
+        own = (*files, *(folders or ()), CARD, README)
+        remove([path for path in (same.paths if same else place.iterdir()) if path.name not in own])
     return adapter
 
 

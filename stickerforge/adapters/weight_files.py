@@ -1,14 +1,16 @@
 """The files of an adapter's tensors in the store: written together, read with their digests."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, read_file
 from stickerforge.adapters.kinds import AdapterKind
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.bounded_files import check_inside, read_bounded
-from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.files import disk_fault, sync_folder, write_whole
 
 
 def name_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -48,6 +50,42 @@ def write_files(
         raise EnvironmentFault(
             f"what was written to {folder} does not read back as it was written", "check the disk"
         )
+
+
+def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Write a folder whole or not at all, in the place of one that is there.
+
+    Args:
+        fill: writes what is in it into an empty folder.
+
+    Raises:
+        EnvironmentFault: the disk is full.
+    """
+    new, old = folder.with_name(f".{folder.name}-new"), folder.with_name(f".{folder.name}-old")
+    try:
+        for rest in (new, old):  # of a call that was killed
+            shutil.rmtree(rest, ignore_errors=True)
+        new.mkdir()
+        fill(new)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise disk_fault(error, folder) from error
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files and folders as far as possible."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def read_files(paths: Iterable[Path], digests: Iterable[str], hint: str) -> list[AdapterFile]:

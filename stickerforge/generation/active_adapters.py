@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.kinds import KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.kinds import DECODER, KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import PART_OF, token_names
 from stickerforge.adapters.sources import looks_like_adapter, read_source, strength_remark
 from stickerforge.adapters.upgrade import read_upgraded
@@ -66,6 +66,16 @@ class ActiveAdapter:
             InputError: the file cannot be read, or is not the one that the store describes.
         """
         return read_upgraded(self.installed) if self.installed else self.weights
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether it changes nothing but how latents become pixels: those get alpha."""
+        return self.kind is DECODER
+
+    @property
+    def encoder(self) -> str:
+        """Of a decoder: the digest of the encoder whose latents it decodes."""
+        return self.installed.encoder if self.installed else str(self.weights.encoder)
 
 
 class AdapterLookup:
@@ -174,6 +184,11 @@ def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
                     f"{owners[token]} and {adapter.source} both hold {token}", "use one of them"
                 )
             owners[token] = adapter.source
+
+
+def drawing_adapters(adapters: Iterable[ActiveAdapter]) -> tuple[ActiveAdapter, ...]:
+    """Those that change what is drawn: all but decoders."""
+    return tuple(adapter for adapter in adapters if not adapter.is_decoder)
 
 
 def long_prompts_of(adapters: Iterable[ActiveAdapter], card: ModelCard) -> LongPrompts:

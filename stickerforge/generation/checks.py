@@ -7,7 +7,8 @@ from typing import Any
 from stickerforge.adapters import store
 from stickerforge.config.schema import MAX_SEED, SamplingConfig
 from stickerforge.errors import InputError, brief
-from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
+from stickerforge.generation.decoders import check_decoders
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
@@ -20,7 +21,7 @@ MAX_BYTES = 100_000_000  # of saved settings, which hold the prompts of the comm
 
 
 def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint: str) -> None:
-    """Make sure that every adapter was made for this very model.
+    """Make sure that every adapter was made for this very model, decoders for its latents.
 
     Args:
         fingerprint: of the model's weights.
@@ -28,7 +29,8 @@ def check_bases(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerprint:
     Raises:
         InputError: one was not; the hint says how to train it again.
     """
-    for adapter in adapters:
+    check_decoders(adapters, card, fingerprint)
+    for adapter in drawing_adapters(adapters):
         base = adapter.base
         if base is None or base.fingerprint == fingerprint:
             continue
@@ -159,7 +161,7 @@ def check_consistency(
                 "give --consistency too",
             )
         return
-    if not adapters:
+    if not drawing_adapters(adapters):
         raise InputError(
             "--consistency leads towards what an adapter taught, and none is in use",
             "name one, or leave it out",

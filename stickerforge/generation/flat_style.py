@@ -1,6 +1,7 @@
 """Whether an image comes out in flat colours, and in which inks."""
 
 from stickerforge.config.schema import OutputConfig
+from stickerforge.generation.active_adapters import drawing_adapters
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
 
@@ -13,7 +14,7 @@ def flat_palette(
     if output.colours == "drawn" or (output.colours == "auto" and not style):
         return None
     # What an adapter learned keeps its colours.
-    return card.inks[style] if style and not request.adapters else ()
+    return card.inks[style] if style and not drawing_adapters(request.adapters) else ()
 
 
 def flat_style(request: Request, text: str, card: ModelCard) -> str:

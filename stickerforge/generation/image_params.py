@@ -16,7 +16,7 @@ from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
 from stickerforge.data.english import replace_noun
 from stickerforge.errors import InputError
-from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
 from stickerforge.generation.flat_style import flat_digest, flat_palette
 from stickerforge.generation.reduced_prompt import ReducedPrompt
 from stickerforge.generation.requests import Request
@@ -200,7 +200,7 @@ def image_params(
 ) -> dict[str, Any]:
     """What decides the pixels of an image, its digest, and how it was asked for."""
     sampling = dict(call.sampling)
-    if not request.adapters:  # without an adapter there is nothing to be consistent with
+    if not drawing_adapters(request.adapters):  # there is nothing to be consistent with
         sampling = {
             name: value for name, value in sampling.items() if not name.startswith("consistency")
         }

@@ -7,7 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stickerforge.generation.active_adapters import activate, attach_adapters, long_prompts_of
+from stickerforge.generation.active_adapters import (
+    activate,
+    attach_adapters,
+    drawing_adapters,
+    long_prompts_of,
+)
 from stickerforge.generation.clear_grounds import fills_square, warn_of_grounds
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
@@ -81,7 +86,8 @@ def warn_of_length(model: DiffusionModel, jobs: Sequence[ImageJob], console: Con
         warn_of_unread_text(model, [job.text for job in group], "the prompt", console)
         negatives = [job.negative for job in group]
         warn_of_unread_text(model, negatives, "the negative prompt", console)
-        guided = [job for job in group if adapters and job.params["sampling"].get("consistency")]
+        drawing = drawing_adapters(adapters)
+        guided = [job for job in group if drawing and job.params["sampling"].get("consistency")]
         texts = [text for job in guided for text in (job.text, job.negative)]
         short = [text for text in texts if not model.unread_text(text)]
         with base_prompts(model):
@@ -133,7 +139,7 @@ def sample_jobs(
     attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
     for adapters in dict.fromkeys(job.adapters for job in jobs):
         group = [job for job in jobs if job.adapters == adapters]
-        own = guidance if adapters else replace(guidance, consistency=None)
+        own = guidance if drawing_adapters(adapters) else replace(guidance, consistency=None)
         activate(attached, adapters)
         model.long_prompts = long_prompts_of(adapters, model.card)
         # Images of one length share a pass; the others stay in their order.

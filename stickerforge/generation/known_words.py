@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from stickerforge.config.schema import WordsConfig
 from stickerforge.errors import InputError
-from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.reduced_prompt import nearest_things, reduce_prompt
 from stickerforge.generation.requests import Request
@@ -49,7 +49,7 @@ def is_refused(request: Request) -> bool:
 
 def reduce_request(request: Request, things: Things) -> Request:
     """A request with its prompt reduced; not with a stranger's LoRA, whose words may count."""
-    if any(has_words_of_its_own(adapter) for adapter in request.adapters):
+    if any(map(has_words_of_its_own, drawing_adapters(request.adapters))):
         return request
     phrases = tuple(adapter.phrase for adapter in request.adapters if adapter.phrase)
     reduced = reduce_prompt(request.text, things, phrases)

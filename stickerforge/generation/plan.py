@@ -19,6 +19,7 @@ from stickerforge.generation.checks import (
     replacement_error,
     seed_of_earlier_call,
 )
+from stickerforge.generation.decoders import draws_alpha
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
 from stickerforge.generation.known_words import reduce_requests
 from stickerforge.generation.requests import (
@@ -32,7 +33,6 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.matting import matting_model
-from stickerforge.models.network_config import has_alpha
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.seeds import random_seed
@@ -112,7 +112,9 @@ def plan_generation(
         check_pixels(card, config.sampling.pixels)
     requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
     sampling = sampling_settings(config.sampling, card)
-    matting = select_matting(config.matting, card)
+    adapters = adapters_of(requests)
+    alpha = draws_alpha(adapters, card)
+    matting = select_matting(config.matting, draws_alpha=alpha)
     call = CallParams(
         card=card,
         fingerprint=fingerprint(card.folder),
@@ -120,11 +122,10 @@ def plan_generation(
         output=config.output,
         matting=config.matting,
         matting_model=matting,
-        draws_alpha=matting == "none" and has_alpha(card),
+        draws_alpha=matting == "none" and alpha,
         subjects=config.subject,
         adapters=config.adapter,
     )
-    adapters = adapters_of(requests)
     check_bases(adapters, card, call.fingerprint)
     for request in requests:
         long_prompts_of(request.adapters, card)
@@ -191,16 +192,17 @@ def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
     )
 
 
-def select_matting(name: str, card: ModelCard) -> str:
+def select_matting(name: str, *, draws_alpha: bool) -> str:
     """The matting model to use; "none" where none is wanted, or the model draws alpha itself.
 
     Args:
         name: as the user asked for it: "auto", "none", or a matting model.
+        draws_alpha: whether the model does, or a decoder with it.
 
     Raises:
         InputError: there is no such matting model.
     """
-    if name == "none" or (name == "auto" and has_alpha(card)):
+    if name == "none" or (name == "auto" and draws_alpha):
         return "none"
     return matting_model(name).name
 

@@ -10,7 +10,12 @@ from stickerforge.config.style_presets import StylePreset, style_presets
 from stickerforge.data.captions import PLACEHOLDER, insert_placeholder, mentions
 from stickerforge.data.prompts import PromptRow, check_characters, check_prompt, read_prompts
 from stickerforge.errors import InputError, nearest
-from stickerforge.generation.active_adapters import ActiveAdapter, AdapterLookup, check_tokens
+from stickerforge.generation.active_adapters import (
+    ActiveAdapter,
+    AdapterLookup,
+    check_tokens,
+    drawing_adapters,
+)
 from stickerforge.generation.reduced_prompt import ReducedPrompt
 
 
@@ -225,13 +230,15 @@ def placeholder_owner(token: str, lookup: AdapterLookup) -> ActiveAdapter:
 def default_model(requests: Sequence[Request]) -> str:
     """The model of a call that names none: the base of its adapters, else sticker-mini.
 
+    Decoders serve more than one model; theirs is taken where there is no other adapter.
+
     Raises:
         InputError: the adapters were made for different models.
     """
+    adapters = adapters_of(requests)
     bases = {
         adapter.base.fingerprint: (adapter.source, adapter.base)
-        for request in requests
-        for adapter in request.adapters
+        for adapter in drawing_adapters(adapters) or adapters
         if adapter.base
     }
     if len(bases) > 1:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.generation.active_adapters import AdapterLookup
+from stickerforge.generation.decoders import draws_alpha
 from stickerforge.generation.plan import select_matting
+from stickerforge.generation.requests import find_common
 from stickerforge.models.matting import MODELS, weights_file
 from stickerforge.models.registry import find_model
 
@@ -49,7 +52,7 @@ def check_weights(
         offline, say: see `find_model`.
 
     Raises:
-        InputError: there is no such model.
+        InputError: there is no such model or adapter.
         EnvironmentFault: it would, or the model that the call asks for cannot be had.
     """
     name = config.model or "sticker-mini"
@@ -64,7 +67,8 @@ def check_weights(
         ) from None
     if config.matting == asked.matting and (asked.matting != "auto" or asked.model):
         return
-    matting = select_matting(config.matting, card)
+    adapters = tuple(find_common(config.adapter, (), AdapterLookup()).values())
+    matting = select_matting(config.matting, draws_alpha=draws_alpha(adapters, card))
     if matting != "none" and not weights_file(MODELS[matting]).exists():
         raise EnvironmentFault(
             f"the picture needs the weights of {matting} for cutting out, which are not here",

@@ -116,7 +116,7 @@ def encode_example(
     model: DiffusionModel, name: str, caption: Caption, cropped: CroppedPicture
 ) -> TrainingExample:
     """A picture as the model's latents; pictures are put on white where it has no alpha."""
-    planes = cropped.premultiplied if model.has_alpha else on_white(cropped.premultiplied)
+    planes = cropped.premultiplied if model.takes_alpha else on_white(cropped.premultiplied)
     with torch.no_grad():
         mean, deviation = model.encode(torch.from_numpy(planes)[None])
     mask = None

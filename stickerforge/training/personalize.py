@@ -149,7 +149,7 @@ def build_data(
         masks = build_masks(
             plan.config.mask,
             folder,
-            learns_alpha=model.has_alpha,
+            learns_alpha=model.takes_alpha,
             console=console,
             use_matting=use_matting,
         )

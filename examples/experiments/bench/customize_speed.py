@@ -91,7 +91,7 @@ def stickerforge_step(
     )
     model = load_model(find_model(folder), DEVICE, DTYPE)
     examples = []
-    for index, picture in enumerate(random_pictures(pixels, 4 if model.has_alpha else 3)):
+    for index, picture in enumerate(random_pictures(pixels, 4 if model.takes_alpha else 3)):
         with torch.no_grad():
             mean, deviation = model.encode(picture[None].to(DEVICE))
         caption = Caption(

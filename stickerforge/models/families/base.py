@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 if TYPE_CHECKING:
     import torch
+    from diffusers import AutoencoderKL
     from torch import Tensor, nn
 
+    from stickerforge.models.alpha_decoder import AlphaDecoder
     from stickerforge.models.card import ModelCard
     from stickerforge.models.long_prompts import LongPrompts
     from stickerforge.models.noise_process import NoiseProcess
@@ -136,7 +138,10 @@ class DiffusionModel(Protocol):
     device: "torch.device"
     pixels: int  # side of the images it was trained on
     multiple: int  # sides of images must be multiples of this many pixels
-    has_alpha: bool  # whether images have four channels
+    has_alpha: bool  # whether `decode` makes four channels
+    takes_alpha: bool  # whether `encode` takes four channels
+    vae: "AutoencoderKL"
+    alpha_decoder: "AlphaDecoder | None"  # what decodes in the place of the autoencoder's own
     noise_process: "NoiseProcess"
     networks: Mapping[str, "nn.Module"]  # what can carry adapters: the denoiser, the text encoders
     long_prompts: "LongPrompts"  # how long prompts are read: as adapters in use need it, else card

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from stickerforge.errors import InputError
+from stickerforge.models.alpha_decoder import AlphaDecoder
 from stickerforge.models.card import ModelCard
 from stickerforge.models.clip_text import ClipTextEncoder
 from stickerforge.models.families.base import FamilySpec
@@ -58,8 +59,14 @@ class LatentDiffusion(ABC):
         self.factor = 2 ** (len(self.vae.config.block_out_channels) - 1)  # pixels per latent
         self.multiple = spec.multiple(card.folder)
         self.pixels = int(card.sampling.get("pixels") or spec.native_pixels(card.folder))
-        self.has_alpha = self.vae.config.out_channels == 4
+        self.takes_alpha = self.vae.config.in_channels == 4
+        self.alpha_decoder: AlphaDecoder | None = None
         self.check_parts()
+
+    @property
+    def has_alpha(self) -> bool:
+        """By its own decoder, or by the one that is in its place."""
+        return self.takes_alpha or self.alpha_decoder is not None
 
     def check_parts(self) -> None:
         """Make sure that the parts belong together.
@@ -152,7 +159,7 @@ class LatentDiffusion(ABC):
 
     def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Scaled as the denoiser takes them."""
-        if self.has_alpha and self.card.alpha != "premultiplied":
+        if self.takes_alpha and self.card.alpha != "premultiplied":
             straight = pixels[:, :3] / pixels[:, 3:].clamp(min=1 / 255)
             pixels = torch.cat([straight, pixels[:, 3:]], 1).clamp(0, 1)
         posterior = self.vae.encode((pixels * 2 - 1).to(self.device, self.vae.dtype)).latent_dist
@@ -162,9 +169,15 @@ class LatentDiffusion(ABC):
     def decode(self, latents: Tensor) -> Tensor:
         """A straight alpha is premultiplied."""
         scaled = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0.0)
-        decoded: Tensor = self.vae.decode(scaled.to(self.vae.dtype), return_dict=False)[0]
+        scaled = scaled.to(self.vae.dtype)
+        if self.alpha_decoder is not None:
+            decoded: Tensor = self.alpha_decoder(scaled)
+        else:
+            decoded = self.vae.decode(scaled, return_dict=False)[0]
         pixels = (decoded.float().cpu() / 2 + 0.5).clamp(0, 1)
-        if self.has_alpha and self.card.alpha != "premultiplied":
+        if self.alpha_decoder is not None or (
+            self.takes_alpha and self.card.alpha != "premultiplied"
+        ):
             # Not in place: a gradient of what a method makes of the pixels may pass through here.
             pixels = torch.cat([pixels[:, :3] * pixels[:, 3:], pixels[:, 3:]], 1)
         return pixels
