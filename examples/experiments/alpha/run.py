@@ -1,0 +1,207 @@
+"""An RGB-only model learns alpha (`stickerforge tailor alpha`), beside keying its pictures.
+
+python -m examples.experiments.alpha.run all OUT          everything below, in this order
+python -m examples.experiments.alpha.run denoiser OUT     sticker-mini's denoiser on opaque pictures
+python -m examples.experiments.alpha.run decoder OUT      a decoder of three channels from nothing
+python -m examples.experiments.alpha.run model OUT        both as a diffusers folder, OUT/opaque
+python -m examples.experiments.alpha.run learn OUT        tailor alpha on 2,000 pictures, both arms
+python -m examples.experiments.alpha.run reconstruction OUT   (c) on held-out art over white
+python -m examples.experiments.alpha.run drawn OUT        (d) on what the model draws
+python -m examples.experiments.alpha.run sheets OUT       pictures of both, to be judged by eye
+
+What is finished is not made again. Adapters lie in OUT/home. `alpha.results OUT` prints the tables.
+Needs the art of the recipe (fetch.py, art.py).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+
+from examples.experiments.alpha import drawn, reconstruction
+from examples.experiments.alpha.art_pictures import (
+    held_out_drawings,
+    learned_drawings,
+    write_art,
+)
+from examples.experiments.alpha.cutouts import FINISHED, KEYED
+from examples.experiments.alpha.keying import Keying
+from examples.experiments.alpha.opaque_model import (
+    fuse,
+    opaque_autoencoder,
+    read_autoencoder,
+    read_decoder,
+    read_denoiser,
+    write_captioned,
+    write_model,
+)
+from examples.experiments.alpha.rgb_decoder import train_decoder
+from examples.experiments.alpha.sheet import comparison_sheet
+from stickerforge.adapters import lora_format
+from stickerforge.adapters.sources import read_source
+
+CAPTIONED, DENOISER_STEPS, DENOISER = 1500, 300, "white"
+DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 2400, 12, 1e-3, 3.0
+ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
+ALPHA_STEPS = {"mean": 2000, "opaque": 700}
+SHOWN = 48  # pictures of a sheet
+
+
+def stickerforge(out: Path, *arguments: str) -> None:
+    """Run a command as a user would, with the adapters of this experiment."""
+    home = os.environ | {"STICKERFORGE_HOME": str(out / "home")}
+    subprocess.run([sys.executable, "-m", "stickerforge", *arguments], check=True, env=home)
+
+
+def adapter_folder(out: Path, name: str) -> Path:
+    """Where an adapter of this experiment lies."""
+    return out / "home" / "adapters" / name
+
+
+def tune_denoiser(out: Path) -> None:
+    """OUT/home/adapters/white: plain prompts give a white ground."""
+    if adapter_folder(out, DENOISER).exists():
+        return
+    first = write_model(out / "opaque-0", opaque_autoencoder(read_autoencoder()))
+    if not (out / "captioned" / "metadata.jsonl").exists():
+        write_captioned(out / "captioned", CAPTIONED)
+    tuning = ["--steps", str(DENOISER_STEPS), "--batch", "8", "--rank", "32", "--lr", "1e-3"]
+    rest = ["--set", "long_prompts.mode=compat", "--set", "validation.every=0", "--resume"]
+    place = ["--model", str(first), "--name", DENOISER]
+    stickerforge(out, "tailor", "prompt", str(out / "captioned"), *place, *tuning, *rest)
+
+
+def make_decoder(out: Path) -> None:
+    """OUT/decoder.safetensors."""
+    train_decoder(out, DECODER_STEPS, DECODER_BATCH, MINUTES, DECODER_RATE)
+
+
+def make_model(out: Path) -> None:
+    """OUT/opaque: a plain diffusers folder that `--model` takes."""
+    if (out / "opaque").exists():
+        return
+    vae = read_decoder(opaque_autoencoder(read_autoencoder()), out / "decoder.safetensors")
+    weights = lora_format.parse(*read_source(adapter_folder(out, DENOISER)))
+    write_model(out / "opaque", vae, fuse(read_denoiser(), weights))
+
+
+def learn_alpha(out: Path) -> None:
+    """OUT/home/adapters/alpha-mean and alpha-opaque."""
+    art = write_art(out / "art", learned_drawings())
+    for start, name in ARMS.items():
+        if adapter_folder(out, name).exists():
+            continue
+        place = ["--model", str(out / "opaque"), "--name", name, "--resume"]
+        settings = ["--steps", str(ALPHA_STEPS[start]), "--set", f"start={start}"]
+        stickerforge(out, "tailor", "alpha", str(art), *place, *settings)
+
+
+def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
+    """The decoders with alpha that were learned, by the name of their arm."""
+    folders = {start: adapter_folder(out, name) for start, name in ARMS.items()}
+    return {
+        f"native, start {start}": read_autoencoder(folder)
+        for start, folder in folders.items()
+        if folder.exists()
+    }
+
+
+def known_keying(out: Path, vae: AutoencoderKL) -> Keying:
+    """The tuned key, tuned once: OUT/keying.json."""
+    path = out / "keying.json"
+    if not path.exists():
+        keying, error = reconstruction.tuned_keying(vae)
+        path.write_text(json.dumps({**vars(keying), "error": error}) + "\n")
+    known = json.loads(path.read_text())
+    known.pop("error")
+    return Keying(**known)
+
+
+def write_record(out: Path, name: str, record: dict[str, Any], lines: list[str]) -> None:
+    """OUT/NAME.json, and its table on the screen."""
+    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    print("\n".join(lines))
+
+
+def run_reconstruction(out: Path) -> None:
+    """Part (c)."""
+    vae = read_autoencoder(out / "opaque")
+    record = reconstruction.measure_reconstruction(
+        vae, native_decoders(out), known_keying(out, vae)
+    )
+    write_record(out, "reconstruction", record, reconstruction.table(record))
+
+
+def latents_of(out: Path, prompts: list[str]) -> torch.Tensor:
+    """What the model draws, drawn once: OUT/latents.pt."""
+    path = out / "latents.pt"
+    if not path.exists():
+        torch.save(drawn.draw_latents(out / "opaque", prompts), path)
+    latents: torch.Tensor = torch.load(path)
+    return latents
+
+
+def run_drawn(out: Path) -> None:
+    """Part (d)."""
+    vae, prompts = read_autoencoder(out / "opaque"), drawn.typed_prompts()
+    latents = latents_of(out, prompts)
+    cutouts = drawn.drawn_cutouts(latents, vae, native_decoders(out), known_keying(out, vae))
+    record = drawn.measure_drawn(cutouts, prompts)
+    write_record(out, "drawn", record, drawn.table(record))
+
+
+def write_sheets(out: Path) -> None:
+    """OUT/held-out.png and OUT/drawn.png."""
+    vae, native = read_autoencoder(out / "opaque"), native_decoders(out)
+    keying, prompts = known_keying(out, vae), drawn.typed_prompts()
+    drawings = held_out_drawings()[:: max(1, len(held_out_drawings()) // SHOWN)][:SHOWN]
+    held_out = reconstruction.held_out_cutouts(drawings, vae, native, keying)
+    shown = [KEYED, next(iter(native))]
+    comparison_sheet(
+        [(opaque, stickers) for _, opaque, stickers in held_out],
+        [drawing.key for drawing in drawings],
+        shown,
+        columns=2,
+    ).save(out / "held-out.png")
+    cutouts = drawn.drawn_cutouts(latents_of(out, prompts), vae, native, keying)
+    arms = [name + FINISHED for name in shown]
+    comparison_sheet(cutouts, prompts, arms, columns=2).save(out / "drawn.png")
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "denoiser": tune_denoiser,
+    "decoder": make_decoder,
+    "model": make_model,
+    "learn": learn_alpha,
+    "reconstruction": run_reconstruction,
+    "drawn": run_drawn,
+    "sheets": write_sheets,
+}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=("all", *PARTS))
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, part in PARTS.items():
+        if args.part in ("all", name):
+            started = time.monotonic()
+            part(args.out.resolve())
+            print(f"{name}: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
