@@ -48,7 +48,9 @@ from examples.experiments.alpha.sheet import comparison_sheet
 from stickerforge.adapters import lora_format
 from stickerforge.adapters.sources import read_source
 
-CAPTIONED, DENOISER_STEPS, DENOISER = 1500, 300, "white"
+CAPTIONED = 1500  # pictures
+# Runs of `tailor prompt`, each from the adapter of the one before: name, steps, rate.
+TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
 DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 2400, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
 ALPHA_STEPS = {"mean": 2000, "opaque": 700}
@@ -67,16 +69,18 @@ def adapter_folder(out: Path, name: str) -> Path:
 
 
 def tune_denoiser(out: Path) -> None:
-    """OUT/home/adapters/white: plain prompts give a white ground."""
-    if adapter_folder(out, DENOISER).exists():
-        return
-    first = write_model(out / "opaque-0", opaque_autoencoder(read_autoencoder()))
+    """The adapters of TUNINGS: of plain prompts a picture on white is drawn."""
+    model = write_model(out / "opaque-0", opaque_autoencoder(read_autoencoder()))
     if not (out / "captioned" / "metadata.jsonl").exists():
         write_captioned(out / "captioned", CAPTIONED)
-    tuning = ["--steps", str(DENOISER_STEPS), "--batch", "8", "--rank", "32", "--lr", "1e-3"]
-    rest = ["--set", "long_prompts.mode=compat", "--set", "validation.every=0", "--resume"]
-    place = ["--model", str(first), "--name", DENOISER]
-    stickerforge(out, "tailor", "prompt", str(out / "captioned"), *place, *tuning, *rest)
+    begin: list[str] = []
+    for name, steps, rate in TUNINGS:
+        if not adapter_folder(out, name).exists():
+            place = [str(out / "captioned"), "--model", str(model), "--name", name, *begin]
+            size = ["--steps", str(steps), "--batch", "8", "--rank", "32", "--lr", str(rate)]
+            rest = ["--set", "long_prompts.mode=compat", "--set", "validation.every=0"]
+            stickerforge(out, "tailor", "prompt", *place, *size, *rest)
+        begin = ["--adapter", name]
 
 
 def make_decoder(out: Path) -> None:
@@ -89,7 +93,7 @@ def make_model(out: Path) -> None:
     if (out / "opaque").exists():
         return
     vae = read_decoder(opaque_autoencoder(read_autoencoder()), out / "decoder.safetensors")
-    weights = lora_format.parse(*read_source(adapter_folder(out, DENOISER)))
+    weights = lora_format.parse(*read_source(adapter_folder(out, TUNINGS[-1][0])))
     write_model(out / "opaque", vae, fuse(read_denoiser(), weights))
 
 
@@ -99,7 +103,7 @@ def learn_alpha(out: Path) -> None:
     for start, name in ARMS.items():
         if adapter_folder(out, name).exists():
             continue
-        place = ["--model", str(out / "opaque"), "--name", name, "--resume"]
+        place = ["--model", str(out / "opaque"), "--name", name]
         settings = ["--steps", str(ALPHA_STEPS[start]), "--set", f"start={start}"]
         stickerforge(out, "tailor", "alpha", str(art), *place, *settings)
 
