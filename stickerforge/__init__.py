@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from stickerforge.commands.evaluate import evaluate
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
+    from stickerforge.commands.tailor_alpha import tailor_alpha
     from stickerforge.commands.tailor_prompt import tailor_prompt
 
-__all__ = ["__version__", "caption", "customize", "evaluate", "generate", "merge", "tailor_prompt"]
+__all__ = [
+    "__version__",
+    "caption",
+    "customize",
+    "evaluate",
+    "generate",
+    "merge",
+    "tailor_alpha",
+    "tailor_prompt",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -21,8 +21,12 @@ PACKAGES = {  # whose errors are those of one command
     "captioning": "caption",
     "evaluation": "evaluate",
 }
+ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
-ELSEWHERE = {("customize", "--adapter"): "generate"}  # what a taught adapter is used with
+ELSEWHERE = {  # what a taught adapter is used with
+    ("customize", "--adapter"): "generate",
+    ("tailor alpha", "--adapter"): "generate",
+}
 
 
 def texts(node):
@@ -61,6 +65,8 @@ def all_texts():
 def command_of(path, text):
     """The command that a text is about; "" where nothing tells."""
     named = [name for name in COMMANDS if re.search(rf"\b{name} (\S+ )?--", text)]
+    if ALPHA.match(path.stem) and not named:
+        return "tailor alpha"
     if TAILOR.match(path.stem) and not named:
         return "tailor prompt"
     if named or path.parts[0] in PACKAGES:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.adapters.header import AGAIN, AdapterFile
 from stickerforge.adapters.lora_export import public_title, with_metadata
 from stickerforge.adapters.lora_format import FILES, finite_tensors
@@ -15,7 +16,6 @@ from stickerforge.errors import InputError
 from stickerforge.runtime.json_text import parse_json
 
 if TYPE_CHECKING:
-    from stickerforge.adapters.decoder_weights import DecoderWeights
     from stickerforge.adapters.store import Adapter
 
 DECODER = "decoder"  # what the file is called, and begins its name with
@@ -32,12 +32,12 @@ def is_decoder(file: AdapterFile) -> bool:
     return own and ENCODER in file.metadata
 
 
-def encode(weights: "DecoderWeights") -> bytes:
+def encode(weights: DecoderWeights) -> bytes:
     """A decoder as one file in float32; equal ones give equal bytes."""
     return encode_with(weights, {})
 
 
-def encode_files(weights: "DecoderWeights", metadata: Mapping[str, str]) -> dict[str, bytes]:
+def encode_files(weights: DecoderWeights, metadata: Mapping[str, str]) -> dict[str, bytes]:
     """{"decoder": file}.
 
     Args:
@@ -46,7 +46,7 @@ def encode_files(weights: "DecoderWeights", metadata: Mapping[str, str]) -> dict
     return {DECODER: encode_with(weights, {FILES: "1", **metadata})}
 
 
-def encode_with(weights: "DecoderWeights", metadata: Mapping[str, str]) -> bytes:
+def encode_with(weights: DecoderWeights, metadata: Mapping[str, str]) -> bytes:
     """A file with further metadata."""
     from safetensors.torch import save
 
@@ -59,14 +59,12 @@ def encode_with(weights: "DecoderWeights", metadata: Mapping[str, str]) -> bytes
     return with_metadata(save(tensors), own | dict(metadata))
 
 
-def parse(*files: AdapterFile) -> "DecoderWeights":
+def parse(*files: AdapterFile) -> DecoderWeights:
     """The decoder in a file.
 
     Raises:
         InputError: it holds none, or a broken one.
     """
-    from stickerforge.adapters.decoder_weights import DecoderWeights
-
     file, *others = files
     if others or not is_decoder(file):
         raise InputError(f"{file.path} holds no decoder", AGAIN)

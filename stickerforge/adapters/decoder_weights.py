@@ -1,10 +1,11 @@
-"""The weights of a decoder with alpha."""
+"""The weights of a decoder with alpha. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,6 @@ class DecoderWeights:
         encoder: the digest of its encoder, `models.alpha_decoder.encoder_digest`.
     """
 
-    tensors: Mapping[str, Tensor]
+    tensors: "Mapping[str, Tensor]"
     config: Mapping[str, Any]
     encoder: str

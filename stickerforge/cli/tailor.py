@@ -6,14 +6,20 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.customize import Force, Resume
 from stickerforge.cli.output import Report, partial_failure
-from stickerforge.config.schema import TailorPromptConfig
+from stickerforge.config.schema import TailorAlphaConfig, TailorPromptConfig
 
 ORDER = (
     "data reward name model adapter training.steps training.batch training.rank training.lr"
     " long_prompts.length preference.model training.resolution seed"
 ).split()
 
-tailor_app = typer.Typer(help="Tune a model: how it reads long prompts.", no_args_is_help=True)
+ALPHA_ORDER = (
+    "pictures name model training.steps training.batch training.lr training.resolution seed"
+).split()
+
+tailor_app = typer.Typer(
+    help="Tune a model: how it reads long prompts, what it makes transparent.", no_args_is_help=True
+)
 
 
 @tailor_app.command("prompt")
@@ -30,4 +36,19 @@ def prompt(
     )
     failure = partial_failure(result.data.failed) or result.error()
     paths = [str(result.tuning.adapter.path)]
+    return Report(result.result(), paths, result.note(), failure)
+
+
+@tailor_app.command("alpha")
+@command(TailorAlphaConfig, ALPHA_ORDER, name="tailor alpha")
+def alpha(call: Call[TailorAlphaConfig], *, resume: Resume = False, force: Force = False) -> Report:
+    """Make a decoder with which an opaque model draws transparent stickers."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_alpha.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_alpha.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    paths = [str(result.tuned.adapter.path)]
+    failure = partial_failure(result.pictures.unreadable)
     return Report(result.result(), paths, result.note(), failure)

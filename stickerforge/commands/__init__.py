@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         generate,
         merge,
         models,
+        tailor_alpha,
         tailor_prompt,
     )
 
@@ -29,6 +30,7 @@ __all__ = [
     "generate",
     "merge",
     "models",
+    "tailor_alpha",
     "tailor_prompt",
 ]
 

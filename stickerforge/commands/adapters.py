@@ -4,7 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.kinds import KINDS, LORA
+from stickerforge.adapters.decoder_format import AUTOENCODER
+from stickerforge.adapters.kinds import DECODER, KINDS, LORA
 from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
@@ -75,6 +76,11 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         result |= {"layers": len(weights.lora), "ranks": ranks}
         of_rank = ", ".join(map(str, ranks))
         lines.append(f"{'layers':12} {len(weights.lora)} of rank {of_rank}")
+    if KINDS[adapter.kind] is DECODER:
+        place = store.folder(adapter.name) / AUTOENCODER
+        result |= {"autoencoder": str(place)}
+        lines.append(f"{'encoder':12} {adapter.encoder}: for every model that has this one")
+        lines.append(f"{'vae':12} {place}, as diffusers loads it")
     lines += [f"{key:12} {value}" for key, value in adapter.made.items() if key in SHOWN]
     captions = adapter.made.get("captions", [])[:MAX_CAPTIONS]
     lines += [f"{'caption':12} {caption}" for caption in captions]

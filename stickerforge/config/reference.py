@@ -10,6 +10,7 @@ from stickerforge.config.schema import (
     EvaluateConfig,
     GenerateConfig,
     MergeConfig,
+    TailorAlphaConfig,
     TailorPromptConfig,
 )
 from stickerforge.config.setting import Setting, settings_of
@@ -20,6 +21,7 @@ CONFIGS = {
     "customize": CustomizeConfig,
     "merge": MergeConfig,
     "tailor prompt": TailorPromptConfig,
+    "tailor alpha": TailorAlphaConfig,
     "evaluate": EvaluateConfig,
 }
 HEAD = """# Settings

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stickerforge.config.schema import (
     CustomizeConfig,
     GenerateConfig,
+    TailorAlphaConfig,
     TailorPromptConfig,
     TrainingConfig,
     ValidationConfig,
@@ -69,3 +70,15 @@ def unused_in_tailor_prompt(config: TailorPromptConfig) -> Iterator[str]:
         yield "validation.encoder is what is trained on: give another one"
     if config.reward and config.validation.prompts < 6 and config.validation.every != 0:
         yield "validation.diversity ends no run with fewer than six validation.prompts"
+
+
+def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:
+    """A line for each setting of `tailor alpha` without effect."""
+    default = TailorAlphaConfig()
+    if config.validation.every != 0:
+        return
+    for name in ("share", "pictures"):
+        if getattr(config.validation, name) != getattr(default.validation, name):
+            yield f"validation.{name} does nothing with validation.every=0"
+    if config.preview != default.preview:
+        yield "preview.count does nothing with validation.every=0"

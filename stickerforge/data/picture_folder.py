@@ -1,6 +1,6 @@
 """A folder of pictures: each is read, named as unreadable, or named as no picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +63,11 @@ class PictureFolder:
             raise error
 
 
-def read_folder(folder: Path) -> PictureFolder:
+def read_folder(folder: Path, load: Callable[[Path], Picture] = load_reference) -> PictureFolder:
     """Every picture of a folder, in the order of their names; folders in it are not entered.
+
+    Args:
+        load: the picture of a file; raises an InputError where it cannot be used.
 
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
@@ -73,7 +76,7 @@ def read_folder(folder: Path) -> PictureFolder:
     pictures, unreadable = list[Picture](), list[str]()
     for path in paths:
         try:
-            pictures.append(load_reference(path))
+            pictures.append(load(path))
         except InputError as error:
             if path == folder:
                 raise

@@ -7,7 +7,7 @@ from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.models.card import ModelCard
 from stickerforge.models.network_config import has_alpha
 
-OTHER = "make one for it: stickerforge tailor alpha PICTURES --model"
+OTHER = "make one for it: stickerforge tailor alpha PICTURES --name NAME --model MODEL"
 
 
 def draws_alpha(adapters: Sequence[ActiveAdapter], card: ModelCard) -> bool:
@@ -48,7 +48,7 @@ def check_decoders(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerpri
             raise InputError(
                 f"the decoder {decoder.source} was made for another autoencoder than that of"
                 f" {card.title}",
-                f"use --model {base.name}, or {OTHER} {card.name}" if base else f"{OTHER}",
+                f"use --model {base.name}, or {OTHER}" if base else OTHER,
             )
 
 

@@ -59,7 +59,10 @@ class AlphaDecoder(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """A copy of its weights on the CPU in float32, by their names in an AutoencoderKL."""
-        return {name: value.detach().cpu().float() for name, value in self.state_dict().items()}
+        return {
+            name: value.detach().to("cpu", torch.float32, copy=True)
+            for name, value in self.state_dict().items()
+        }
 
 
 def add_filter(convolution: nn.Conv2d, start: Start) -> nn.Conv2d:

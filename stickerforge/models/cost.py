@@ -9,12 +9,17 @@ from pathlib import Path
 
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
+from stickerforge.models.network_config import read_network_config
 from stickerforge.runtime.bounded_files import open_regular
 
 START_S = 5.0  # importing the libraries
 BASE_BYTES = 450_000_000  # the libraries themselves
 CPU_FLOPS = 45e9  # per second and core, as measured on convolutions
 DECODER_BYTES = 9000  # for each pixel that is decoded with a gradient
+FIRST_CHANNELS = 128  # of the autoencoders for which that was measured
+SHARE_OF_LEVEL = 0.46  # of its positions that an average weight of an autoencoder works on, a level
+SHARE_OF_DECODER = 0.6  # of an autoencoder's weights
+PASSES_OF_DECODER = 0.4 + 3 * SHARE_OF_DECODER  # of all weights: encoded, decoded and twice back
 CUDA_FLOPS = 100e12  # per second and device
 
 
@@ -100,6 +105,26 @@ def reward_cost(
     denoiser = 12 * passes * weights_bytes(card.folder / spec.denoiser) // 10
     decoder = DECODER_BYTES * pixels**2
     return Cost(drawing.seconds, drawing.memory_bytes + at_once * (denoiser + decoder))
+
+
+def decoder_cost(
+    card: ModelCard, *, steps: int, batch: int, at_once: int, pixels: int, cuda: bool
+) -> Cost:
+    """The cost of training the decoder of an autoencoder: encoded, decoded, and back.
+
+    Args:
+        at_once: pictures of a batch that are computed together.
+    """
+    folder = card.folder / "vae"
+    config = read_network_config(folder)
+    weights = weights_bytes(folder) / (2 if is_half(folder) else 4)
+    positions = pixels**2 * SHARE_OF_LEVEL**config.halvings
+    flops = 2 * weights * positions * PASSES_OF_DECODER * steps * batch
+    speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
+    activations = DECODER_BYTES * config.block_out_channels[0] / FIRST_CHANNELS * pixels**2
+    # in float32: all weights, and a copy of the decoder with gradients and two moments
+    memory = BASE_BYTES + 4 * weights * (1 + 4 * SHARE_OF_DECODER) + at_once * activations
+    return Cost(START_S + flops / speed, int(memory))
 
 
 def model_bytes(card: ModelCard) -> int:

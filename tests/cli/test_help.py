@@ -12,6 +12,7 @@ COMMANDS = (
     ["customize"],
     ["tailor"],
     ["tailor", "prompt"],
+    ["tailor", "alpha"],
     ["merge"],
     ["evaluate"],
     ["adapters"],

@@ -24,6 +24,8 @@ OPTIONS = {
     "caption": "--subject --class --captioner --style -s --review --take --device",
     "tailor prompt": "--reward --name --model -m --adapter --steps --batch --rank --lr --length"
     " --reward-model --resolution --seed --resume --force --device",
+    "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
+    " --device",
     "merge": "--name --rename --force",
     "evaluate": "--prompts --reference --style-reference --baseline --encoder --metrics --reward"
     " --fail-under --compare --out -o --device",
@@ -41,6 +43,7 @@ ORDERS = {
     "caption": [],
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
+    "tailor alpha": tailor.ALPHA_ORDER,
     "merge": [],
     "evaluate": evaluate.ORDER,
 }

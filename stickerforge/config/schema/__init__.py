@@ -30,8 +30,19 @@ from stickerforge.config.schema.tailor import (
     TuningConfig,
     TuningValidationConfig,
 )
+from stickerforge.config.schema.tailor_alpha import (
+    AlphaLossConfig,
+    AlphaValidationConfig,
+    CanvasConfig,
+    DecoderTrainingConfig,
+    TailorAlphaConfig,
+)
 
 __all__ = [
+    "AlphaLossConfig",
+    "AlphaValidationConfig",
+    "CanvasConfig",
+    "DecoderTrainingConfig",
     "CaptionConfig",
     "CustomizeConfig",
     "EvaluateConfig",
@@ -48,6 +59,7 @@ __all__ = [
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "TailorAlphaConfig",
     "TailorPromptConfig",
     "TrainingConfig",
     "TuningConfig",

@@ -1,0 +1,55 @@
+"""How long a run of `tailor alpha` will take and how much memory, from sizes alone."""
+
+from stickerforge.models.cost import Cost, decoder_cost
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.device import resolve_device
+from stickerforge.training.alpha_plan import AlphaPlan
+
+
+def alpha_cost(plan: AlphaPlan, held_out: int) -> Cost:
+    """Seconds and peak bytes of a run.
+
+    Args:
+        held_out: pictures of each validation, which count as half a step's.
+    """
+    training, every = plan.config.training, plan.config.validation.every
+    validations = -(-training.steps // every) if every else 0
+    cost = step_cost(plan, pictures_at_once(plan), training.steps)
+    each = step_cost(plan, 1, training.steps).seconds / (training.steps * training.batch)
+    return Cost(cost.seconds + validations * held_out * each / 2, cost.memory_bytes)
+
+
+def step_cost(plan: AlphaPlan, at_once: int, steps: int) -> Cost:
+    """Seconds of so many steps, and peak bytes where so many pictures are computed at once."""
+    training = plan.config.training
+    return decoder_cost(
+        plan.card,
+        steps=steps,
+        batch=training.batch,
+        at_once=at_once,
+        pixels=training.resolution,
+        cuda=resolve_device(plan.config.device).type == "cuda",
+    )
+
+
+def pictures_at_once(plan: AlphaPlan) -> int:
+    """How many pictures of a batch are computed together, so that memory suffices; at least one.
+
+    They divide the batch, since parts of other sizes would count otherwise.
+    """
+    training = plan.config.training
+    limit = training.memory * 1e9
+    sizes = [size for size in range(training.batch, 0, -1) if training.batch % size == 0]
+    if not limit:
+        return training.batch
+    return next((size for size in sizes if step_cost(plan, size, 1).memory_bytes <= limit), 1)
+
+
+def warn_of_memory(plan: AlphaPlan, console: Console) -> None:
+    """Warn where a single picture takes more memory than a step may."""
+    limit, least = plan.config.training.memory * 1e9, step_cost(plan, 1, 1).memory_bytes
+    if limit and least > limit:
+        console.warn(
+            f"training.memory={plan.config.training.memory:g}: a single picture takes about"
+            f" {least / 1e9:.1f} GB"
+        )

@@ -1,0 +1,181 @@
+"""A decoder as an adapter: its file, and a model that draws alpha only while it is on."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stickerforge.adapters import decoder_format, store
+from stickerforge.adapters.decoder import attach_decoder
+from stickerforge.adapters.decoder_weights import DecoderWeights
+from stickerforge.adapters.header import parse_file, read_file
+from stickerforge.adapters.kinds import DECODER, KINDS, LORA, kind_of
+from stickerforge.errors import InputError
+from stickerforge.models.alpha_decoder import AlphaDecoder, encoder_digest
+from stickerforge.models.registry import find_model, load_model
+from tests.tiny import write_tiny_sd
+
+
+def model_of(folder):
+    return load_model(find_model(str(folder)), torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_sd):
+    return model_of(tiny_sd)
+
+
+def weights_of(model):
+    """A decoder for a model that has learned something."""
+    decoder = AlphaDecoder(model.vae)
+    with torch.no_grad():
+        for index, parameter in enumerate(decoder.parameters()):
+            random = torch.Generator().manual_seed(index)
+            parameter.add_(torch.randn(parameter.shape, generator=random) / 50)
+    config = {"out_channels": 4, "latent_channels": 4, "block_out_channels": [32, 32]}
+    return DecoderWeights(decoder.tensors(), config, encoder_digest(model.vae.state_dict()))
+
+
+def save(name, weights, folders=None):
+    base = store.Base("somebody/some-model", "", "0" * 16)
+    return store.save(
+        name,
+        weights,
+        kind="decoder",
+        base=base,
+        tokens={},
+        phrase="",
+        made={"steps": 1},
+        encoder=weights.encoder,
+        folders=folders,
+    )
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_what_is_written_is_read_again(model, home):
+    weights = weights_of(model)
+    adapter = save("clear", weights)
+    found = store.find("clear")
+    assert found == adapter and KINDS[found.kind] is DECODER and found.encoder == weights.encoder
+    again = store.read_weights(found)
+    assert again.config == weights.config and again.encoder == weights.encoder
+    assert again.tensors.keys() == weights.tensors.keys()
+    assert all(torch.equal(again.tensors[key], weights.tensors[key]) for key in again.tensors)
+    assert decoder_format.encode(again) == decoder_format.encode(weights)
+    assert kind_of(read_file(found.path)) is DECODER
+    description = json.loads((store.folder("clear") / "adapter.json").read_text())
+    assert description["encoder"] == weights.encoder and "long_prompts" not in description
+    readme = (store.folder("clear") / "README.md").read_text()
+    assert 'from_pretrained("vae"' in readme and "some-model" in readme
+
+
+def test_what_lies_beside_it_is_written_whole_and_goes_with_it(model, home):
+    weights = weights_of(model)
+    save("clear", weights, {"vae": lambda folder: (folder / "one").write_text("1")})
+    place = store.folder("clear")
+    assert (place / "vae" / "one").read_text() == "1"
+    save("clear", weights, {"vae": lambda folder: (folder / "two").write_text("2")})
+    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
+
+    def fail(folder):
+        (folder / "three").write_text("3")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(Exception, match="disk is full"):
+        save("clear", weights, {"vae": fail})
+    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
+    save("clear", weights)
+    assert sorted(path.suffix for path in place.iterdir()) == [".json", ".md", ".safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"stickerforge.encoder": "a" * 16}, "metadata"),
+        ({"stickerforge.encoder": "a" * 16, "stickerforge.autoencoder": "{"}, "metadata"),
+        ({"stickerforge.encoder": "a" * 16, "stickerforge.autoencoder": "[4]"}, "metadata"),
+        (
+            {"stickerforge.encoder": "a" * 16, "stickerforge.autoencoder": '{"out_channels": 3}'},
+            "metadata",
+        ),
+        ({"stickerforge.encoder": "?", "stickerforge.autoencoder": '{"out_channels": 4}'}, "meta"),
+        ({}, "no decoder"),
+    ],
+)
+def test_a_broken_file_is_said(metadata, message, tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"decoder.conv_in.weight": torch.ones(2)}, path, metadata)
+    with pytest.raises(InputError, match=message):
+        DECODER.read(read_file(path))
+
+
+def test_numbers_that_are_none_are_said(model, tmp_path):
+    weights = weights_of(model)
+    weights.tensors["decoder.conv_in.bias"][0] = float("nan")
+    with pytest.raises(InputError, match="not finite"):
+        DECODER.read(parse_file(tmp_path / "x", decoder_format.encode(weights)))
+
+
+@pytest.mark.parametrize(
+    "keys", [["decoder.conv_in.weight", "encoder.conv_in.weight"], ["unet.x.lora_A.weight"]]
+)
+def test_other_files_are_no_decoders(keys, tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({key: torch.ones(2) for key in keys}, path, {"stickerforge.encoder": "a" * 16})
+    assert kind_of(read_file(path)) is LORA
+
+
+@torch.no_grad()
+def test_a_model_draws_alpha_while_it_is_on_and_as_ever_when_it_is_off(model):
+    latents = torch.randn(2, *model.latent_shape(32))
+    picture = torch.rand(1, 3, 32, 32)
+    before, encoded = model.decode(latents), model.encode(picture)[0]
+    weights = weights_of(model)
+    attached = DECODER.attach(model, "adapter0", weights, "clear")
+    assert torch.equal(model.decode(latents), before) and not model.has_alpha
+    attached.activate(1.0)
+    assert model.has_alpha and not model.takes_alpha
+    pixels = model.decode(latents)
+    assert pixels.shape == (2, 4, 32, 32)
+    decoder = AlphaDecoder(model.vae)
+    decoder.load_state_dict(weights.tensors)
+    straight = (decoder(latents / model.vae.config.scaling_factor) / 2 + 0.5).clamp(0, 1)
+    torch.testing.assert_close(pixels[:, 3], straight[:, 3])
+    torch.testing.assert_close(pixels[:, :3], straight[:, :3] * straight[:, 3:])
+    assert torch.equal(model.encode(picture)[0], encoded)
+    other = attach_decoder(model, weights, "other")
+    other.deactivate()  # that of another one changes nothing
+    assert model.has_alpha
+    attached.deactivate()
+    assert torch.equal(model.decode(latents), before) and not model.has_alpha
+
+
+def test_it_fits_models_with_its_encoder_whatever_they_draw_with(model, tiny_sd, tiny_sdxl):
+    other = model_of(tiny_sd)
+    with torch.no_grad():
+        for part in (other.denoiser, other.vae.decoder):
+            for parameter in part.parameters():
+                parameter.add_(0.01)
+    assert attach_decoder(other, weights_of(model), "clear")
+    assert attach_decoder(model_of(tiny_sdxl), weights_of(model_of(tiny_sdxl)), "clear")
+
+
+def test_what_does_not_fit_is_refused(model, tmp_path):
+    weights = weights_of(model)
+    with pytest.raises(InputError, match="another autoencoder than that of other"):
+        attach_decoder(model_of(write_tiny_sd(tmp_path / "other", seed=1)), weights, "clear")
+    with pytest.raises(InputError, match="draws alpha itself"):
+        attach_decoder(model_of(write_tiny_sd(tmp_path / "rgba", channels=4)), weights, "clear")
+    cut = dict(weights.tensors)
+    cut.pop("decoder.conv_in.bias")
+    with pytest.raises(InputError, match="another autoencoder"):
+        attach_decoder(model, replace(weights, tensors=cut), "clear")
+    with pytest.raises(InputError, match=r"weight 0\.5"):
+        attach_decoder(model, weights, "clear").activate(0.5)
