@@ -51,7 +51,7 @@ from stickerforge.adapters.sources import read_source
 CAPTIONED = 1500  # pictures
 # Runs of `tailor prompt`, each from the adapter of the one before: name, steps, rate.
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
-DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 2400, 12, 1e-3, 3.0
+DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
 ALPHA_STEPS = {"mean": 2000, "opaque": 700}
 SHOWN = 48  # pictures of a sheet
