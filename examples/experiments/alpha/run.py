@@ -53,7 +53,8 @@ CAPTIONED = 1500  # pictures
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
 DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
-ALPHA_STEPS = {"mean": 2000, "opaque": 700}
+ALPHA_STEPS = {"mean": 600, "opaque": 300}
+ALPHA_BATCH, ALPHA_RATE = 4, 3e-4
 SHOWN = 48  # pictures of a sheet
 
 
@@ -104,8 +105,9 @@ def learn_alpha(out: Path) -> None:
         if adapter_folder(out, name).exists():
             continue
         place = ["--model", str(out / "opaque"), "--name", name]
-        settings = ["--steps", str(ALPHA_STEPS[start]), "--set", f"start={start}"]
-        stickerforge(out, "tailor", "alpha", str(art), *place, *settings)
+        size = ["--steps", str(ALPHA_STEPS[start]), "--batch", str(ALPHA_BATCH)]
+        rest = ["--lr", str(ALPHA_RATE), "--set", f"decoder.start={start}"]
+        stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest)
 
 
 def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
