@@ -8,7 +8,7 @@ Shapes: H, W rows and columns.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -42,12 +42,17 @@ class Keying:
     specks: int = 8
 
 
-def keyings() -> Iterator[Keying]:
-    """All that tuning tries."""
-    tolerances = (3, 5, 8, 12, 16, 24, 32, 48)
+def ground_keyings() -> Iterator[Keying]:
+    """All that tuning tries first: what counts as ground."""
+    for tolerance, specks in product((3, 5, 8, 12, 16, 24, 32, 48), (0, 8, 24)):
+        yield Keying(tolerance=tolerance, specks=specks)
+
+
+def edge_keyings(ground: Keying) -> Iterator[Keying]:
+    """All that it tries then: how the edge of that ground is unmixed."""
     foregrounds: tuple[Foreground, ...] = ("nearest", "strongest")
-    for values in product(tolerances, (1, 2, 3), foregrounds, (0, 8, 24)):
-        yield Keying(*values)
+    for reach, foreground in product((1, 2, 3), foregrounds):
+        yield replace(ground, reach=reach, foreground=foreground)
 
 
 def key_white(rgb: NDArray[np.uint8], keying: Keying) -> Rgba:
@@ -119,9 +124,14 @@ def tune_keying(
         pictures: (opaque picture, true alpha).
     """
     known = list(pictures)
-    scores = [
-        (float(np.mean([error(key_white(rgb, keying), alpha) for rgb, alpha in known])), keying)
-        for keying in keyings()
-    ]
-    best = min(scores, key=lambda score: score[0])
-    return best[1], best[0]
+
+    def best(keyings: Iterable[Keying]) -> tuple[Keying, float]:
+        scores = [
+            (np.mean([error(key_white(rgb, keying), alpha) for rgb, alpha in known]), keying)
+            for keying in keyings
+        ]
+        score, keying = min(scores, key=lambda each: each[0])
+        return keying, float(score)
+
+    ground, _ = best(ground_keyings())
+    return best(edge_keyings(ground))

@@ -53,8 +53,9 @@ CAPTIONED = 1500  # pictures
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
 DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
-ALPHA_STEPS = {"mean": 600, "opaque": 300}
-ALPHA_BATCH, ALPHA_RATE = 4, 3e-4
+ALPHA_STEPS = {"mean": 1000, "opaque": 250}
+ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
+ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
 SHOWN = 48  # pictures of a sheet
 
 
@@ -106,8 +107,9 @@ def learn_alpha(out: Path) -> None:
             continue
         place = ["--model", str(out / "opaque"), "--name", name]
         size = ["--steps", str(ALPHA_STEPS[start]), "--batch", str(ALPHA_BATCH)]
-        rest = ["--lr", str(ALPHA_RATE), "--set", f"decoder.start={start}"]
-        stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest)
+        rest = ["--lr", str(ALPHA_RATE), *sum((["--set", each] for each in ALPHA_SETTINGS), [])]
+        arm = ["--set", f"decoder.start={start}"]
+        stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest, *arm)
 
 
 def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
@@ -168,7 +170,7 @@ def write_sheets(out: Path) -> None:
     """OUT/held-out.png and OUT/drawn.png."""
     vae, native = read_autoencoder(out / "opaque"), native_decoders(out)
     keying, prompts = known_keying(out, vae), drawn.typed_prompts()
-    drawings = held_out_drawings()[:: max(1, len(held_out_drawings()) // SHOWN)][:SHOWN]
+    drawings = held_out_drawings()[: reconstruction.HELD_OUT : reconstruction.HELD_OUT // SHOWN]
     held_out = reconstruction.held_out_cutouts(drawings, vae, native, keying)
     shown = [KEYED, next(iter(native))]
     comparison_sheet(
