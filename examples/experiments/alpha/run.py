@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ ALPHA_STEPS = {"mean": 1000, "opaque": 250}
 ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
 ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
 SHOWN = 48  # pictures of a sheet
+GALLERY_ROWS, GALLERY_SIDE = 8, 80
 
 
 def stickerforge(out: Path, *arguments: str) -> None:
@@ -107,7 +109,11 @@ def learn_alpha(out: Path) -> None:
             continue
         place = ["--model", str(out / "opaque"), "--name", name]
         size = ["--steps", str(ALPHA_STEPS[start]), "--batch", str(ALPHA_BATCH)]
-        rest = ["--lr", str(ALPHA_RATE), *sum((["--set", each] for each in ALPHA_SETTINGS), [])]
+        rest = [
+            "--lr",
+            str(ALPHA_RATE),
+            *chain.from_iterable(("--set", each) for each in ALPHA_SETTINGS),
+        ]
         arm = ["--set", f"decoder.start={start}"]
         stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest, *arm)
 
@@ -167,21 +173,23 @@ def run_drawn(out: Path) -> None:
 
 
 def write_sheets(out: Path) -> None:
-    """OUT/held-out.png and OUT/drawn.png."""
+    """OUT/held-out.png, OUT/drawn.png, and of both the first few, OUT/gallery.png."""
     vae, native = read_autoencoder(out / "opaque"), native_decoders(out)
     keying, prompts = known_keying(out, vae), drawn.typed_prompts()
     drawings = held_out_drawings()[: reconstruction.HELD_OUT : reconstruction.HELD_OUT // SHOWN]
-    held_out = reconstruction.held_out_cutouts(drawings, vae, native, keying)
-    shown = [KEYED, next(iter(native))]
-    comparison_sheet(
-        [(opaque, stickers) for _, opaque, stickers in held_out],
-        [drawing.key for drawing in drawings],
-        shown,
-        columns=2,
-    ).save(out / "held-out.png")
-    cutouts = drawn.drawn_cutouts(latents_of(out, prompts), vae, native, keying)
-    arms = [name + FINISHED for name in shown]
-    comparison_sheet(cutouts, prompts, arms, columns=2).save(out / "drawn.png")
+    measured = reconstruction.held_out_cutouts(drawings, vae, native, keying)
+    held_out = [(opaque, stickers) for _, opaque, stickers in measured]
+    made = drawn.drawn_cutouts(latents_of(out, prompts), vae, native, keying)
+    names = [drawing.key for drawing in drawings]
+    arms = [name + FINISHED for name in (KEYED, next(iter(native)))]
+    comparison_sheet(held_out, names, arms, columns=2).save(out / "held-out.png")
+    comparison_sheet(made, prompts, arms, columns=2).save(out / "drawn.png")
+    pairs = zip(zip(held_out, names, strict=False), zip(made, prompts, strict=False), strict=False)
+    few = list(chain.from_iterable(islice(pairs, GALLERY_ROWS)))
+    gallery = comparison_sheet(
+        [cutout for cutout, _ in few], [name for _, name in few], arms, columns=2, side=GALLERY_SIDE
+    )
+    gallery.quantize(128).save(out / "gallery.png", optimize=True)
 
 
 PARTS: dict[str, Callable[[Path], None]] = {
