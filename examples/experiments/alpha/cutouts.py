@@ -17,6 +17,7 @@ from stickerforge.stickers.despeckle import despeckle
 from stickerforge.stickers.edges import clean_edges
 
 KEYED, NATIVE = "keyed", "native"
+OWN = ", own colours"  # alpha alone is learned
 FINISHED = " finished"
 BATCH = 16
 
@@ -44,6 +45,20 @@ def finish(rgba: Rgba) -> Rgba:
     return unpremultiply(clean_edges(despeckle(snap_alpha(premultiply(rgba)))))
 
 
+def own_colors(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> Rgba:
+    """A learned alpha with the colours of the model's own decoder, without the white behind them.
+
+    Over white it looks as that decoder has it, wherever anything is visible.
+
+    Args:
+        rgb: the opaque decode, (H, W, 3).
+        alpha: (H, W).
+    """
+    share = np.maximum(alpha, 1).astype(np.float32)[..., None] / 255
+    color = (rgb - (1 - share) * 255) / share
+    return np.concatenate([color.clip(0, 255).round().astype(np.uint8), alpha[..., None]], -1)
+
+
 def cut_out(rgb: NDArray[np.uint8], native: Mapping[str, Rgba], keying: Keying) -> dict[str, Rgba]:
     """Every arm's sticker of one picture, as it comes and finished.
 
@@ -51,5 +66,6 @@ def cut_out(rgb: NDArray[np.uint8], native: Mapping[str, Rgba], keying: Keying) 
         rgb: the opaque decode, (H, W, 3).
         native: the decode with alpha by the name of its arm.
     """
-    plain = {KEYED: key_white(rgb, keying), **native}
+    own = {name + OWN: own_colors(rgb, rgba[..., 3]) for name, rgba in native.items()}
+    plain = {KEYED: key_white(rgb, keying), **native, **own}
     return plain | {name + FINISHED: finish(rgba) for name, rgba in plain.items()}

@@ -33,7 +33,7 @@ from examples.experiments.alpha.art_pictures import (
     learned_drawings,
     write_art,
 )
-from examples.experiments.alpha.cutouts import FINISHED, KEYED
+from examples.experiments.alpha.cutouts import FINISHED, KEYED, OWN
 from examples.experiments.alpha.keying import Keying
 from examples.experiments.alpha.opaque_model import (
     fuse,
@@ -181,13 +181,18 @@ def write_sheets(out: Path) -> None:
     held_out = [(opaque, stickers) for _, opaque, stickers in measured]
     made = drawn.drawn_cutouts(latents_of(out, prompts), vae, native, keying)
     names = [drawing.key for drawing in drawings]
-    arms = [name + FINISHED for name in (KEYED, next(iter(native)))]
+    first = next(iter(native))
+    arms = [name + FINISHED for name in (KEYED, first, first + OWN)]
     comparison_sheet(held_out, names, arms, columns=2).save(out / "held-out.png")
     comparison_sheet(made, prompts, arms, columns=2).save(out / "drawn.png")
     pairs = zip(zip(held_out, names, strict=False), zip(made, prompts, strict=False), strict=False)
     few = list(chain.from_iterable(islice(pairs, GALLERY_ROWS)))
     gallery = comparison_sheet(
-        [cutout for cutout, _ in few], [name for _, name in few], arms, columns=2, side=GALLERY_SIDE
+        [cutout for cutout, _ in few],
+        [name for _, name in few],
+        [arms[0], arms[-1]],
+        columns=2,
+        side=GALLERY_SIDE,
     )
     gallery.quantize(128).save(out / "gallery.png", optimize=True)
 

@@ -12,7 +12,7 @@ from examples.experiments.alpha.art_pictures import (
     learned_drawings,
     tuning_drawings,
 )
-from examples.experiments.alpha.cutouts import FINISHED, KEYED, cut_out, finish
+from examples.experiments.alpha.cutouts import FINISHED, KEYED, cut_out, finish, own_colors
 from examples.experiments.alpha.drawn import measure_drawn, typed_prompts
 from examples.experiments.alpha.drawn import table as drawn_table
 from examples.experiments.alpha.keying import (
@@ -24,6 +24,7 @@ from examples.experiments.alpha.keying import (
 )
 from examples.experiments.alpha.measures import (
     alpha_error,
+    as_premultiplied,
     clear_holes,
     difference,
     measure_against_truth,
@@ -157,11 +158,21 @@ def test_undecided_alpha_counts_only_what_is_visible():
 
 def test_arms_are_compared_with_the_key_of_their_kind():
     arms = cut_out(seen_on_white(EYE), {"native": straight(EYE)}, Keying())
-    assert list(arms) == ["keyed", "native", "keyed finished", "native finished"]
+    plain = ["keyed", "native", "native, own colours"]
+    assert list(arms) == [*plain, *(name + FINISHED for name in plain)]
     assert keyed_arm("native") == KEYED
     assert keyed_arm("native" + FINISHED) == KEYED + FINISHED
     assert (finish(straight(EYE))[..., 3] >= 0).all()
     assert (arms["native finished"] == finish(straight(EYE))).all()
+
+
+@pytest.mark.parametrize("truth", [EYE, RING, disc(20, (20, 200, 90))], ids=["eye", "ring", "leaf"])
+def test_own_colours_under_a_true_alpha_are_the_figures(truth):
+    rgba = own_colors(seen_on_white(truth), truth[..., 3])
+    seen = over(as_premultiplied(rgba), WHITE)
+    assert np.abs(seen - seen_on_white(truth))[truth[..., 3] > 0].max() <= 1
+    strong = truth[..., 3] > 60
+    assert np.abs(rgba.astype(int) - straight(truth))[strong].max() <= 6
 
 
 def test_a_gain_is_above_zero_where_an_arm_is_better():
