@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from stickerforge.commands.evaluate import evaluate
     from stickerforge.commands.generate import generate
     from stickerforge.commands.merge import merge
+    from stickerforge.commands.rate import rate
     from stickerforge.commands.tailor_alpha import tailor_alpha
     from stickerforge.commands.tailor_prompt import tailor_prompt
+    from stickerforge.commands.tailor_style import tailor_style
 
 __all__ = [
     "__version__",
@@ -21,8 +23,10 @@ __all__ = [
     "evaluate",
     "generate",
     "merge",
+    "rate",
     "tailor_alpha",
     "tailor_prompt",
+    "tailor_style",
 ]
 
 

@@ -20,12 +20,16 @@ PACKAGES = {  # whose errors are those of one command
     "generation": "generate",
     "captioning": "caption",
     "evaluation": "evaluate",
+    "rating": "rate",
 }
 ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
+STYLE = re.compile(r"tailor_style|style_|set_router|curation")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {  # what a taught adapter is used with
     ("customize", "--adapter"): "generate",
     ("tailor alpha", "--adapter"): "generate",
+    ("tailor style", "--adapter"): "generate",
+    ("tailor style", "--style"): "generate",
 }
 
 
@@ -64,9 +68,13 @@ def all_texts():
 
 def command_of(path, text):
     """The command that a text is about; "" where nothing tells."""
+    if tailor := re.search(r"\b(tailor \w+) [^;,`]*--", text):
+        return tailor[1]
     named = [name for name in COMMANDS if re.search(rf"\b{name} (\S+ )?--", text)]
     if ALPHA.match(path.stem) and not named:
         return "tailor alpha"
+    if STYLE.match(path.stem) and not named:
+        return "tailor style"
     if TAILOR.match(path.stem) and not named:
         return "tailor prompt"
     if named or path.parts[0] in PACKAGES:

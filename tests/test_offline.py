@@ -49,6 +49,8 @@ QUICK = {  # command line: its exit code
     "caption pictures --subject dog --review": 0,
     "customize pictures --style crayon --steps 1 --model somebody/else": 3,
     "tailor prompt --reward prompts.csv --name x --model somebody/else": 3,
+    "rate made": 0,
+    "rate made --ratings gone.jsonl": 2,
     "tailor alpha pictures --name x --model somebody/else": 3,
     "evaluate made": 0,
     "evaluate made --encoder clip": 3,

@@ -33,10 +33,13 @@ from transformers import (
     Florence2ForConditionalGeneration,
     Florence2Processor,
     LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
     PreTrainedTokenizerFast,
+    ViTConfig,
+    ViTForImageClassification,
 )
 
 
@@ -413,3 +416,54 @@ def as_flow(folder: Path, to: Path) -> Path:
     index = to / "model_index.json"
     edit_json(index, scheduler=["diffusers", "FlowMatchEulerDiscreteScheduler"])
     return to
+
+
+def write_tiny_classifier(
+    folder: Path, labels: tuple[str, ...], *, problem: str | None = None
+) -> Path:
+    """An image classifier of two layers."""
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+        id2label=dict(enumerate(labels)),
+        label2id={label: at for at, label in enumerate(labels)},
+        problem_type=problem,
+    )
+    ViTForImageClassification(config).save_pretrained(folder)
+    write_preprocessor(folder, "ViTImageProcessor", 32)
+    return folder
+
+
+def write_tiny_language_model(folder: Path, *, template: str | None = None) -> Path:
+    """A language model of two layers that writes a few words."""
+    torch.manual_seed(1)
+    words = ["<unk>", "<pad>", "</s>", *"a red cat dog small happy on the beach in rain".split()]
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        chat_template=template,
+    ).save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=40,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        eos_token_id=2,
+        bos_token_id=None,
+        pad_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder

@@ -13,7 +13,7 @@ and is refused.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -230,7 +230,7 @@ def save(
     parents: list[dict[str, Any]] | None = None,
     long_prompts: LongPrompts | None = None,
     encoder: str = "",
-    folders: Mapping[str, Callable[[Path], None]] | None = None,
+    folders: Mapping[str, Mapping[str, bytes]] | None = None,
     same: Adapter | None = None,
 ) -> Adapter:
     """Write an adapter; it is there complete or not at all, and replaces one of the same name.
@@ -238,7 +238,7 @@ def save(
     Args:
         weights: in the form of the kind.
         kind: a key of `KINDS`.
-        folders: {name of a folder beside the files: what fills it}; others are removed.
+        folders: {name of a folder beside the files: its files}; others are removed.
         same: the adapter as it is kept now, where it is only to be kept otherwise: what lies beside
             its files stays, and nothing is written if it is another one by then.
 
@@ -281,8 +281,8 @@ def save(
         except OSError as error:
             raise disk_fault(error, place) from error
         write_files(place, files, maker, content)
-        for folder_name, fill in (folders or {}).items():
-            write_folder(place / folder_name, fill)
+        for folder_name, contents in (folders or {}).items():
+            write_folder(place / folder_name, contents)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
         write_whole(place / README, readme.encode())
         # What belonged to an adapter that was here before.

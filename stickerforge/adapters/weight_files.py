@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, read_file
@@ -52,11 +52,11 @@ def write_files(
         )
 
 
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder whole or not at all, in the place of one that is there.
 
     Args:
-        fill: writes what is in it into an empty folder.
+        files: {name: content}.
 
     Raises:
         EnvironmentFault: the disk is full.
@@ -66,7 +66,8 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         for rest in (new, old):  # of a call that was killed
             shutil.rmtree(rest, ignore_errors=True)
         new.mkdir()
-        fill(new)
+        for name, content in files.items():
+            write_whole(new / name, content)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

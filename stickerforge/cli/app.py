@@ -14,6 +14,7 @@ from stickerforge.cli.generate import generate
 from stickerforge.cli.manage import adapters_app, doctor, models_app
 from stickerforge.cli.merge import merge
 from stickerforge.cli.output import bug_report, show_error
+from stickerforge.cli.rate import rate
 from stickerforge.cli.tailor import tailor_app
 from stickerforge.errors import EnvironmentFault, InputError, StickerforgeError
 from stickerforge.runtime.console import discard_output, open_standard_streams
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, caption, customize, merge, evaluate):
+for command in (generate, caption, customize, merge, rate, evaluate):
     app.command()(command)
 app.add_typer(tailor_app, name="tailor")
 app.add_typer(adapters_app, name="adapters")

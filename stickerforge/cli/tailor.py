@@ -6,11 +6,16 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.customize import Force, Resume
 from stickerforge.cli.output import Report, partial_failure
-from stickerforge.config.schema import TailorAlphaConfig, TailorPromptConfig
+from stickerforge.config.schema import TailorAlphaConfig, TailorPromptConfig, TailorStyleConfig
 
 ORDER = (
     "data reward name model adapter training.steps training.batch training.rank training.lr"
     " long_prompts.length preference.model training.resolution seed"
+).split()
+
+STYLE_ORDER = (
+    "name stage arm init_from ratings model training.steps training.batch training.rank"
+    " training.lr training.resolution seed"
 ).split()
 
 ALPHA_ORDER = (
@@ -18,7 +23,8 @@ ALPHA_ORDER = (
 ).split()
 
 tailor_app = typer.Typer(
-    help="Tune a model: how it reads long prompts, what it makes transparent.", no_args_is_help=True
+    help="Tune a model: its style, its transparency, how it reads long prompts.",
+    no_args_is_help=True,
 )
 
 
@@ -37,6 +43,19 @@ def prompt(
     failure = partial_failure(result.data.failed) or result.error()
     paths = [str(result.tuning.adapter.path)]
     return Report(result.result(), paths, result.note(), failure)
+
+
+@tailor_app.command("style")
+@command(TailorStyleConfig, STYLE_ORDER, name="tailor style")
+def style(call: Call[TailorStyleConfig], *, resume: Resume = False, force: Force = False) -> Report:
+    """Make a model draw stickers in a house style, from pictures that people choose."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_style.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_style.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    return Report(result.result(), result.paths, result.note(), partial_failure(result.failed))
 
 
 @tailor_app.command("alpha")

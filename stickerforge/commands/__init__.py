@@ -17,8 +17,10 @@ if TYPE_CHECKING:
         generate,
         merge,
         models,
+        rate,
         tailor_alpha,
         tailor_prompt,
+        tailor_style,
     )
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "generate",
     "merge",
     "models",
+    "rate",
     "tailor_alpha",
     "tailor_prompt",
+    "tailor_style",
 ]
 
 

@@ -130,12 +130,10 @@ def run(
     with interruptible():
         own, data = plan(config, console, offline=offline, force=force, resume=resume)
         # From here on torch and the networks are needed, which take seconds to load.
-        from stickerforge.training.tailor import source_of, tailor_prompt
+        from stickerforge.training.tailor_prompt import tailor_prompt
 
         with own.run.lock():
-            tuning = tailor_prompt(
-                own, source_of(data), console, offline=offline, force=force, resume=resume
-            )
+            tuning = tailor_prompt(own, data, console, offline=offline, force=force, resume=resume)
         return Result(tuning, own.run.path, own.method, data, console.warnings)
 
 

@@ -11,6 +11,7 @@ import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stickerforge.config.resolve import is_encodable
@@ -136,7 +137,7 @@ def convert_fields(schema: Any, table: Mapping[str, Any], where: str) -> Any:
     Raises:
         DescriptionError: a field is missing, or holds something else.
     """
-    annotations, values = get_type_hints(schema, include_extras=True), {}
+    annotations, values = annotations_of(schema), {}
     for item in fields(schema):
         name = join(where, item.name)
         if item.name in table:
@@ -144,6 +145,12 @@ def convert_fields(schema: Any, table: Mapping[str, Any], where: str) -> Any:
         elif item.default is MISSING and item.default_factory is MISSING:
             raise DescriptionError(f"there is no {name}")
     return schema(**values)
+
+
+@lru_cache(maxsize=256)
+def annotations_of(schema: type) -> dict[str, Any]:
+    """The annotations of a schema's fields; tables have a row of one schema a line."""
+    return get_type_hints(schema, include_extras=True)
 
 
 def convert_plain(kind: type, value: Any, where: str) -> Any:

@@ -10,8 +10,10 @@ from stickerforge.config.schema import (
     EvaluateConfig,
     GenerateConfig,
     MergeConfig,
+    RateConfig,
     TailorAlphaConfig,
     TailorPromptConfig,
+    TailorStyleConfig,
 )
 from stickerforge.config.setting import Setting, settings_of
 
@@ -20,8 +22,10 @@ CONFIGS = {
     "caption": CaptionConfig,
     "customize": CustomizeConfig,
     "merge": MergeConfig,
+    "tailor style": TailorStyleConfig,
     "tailor prompt": TailorPromptConfig,
     "tailor alpha": TailorAlphaConfig,
+    "rate": RateConfig,
     "evaluate": EvaluateConfig,
 }
 HEAD = """# Settings

@@ -148,17 +148,18 @@ def convert_union(
         if get_origin(annotation) is Literal
         for word in get_args(annotation)
     ]
-    if choices and isinstance(value, str):
-        if value in choices:
-            return value
-        raise InputError(
-            f"{name} = {brief(value)} is not possible", f"give a number, or {' or '.join(choices)}"
-        )
     plain = [
         annotation
         for annotation in annotations
         if annotation is not types.NoneType and get_origin(annotation) is not Literal
     ]
+    if choices and (isinstance(value, str) or not plain):
+        if value in choices:
+            return value
+        number = "give a number, or " if plain else "choose "
+        raise InputError(
+            f"{name} = {brief(value)} is not possible", f"{number}{' or '.join(choices)}"
+        )
     return convert(name, value, plain[0], normalize)
 
 

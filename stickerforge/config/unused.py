@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stickerforge.config.schema import (
     CustomizeConfig,
     GenerateConfig,
+    RateConfig,
     TailorAlphaConfig,
     TailorPromptConfig,
     TrainingConfig,
@@ -70,6 +71,18 @@ def unused_in_tailor_prompt(config: TailorPromptConfig) -> Iterator[str]:
         yield "validation.encoder is what is trained on: give another one"
     if config.reward and config.validation.prompts < 6 and config.validation.every != 0:
         yield "validation.diversity ends no run with fewer than six validation.prompts"
+
+
+def unused_in_rate(config: RateConfig, *, page: bool) -> Iterator[str]:
+    """A line for each setting of `rate` without effect.
+
+    Args:
+        page: whether people decide now, and not elsewhere.
+    """
+    if not page:
+        for name in ("port", "guideline"):
+            if getattr(config, name):
+                yield f"{name} is about the page: it does nothing with --ratings or --export"
 
 
 def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:

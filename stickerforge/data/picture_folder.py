@@ -63,11 +63,16 @@ class PictureFolder:
             raise error
 
 
-def read_folder(folder: Path, load: Callable[[Path], Picture] = load_reference) -> PictureFolder:
+def read_folder(
+    folder: Path,
+    load: Callable[[Path], Picture] = load_reference,
+    hint: str = KINDS_HINT,
+) -> PictureFolder:
     """Every picture of a folder, in the order of their names; folders in it are not entered.
 
     Args:
         load: the picture of a file; raises an InputError where it cannot be used.
+        hint: what to do where none can be used.
 
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
@@ -85,7 +90,7 @@ def read_folder(folder: Path, load: Callable[[Path], Picture] = load_reference) 
         raise InputError(
             f"{folder}: none of the pictures in it ({len(unreadable)}) can be used: "
             f"{unreadable[0]}",
-            KINDS_HINT,
+            hint,
         )
     stems = {to_nfc(picture.path.stem) for picture in pictures}
     texts = [path.name for path in list_entries(folder) if path.suffix == CAPTION]

@@ -7,7 +7,7 @@ from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.models.card import ModelCard
 from stickerforge.models.network_config import has_alpha
 
-OTHER = "make one for it: stickerforge tailor alpha PICTURES --name NAME --model MODEL"
+OTHER = "make one for it with stickerforge tailor alpha"
 
 
 def draws_alpha(adapters: Sequence[ActiveAdapter], card: ModelCard) -> bool:

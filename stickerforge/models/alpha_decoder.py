@@ -15,8 +15,10 @@ from typing import Literal
 import torch
 from diffusers import AutoencoderKL
 from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from stickerforge.models.network_config import CONFIG
 from stickerforge.models.weights import WEIGHTS, find_variant, load_faults
 
 Start = Literal["mean", "opaque"]  # what the fourth filter is before any training
@@ -50,8 +52,11 @@ class AlphaDecoder(nn.Module):
         self.decoder.conv_out = add_filter(self.decoder.conv_out, start)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents (B, c, h, w) as the encoder made them to (B, 4, H, W), colours as the
-        autoencoder's own decoder makes them, all in about [-1, 1]."""
+        """Pictures (B, 4, H, W) in about [-1, 1]: colours, and straight alpha.
+
+        Args:
+            latents: (B, c, h, w) as the encoder makes them, not scaled for a denoiser.
+        """
         if self.post_quant_conv is not None:
             latents = self.post_quant_conv(latents)
         decoded: Tensor = self.decoder(latents)
@@ -90,17 +95,25 @@ def add_filter(convolution: nn.Conv2d, start: Start) -> nn.Conv2d:
     return extended
 
 
-def whole_autoencoder(autoencoder: AutoencoderKL, decoder: Mapping[str, Tensor]) -> AutoencoderKL:
-    """An autoencoder that encodes three channels as before and decodes to four.
+def autoencoder_files(
+    autoencoder: AutoencoderKL, decoder: Mapping[str, Tensor]
+) -> dict[str, bytes]:
+    """{name: content} of a folder that AutoencoderKL.from_pretrained loads.
+
+    It encodes three channels as before and decodes to four.
 
     Args:
         decoder: its tensors, as `AlphaDecoder.tensors` gives them.
     """
     config = {key: value for key, value in autoencoder.config.items() if not key.startswith("_")}
-    whole = AutoencoderKL.from_config(config | {"out_channels": 4})
+    with torch.device("meta"):  # for its configuration alone
+        whole = AutoencoderKL.from_config(config | {"out_channels": 4})
     own = {name: value.detach().cpu().float() for name, value in autoencoder.state_dict().items()}
-    whole.load_state_dict(own | dict(decoder))
-    return whole.eval()
+    tensors = {name: value.contiguous() for name, value in (own | dict(decoder)).items()}
+    return {
+        CONFIG: whole.to_json_string().encode(),
+        "diffusion_pytorch_model.safetensors": save(tensors, {"format": "pt"}),
+    }
 
 
 def encoder_digest(tensors: Mapping[str, Tensor]) -> str:

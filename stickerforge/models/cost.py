@@ -122,8 +122,9 @@ def decoder_cost(
     flops = 2 * weights * positions * PASSES_OF_DECODER * steps * batch
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
     activations = DECODER_BYTES * config.block_out_channels[0] / FIRST_CHANNELS * pixels**2
-    # in float32: all weights, and a copy of the decoder with gradients and two moments
-    memory = BASE_BYTES + 4 * weights * (1 + 4 * SHARE_OF_DECODER) + at_once * activations
+    # in float32: all weights; the new decoder, its gradients and moments, and all of it once more
+    # while a checkpoint is written
+    memory = BASE_BYTES + 4 * weights * (1 + 8 * SHARE_OF_DECODER) + at_once * activations
     return Cost(START_S + flops / speed, int(memory))
 
 

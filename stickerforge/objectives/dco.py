@@ -47,7 +47,16 @@ def dco_loss(
             one picture that is learned well lets others pass. The same for one picture.
     """
     gap = error - base_error
-    return F.softplus(beta * (gap.mean() if reduction == "batch" else gap)).mean()
+    return dco_losses(gap.mean() if reduction == "batch" else gap, beta).mean()
+
+
+def dco_losses(gap: Tensor, beta: float) -> Tensor:
+    """-log sigmoid(-beta gap) of each picture, of the shape of the gap.
+
+    Args:
+        gap: error - base_error.
+    """
+    return F.softplus(beta * gap)
 
 
 def update_running_mean(mean_gap: float, gap: float) -> float:

@@ -15,7 +15,8 @@ def alpha_cost(plan: AlphaPlan, held_out: int) -> Cost:
     training, every = plan.config.training, plan.config.validation.every
     validations = -(-training.steps // every) if every else 0
     cost = step_cost(plan, pictures_at_once(plan), training.steps)
-    each = step_cost(plan, 1, training.steps).seconds / (training.steps * training.batch)
+    start = step_cost(plan, 1, 0).seconds
+    each = (step_cost(plan, 1, 1).seconds - start) / training.batch
     return Cost(cost.seconds + validations * held_out * each / 2, cost.memory_bytes)
 
 

@@ -36,6 +36,7 @@ class Sums:
     """What is summed up over pictures, and over their pixels."""
 
     alpha: list[float] = field(default_factory=list)
+    coverage: list[float] = field(default_factory=list)  # mean alpha
     loss: list[float] = field(default_factory=list)
     halo: list[float] = field(default_factory=list)
     change: list[float] = field(default_factory=list)  # mean squared, to the model's own decoder
@@ -79,8 +80,11 @@ class AlphaValidator:
         return metrics(sums)
 
     def measure(self, number: int, sums: Sums) -> tuple[Tensor, Tensor]:
-        """Add one sticker to the sums; returns it on the canvas (3, S, S), and decoded (4, S, S),
-        straight alpha."""
+        """Add one sticker to the sums.
+
+        Returns:
+            It on the canvas, (3, S, S), and decoded, (4, S, S) with straight alpha.
+        """
         random = generator(self.seed, "validation", item=number)
         planes = torch.from_numpy(self.stickers.planes(number)).float() / 255
         target = self.canvas.place([planes], random).to(self.vae.device)
@@ -95,6 +99,7 @@ class AlphaValidator:
         loss = weights.composite * errors.composite + weights.alpha * errors.alpha
         sums.loss.append(float(loss + weights.gradient * errors.gradient))
         sums.alpha.append(float((decoded[:, 3] - target[:, 3]).abs().mean()))
+        sums.coverage.append(float(target[:, 3].mean()))
         sums.change.append(float((shown - own).square().mean()))
         sums.error.append(float((shown - seen).square().mean()))
         sums.own_error.append(float((own - seen).square().mean()))
@@ -126,9 +131,11 @@ def metrics(sums: Sums) -> dict[str, float]:
 
     What no picture has is left out: colours of the canvas inside, soft edges.
     """
+    coverage = float(np.mean(sums.coverage))
     values = {
         "score": -float(np.mean(sums.loss)),
         "alpha_error": float(np.mean(sums.alpha)),
+        "constant_error": min(coverage, 1 - coverage),  # of what is opaque, or clear, everywhere
         "rgb_psnr": decibels(sums.change),
         "rgb_change": decibels(sums.error) - decibels(sums.own_error),
     }

@@ -54,7 +54,16 @@ def check_training(training: TrainingConfig, *, is_style: bool) -> None:
             "training.prior_weight is about the class of a subject, which a style has not",
             "leave it out",
         )
-    if training.tensorboard and not find_spec("tensorboard"):
+    check_tensorboard(training.tensorboard)
+
+
+def check_tensorboard(wanted: bool) -> None:
+    """Make sure that metrics can be written for TensorBoard, where they are to be.
+
+    Raises:
+        EnvironmentFault: it is not installed.
+    """
+    if wanted and not find_spec("tensorboard"):
         raise EnvironmentFault(
             "training.tensorboard needs tensorboard, which is not installed",
             f"{install_command('tensorboard')}, or leave it out",

@@ -46,6 +46,7 @@ class RewardSource:
         reward, direction: what judges; known after `prepare`.
     """
 
+    plan: TailorPlan
     prompts: list[str]
     digest: str = ""
     what: str = "prompts or another reward"
@@ -53,15 +54,14 @@ class RewardSource:
     reward: PromptReward | None = field(default=None, repr=False)
     direction: CommonDirection | None = field(default=None, repr=False)
 
-    def prepare(
-        self, plan: TailorPlan, model: DiffusionModel, console: Console, *, offline: bool
-    ) -> None:
+    def prepare(self, model: DiffusionModel, console: Console, *, offline: bool) -> None:
         """Load the reward, and the direction that it shares between all prompts.
 
         Raises:
             InputError: the reward cannot be used, or nothing says what its prompts share.
             EnvironmentFault: it cannot be had here.
         """
+        plan = self.plan
         self.reward = load_prompt_reward(
             plan.config.preference.model,
             device=plan.config.device,
@@ -115,9 +115,10 @@ class RewardSource:
         """Some of the prompts."""
         return spread(self.prompts, count)
 
-    def method(self, plan: TailorPlan, state: TrainState) -> TrainingMethod[Any]:
+    def method(self, state: TrainState) -> TrainingMethod[Any]:
         """See `PreferenceTuning`."""
         assert self.reward is not None and self.direction is not None
+        plan = self.plan
         preference_config = plan.config.preference
         settings = RewardSettings(
             self.direction.tensor,

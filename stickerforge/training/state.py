@@ -3,8 +3,8 @@
 Shapes: D width of a text encoder.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -128,6 +128,26 @@ class TrainState:
             for placeholder, encoders in self.embeddings.items()
         }
         self.load(AdapterWeights(factors, tokens))
+
+    @contextmanager
+    def holding(self, weights: AdapterWeights | None) -> Iterator[None]:
+        """Within this context the model has other weights; None for no adapter.
+
+        Not to be entered between a pass and its gradient.
+        """
+        if weights is None:
+            with self.adapters.disabled():
+                yield
+            return
+        parameters = [*self.factors, *self.text_factors, *self.embedding_list()]
+        own = [parameter.detach().clone() for parameter in parameters]
+        self.load(weights)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for parameter, value in zip(parameters, own, strict=True):
+                    parameter.copy_(value)
 
     @torch.no_grad()
     def load(self, weights: AdapterWeights) -> None:

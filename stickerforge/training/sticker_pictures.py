@@ -83,7 +83,7 @@ def read_stickers(
     Raises:
         InputError: there is no folder, none of its pictures can be used, or too few.
     """
-    folder = read_folder(Path(place), load_sticker)
+    folder = read_folder(Path(place), load_sticker, GIVE_CUT_OUT)
     warn(folder, console)
     backgrounds = list[Picture]()
     if photos:

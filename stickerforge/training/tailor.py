@@ -1,4 +1,4 @@
-"""The workflow of `tailor prompt`: data or prompts, training, the adapter's files."""
+"""The workflow of the commands that tune a model: data, training, the adapter's files."""
 
 import shutil
 from contextlib import nullcontext
@@ -18,17 +18,13 @@ from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.text import plural
 from stickerforge.training.best_checkpoint import LOWEST, BestCheckpoint, ValidationSchedule
-from stickerforge.training.captioned_source import CaptionedSource
 from stickerforge.training.checkpoint import remove_checkpoint
 from stickerforge.training.loss_plot import validation_plot
 from stickerforge.training.methods.base import TrainingMethod
-from stickerforge.training.reward_source import RewardSource
 from stickerforge.training.run_folder import CheckpointInfo
 from stickerforge.training.state import TrainState, init_state
-from stickerforge.training.tailor_estimate import warn_of_memory
-from stickerforge.training.tailor_plan import COMMAND, TailorPlan
 from stickerforge.training.trainer import train
-from stickerforge.training.tuning_data import TuningData
+from stickerforge.training.tuning_plan import TuningPlan
 from stickerforge.training.tuning_result import Steps, Tuning, save
 from stickerforge.training.tuning_source import TuningSource
 from stickerforge.training.tuning_validation import (
@@ -37,9 +33,11 @@ from stickerforge.training.tuning_validation import (
     end_reason,
 )
 
+Plan = TuningPlan[Any]
 
-def tailor_prompt(
-    plan: TailorPlan,
+
+def tune(
+    plan: Plan,
     source: TuningSource,
     console: Console,
     *,
@@ -55,12 +53,11 @@ def tailor_prompt(
         Interrupted: after a checkpoint was written.
     """
     checkpoint = plan.resumable(force=force, resume=resume)
-    warn_of_memory(plan, console)
     verify(plan.card.folder)
     try:
         model = load(plan.card, str(resolve_device(plan.config.device)))
         rule = fill_rule(model, plan.long_prompts)
-        source.prepare(plan, model, console, offline=offline)
+        source.prepare(model, console, offline=offline)
         if checkpoint and checkpoint.pictures != source.digest:
             raise InputError(
                 f"the run of {plan.name!r} was started with other {source.what}",
@@ -68,7 +65,7 @@ def tailor_prompt(
             )
         state = begin_state(plan, model, rule)
         validation = schedule(plan, model, source, console, offline=offline)
-        method = source.method(plan, state)
+        method = source.method(state)
         start = begin(plan, source, checkpoint)
         if checkpoint:
             console.say(f"going on after {start.step} of {plan.config.training.steps} steps")
@@ -79,11 +76,6 @@ def tailor_prompt(
     return save(plan, source, weights, rule, start, done, ended)
 
 
-def source_of(data: TuningData) -> TuningSource:
-    """What is trained on: captioned pictures, or prompts and a reward."""
-    return CaptionedSource(data.captioned) if data.captioned else RewardSource(data.prompts)
-
-
 def fill_rule(model: DiffusionModel, rule: LongPrompts | None) -> LongPrompts | None:
     """A rule with the vector that fills a prompt up, of the model as it is."""
     if rule is None or rule.mode != "longalign" or rule.pad:
@@ -91,9 +83,7 @@ def fill_rule(model: DiffusionModel, rule: LongPrompts | None) -> LongPrompts | 
     return replace(rule, pad=tuple(model.pad_vector()))
 
 
-def begin(
-    plan: TailorPlan, source: TuningSource, checkpoint: CheckpointInfo | None
-) -> CheckpointInfo:
+def begin(plan: Plan, source: TuningSource, checkpoint: CheckpointInfo | None) -> CheckpointInfo:
     """Write the settings of a run; a new one removes what an earlier run left."""
     run = plan.run
     if checkpoint is None:
@@ -102,13 +92,13 @@ def begin(
             path.unlink(missing_ok=True)
         shutil.rmtree(run.validation_sheets, ignore_errors=True)
         checkpoint = CheckpointInfo(0, plan.settings_digest(), source.digest)
-    write_whole(run.config, to_toml(plan.config, COMMAND).encode())
+    write_whole(run.config, to_toml(plan.config, plan.command).encode())
     for name, content in source.files().items():
         write_whole(run.path / name, content)
     return replace(checkpoint, finished=False)
 
 
-def begin_state(plan: TailorPlan, model: DiffusionModel, rule: LongPrompts | None) -> TrainState:
+def begin_state(plan: Plan, model: DiffusionModel, rule: LongPrompts | None) -> TrainState:
     """The model with the adapter from which training begins, reading prompts as it will.
 
     Raises:
@@ -137,7 +127,7 @@ def begin_state(plan: TailorPlan, model: DiffusionModel, rule: LongPrompts | Non
 
 
 def schedule(
-    plan: TailorPlan,
+    plan: Plan,
     model: DiffusionModel,
     source: TuningSource,
     console: Console,
@@ -151,7 +141,7 @@ def schedule(
     encoder = load_encoder(
         settings.encoder, device=plan.config.device, offline=offline, say=console.say
     )
-    max_loss = settings.diversity if plan.method == "reward" else None
+    max_loss = plan.max_loss
     request = ValidationRequest(
         source.validation_prompts(settings.prompts),
         settings.seeds,
@@ -160,9 +150,7 @@ def schedule(
         plan.run.validation_sheets,
         max_loss,
     )
-    # Captions are to teach another way to read prompts; before, the model reads in its own.
-    learns_to_read = plan.method == "prompt" and plan.start is None
-    with base_prompts(model) if learns_to_read else nullcontext():
+    with base_prompts(model) if plan.validates_as_base else nullcontext():
         validator = TuningValidator(model, encoder, request, source.score)
     return ValidationSchedule(
         plan.validation_interval,
@@ -172,7 +160,7 @@ def schedule(
 
 
 def train_adapter(
-    plan: TailorPlan,
+    plan: Plan,
     method: TrainingMethod[Any],
     start: CheckpointInfo,
     validation: ValidationSchedule | None,

@@ -14,7 +14,7 @@ from stickerforge.adapters.decoder_format import AUTOENCODER
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.config.toml import to_toml
 from stickerforge.errors import InputError
-from stickerforge.models.alpha_decoder import AlphaDecoder, whole_autoencoder
+from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.latent_diffusion import load_vae
 from stickerforge.runtime.bounded_files import read_bounded
@@ -84,7 +84,9 @@ def tailor_alpha(
     except RuntimeError as error:
         hint = "start over with --force and --set training.memory=GIGABYTES, or a smaller --batch"
         raise memory_fault(error, hint) or error from error
-    return save(plan, vae, weights, pictures, start, kept_step)
+    tuned = save(plan, vae, weights, pictures, start, kept_step)
+    warn_of_failure(tuned, console)
+    return tuned
 
 
 def begin_method(
@@ -172,7 +174,6 @@ def save(
         if row["step"] == kept_step:
             metrics = {name: row[name] for name in row if name not in ("step", "score")}
     page = run.validation_sheets / f"{kept_step:06}.png"
-    whole = whole_autoencoder(vae, weights.tensors)
     adapter = store.save(
         plan.name,
         weights,
@@ -196,7 +197,7 @@ def save(
             "versions": versions(),
         },
         encoder=weights.encoder,
-        folders={AUTOENCODER: lambda folder: whole.save_pretrained(folder)},
+        folders={AUTOENCODER: autoencoder_files(vae, weights.tensors)},
     )
     with locked(store.lock_file(plan.name), wait=True):
         for file in filter(Path.exists, (run.config, run.loss_plot, page)):
@@ -204,6 +205,17 @@ def save(
             write_whole(adapter.path.with_name(name), read_bounded(file, MAX_BYTES))
     update_pointer(run, replace(start, step=training.steps, finished=True))
     return TunedDecoder(adapter, kept_step, metrics, page if page.exists() else None)
+
+
+def warn_of_failure(tuned: TunedDecoder, console: Console) -> None:
+    """Warn of alpha that is no better than the same everywhere."""
+    error, constant = (tuned.metrics.get(name) for name in ("alpha_error", "constant_error"))
+    if error is not None and constant is not None and error >= constant:
+        console.warn(
+            f"alpha is off by {error:.2f} on held out pictures, and where it is the same"
+            f" everywhere by {constant:.2f}:"
+            f" --resume --steps {2 * int(tuned.adapter.made['steps'])} trains on"
+        )
 
 
 def error_plot(rows: list[dict[str, Any]]) -> bytes:

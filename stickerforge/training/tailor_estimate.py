@@ -1,8 +1,10 @@
 """How long a run of `tailor prompt` will take and how much memory, from sizes alone."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from stickerforge.config.schema import SamplingConfig
+from stickerforge.config.schema import SamplingConfig, TuningConfig
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.models.cost import (
     Cost,
@@ -16,27 +18,30 @@ from stickerforge.models.reward_names import reward_parts
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.training.tailor_plan import TailorPlan
+from stickerforge.training.tuning_plan import TuningPlan
 
 
 def tuning_cost(plan: TailorPlan) -> Cost:
     """Seconds and peak bytes of a run, validation included."""
-    training, card = plan.config.training, plan.card
-    cuda = resolve_device(plan.config.device).type == "cuda"
-    cost = step_cost(plan, pictures_at_once(plan), training.steps)
+    cost = step_cost(plan, pictures_at_once(plan), plan.config.training.steps)
+    return Cost(cost.seconds + validation_seconds(plan), cost.memory_bytes)
+
+
+def validation_seconds(plan: TuningPlan[Any]) -> float:
+    """How long drawing takes for all validations of a run."""
     if not plan.validation_interval:
-        return cost
-    settings = plan.config.validation
-    sampling = sampling_settings(SamplingConfig(), card)
+        return 0.0
+    settings, training = plan.config.validation, plan.config.training
+    sampling = sampling_settings(SamplingConfig(), plan.card)
     validations = training.steps // plan.validation_interval + 2  # at both ends, too
-    seconds = sampling_cost(
-        card,
+    return sampling_cost(
+        plan.card,
         pictures=settings.prompts * settings.seeds * validations,
         steps=sampling.steps,
         guidance=sampling.guidance,
         pixels=training.resolution,
-        cuda=cuda,
+        cuda=resolve_device(plan.config.device).type == "cuda",
     ).seconds
-    return Cost(cost.seconds + seconds, cost.memory_bytes)
 
 
 def step_cost(plan: TailorPlan, at_once: int, steps: int) -> Cost:
@@ -81,16 +86,23 @@ def guidance_of(plan: TailorPlan) -> float:
 
 
 def pictures_at_once(plan: TailorPlan) -> int:
-    """How many pictures of a batch are computed together, so that memory suffices; at least one.
+    """How many pictures of a batch are computed together, so that memory suffices."""
+    return largest_part(plan.config.training, lambda size: step_cost(plan, size, 1).memory_bytes)
+
+
+def largest_part(training: TuningConfig, bytes_of: Callable[[int], int]) -> int:
+    """The most pictures of a batch that a step has memory for at once; at least one.
 
     They divide the batch, since parts of other sizes would count otherwise.
+
+    Args:
+        bytes_of: from a number of pictures to the memory that they take.
     """
-    training = plan.config.training
     sizes = [size for size in range(training.batch, 0, -1) if training.batch % size == 0]
     limit = training.memory * 1e9
     if not limit:
         return training.batch
-    return next((size for size in sizes if step_cost(plan, size, 1).memory_bytes <= limit), 1)
+    return next((size for size in sizes if bytes_of(size) <= limit), 1)
 
 
 def warn_of_memory(plan: TailorPlan, console: Console) -> None:

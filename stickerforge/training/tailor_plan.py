@@ -1,9 +1,6 @@
 """What `tailor prompt` is to do, checked before a picture or a weight is read."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -12,14 +9,13 @@ from stickerforge.adapters.store import Adapter, Base, validate_name
 from stickerforge.config.schema import (
     LongPromptsConfig,
     TailorPromptConfig,
-    TrainingConfig,
     TuningConfig,
 )
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_prompt
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.hub import JUDGES, encoder_repository
@@ -27,14 +23,13 @@ from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.models.reward_names import check_reward_name
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.install_hints import install_command
-from stickerforge.training.checks import check_device
+from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
-from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
+from stickerforge.training.run_folder import run_folder
+from stickerforge.training.tuning_plan import KIND, TuningPlan
 
 Mode = Literal["longalign", "compat"]
 COMMAND = "tailor prompt"
-KIND = "tuned"
 # LongAlign's (arXiv:2410.11817) rank and learning rate; its batches are of 192 pictures, and of 48
 # for the reward, on six GPUs.
 TUNING = {
@@ -44,24 +39,10 @@ TUNING = {
 
 
 @dataclass(frozen=True)
-class TailorPlan:
-    """Everything that is known before a picture is read.
+class TailorPlan(TuningPlan[TailorPromptConfig]):
+    """See `TuningPlan`."""
 
-    Args:
-        config: with the model's recommendations filled in.
-        base: what the adapter is made for.
-        name: of the adapter and its run.
-        long_prompts: how prompts are to be read, what pads them is known later; None for as the
-            model does.
-        start: the adapter from which this one begins; None for the model as it is.
-    """
-
-    config: TailorPromptConfig
-    card: ModelCard
-    base: Base
-    name: str
-    long_prompts: LongPrompts | None
-    start: Adapter | None = None
+    command: str = COMMAND
 
     @property
     def method(self) -> Literal["prompt", "reward"]:
@@ -69,64 +50,26 @@ class TailorPlan:
         return "reward" if self.config.reward else "prompt"
 
     @property
-    def run(self) -> RunFolder:
-        """The files of the run."""
-        return run_folder(self.name, COMMAND)
+    def max_loss(self) -> float | None:
+        """With a reward alone."""
+        return self.config.validation.diversity if self.config.reward else None
 
     @property
-    def training(self) -> TrainingConfig:
-        """The settings of the loop and of what it trains."""
-        own = self.config.training
-        return TrainingConfig(
-            steps=own.steps,
-            batch=own.batch,
-            rank=own.rank,
-            layers="blocks",
-            lr=own.lr,
-            objective="plain",
-            resolution=own.resolution,
-            offset_noise=0.0,
-            epsilon=own.epsilon,
-            weight_decay=own.weight_decay,
-            clip=own.clip,
-            save_every=own.save_every,
-            tensorboard=own.tensorboard,
+    def validates_as_base(self) -> bool:
+        """Captions are to teach another way to read prompts; before, the model reads in its own."""
+        return self.method == "prompt" and self.start is None
+
+    def decisive(self) -> list[Any]:
+        """The method, and with a reward what judges: it is part of what is learned from."""
+        if self.method == "prompt":
+            return [self.method]
+        preference, validation = (
+            to_tree(part) for part in (self.config.preference, self.config.validation)
         )
-
-    @property
-    def validation_interval(self) -> int:
-        """Steps between two validations; 0 for none."""
-        return self.config.validation.every
-
-    def settings_digest(self) -> str:
-        """Changes with whatever decides the adapter's bytes besides the data and the steps."""
-        training = to_tree(self.config.training)
-        for name in ("steps", "save_every", "tensorboard"):
-            training.pop(name)
-        rule = self.long_prompts and replace(self.long_prompts, pad=())
-        decisive: list[Any] = [
-            COMMAND,
-            self.method,
-            training,
-            asdict(rule) if rule else None,
-            self.config.seed,
-            self.base.fingerprint,
-            self.start.sha256 if self.start else "",
-        ]
-        if self.method == "reward":  # and what judges is part of what is learned from
-            preference, validation = (
-                to_tree(part) for part in (self.config.preference, self.config.validation)
-            )
-            for tree, names in ((preference, ("model", "direction")), (validation, ("diversity",))):
-                for name in names:
-                    tree.pop(name, None)
-            decisive += [preference, validation]
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-
-    def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
-        """The checkpoint to go on from; see `RunFolder.resumable`."""
-        steps = self.config.training.steps
-        return self.run.resumable([self.settings_digest()], steps, force=force, resume=resume)
+        for tree, names in ((preference, ("model", "direction")), (validation, ("diversity",))):
+            for name in names:
+                tree.pop(name, None)
+        return [self.method, preference, validation]
 
 
 def plan_tailor_prompt(
@@ -141,11 +84,7 @@ def plan_tailor_prompt(
     name = check_source(config)
     if force and resume:
         raise InputError("--resume goes on, --force starts over", "give one of them")
-    if config.training.tensorboard and not find_spec("tensorboard"):
-        raise EnvironmentFault(
-            "training.tensorboard needs tensorboard, which is not installed",
-            f"{install_command('tensorboard')}, or leave it out",
-        )
+    check_tensorboard(config.training.tensorboard)
     run = run_folder(name, COMMAND)
     run.check_free(force=force, resume=resume)
     card = find_model(config.model, offline=offline, say=console.say)

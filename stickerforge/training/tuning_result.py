@@ -1,4 +1,4 @@
-"""What a run of `tailor prompt` came to, and its adapter's files."""
+"""What a run that tunes a model came to, and its adapter's files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.personalize import MAX_BYTES
 from stickerforge.training.provenance import versions
 from stickerforge.training.run_folder import CheckpointInfo
-from stickerforge.training.tailor_plan import KIND, TailorPlan
+from stickerforge.training.tuning_plan import KIND, TuningPlan
 from stickerforge.training.tuning_source import TuningSource
 
 
@@ -50,7 +50,7 @@ class Tuning:
 
 
 def save(
-    plan: TailorPlan,
+    plan: TuningPlan[Any],
     source: TuningSource,
     weights: Any,
     rule: LongPrompts | None,

@@ -1,4 +1,4 @@
-"""What a model is tuned on: captioned pictures, or prompts and a reward."""
+"""What a model is tuned on, whatever it is: pictures with captions, prompts and a reward."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -7,12 +7,11 @@ from stickerforge.models.families.base import DiffusionModel
 from stickerforge.runtime.console import Console
 from stickerforge.training.methods.base import TrainingMethod
 from stickerforge.training.state import TrainState
-from stickerforge.training.tailor_plan import TailorPlan
 from stickerforge.training.tuning_validation import Score
 
 
 class TuningSource(Protocol):
-    """What a run of `tailor prompt` learns from.
+    """What a model is tuned on.
 
     Args:
         what: it is, for messages.
@@ -24,9 +23,7 @@ class TuningSource(Protocol):
     objective: str
     digest: str
 
-    def prepare(
-        self, plan: TailorPlan, model: DiffusionModel, console: Console, *, offline: bool
-    ) -> None:
+    def prepare(self, model: DiffusionModel, console: Console, *, offline: bool) -> None:
         """Encode what is learned from, and load what it is learned by.
 
         Raises:
@@ -44,7 +41,7 @@ class TuningSource(Protocol):
     def score(self) -> Score | None:
         """Further metrics of validation; None for none."""
 
-    def method(self, plan: TailorPlan, state: TrainState) -> TrainingMethod[Any]:
+    def method(self, state: TrainState) -> TrainingMethod[Any]:
         """The training method, on a model with a new adapter."""
 
     def provenance(self) -> Mapping[str, Any]:

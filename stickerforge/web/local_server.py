@@ -1,5 +1,6 @@
 """A page served to this machine's browser alone."""
 
+import errno
 import json
 import re
 import secrets
@@ -8,9 +9,19 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from stickerforge.errors import EnvironmentFault
 from stickerforge.runtime.json_text import parse_json
 
 MAX_BODY = 20_000_000  # bytes that a page may post
+HTML, JSON = "text/html; charset=utf-8", "application/json"
+PORT_FAULTS = {  # what a system says of a port that cannot be had
+    errno.EADDRINUSE: "another program has it",
+    errno.EACCES: "only an administrator may open it",
+}
+
+
+def no_resource(name: str) -> None:
+    """For pages that are one file: there is nothing beside them."""
 
 
 class PageServer(ThreadingHTTPServer):
@@ -27,13 +38,32 @@ class PageServer(ThreadingHTTPServer):
         render: makes the page's HTML, given the key under which it is served.
         receive: takes what the page posts, as parsed JSON, and returns what is answered, likewise;
             raises ValueError where a page cannot have posted that. Called by several threads.
+        resource: (content, its type) of what the page names below its own address, as
+            "picture/3"; None where there is none. Called by several threads.
+        port: where to listen; 0 for a port that is free.
+
+    Raises:
+        EnvironmentFault: the port cannot be had.
     """
 
     daemon_threads = False  # a request that has begun is finished, also after Ctrl-C
 
-    def __init__(self, render: Callable[[str], str], receive: Callable[[Any], Any]) -> None:
-        super().__init__(("127.0.0.1", 0), PageHandler)
-        self.render, self.receive = render, receive
+    def __init__(
+        self,
+        render: Callable[[str], str],
+        receive: Callable[[Any], Any],
+        resource: Callable[[str], tuple[bytes, str] | None] = no_resource,
+        port: int = 0,
+    ) -> None:
+        try:
+            super().__init__(("127.0.0.1", port), PageHandler)
+        except OSError as error:
+            reason = PORT_FAULTS.get(error.errno or 0) or error.strerror or str(error)
+            raise EnvironmentFault(
+                f"cannot listen on port {port}: {reason}",
+                "give another --port, or none for one that is free",
+            ) from None
+        self.render, self.receive, self.resource = render, receive, resource
         self.key = secrets.token_urlsafe(16)
         self.timeout = 0.2
 
@@ -59,11 +89,15 @@ class PageHandler(BaseHTTPRequestHandler):
     timeout = 10  # seconds that a browser may leave a connection open without a word
 
     def do_GET(self) -> None:  # noqa: N802 - the base class names it
-        """The page."""
+        """The page, or what lies beside it."""
         if fault := self.fault():
             self.send_error(fault)
-            return
-        self.respond(self.server.render(self.server.key), "text/html; charset=utf-8")
+        elif not self.resource_name:
+            self.respond(self.server.render(self.server.key).encode(), HTML)
+        elif found := self.server.resource(self.resource_name):
+            self.respond(*found)
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:  # noqa: N802
         """Hand posted JSON on, and answer with what comes back."""
@@ -79,19 +113,27 @@ class PageHandler(BaseHTTPRequestHandler):
         except ValueError:
             self.send_error(400)
             return
-        self.respond(json.dumps(answer), "application/json")
+        self.respond(json.dumps(answer).encode(), JSON)
+
+    @property
+    def resource_name(self) -> str:
+        """What is asked for below the page's address: "picture/3"; "" for the page itself."""
+        return self.path[1:].partition("/")[2]
 
     def fault(self) -> HTTPStatus | None:
         """Why a request is not one of our page's browser, if it is none."""
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
             return HTTPStatus.MISDIRECTED_REQUEST
-        if not secrets.compare_digest(self.path.encode(), f"/{self.server.key}".encode()):
+        key, slash, name = self.path[1:].partition("/")
+        if not secrets.compare_digest(key.encode(), self.server.key.encode()):
             return HTTPStatus.NOT_FOUND
-        return None
+        return HTTPStatus.NOT_FOUND if bool(slash) != bool(name) else None
 
     def fault_of_post(self) -> HTTPStatus | None:
         """Why our page has not posted this, if it has not; browsers say from which page it is."""
+        if self.resource_name:
+            return HTTPStatus.NOT_FOUND
         own = f"http://{self.headers['Host'].lower()}"
         if any(origin != own for origin in self.headers.get_all("Origin", [])):
             return HTTPStatus.FORBIDDEN
@@ -103,9 +145,8 @@ class PageHandler(BaseHTTPRequestHandler):
             return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         return None
 
-    def respond(self, text: str, content_type: str) -> None:
-        """Send a text."""
-        body = text.encode()
+    def respond(self, body: bytes, content_type: str) -> None:
+        """Send a page, an answer or a picture."""
         self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stickerforge.adapters import decoder_format, store
+from stickerforge.adapters import decoder_format, store, weight_files
 from stickerforge.adapters.decoder import attach_decoder
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import DECODER, KINDS, LORA, kind_of
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.models.alpha_decoder import AlphaDecoder, encoder_digest
 from stickerforge.models.registry import find_model, load_model
 from tests.tiny import write_tiny_sd
@@ -76,20 +76,21 @@ def test_what_is_written_is_read_again(model, home):
     assert 'from_pretrained("vae"' in readme and "some-model" in readme
 
 
-def test_what_lies_beside_it_is_written_whole_and_goes_with_it(model, home):
+def test_what_lies_beside_it_is_written_whole_and_goes_with_it(model, home, monkeypatch):
     weights = weights_of(model)
-    save("clear", weights, {"vae": lambda folder: (folder / "one").write_text("1")})
+    save("clear", weights, {"vae": {"one": b"1"}})
     place = store.folder("clear")
     assert (place / "vae" / "one").read_text() == "1"
-    save("clear", weights, {"vae": lambda folder: (folder / "two").write_text("2")})
+    save("clear", weights, {"vae": {"two": b"2"}})
     assert [path.name for path in (place / "vae").iterdir()] == ["two"]
 
-    def fail(folder):
-        (folder / "three").write_text("3")
+    def fail(path, content):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(Exception, match="disk is full"):
-        save("clear", weights, {"vae": fail})
+    with monkeypatch.context() as patch, pytest.raises(EnvironmentFault, match="disk is full"):
+        patch.setattr(weight_files, "write_whole", fail)
+        weight_files.write_folder(place / "vae", {"three": b"3"})
+    assert [path.name for path in place.iterdir() if path.is_dir()] == ["vae"]
     assert [path.name for path in (place / "vae").iterdir()] == ["two"]
     save("clear", weights)
     assert sorted(path.suffix for path in place.iterdir()) == [".json", ".md", ".safetensors"]

@@ -14,6 +14,7 @@ COMMANDS = (
     ["tailor", "prompt"],
     ["tailor", "alpha"],
     ["merge"],
+    ["rate"],
     ["evaluate"],
     ["adapters"],
     ["adapters", "list"],

@@ -26,7 +26,10 @@ OPTIONS = {
     " --reward-model --resolution --seed --resume --force --device",
     "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
     " --device",
+    "tailor style": "--name --stage --arm --init-from --ratings --model -m --steps --batch --rank"
+    " --lr --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",
+    "rate": "--question --against --rater --port --out -o --ratings --export",
     "evaluate": "--prompts --reference --style-reference --baseline --encoder --metrics --reward"
     " --fail-under --compare --out -o --device",
 }
@@ -44,7 +47,9 @@ ORDERS = {
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
     "tailor alpha": tailor.ALPHA_ORDER,
+    "tailor style": tailor.STYLE_ORDER,
     "merge": [],
+    "rate": [],
     "evaluate": evaluate.ORDER,
 }
 
@@ -180,6 +185,6 @@ def test_numbers_and_words_of_options(command, name, text, value):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_common_options_come_last_the_device_among_them(name):
     last = "--json --config --set --dry-run --offline --device --quiet".split()
-    if name == "merge":  # reads and writes files only
+    if name in ("merge", "rate"):  # no model runs
         last.remove("--device")
     assert [item.opts[0] for item in parameters(name)][-len(last) :] == last

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import stickerforge
 from stickerforge.adapters import store
 from stickerforge.errors import InputError
 from stickerforge.models.alpha_decoder import folder_encoder_digest
+from stickerforge.stickers.image_files import read_params
 from stickerforge.training.run_folder import run_folder
 from tests.commands.conftest import TAUGHT, sticker
 from tests.conftest import one_line
@@ -86,6 +88,9 @@ def test_from_stickers_to_a_transparent_picture(tailor, cli, quick_sd, stickers)
     for model in ((), ("--model", quick_sd)):
         pixels, drawn = draw(cli, "--adapter", "clear", *model)
         assert pixels[..., 3].min() < 250 and not drawn.json["warnings"]
+    params = read_params(Path(drawn.outputs[0]["path"]))
+    assert (params["matting"], params["cut_out_by"]) == ("auto", "none")
+    assert "edges" in params["output"] and params["adapters"][0]["adapter"] == "clear"
     plain = cli(
         "generate", "a cat", "--seed", 1, "--json", "--model", quick_sd, "--matting", "none"
     )
@@ -281,6 +286,7 @@ def test_a_folder_without_two_pictures_of_use_is_refused(kind, tailor, tmp_path)
         "one": "validation.every=0",
     }
     assert ended.code == 2 and words[kind] in one_line(ended)
+    assert ("cut them out" in ended.err) == (kind in ("opaque", "clear", "mixed", "broken"))
     assert not run_folder("clear").path.exists() and not store.exists("clear")
     if kind == "one":
         assert tailor("--steps", 1, *UNMEASURED, folder=folder).code == 0
@@ -365,6 +371,28 @@ def test_what_does_nothing_is_said(tailor):
     assert ended.code == 0
     said = " ".join(ended.json["warnings"])
     assert "validation.share" in said and "preview.count" in said and "training.memory" in said
+
+
+def test_alpha_that_is_no_better_than_none_is_said(tailor):
+    options = ("--steps", 1, "--json", "--set", "decoder.start=opaque", "--lr", 1e-8)
+    ended = tailor(*options, "--set", "validation.every=1")
+    assert ended.code == 0
+    figures = ended.json["result"]["figures"]
+    shares = (figures["constant_error"], 1 - figures["constant_error"])
+    assert min(abs(figures["alpha_error"] - share) for share in shares) < 1e-5
+    assert figures["rgb_psnr"] > 60 and abs(figures["rgb_change"]) < 1e-3
+    assert any("--resume --steps 2 trains on" in line for line in ended.json["warnings"])
+    assert tailor("--steps", 2, "--resume", *options[3:], "--set", "validation.every=1").code == 0
+
+
+def test_the_readme_says_what_works(tailor, quick_sd, monkeypatch):
+    assert tailor("--steps", 1, *UNMEASURED).code == 0
+    place = store.folder("clear")
+    code = (place / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(place)
+    names = {}
+    exec(code.replace('"MODEL"', repr(str(quick_sd))), names)
+    assert names["rgba"].shape == (1, 4, 32, 32)
 
 
 def test_a_dry_run_writes_nothing(tailor):

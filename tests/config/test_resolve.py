@@ -3,7 +3,7 @@
 import pytest
 
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import CustomizeConfig, EvaluateConfig, GenerateConfig
+from stickerforge.config.schema import CustomizeConfig, EvaluateConfig, GenerateConfig, RateConfig
 from stickerforge.errors import InputError
 
 
@@ -74,3 +74,11 @@ def test_wrong_settings_of_training_are_named(source, message):
     with pytest.raises(InputError) as caught:
         resolve(CustomizeConfig, source)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["taste", 3, True, ["match"]])
+def test_a_choice_that_may_be_left_out_is_named_with_its_words(value):
+    assert resolve(RateConfig, {"question": None}).question is None
+    assert resolve(RateConfig, {"question": "pair"}).question == "pair"
+    with pytest.raises(InputError, match="choose match or style or pair"):
+        resolve(RateConfig, {"question": value})

@@ -66,6 +66,8 @@ def test_a_decoder_that_is_right_has_no_error(validator, monkeypatch):
     decode_as(monkeypatch, straight(targets(validator)))
     metrics = validator.validate(5)
     assert metrics["alpha_error"] == pytest.approx(0, abs=1e-6)
+    cover = float(targets(validator)[:, 3].mean())
+    assert metrics["constant_error"] == pytest.approx(min(cover, 1 - cover), abs=1e-6)
     assert metrics["white_recall"] == 1
     assert metrics["score"] == pytest.approx(0, abs=1e-5)
     assert metrics["rgb_change"] > 30  # its own decoder is random

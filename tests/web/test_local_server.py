@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from stickerforge.errors import EnvironmentFault
 from stickerforge.web.local_server import MAX_BODY, PageServer
 
 
@@ -124,3 +125,58 @@ def test_a_browser_that_goes_away_does_not_stop_it(server):
     connection.endheaders()
     connection.close()
     assert ask(server, "GET", f"/{server.key}")[0] == 200
+
+
+@pytest.fixture
+def pictures():
+    """A page with a picture beside it."""
+    found = {"picture/1": (b"\x89PNG", "image/png")}
+    with PageServer(str, double, found.get) as server:
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=lambda: [server.handle_request() for _ in iter(stop.is_set, True)]
+        )
+        thread.start()
+        yield server
+        stop.set()
+        thread.join(10)
+
+
+def test_what_lies_beside_a_page_is_for_those_who_know_its_key(pictures):
+    status, headers, text = ask_bytes(pictures, f"/{pictures.key}/picture/1")
+    assert (status, headers["Content-Type"], text) == (200, "image/png", b"\x89PNG")
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    for path in (
+        "/picture/1",
+        f"/x{pictures.key[1:]}/picture/1",
+        f"/{pictures.key}/",
+        f"/{pictures.key}/picture/2",
+        f"/{pictures.key}/picture/1/",
+        f"/{pictures.key}/../{pictures.key}/picture/1",
+        f"/{pictures.key}//picture/1",
+        f"/{pictures.key}/picture/1?x",
+    ):
+        assert ask_bytes(pictures, path)[0] == 404, path
+    evil = {"Host": "evil.example"}
+    assert ask_bytes(pictures, f"/{pictures.key}/picture/1", **evil)[0] == 421
+    assert ask(pictures, "POST", f"/{pictures.key}/picture/1", b"[1]")[0] == 404
+    assert ask(pictures, "POST", f"/{pictures.key}", b"[1]")[2] == "[2]"
+
+
+def ask_bytes(server, path, **headers):
+    with contextlib.closing(
+        http.client.HTTPConnection(*server.server_address, timeout=10)
+    ) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+
+
+def test_a_port_may_be_chosen_unless_it_is_in_use():
+    with PageServer(str, double) as first:
+        port = first.server_address[1]
+        with pytest.raises(EnvironmentFault, match=f"port {port}: another program has it"):
+            PageServer(str, double, port=port)
+    with PageServer(str, double, port=port) as second:
+        assert second.server_address == ("127.0.0.1", port)

@@ -24,8 +24,11 @@ from stickerforge.config.schema.generate import (
     WordsConfig,
 )
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.rate import RateConfig
+from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
+    SharedValidationConfig,
     TailorPromptConfig,
     TuningConfig,
     TuningValidationConfig,
@@ -39,6 +42,7 @@ from stickerforge.config.schema.tailor_alpha import (
 )
 
 __all__ = [
+    "Arm",
     "AlphaLossConfig",
     "AlphaValidationConfig",
     "CanvasConfig",
@@ -56,11 +60,14 @@ __all__ = [
     "MergeConfig",
     "OutputConfig",
     "PreviewConfig",
+    "RateConfig",
     "Reduction",
     "SamplingConfig",
     "Scheduler",
+    "SharedValidationConfig",
     "TailorAlphaConfig",
     "TailorPromptConfig",
+    "TailorStyleConfig",
     "TrainingConfig",
     "TuningConfig",
     "TuningValidationConfig",

@@ -96,7 +96,7 @@ class PreferenceConfig:
 
 
 @dataclass(frozen=True)
-class TuningValidationConfig:
+class SharedValidationConfig:
     """How the tuned model is measured during training, by what it is not trained on."""
 
     every: int = setting(
@@ -114,6 +114,12 @@ class TuningValidationConfig:
     )
     prompts: int = setting(8, "How many prompts are drawn.", low=1, high=1000)
     seeds: int = setting(4, "Pictures per prompt.", low=2, high=100)
+
+
+@dataclass(frozen=True)
+class TuningValidationConfig(SharedValidationConfig):
+    """With what ends a run of `tailor prompt`."""
+
     diversity: float = setting(
         0.05,
         "With --reward, the share of the diversity whose loss ends the run.",

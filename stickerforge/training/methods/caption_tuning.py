@@ -13,7 +13,7 @@ from stickerforge.config.schema import TrainingConfig
 from stickerforge.runtime.seeds import generator
 from stickerforge.training.batches import TrainingExample
 from stickerforge.training.methods.base import StepOutput
-from stickerforge.training.methods.denoising import Batches, DenoisingMethod, text_error
+from stickerforge.training.methods.denoising import Batches, DenoisingMethod, caption_error
 from stickerforge.training.state import TrainState
 
 
@@ -62,19 +62,6 @@ class CaptionTuning(DenoisingMethod):
         return [Batches(batch.reference.select(part)) for part in parts]
 
     def loss(self, batch: Batches, step: int) -> StepOutput:
-        """The mean error.
-
-        A caption that is left out is as long as it would be: so is a prompt's negative, by which
-        pictures are guided.
-        """
-        own, state = batch.reference, self.train_state
-        groups = state.rows_by_length([each.caption.base for each in own.examples], base=False)
-        errors = []
-        for rows in groups:
-            part = own.select(rows)
-            captions = [example.caption.text for example in part.examples]
-            windows = state.model.context_windows(part.examples[0].caption.base)
-            text = state.encode_text(captions, base=False, windows=windows)
-            errors.append(text_error(state, part, text))
-        error = torch.cat(errors).mean()
+        """The mean error."""
+        error = caption_error(self.train_state, batch.reference).mean()
         return StepOutput(error, {"error": error.detach()})

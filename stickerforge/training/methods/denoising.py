@@ -174,6 +174,24 @@ def prediction_error(
     return text_error(state, batch, state.encode_text(captions, base=base))
 
 
+def caption_error(state: TrainState, batch: Batch) -> Tensor:
+    """Squared error of what the model predicts under captions, some of them left out, (B,).
+
+    A caption that is left out is as long as it would be: so is a prompt's negative, by which
+    pictures are guided.
+    """
+    groups = state.rows_by_length([each.caption.base for each in batch.examples], base=False)
+    errors = []
+    for rows in groups:
+        part = batch.select(rows)
+        captions = [example.caption.text for example in part.examples]
+        windows = state.model.context_windows(part.examples[0].caption.base)
+        text = state.encode_text(captions, base=False, windows=windows)
+        errors.append(text_error(state, part, text))
+    order = torch.tensor([row for rows in groups for row in rows]).argsort()
+    return torch.cat(errors)[order.to(errors[0].device)]
+
+
 def text_error(state: TrainState, batch: Batch, text: Conditioning) -> Tensor:
     """Squared error of what the model predicts for the batch with encoded texts, (B,)."""
     model, process = state.model, state.model.noise_process

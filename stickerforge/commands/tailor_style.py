@@ -1,0 +1,184 @@
+"""`tailor style`: a general model becomes one of stickers in a house style."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stickerforge.adapters import store
+from stickerforge.config.resolve import resolve
+from stickerforge.config.schema import RateConfig, TailorStyleConfig
+from stickerforge.curation.gathering import (
+    QUESTIONS,
+    Gathering,
+    describe_content,
+    describe_style,
+)
+from stickerforge.curation.style_pictures import gather_style
+from stickerforge.errors import InputError
+from stickerforge.models.hub import encoder_repository
+from stickerforge.rating.plan import plan_rating
+from stickerforge.rating.update import update_outcome
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.signals import interruptible
+from stickerforge.runtime.text import plural
+from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
+from stickerforge.training.style_plan import (
+    StylePlan,
+    check_name,
+    plan_drawing,
+    plan_style_training,
+)
+
+if TYPE_CHECKING:
+    from stickerforge.training.style_result import StyleResult
+
+
+def tailor_style(
+    name: str,
+    stage: str = "joint",
+    *,
+    settings: Mapping[str, Any] | None = None,
+    force: bool = False,
+    resume: bool = False,
+) -> "StyleResult | Gathering":
+    """Tailor from Python: `tailor_style("house", "joint", settings={"arm": "mixed"})`.
+
+    Args:
+        name: of the tailored model.
+        stage: domain, content, style or joint.
+        settings: as in a configuration file, by dotted name: {"training.steps": 300}.
+        force: replace an adapter or run of this name.
+        resume: go on with a run, interrupted or finished.
+
+    Raises:
+        StickerforgeError: input or environment; single pictures are listed in `Result.failed`.
+    """
+    config = resolve(TailorStyleConfig, settings or {}, {"name": name, "stage": stage})
+    return run(config, Console(quiet=True), offline=False, force=force, resume=resume)
+
+
+def plan(
+    config: TailorStyleConfig, console: Console, *, offline: bool, force: bool, resume: bool
+) -> tuple[StylePlan, StyleData]:
+    """Check the settings, and read what is trained on; a domain is not filtered yet.
+
+    Raises:
+        InputError: something cannot work, or would overwrite what is there.
+        EnvironmentFault: the model cannot be had here.
+    """
+    own = plan_style_training(config, console, offline=offline, force=force, resume=resume)
+    if own.arm == "domain":
+        return own, read_domain(config.domain.data, console)
+    return own, read_sets(own, config.name, console)
+
+
+def run(
+    config: TailorStyleConfig, console: Console, *, offline: bool, force: bool, resume: bool
+) -> "StyleResult | Gathering":
+    """Do a stage.
+
+    Raises:
+        StickerforgeError: input or environment; a checkpoint, or what was drawn, stays.
+        Interrupted: likewise.
+    """
+    with interruptible():
+        if config.stage in ("content", "style"):
+            return gather(config, console, offline=offline, force=force)
+        own, data = plan(config, console, offline=offline, force=force, resume=resume)
+        # From here on torch and the networks are needed, which take seconds to load.
+        from stickerforge.training.tailor_style import tailor_style
+
+        report = ""
+        with own.run.lock():
+            if own.arm == "domain":
+                data, report = filter_data(own, data, console, offline=offline)
+            result = tailor_style(own, data, console, offline=offline, force=force, resume=resume)
+        return replace(result, report=report, warnings=console.warnings)
+
+
+def filter_data(
+    own: StylePlan, data: StyleData, console: Console, *, offline: bool
+) -> tuple[StyleData, str]:
+    """(what the filters leave of a domain, the page that shows the others).
+
+    Raises:
+        InputError: too little.
+        EnvironmentFault: something that they ask for is missing.
+    """
+    from stickerforge.curation.stages import filter_domain  # loads torch
+
+    pictures, page = filter_domain(
+        own.config, data.sets["domain"], own.run.path, console, offline=offline
+    )
+    check_domain(pictures, console)
+    return StyleData({"domain": pictures}), str(page)
+
+
+def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force: bool) -> Gathering:
+    """Bring pictures together for people, and take in what they decided.
+
+    Raises:
+        StickerforgeError: input or environment; what was drawn stays.
+        Interrupted: likewise.
+    """
+    check_name(config)
+    ratings = Path(config.ratings) if config.ratings else None
+    if ratings and not ratings.is_file():
+        raise InputError(f"there is no file of ratings {ratings}", "check the path")
+    if config.stage == "style":
+        gathered = gather_style(config, console)
+    else:
+        card, adapters = plan_drawing(config, console, offline=offline)
+        from stickerforge.curation.stages import gather_content  # loads torch
+
+        gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
+    call = RateConfig(run=config.name, question=QUESTIONS[config.stage])
+    return Gathering(config, gathered, *update_outcome(plan_rating(call), console, ratings))
+
+
+def dry_run(
+    config: TailorStyleConfig, console: Console, *, force: bool, resume: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """What the call would do: (result for the JSON, lines for people)."""
+    if config.stage in ("content", "style"):
+        check_name(config)
+        if config.stage == "style":
+            return describe_style(config)
+        return describe_content(config, *plan_drawing(config, console, offline=True))
+    from stickerforge.training.style_estimate import describe  # loads torch
+
+    own, data = plan(config, console, offline=True, force=force, resume=resume)
+    cost, share = describe(own, console)
+    training = own.config.training
+    encoder = encoder_repository(own.config.validation.encoder) if own.validation_interval else ""
+    writes = [str(store.folder(own.name)), str(own.run.path)]
+    counts = {name: len(each.pictures) for name, each in data.sets.items()}
+    start = own.start.name if own.start else ""
+    result = {
+        "dry_run": True,
+        "stage": own.config.stage,
+        "arm": own.arm,
+        "adapter": own.name,
+        "model": own.card.title,
+        "from": start or None,
+        "sets": counts,
+        "content_share": round(share, 4),
+        "drops": data.failed,
+        "fetches": [encoder] if encoder else [],
+        "writes": writes,
+        "training": vars(training),
+        "about_seconds": round(cost.seconds, 1),
+        "about_memory_mb": cost.memory_bytes // 1_000_000,
+    }
+    lines = [
+        f"adapter {own.name} for {own.card.title}{f', from {start}' if start else ''}",
+        *(f"read    {plural(count, 'picture')} of {name}" for name, count in counts.items()),
+        *(f"drop    {line}" for line in data.failed),
+        *(f"write   {path}{os.sep}" for path in writes),
+        f"train   {training.steps} steps of {training.batch}, rank {training.rank}, "
+        f"lr {training.lr}, {share:.1%} content",
+        f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
+    ]
+    return result, lines

@@ -1,0 +1,157 @@
+"""The tables of a set while pictures are drawn and gated: what was drawn, and what was taken out.
+
+A drawn picture has its row in candidates.jsonl, appended once the picture is there, or, where a
+gate took it out, in removed.jsonl.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stickerforge.rating.json_lines import read_rows, to_line
+from stickerforge.rating.rating_set import (
+    CANDIDATES,
+    PICTURES,
+    REMOVED,
+    REMOVED_PICTURES,
+    Candidate,
+    Removal,
+    write_candidates,
+    write_removals,
+)
+from stickerforge.runtime.bounded_files import read_bounded
+from stickerforge.runtime.files import disk_fault, write_whole
+
+MAX_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class GatedCandidate(Removal):
+    """A candidate that a gate took out, with all that is known of it."""
+
+    prompt: str = ""
+    seed: int | None = None
+    model: str = ""
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture that was drawn.
+
+    Args:
+        row: as if it were a candidate.
+        path: where it lies; below the pictures where it lies nowhere.
+        gated: its row among the removed ones, where a gate took it out.
+    """
+
+    row: Candidate
+    path: Path
+    gated: GatedCandidate | None = None
+
+    @property
+    def number(self) -> int:
+        """The number in its file's name; 0 for a file that was named otherwise."""
+        return int(self.path.stem) if self.path.stem.isdecimal() else 0
+
+
+def read_drawn(folder: Path) -> list[Drawn]:
+    """Every picture of a set, those that gates took out, too; empty where there is no set.
+
+    Raises:
+        InputError: a table cannot be read, or a line of it is broken.
+    """
+    drawn: dict[str, Drawn] = {}
+    if (folder / REMOVED).exists():
+        for _, gated in read_rows(folder / REMOVED, GatedCandidate):
+            row = Candidate(
+                inner_name(PICTURES, gated.file_name),
+                gated.text,
+                gated.prompt,
+                gated.seed,
+                gated.model,
+                gated.family,
+            )
+            drawn[row.file_name] = Drawn(row, find_picture(folder, row.file_name), gated)
+    if (folder / CANDIDATES).exists():
+        drop_unfinished_line(folder / CANDIDATES)
+        for _, row in read_rows(folder / CANDIDATES, Candidate):
+            drawn[row.file_name] = Drawn(row, find_picture(folder, row.file_name))
+    return sorted(drawn.values(), key=lambda one: one.row.file_name)
+
+
+def find_picture(folder: Path, file_name: str) -> Path:
+    """Where a picture lies: a move to or from the removed ones may have been cut off."""
+    moved = folder / inner_name(REMOVED_PICTURES, file_name)
+    return moved if moved.exists() and not (folder / file_name).exists() else folder / file_name
+
+
+def inner_name(place: str, file_name: str) -> str:
+    """The name of a picture in another folder of its set."""
+    return f"{place}/{PurePosixPath(file_name).name}"
+
+
+def drop_unfinished_line(table: Path) -> None:
+    """Leave out the end of a table that a kill cut off in the middle of a line.
+
+    Raises:
+        EnvironmentFault: the table cannot be written.
+    """
+    try:
+        content = read_bounded(table, MAX_BYTES)
+    except OSError:
+        return  # whoever reads the table says why it cannot be read
+    if content and not content.endswith(b"\n"):
+        head, _, tail = content.rpartition(b"\n")
+        if not tail.rstrip().endswith(b"}"):
+            write_whole(table, head + b"\n" if head else b"")
+        else:
+            write_whole(table, content + b"\n")
+
+
+def append_candidate(folder: Path, row: Candidate) -> None:
+    """Add a picture that is there to the candidates.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    path = folder / CANDIDATES
+    try:
+        with path.open("ab") as file:
+            file.write(to_line(row).encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_fault(error, path) from error
+
+
+def write_tables(
+    folder: Path, candidates: Sequence[Candidate], gated: Sequence[GatedCandidate]
+) -> None:
+    """Write both tables.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    write_removals(folder, gated)
+    write_candidates(folder, candidates)
+
+
+def place_picture(folder: Path, drawn: Drawn, place: str) -> None:
+    """Move a picture to where it belongs.
+
+    Args:
+        place: `PICTURES` or `REMOVED_PICTURES`.
+
+    Raises:
+        EnvironmentFault: the folder cannot be written.
+    """
+    target = folder / inner_name(place, drawn.row.file_name)
+    if drawn.path == target or not drawn.path.exists():
+        return
+    try:
+        target.parent.mkdir(exist_ok=True)
+        drawn.path.replace(target)
+    except OSError as error:
+        raise disk_fault(error, target) from error

@@ -1,0 +1,131 @@
+"""What a stage of `tailor style` gathered for people to decide about, or would gather."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from stickerforge.config.schema import SamplingConfig, TailorStyleConfig
+from stickerforge.curation.style_pictures import Gathered, check_style
+from stickerforge.generation.plan import sampling_settings
+from stickerforge.models.card import ModelCard
+from stickerforge.models.cost import sampling_cost
+from stickerforge.models.families.specs import family_spec
+from stickerforge.rating.outcome import Outcome
+from stickerforge.rating.rating_set import OUTCOMES, SingleQuestion, set_folder
+from stickerforge.runtime.device import resolve_device
+from stickerforge.runtime.text import plural
+
+QUESTIONS: dict[str, SingleQuestion] = {"content": "match", "style": "style"}
+Description = tuple[dict[str, Any], list[str]]  # for the JSON, for people
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """The pictures of a set, and what people have decided about them by now.
+
+    Args:
+        taken: how many ratings of a file were new; None where there was no file.
+    """
+
+    config: TailorStyleConfig
+    gathered: Gathered
+    outcome: Outcome
+    taken: int | None
+
+    @property
+    def failed(self) -> list[str]:
+        """A line for each picture that could not be used or drawn."""
+        return [*self.gathered.failed, *self.outcome.task.failed]
+
+    @property
+    def paths(self) -> list[str]:
+        """The table of those that people took."""
+        return [str(self.gathered.folder / OUTCOMES[QUESTIONS[self.config.stage]])]
+
+    def result(self) -> dict[str, Any]:
+        """For the JSON."""
+        gathered = self.gathered
+        return {
+            "stage": self.config.stage,
+            "folder": str(gathered.folder),
+            "made": gathered.made,
+            "kept": gathered.kept,
+            "removed": gathered.removed,
+            "report": str(gathered.report) if gathered.report else None,
+            **self.outcome.result(),
+            "taken": self.taken,
+            "failed": self.failed,
+        }
+
+    def note(self) -> str:
+        """For people."""
+        removed = ", ".join(f"{gate} {count}" for gate, count in self.gathered.removed.items())
+        taken = f"; taken out: {removed}, see {self.gathered.report}" if removed else ""
+        left = len(self.outcome.task.items) - self.outcome.num_rated
+        question = QUESTIONS[self.config.stage]
+        hint = f"; decide about them: stickerforge rate {self.config.name} --question {question}"
+        return (
+            f"{plural(self.gathered.made, 'new picture')} of {self.config.stage},"
+            f" {self.gathered.kept} there before{taken}; {self.outcome.note()}"
+            f"{hint if left else ''}"
+        )
+
+
+def describe_style(config: TailorStyleConfig) -> Description:
+    """What the stage "style" would do.
+
+    Raises:
+        InputError: there are no pictures, or they cannot be read.
+    """
+    count, folder = check_style(config), set_folder(config.name, "style")
+    result = {
+        "dry_run": True,
+        "stage": "style",
+        "reads": config.style.data,
+        "count": count,
+        "writes": [str(folder)],
+    }
+    return result, [f"read    {plural(count, 'picture')}", f"write   {folder}{os.sep}"]
+
+
+def describe_content(
+    config: TailorStyleConfig, card: ModelCard, adapters: tuple[str, ...]
+) -> Description:
+    """What the stage "content" would do.
+
+    Args:
+        adapters: that the model draws with.
+    """
+    folder = set_folder(config.name, "match")
+    pictures = config.content.prompts * config.content.count
+    seconds = drawing_seconds(config, card, pictures)
+    result = {
+        "dry_run": True,
+        "stage": "content",
+        "model": card.title,
+        "adapters": list(adapters),
+        "prompts": config.content.prompts,
+        "count": pictures,
+        "writes": [str(folder)],
+        "about_seconds": round(seconds, 1),
+    }
+    return result, [
+        f"draw    {plural(pictures, 'picture')} with {', '.join((card.title, *adapters))}",
+        f"write   {folder}{os.sep}",
+        f"about   {seconds:.1f} s",
+    ]
+
+
+def drawing_seconds(config: TailorStyleConfig, card: ModelCard, pictures: int) -> float:
+    """How long it takes to draw so many pictures."""
+    content = config.content
+    given = SamplingConfig(steps=content.steps, guidance=content.guidance, pixels=content.pixels)
+    sampling = sampling_settings(given, card)
+    return sampling_cost(
+        card,
+        pictures=pictures,
+        steps=sampling.steps,
+        guidance=sampling.guidance,
+        pixels=sampling.pixels or family_spec(card.folder).native_pixels(card.folder),
+        cuda=resolve_device(config.device).type == "cuda",
+    ).seconds

@@ -1,0 +1,62 @@
+"""From answers and files of ratings to what follows from them, on disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stickerforge.errors import InputError, Interrupted
+from stickerforge.rating.answer_store import STORE, AnswerStore
+from stickerforge.rating.outcome import Outcome, find_outcome
+from stickerforge.rating.rating_task import RatingTask
+from stickerforge.rating.ratings_intake import read_for_task, retire_changed
+from stickerforge.rating.serving import exclusive
+from stickerforge.runtime.console import Console
+from stickerforge.runtime.files import make_folder
+from stickerforge.runtime.text import plural, shorten_list
+
+SHOWN = 5  # names in a warning
+
+
+def update_outcome(
+    task: RatingTask,
+    console: Console,
+    ratings: Path | None = None,
+    ask: Callable[[AnswerStore], None] = lambda store: None,
+) -> tuple[Outcome, int | None]:
+    """Take ratings in, ask people, and write what follows; what they decided stays.
+
+    Args:
+        ratings: a file of ratings.
+        ask: puts further answers into the store.
+
+    Returns:
+        (what follows, how many ratings of the file were new or None where there is no file).
+
+    Raises:
+        StickerforgeError: input or environment.
+        Interrupted: Ctrl-C; what follows from the answers so far is written.
+    """
+    if task.failed:
+        names = shorten_list(task.failed, SHOWN)
+        console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
+    rows = read_for_task(task, ratings) if ratings else []  # before anything is written
+    try:
+        make_folder(task.folder)
+    except InputError as error:
+        raise InputError(error.message, "give --out FOLDER") from None
+    with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
+        if changed := retire_changed(task, store):
+            console.warn(
+                f"{plural(changed, 'answer')} about pictures that have changed since "
+                "no longer count"
+            )
+        taken = store.take(rows) if ratings else None
+        try:
+            ask(store)
+        except Interrupted:
+            find_outcome(task, store).write()
+            raise
+        outcome = find_outcome(task, store)
+        outcome.write()
+        for line in outcome.warnings():
+            console.warn(line)
+        return outcome, taken
