@@ -32,7 +32,7 @@ def alpha_error(rgba: Rgba, alpha: NDArray[np.float32]) -> float:
     return float(np.abs(rgba[..., 3].astype(np.float32) / 255 - alpha).mean())
 
 
-def over(premultiplied: NDArray[np.floating], ground: Sequence[float]) -> NDArray[np.float32]:
+def over(premultiplied: NDArray[np.number], ground: Sequence[float]) -> NDArray[np.float32]:
     """A premultiplied picture (H, W, 4), 0 to 255, over a colour, (H, W, 3)."""
     share = 1 - premultiplied[..., 3:].astype(np.float32) / 255
     return premultiplied[..., :3] + share * np.asarray(ground, np.float32)
@@ -79,7 +79,7 @@ def share(holds: Mask, where: Mask) -> float:
     return float(holds[where].mean()) if where.sum() >= FEW else float("nan")
 
 
-def psnr(picture: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+def psnr(picture: NDArray[np.number], truth: NDArray[np.number]) -> float:
     """Peak signal-to-noise ratio in dB of values in 0 to 255."""
     return float(-10 * np.log10(np.square((picture - truth) / 255).mean() + 1e-12))
 

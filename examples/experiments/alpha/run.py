@@ -54,7 +54,7 @@ CAPTIONED = 1500  # pictures
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
 DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
-ALPHA_STEPS = {"mean": 1000, "opaque": 250}
+ALPHA_STEPS = {"mean": 2000, "opaque": 250}
 ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
 ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
 SHOWN = 48  # pictures of a sheet
