@@ -5,6 +5,7 @@ python -m examples.experiments.alpha.run denoiser OUT     sticker-mini's denoise
 python -m examples.experiments.alpha.run decoder OUT      a decoder of three channels from nothing
 python -m examples.experiments.alpha.run model OUT        both as a diffusers folder, OUT/opaque
 python -m examples.experiments.alpha.run learn OUT        tailor alpha on 2,000 pictures, both arms
+python -m examples.experiments.alpha.run falling OUT      the second design: 400 steps more
 python -m examples.experiments.alpha.run reconstruction OUT   (c) on held-out art over white
 python -m examples.experiments.alpha.run drawn OUT        (d) on what the model draws
 python -m examples.experiments.alpha.run sheets OUT       pictures of both, to be judged by eye
@@ -34,6 +35,7 @@ from examples.experiments.alpha.art_pictures import (
     write_art,
 )
 from examples.experiments.alpha.cutouts import FINISHED, KEYED, OWN
+from examples.experiments.alpha.falling_rate import go_on
 from examples.experiments.alpha.keying import Keying
 from examples.experiments.alpha.opaque_model import (
     fuse,
@@ -54,11 +56,12 @@ CAPTIONED = 1500  # pictures
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
 DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
-ALPHA_STEPS = {"mean": 2000, "opaque": 250}
+ALPHA_STEPS = {"mean": 1762, "opaque": 250}
 ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
 ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
 SHOWN = 48  # pictures of a sheet
-GALLERY_ROWS, GALLERY_SIDE = 8, 80
+FALLING_STEPS, FALLING_RATE = 400, 3e-4
+GALLERY_ROWS, GALLERY_SIDE = 5, 80  # rows of held-out art, and of drawn pictures
 
 
 def stickerforge(out: Path, *arguments: str) -> None:
@@ -118,14 +121,29 @@ def learn_alpha(out: Path) -> None:
         stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest, *arm)
 
 
+def let_the_rate_fall(out: Path) -> None:
+    """OUT/falling: the second design, from the last state of the first."""
+    if (out / "falling").exists():
+        return
+    run = out / "home" / "runs" / ARMS["mean"]
+    go_on(
+        out / "opaque",
+        out / "art",
+        sorted(run.glob("checkpoint-*.safetensors"))[-1],
+        out / "falling",
+        steps=FALLING_STEPS,
+        batch=ALPHA_BATCH,
+        peak=FALLING_RATE,
+    )
+
+
 def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
     """The decoders with alpha that were learned, by the name of their arm."""
-    folders = {start: adapter_folder(out, name) for start, name in ARMS.items()}
-    return {
-        f"native, start {start}": read_autoencoder(folder)
-        for start, folder in folders.items()
-        if folder.exists()
+    folders = {
+        "native": adapter_folder(out, ARMS["mean"]),
+        "native, falling rate": out / "falling",
     }
+    return {name: read_autoencoder(folder) for name, folder in folders.items() if folder.exists()}
 
 
 def known_keying(out: Path, vae: AutoencoderKL) -> Keying:
@@ -181,8 +199,8 @@ def write_sheets(out: Path) -> None:
     held_out = [(opaque, stickers) for _, opaque, stickers in measured]
     made = drawn.drawn_cutouts(latents_of(out, prompts), vae, native, keying)
     names = [drawing.key for drawing in drawings]
-    first = next(iter(native))
-    arms = [name + FINISHED for name in (KEYED, first, first + OWN)]
+    last = list(native)[-1]
+    arms = [name + FINISHED for name in (KEYED, last, last + OWN)]
     comparison_sheet(held_out, names, arms, columns=2).save(out / "held-out.png")
     comparison_sheet(made, prompts, arms, columns=2).save(out / "drawn.png")
     pairs = zip(zip(held_out, names, strict=False), zip(made, prompts, strict=False), strict=False)
@@ -190,8 +208,7 @@ def write_sheets(out: Path) -> None:
     gallery = comparison_sheet(
         [cutout for cutout, _ in few],
         [name for _, name in few],
-        [arms[0], arms[-1]],
-        columns=2,
+        arms,
         side=GALLERY_SIDE,
     )
     gallery.quantize(128).save(out / "gallery.png", optimize=True)
@@ -202,6 +219,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "decoder": make_decoder,
     "model": make_model,
     "learn": learn_alpha,
+    "falling": let_the_rate_fall,
     "reconstruction": run_reconstruction,
     "drawn": run_drawn,
     "sheets": write_sheets,
