@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
+from stickerforge.adapters.decoder_format import autoencoder_name
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorAlphaConfig
 from stickerforge.runtime.console import Console
@@ -49,7 +50,7 @@ class Result:
             "sha256": adapter.sha256,
             "base": adapter.base.title,
             "encoder": adapter.encoder,
-            "autoencoder": str(store.folder(adapter.name) / "vae"),
+            "autoencoder": str(store.folder(adapter.name) / autoencoder_name(adapter)),
             "count": self.pictures.count,
             "failed": self.pictures.unreadable,
             "held_out": len(self.pictures.held_out),

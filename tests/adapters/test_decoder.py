@@ -73,27 +73,55 @@ def test_what_is_written_is_read_again(model, home):
     description = json.loads((store.folder("clear") / "adapter.json").read_text())
     assert description["encoder"] == weights.encoder and "long_prompts" not in description
     readme = (store.folder("clear") / "README.md").read_text()
-    assert 'from_pretrained("vae"' in readme and "some-model" in readme
+    assert 'from_pretrained("vae-' in readme and "some-model" in readme
 
 
-def test_what_lies_beside_it_is_written_whole_and_goes_with_it(model, home, monkeypatch):
+def folders_of(place):
+    return sorted(path.name for path in place.iterdir() if path.is_dir())
+
+
+def other(weights):
+    """The same decoder with one number changed."""
+    tensors = {key: value.clone() for key, value in weights.tensors.items()}
+    next(iter(tensors.values())).flatten()[0] += 1
+    return DecoderWeights(tensors, weights.config, weights.encoder)
+
+
+def test_what_lies_beside_it_is_named_by_it_and_goes_with_it(model, home):
     weights = weights_of(model)
-    save("clear", weights, {"vae": {"one": b"1"}})
+    first = save("clear", weights, {"vae": {"one": b"1"}})
     place = store.folder("clear")
-    assert (place / "vae" / "one").read_text() == "1"
-    save("clear", weights, {"vae": {"two": b"2"}})
-    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
-
-    def fail(path, content):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch, pytest.raises(EnvironmentFault, match="disk is full"):
-        patch.setattr(weight_files, "write_whole", fail)
-        weight_files.write_folder(place / "vae", {"three": b"3"})
-    assert [path.name for path in place.iterdir() if path.is_dir()] == ["vae"]
-    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
+    name = decoder_format.autoencoder_name(first)
+    assert folders_of(place) == [name] and (place / name / "one").read_text() == "1"
+    assert f'from_pretrained("{name}"' in (place / "README.md").read_text()
+    (place / name / "one").write_text("damaged")
+    save("clear", weights, {"vae": {"one": b"1"}})
+    assert (place / name / "one").read_text() == "1"
+    (place / f".{name}-new").mkdir()  # of a call that was killed
+    second = save("clear", other(weights), {"vae": {"two": b"2"}})
+    assert folders_of(place) == [decoder_format.autoencoder_name(second)] != [name]
     save("clear", weights)
     assert sorted(path.suffix for path in place.iterdir()) == [".json", ".md", ".safetensors"]
+
+
+@pytest.mark.parametrize("broken", ["two", "adapter.json"])
+def test_what_cannot_be_saved_leaves_what_was_there(broken, model, home, monkeypatch):
+    weights = weights_of(model)
+    first = save("clear", weights, {"vae": {"one": b"1"}})
+    place, write = store.folder("clear"), weight_files.write_whole
+
+    def fail(path, content):
+        if path.name == broken:
+            raise EnvironmentFault("the disk is full", "make room")
+        write(path, content)
+
+    with monkeypatch.context() as patch, pytest.raises(EnvironmentFault, match="disk is full"):
+        for module in (store, weight_files):
+            patch.setattr(module, "write_whole", fail)
+        save("clear", other(weights), {"vae": {"one": b"3", "two": b"2"}})
+    assert store.find("clear") == first
+    assert (place / decoder_format.autoencoder_name(first) / "one").read_text() == "1"
+    assert not [name for name in folders_of(place) if name.startswith(".")]
 
 
 @pytest.mark.parametrize(
