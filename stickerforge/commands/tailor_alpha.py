@@ -115,6 +115,7 @@ def plan(
         most=validation.pictures,
         photos=own.config.grounds.photos,
     )
+    own.resumable_with(pictures.digest, force=force, resume=resume)
     return own, pictures
 
 
@@ -147,6 +148,7 @@ def dry_run(
     training, held_out = own.config.training, len(pictures.held_out)
     cost = alpha_cost(own, held_out)
     writes = [str(store.folder(own.name)), str(own.run.path)]
+    photos = own.config.grounds.photos
     warn_of_memory(own, console)
     result = {
         "dry_run": True,
@@ -154,6 +156,8 @@ def dry_run(
         "model": own.card.title,
         "reads": pictures.place,
         "count": pictures.count,
+        "grounds": photos or None,
+        "photos": len(pictures.photos),
         "held_out": held_out,
         "drops": pictures.unreadable,
         "writes": writes,
@@ -164,6 +168,7 @@ def dry_run(
     lines = [
         f"decoder {own.name} for {own.card.title}",
         f"read    {plural(pictures.count, 'picture')} of {pictures.place}, {held_out} held out",
+        *([f"read    {plural(len(pictures.photos), 'ground')} of {photos}"] if photos else []),
         *(f"drop    {line}" for line in pictures.unreadable),
         *(f"write   {path}{os.sep}" for path in writes),
         f"train   {training.steps} steps of {training.batch} at {training.resolution} px,"

@@ -12,7 +12,6 @@ from stickerforge.adapters import store
 from stickerforge.adapters.decoder_format import AUTOENCODER
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.config.toml import to_toml
-from stickerforge.errors import InputError
 from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.latent_diffusion import load_vae
@@ -64,12 +63,7 @@ def tailor_alpha(
         EnvironmentFault: the weights are damaged, memory or the disk is full.
         Interrupted: after a checkpoint was written.
     """
-    checkpoint = plan.resumable(force=force, resume=resume)
-    if checkpoint and checkpoint.pictures != pictures.digest:
-        raise InputError(
-            f"the run of {plan.name!r} was started with other pictures",
-            "give the same, or start over with --force",
-        )
+    checkpoint = plan.resumable_with(pictures.digest, force=force, resume=resume)
     warn_of_memory(plan, console)
     verify(plan.card.folder)
     try:

@@ -222,8 +222,10 @@ def test_a_new_run_has_no_figures_of_the_one_before(tailor):
 def test_other_pictures_are_not_gone_on_with(tailor, stickers):
     assert tailor("--steps", 1, *UNMEASURED).code == 0
     sticker("#102030").save(stickers / "new.png")
-    ended = tailor("--steps", 2, *UNMEASURED, "--resume")
-    assert ended.code == 2 and "other pictures" in one_line(ended)
+    for dry in ((), ("--dry-run",)):
+        ended = tailor("--steps", 2, *UNMEASURED, "--resume", *dry)
+        assert ended.code == 2 and "other pictures" in one_line(ended)
+    assert tailor("--steps", 2, *UNMEASURED, "--force", "--dry-run").code == 0
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ def test_a_folder_without_two_pictures_of_use_is_refused(kind, tailor, tmp_path)
         "one": "validation.every=0",
     }
     assert ended.code == 2 and words[kind] in one_line(ended)
-    assert ("cut them out" in ended.err) == (kind in ("opaque", "clear", "mixed", "broken"))
+    assert ("cut them out" in ended.err) == (kind in ("opaque", "clear", "mixed"))
     assert not run_folder("clear").path.exists() and not store.exists("clear")
     if kind == "one":
         assert tailor("--steps", 1, *UNMEASURED, folder=folder).code == 0
@@ -366,8 +368,12 @@ def test_grounds_may_be_photographs(tailor, photos):
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     options = ("--steps", 6, "--set", f"grounds.photos={photos}")
     ended = tailor(*options, *UNMEASURED, "--json")
-    assert ended.code == 0, ended.out
+    assert ended.code == 4, ended.out
     assert any("broken.jpg" in line for line in ended.json["warnings"])
+    assert ended.json["result"]["failed"][0].startswith("photos/broken.jpg: ")
+    tried = tailor(*options, "--dry-run", "--json", "--name", "again").json["result"]
+    assert tried["grounds"] == str(photos) and tried["photos"] == len(list(photos.iterdir())) - 1
+    assert str(photos) in tailor(*options, "--dry-run", "--name", "again").out
     with_photos = store.find("clear").sha256
     assert tailor("--steps", 6, *UNMEASURED, "--force").code == 0
     assert store.find("clear").sha256 != with_photos
