@@ -39,7 +39,7 @@ def attach_decoder(model: DiffusionModel, weights: DecoderWeights, source: str) 
     Raises:
         InputError: the model draws alpha itself, or its latents are those of another encoder.
     """
-    if model.takes_alpha:
+    if model.vae.config.out_channels == 4:
         raise InputError(
             f"{model.card.title} draws alpha itself, so that {source} is of no use", "leave it out"
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters.decoder_weights import DecoderWeights
-from stickerforge.adapters.header import AGAIN, AdapterFile
+from stickerforge.adapters.header import AGAIN, AdapterFile, hashed_name
 from stickerforge.adapters.lora_export import public_title, with_metadata
 from stickerforge.adapters.lora_format import FILES, finite_tensors
 from stickerforge.errors import InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stickerforge.adapters.store import Adapter
 
 DECODER = "decoder"  # what the file is called, and begins its name with
-AUTOENCODER = "vae"  # the folder beside it, which diffusers loads
+AUTOENCODER = "vae"  # how the name of the folder beside it begins, which diffusers loads
 PREFIXES = ("decoder.", "post_quant_conv.")
 CONFIG = "stickerforge.autoencoder"  # in the metadata: the AutoencoderKL's configuration, as JSON
 ENCODER = "stickerforge.encoder"  # likewise: the digest of its encoder
@@ -84,6 +84,11 @@ def parse_config(file: AdapterFile) -> dict[str, Any] | None:
     return config if isinstance(config, dict) and config.get("out_channels") == 4 else None
 
 
+def autoencoder_name(adapter: "Adapter") -> str:
+    """What the folder beside a decoder is called."""
+    return hashed_name(AUTOENCODER, adapter.sha256)
+
+
 def readme(adapter: "Adapter") -> str:
     """The README.md of a decoder: how it is used here, and elsewhere."""
     title = public_title(adapter.base.title)
@@ -100,7 +105,7 @@ same encoder (its digest is {adapter.encoder}) can be decoded with it.
 from diffusers import AutoencoderKL, DiffusionPipeline
 
 pipe = DiffusionPipeline.from_pretrained("MODEL")
-vae = AutoencoderKL.from_pretrained("{AUTOENCODER}", torch_dtype=pipe.unet.dtype)
+vae = AutoencoderKL.from_pretrained("{autoencoder_name(adapter)}", torch_dtype=pipe.unet.dtype)
 latents = pipe("a cat", output_type="latent").images
 rgba = vae.decode(latents / vae.config.scaling_factor).sample / 2 + 0.5  # (B, 4, H, W)
 ```

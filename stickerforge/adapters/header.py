@@ -54,6 +54,11 @@ class AdapterFile:
         return hashlib.sha256(self.content + self.beside).hexdigest()
 
 
+def hashed_name(start: str, sha256: str) -> str:
+    """The name, without a suffix, of what has this sha256 in an adapter's folder."""
+    return f"{start}-{sha256[:12]}"
+
+
 def read_file(path: Path, *, tensors: bool = True) -> AdapterFile:
     """An adapter's file, of which the tensors are read after the header was checked.
 

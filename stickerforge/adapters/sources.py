@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stickerforge.adapters.decoder_format import AUTOENCODER, is_decoder
 from stickerforge.adapters.header import AdapterFile, read_file
 from stickerforge.adapters.lora_alphas import METADATA
 from stickerforge.adapters.lora_format import FILES, NETWORK, PART_OF, is_lora
@@ -38,6 +39,7 @@ def read_source(path: Path) -> tuple[AdapterFile, ...]:
     Raises:
         InputError: there is none, it is broken, or a folder holds more than one.
     """
+    check_no_autoencoder(path if path.is_dir() else path.parent)
     if path.is_dir():
         return read_folder(path)
     if path.name == PEFT_WEIGHTS and path.exists():
@@ -48,6 +50,22 @@ def read_source(path: Path) -> tuple[AdapterFile, ...]:
     if is_of_peft(file) and is_alone and path.with_name(PEFT_CONFIG).exists():
         return (read_peft(path),)
     return file, *others_of(file)
+
+
+def check_no_autoencoder(folder: Path) -> None:
+    """Make sure that a folder is not what lies beside a decoder for diffusers.
+
+    Raises:
+        InputError: it is; the decoder is named.
+    """
+    decoder = folder.absolute().parent
+    if folder.name.startswith(f"{AUTOENCODER}-") and any(
+        (header := read_header(path)) and is_decoder(header)
+        for path in decoder.glob("*.safetensors")
+    ):
+        raise InputError(
+            f"{folder} is an autoencoder as diffusers loads it", f"give --adapter {decoder}"
+        )
 
 
 def is_of_peft(file: AdapterFile) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters.description import DescriptionHead, check_description
+from stickerforge.adapters.header import hashed_name
 from stickerforge.adapters.kinds import KINDS
 from stickerforge.adapters.lora_export import describe
 from stickerforge.adapters.lora_format import PART_OF
@@ -238,7 +239,8 @@ def save(
     Args:
         weights: in the form of the kind.
         kind: a key of `KINDS`.
-        folders: {name of a folder beside the files: its files}; others are removed.
+        folders: {beginning of a folder's name beside the files: its files}; like them, those of
+            other weights have other names. Others that a kind writes are removed.
         same: the adapter as it is kept now, where it is only to be kept otherwise: what lies beside
             its files stays, and nothing is written if it is another one by then.
 
@@ -281,12 +283,13 @@ def save(
         except OSError as error:
             raise disk_fault(error, place) from error
         write_files(place, files, maker, content)
-        for folder_name, contents in (folders or {}).items():
+        beside = [hashed_name(start, identity) for start in folders or {}]
+        for folder_name, contents in zip(beside, (folders or {}).values(), strict=True):
             write_folder(place / folder_name, contents)
         write_whole(place / CARD, (json.dumps(card, indent=1) + "\n").encode())
         write_whole(place / README, readme.encode())
         # What belonged to an adapter that was here before.
-        own = (*files, *(folders or ()), CARD, README)
+        own = (*files, *beside, CARD, README)
         remove([path for path in (same.paths if same else place.iterdir()) if path.name not in own])
     return adapter
 

@@ -2,20 +2,33 @@
 
 import contextlib
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from stickerforge.adapters.header import MAX_BYTES, AdapterFile, parse_file, read_file
+from stickerforge.adapters.decoder_format import AUTOENCODER
+from stickerforge.adapters.header import (
+    MAX_BYTES,
+    AdapterFile,
+    hashed_name,
+    parse_file,
+    read_file,
+)
 from stickerforge.adapters.kinds import AdapterKind
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.runtime.bounded_files import check_inside, read_bounded
 from stickerforge.runtime.files import disk_fault, sync_folder, write_whole
 
+# A whole one, and what a killed call leaves of one.
+OWN_FOLDER = re.compile(rf"{AUTOENCODER}-[0-9a-f]{{12}}|\.{AUTOENCODER}-[0-9a-f]{{12}}-new")
+
 
 def name_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """{name: file} of {beginning of a name: file}; files of other bytes have other names."""
-    return {f"{start}-{digest(file)[:12]}.safetensors": file for start, file in files.items()}
+    return {
+        f"{hashed_name(start, digest(file))}.safetensors": file for start, file in files.items()
+    }
 
 
 def digest(content: bytes) -> str:
@@ -53,7 +66,9 @@ def write_files(
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder whole or not at all, in the place of one that is there.
+    """Write a folder that is named by its content, whole or not at all.
+
+    What is there under its name is the same, and is only repaired.
 
     Args:
         files: {name: content}.
@@ -61,32 +76,34 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         EnvironmentFault: the disk is full.
     """
-    new, old = folder.with_name(f".{folder.name}-new"), folder.with_name(f".{folder.name}-old")
+    if folder.is_symlink():  # what it leads to is not ours to change
+        folder.unlink()
+    if folder.is_dir():
+        for name, content in files.items():
+            write_whole(folder / name, content)
+        return
+    new = folder.with_name(f".{folder.name}-new")
     try:
-        for rest in (new, old):  # of a call that was killed
-            shutil.rmtree(rest, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)  # of a call that was killed
         new.mkdir()
         for name, content in files.items():
             write_whole(new / name, content)
-        if folder.exists():
-            folder.rename(old)
         new.rename(folder)
         sync_folder(folder.parent)
     except OSError as error:
         raise disk_fault(error, folder) from error
     finally:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove files and folders as far as possible."""
+    """Remove files, and folders that a kind of adapter writes, as far as possible."""
     for path in paths:
         with contextlib.suppress(OSError):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
+            if path.is_symlink() or not path.is_dir():
                 path.unlink()
+            elif OWN_FOLDER.fullmatch(path.name):
+                shutil.rmtree(path)
 
 
 def read_files(paths: Iterable[Path], digests: Iterable[str], hint: str) -> list[AdapterFile]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.decoder_format import AUTOENCODER
+from stickerforge.adapters.decoder_format import autoencoder_name
 from stickerforge.adapters.kinds import DECODER, KINDS, LORA
 from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError, PartlyDone
@@ -77,7 +77,7 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         of_rank = ", ".join(map(str, ranks))
         lines.append(f"{'layers':12} {len(weights.lora)} of rank {of_rank}")
     if KINDS[adapter.kind] is DECODER:
-        place = store.folder(adapter.name) / AUTOENCODER
+        place = store.folder(adapter.name) / autoencoder_name(adapter)
         result |= {"autoencoder": str(place)}
         lines.append(f"{'encoder':12} {adapter.encoder}: for every model that has this one")
         lines.append(f"{'vae':12} {place}, as diffusers loads it")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
+from stickerforge.adapters.decoder_format import autoencoder_name
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorAlphaConfig
 from stickerforge.runtime.console import Console
@@ -49,7 +50,7 @@ class Result:
             "sha256": adapter.sha256,
             "base": adapter.base.title,
             "encoder": adapter.encoder,
-            "autoencoder": str(store.folder(adapter.name) / "vae"),
+            "autoencoder": str(store.folder(adapter.name) / autoencoder_name(adapter)),
             "count": self.pictures.count,
             "failed": self.pictures.unreadable,
             "held_out": len(self.pictures.held_out),
@@ -114,6 +115,7 @@ def plan(
         most=validation.pictures,
         photos=own.config.grounds.photos,
     )
+    own.resumable_with(pictures.digest, force=force, resume=resume)
     return own, pictures
 
 
@@ -146,6 +148,7 @@ def dry_run(
     training, held_out = own.config.training, len(pictures.held_out)
     cost = alpha_cost(own, held_out)
     writes = [str(store.folder(own.name)), str(own.run.path)]
+    photos = own.config.grounds.photos
     warn_of_memory(own, console)
     result = {
         "dry_run": True,
@@ -153,6 +156,8 @@ def dry_run(
         "model": own.card.title,
         "reads": pictures.place,
         "count": pictures.count,
+        "grounds": photos or None,
+        "photos": len(pictures.photos),
         "held_out": held_out,
         "drops": pictures.unreadable,
         "writes": writes,
@@ -163,6 +168,7 @@ def dry_run(
     lines = [
         f"decoder {own.name} for {own.card.title}",
         f"read    {plural(pictures.count, 'picture')} of {pictures.place}, {held_out} held out",
+        *([f"read    {plural(len(pictures.photos), 'ground')} of {photos}"] if photos else []),
         *(f"drop    {line}" for line in pictures.unreadable),
         *(f"write   {path}{os.sep}" for path in writes),
         f"train   {training.steps} steps of {training.batch} at {training.resolution} px,"

@@ -66,31 +66,32 @@ class PictureFolder:
 def read_folder(
     folder: Path,
     load: Callable[[Path], Picture] = load_reference,
-    hint: str = KINDS_HINT,
+    hint: str | None = KINDS_HINT,
 ) -> PictureFolder:
     """Every picture of a folder, in the order of their names; folders in it are not entered.
 
     Args:
         load: the picture of a file; raises an InputError where it cannot be used.
-        hint: what to do where none can be used.
+        hint: what to do where none can be used; None for what the first of them asks for.
 
     Raises:
         InputError: there is no such folder, or no picture in it that can be used.
     """
     paths, other_files = list_pictures(folder)
-    pictures, unreadable = list[Picture](), list[str]()
+    pictures, errors = list[Picture](), list[InputError]()
     for path in paths:
         try:
             pictures.append(load(path))
         except InputError as error:
             if path == folder:
                 raise
-            unreadable.append(error.message)
+            errors.append(error)
+    unreadable = [error.message for error in errors]
     if not pictures:
         raise InputError(
             f"{folder}: none of the pictures in it ({len(unreadable)}) can be used: "
             f"{unreadable[0]}",
-            hint,
+            errors[0].hint if hint is None else hint,
         )
     stems = {to_nfc(picture.path.stem) for picture in pictures}
     texts = [path.name for path in list_entries(folder) if path.suffix == CAPTION]

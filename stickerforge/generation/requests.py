@@ -172,7 +172,10 @@ def find_style(
         if adapter.phrase:
             return adapter
         if preset is None:
-            raise InputError(f"the adapter {style!r} is no style", f"use --subject {style}")
+            raise InputError(
+                f"the adapter {style!r} is no style",
+                f"use --subject {style}" if adapter.tokens else f"use --adapter {style}",
+            )
     elif preset is None:
         raise InputError(f"unknown style {style!r}", nearest(style, style_names(lookup)))
     return None
@@ -220,6 +223,9 @@ def placeholder_owner(token: str, lookup: AdapterLookup) -> ActiveAdapter:
     if holders:
         more = f" (or {', '.join(holders[1:4])})" if holders[1:] else ""
         hint = f"add --adapter {holders[0]}{more}"
+    elif own := next((adapter for adapter in installed if adapter.name == name), None):
+        flag = "--style" if own.phrase else "--adapter"
+        hint = f"{name} is no subject: use {flag} {name}, and leave {token} out of the prompt"
     elif close := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
         hint = f"did you mean <{close[0]}>?"
     else:

@@ -29,7 +29,8 @@ def try_model(model: DiffusionModel) -> None:
             latents = torch.zeros((1, *model.latent_shape(side)), device=model.device)
             timestep = torch.tensor(1, device=model.device)
             prediction = model.predict(latents, timestep, model.encode_prompt(["a"]))
-            mean, deviation = model.encode(model.decode(latents))
+            picture = model.decode(latents)[:, : 4 if model.takes_alpha else 3]
+            mean, deviation = model.encode(picture)
         if mean.shape != latents.shape or prediction.shape != latents.shape:
             raise ValueError("its parts do not fit each other")
         if not all(bool(part.isfinite().all()) for part in (prediction, mean, deviation)):

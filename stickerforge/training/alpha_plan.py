@@ -86,6 +86,23 @@ class AlphaPlan:
         steps = self.config.training.steps
         return self.run.resumable([self.settings_digest()], steps, force=force, resume=resume)
 
+    def resumable_with(self, digest: str, *, force: bool, resume: bool) -> CheckpointInfo | None:
+        """Likewise, where the pictures are known.
+
+        Args:
+            digest: of the pictures.
+
+        Raises:
+            InputError: the checkpoint cannot be used, or belongs to other pictures.
+        """
+        checkpoint = self.resumable(force=force, resume=resume)
+        if checkpoint and checkpoint.pictures != digest:
+            raise InputError(
+                f"the run of {self.name!r} was started with other pictures",
+                "give the same, or start over with --force",
+            )
+        return checkpoint
+
 
 def plan_tailor_alpha(
     config: TailorAlphaConfig, console: Console, *, offline: bool, force: bool, resume: bool

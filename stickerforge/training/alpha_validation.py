@@ -40,7 +40,7 @@ class Sums:
     loss: list[float] = field(default_factory=list)
     halo: list[float] = field(default_factory=list)
     change: list[float] = field(default_factory=list)  # mean squared, to the model's own decoder
-    error: list[float] = field(default_factory=list)  # likewise, of the truth
+    error: list[float] = field(default_factory=list)  # of the truth, weighted with its alpha
     own_error: list[float] = field(default_factory=list)  # of the truth by the model's own decoder
     canvas_colored: int = 0
     found: int = 0
@@ -101,8 +101,10 @@ class AlphaValidator:
         sums.alpha.append(float((decoded[:, 3] - target[:, 3]).abs().mean()))
         sums.coverage.append(float(target[:, 3].mean()))
         sums.change.append(float((shown - own).square().mean()))
-        sums.error.append(float((shown - seen).square().mean()))
-        sums.own_error.append(float((own - seen).square().mean()))
+        # An exact clear ground, which the model's own decoder misses, makes up for no colour.
+        alpha = target[:, 3:]
+        sums.error.append(float((alpha * (shown - seen).square()).sum() / alpha.sum() / 3))
+        sums.own_error.append(float((alpha * (own - seen).square()).sum() / alpha.sum() / 3))
         inside = target[:, 3] >= INSIDE
         inside &= (seen - self.canvas.color.to(seen)).abs().amax(1) <= LIKE_CANVAS
         sums.canvas_colored += int(inside.sum())

@@ -14,7 +14,6 @@ What happens to a picture of the user, from its folder to the loss:
    loss of it (the formula of DCO is in `objectives.dco`), and `trainer` does the step.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -207,9 +206,7 @@ def start_run(plan: TrainingPlan, captions: bytes) -> None:
     """Remove what an earlier run left, and write the settings and captions of this one."""
     run = plan.run
     remove_checkpoint(run)
-    for path in run.bests():
-        path.unlink(missing_ok=True)
-    shutil.rmtree(run.validation_sheets, ignore_errors=True)
+    run.remove_validations()
     write_whole(run.config, to_toml(plan.config, "customize").encode())
     write_whole(run.captions, captions)
 

@@ -1,5 +1,6 @@
 """Where a training run keeps its files, and whether it can be resumed."""
 
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,6 +124,12 @@ class RunFolder:
     def bests(self) -> list[Path]:
         """All weights that validated best at some time."""
         return list(self.path.glob("best-*.safetensors"))
+
+    def remove_validations(self) -> None:
+        """Remove what an earlier run measured, and its weights that validated best."""
+        for path in (*self.bests(), self.validation_log, self.validation_plot):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.validation_sheets, ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -23,6 +23,7 @@ GIVE_CUT_OUT = "give pictures with a transparent ground, or cut them out first"
 SHOWN = 8  # pictures left out, in warnings
 CACHE_BYTES = 1_000_000_000  # of planes that are kept; others are read again
 MAX_PHOTOS = 200  # the first ones of a folder
+FAINT = 5  # alpha up to which a margin counts as clear: what a cut-out leaves of its ground
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,12 @@ def read_stickers(
     Raises:
         InputError: there is no folder, none of its pictures can be used, or too few.
     """
-    folder = read_folder(Path(place), load_sticker, GIVE_CUT_OUT)
+    folder = read_folder(Path(place), load_sticker, hint=None)
     warn(folder, console)
-    backgrounds = list[Picture]()
-    if photos:
-        others = read_folder(Path(photos), load_opaque)
-        warn(others, console)
-        backgrounds = others.pictures[:MAX_PHOTOS]
+    backgrounds, unreadable = read_photos(photos, console) if photos else ([], [])
+    unreadable = folder.unreadable + unreadable
     if not share:
-        return StickerPictures(place, folder.pictures, [], folder.unreadable, backgrounds)
+        return StickerPictures(place, folder.pictures, [], unreadable, backgrounds)
     digests = {picture.sha256 for picture in folder.pictures}
     if len(digests) < 2:
         raise InputError(
@@ -106,9 +104,25 @@ def read_stickers(
         place,
         [picture for picture in folder.pictures if picture.sha256 not in chosen],
         list({each.sha256: each for each in folder.pictures if each.sha256 in chosen}.values()),
-        folder.unreadable,
+        unreadable,
         backgrounds,
     )
+
+
+def read_photos(place: str, console: Console) -> tuple[list[Picture], list[str]]:
+    """(pictures for grounds, a line for each that cannot be used); warns of what is left out.
+
+    Raises:
+        InputError: there is no folder, or none of its pictures can be used.
+    """
+    folder = read_folder(Path(place), load_opaque)
+    warn(folder, console)
+    if len(folder.pictures) > MAX_PHOTOS:
+        console.warn(
+            f"grounds.photos: the first {MAX_PHOTOS} of {len(folder.pictures)} pictures are used"
+        )
+    name = Path(place).name
+    return folder.pictures[:MAX_PHOTOS], [f"{name}/{line}" for line in folder.unreadable]
 
 
 def load_opaque(path: Path) -> Picture:
@@ -168,7 +182,7 @@ def trimmed_planes(rgba: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     Args:
         rgba: uint8 (H, W, 4) with straight alpha, of which something is visible.
     """
-    seen = rgba[..., 3] > 0
+    seen = rgba[..., 3] > FAINT
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     trimmed = rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     picture = Image.fromarray(np.ascontiguousarray(trimmed)).convert("RGBa")

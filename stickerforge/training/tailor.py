@@ -1,6 +1,5 @@
 """The workflow of the commands that tune a model: data, training, the adapter's files."""
 
-import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -88,9 +87,9 @@ def begin(plan: Plan, source: TuningSource, checkpoint: CheckpointInfo | None) -
     run = plan.run
     if checkpoint is None:
         remove_checkpoint(run)
-        for path in (*run.bests(), *run.path.glob("*.toml")):  # perhaps of another command
+        run.remove_validations()
+        for path in run.path.glob("*.toml"):  # perhaps of another command
             path.unlink(missing_ok=True)
-        shutil.rmtree(run.validation_sheets, ignore_errors=True)
         checkpoint = CheckpointInfo(0, plan.settings_digest(), source.digest)
     write_whole(run.config, to_toml(plan.config, plan.command).encode())
     for name, content in source.files().items():

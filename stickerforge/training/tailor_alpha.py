@@ -1,6 +1,5 @@
 """The workflow of `tailor alpha`: an autoencoder, its decoder extended and trained, the adapter."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from stickerforge.adapters import store
 from stickerforge.adapters.decoder_format import AUTOENCODER
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.config.toml import to_toml
-from stickerforge.errors import InputError
 from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.latent_diffusion import load_vae
@@ -65,12 +63,7 @@ def tailor_alpha(
         EnvironmentFault: the weights are damaged, memory or the disk is full.
         Interrupted: after a checkpoint was written.
     """
-    checkpoint = plan.resumable(force=force, resume=resume)
-    if checkpoint and checkpoint.pictures != pictures.digest:
-        raise InputError(
-            f"the run of {plan.name!r} was started with other pictures",
-            "give the same, or start over with --force",
-        )
+    checkpoint = plan.resumable_with(pictures.digest, force=force, resume=resume)
     warn_of_memory(plan, console)
     verify(plan.card.folder)
     try:
@@ -114,9 +107,9 @@ def begin(
     """Write the settings of a run; a new one removes what an earlier run left."""
     if checkpoint is None:
         remove_checkpoint(run)
-        for path in (*run.bests(), *run.path.glob("*.toml")):  # perhaps of another command
+        run.remove_validations()
+        for path in run.path.glob("*.toml"):  # perhaps of another command
             path.unlink(missing_ok=True)
-        shutil.rmtree(run.validation_sheets, ignore_errors=True)
         checkpoint = CheckpointInfo(0, plan.settings_digest(), pictures.digest)
     write_whole(run.config, to_toml(plan.config, COMMAND).encode())
     return replace(checkpoint, finished=False)
@@ -171,7 +164,7 @@ def save(
     write_whole(run.loss_plot, error_plot(rows))
     metrics = {}
     for row in read_rows(run.validation_log):
-        if row["step"] == kept_step:
+        if plan.config.validation.every and row["step"] == kept_step:
             metrics = {name: row[name] for name in row if name not in ("step", "score")}
     page = run.validation_sheets / f"{kept_step:06}.png"
     adapter = store.save(

@@ -1,6 +1,7 @@
 """A decoder as an adapter: its file, and a model that draws alpha only while it is on."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,10 @@ from stickerforge.adapters.decoder import attach_decoder
 from stickerforge.adapters.decoder_weights import DecoderWeights
 from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import DECODER, KINDS, LORA, kind_of
+from stickerforge.adapters.sources import read_source
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.alpha_decoder import AlphaDecoder, encoder_digest
+from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files, encoder_digest
+from stickerforge.models.network_config import has_alpha
 from stickerforge.models.registry import find_model, load_model
 from tests.tiny import write_tiny_sd
 
@@ -73,27 +76,55 @@ def test_what_is_written_is_read_again(model, home):
     description = json.loads((store.folder("clear") / "adapter.json").read_text())
     assert description["encoder"] == weights.encoder and "long_prompts" not in description
     readme = (store.folder("clear") / "README.md").read_text()
-    assert 'from_pretrained("vae"' in readme and "some-model" in readme
+    assert 'from_pretrained("vae-' in readme and "some-model" in readme
 
 
-def test_what_lies_beside_it_is_written_whole_and_goes_with_it(model, home, monkeypatch):
+def folders_of(place):
+    return sorted(path.name for path in place.iterdir() if path.is_dir())
+
+
+def other(weights):
+    """The same decoder with one number changed."""
+    tensors = {key: value.clone() for key, value in weights.tensors.items()}
+    next(iter(tensors.values())).flatten()[0] += 1
+    return DecoderWeights(tensors, weights.config, weights.encoder)
+
+
+def test_what_lies_beside_it_is_named_by_it_and_goes_with_it(model, home):
     weights = weights_of(model)
-    save("clear", weights, {"vae": {"one": b"1"}})
+    first = save("clear", weights, {"vae": {"one": b"1"}})
     place = store.folder("clear")
-    assert (place / "vae" / "one").read_text() == "1"
-    save("clear", weights, {"vae": {"two": b"2"}})
-    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
-
-    def fail(path, content):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch, pytest.raises(EnvironmentFault, match="disk is full"):
-        patch.setattr(weight_files, "write_whole", fail)
-        weight_files.write_folder(place / "vae", {"three": b"3"})
-    assert [path.name for path in place.iterdir() if path.is_dir()] == ["vae"]
-    assert [path.name for path in (place / "vae").iterdir()] == ["two"]
+    name = decoder_format.autoencoder_name(first)
+    assert folders_of(place) == [name] and (place / name / "one").read_text() == "1"
+    assert f'from_pretrained("{name}"' in (place / "README.md").read_text()
+    (place / name / "one").write_text("damaged")
+    save("clear", weights, {"vae": {"one": b"1"}})
+    assert (place / name / "one").read_text() == "1"
+    (place / f".{name}-new").mkdir()  # of a call that was killed
+    second = save("clear", other(weights), {"vae": {"two": b"2"}})
+    assert folders_of(place) == [decoder_format.autoencoder_name(second)] != [name]
     save("clear", weights)
     assert sorted(path.suffix for path in place.iterdir()) == [".json", ".md", ".safetensors"]
+
+
+@pytest.mark.parametrize("broken", ["two", "adapter.json"])
+def test_what_cannot_be_saved_leaves_what_was_there(broken, model, home, monkeypatch):
+    weights = weights_of(model)
+    first = save("clear", weights, {"vae": {"one": b"1"}})
+    place, write = store.folder("clear"), weight_files.write_whole
+
+    def fail(path, content):
+        if path.name == broken:
+            raise EnvironmentFault("the disk is full", "make room")
+        write(path, content)
+
+    with monkeypatch.context() as patch, pytest.raises(EnvironmentFault, match="disk is full"):
+        for module in (store, weight_files):
+            patch.setattr(module, "write_whole", fail)
+        save("clear", other(weights), {"vae": {"one": b"3", "two": b"2"}})
+    assert store.find("clear") == first
+    assert (place / decoder_format.autoencoder_name(first) / "one").read_text() == "1"
+    assert not [name for name in folders_of(place) if name.startswith(".")]
 
 
 @pytest.mark.parametrize(
@@ -180,3 +211,43 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
         attach_decoder(model, replace(weights, tensors=cut), "clear")
     with pytest.raises(InputError, match=r"weight 0\.5"):
         attach_decoder(model, weights, "clear").activate(0.5)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_written_beside_it_can_be_the_autoencoder_of_a_model(seed, tmp_path):
+    plain = write_tiny_sd(tmp_path / "plain", seed=seed)
+    model = model_of(plain)
+    weights = weights_of(model)
+    attached = attach_decoder(model, weights, "clear")
+    own = shutil.copytree(plain, tmp_path / "own")
+    for name, content in autoencoder_files(model.vae, weights.tensors).items():
+        (own / "vae" / name).write_bytes(content)
+    other = model_of(own)
+    assert other.has_alpha and not other.takes_alpha and not model.has_alpha
+    assert has_alpha(other.card)
+    attached.activate(1)
+    latents = torch.randn(1, *model.latent_shape(32))
+    assert torch.equal(other.decode(latents), model.decode(latents))
+    pixels = torch.rand(1, 3, 32, 32)
+    assert torch.equal(other.encode(pixels)[0], model.encode(pixels)[0])
+    with pytest.raises(InputError, match="draws alpha itself"):
+        attach_decoder(other, weights, "clear")
+
+
+def test_an_autoencoder_that_drops_alpha_is_none_of_a_model(tmp_path):
+    folder = write_tiny_sd(tmp_path / "rgba", channels=4)
+    config = json.loads((folder / "vae" / "config.json").read_text())
+    (folder / "vae" / "config.json").write_text(json.dumps(config | {"out_channels": 3}))
+    with pytest.raises(InputError):
+        model_of(folder)
+
+
+@pytest.mark.parametrize("inner", ["", "diffusion_pytorch_model.safetensors"])
+def test_the_folder_beside_a_decoder_names_it(inner, model, home):
+    weights = weights_of(model)
+    adapter = save("clear", weights, {"vae": autoencoder_files(model.vae, weights.tensors)})
+    place = store.folder("clear")
+    with pytest.raises(InputError, match=f"give --adapter {place}"):
+        read_source(place / decoder_format.autoencoder_name(adapter) / inner)
+    assert kind_of(read_source(place)[0]) is DECODER
+    assert kind_of(read_source(adapter.path)[0]) is DECODER

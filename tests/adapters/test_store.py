@@ -53,6 +53,18 @@ def test_what_is_saved_is_found():
     assert set(weights.lora) == {LAYER} and set(weights.tokens) == {"<dog>"}
 
 
+def test_folders_that_no_adapter_wrote_stay_and_those_of_another_one_go():
+    save()
+    place = store.folder("dog")
+    kept = ("notes/mine.txt", "preview/000.png", "vae/config.json", "vae-mine/x")
+    for name in (*kept, "vae-0123456789ab/x", ".vae-0123456789ab-new/x"):
+        (place / name).parent.mkdir()
+        (place / name).write_text("x")
+    save(seed=1)
+    found = {str(path.relative_to(place)) for path in place.glob("*/*")}
+    assert found == set(kept)
+
+
 def test_weights_are_read_once(monkeypatch):
     adapter, reads = save(), []
     read = weight_files.read_bounded

@@ -95,6 +95,15 @@ def test_from_captions_to_a_picture(tune, cli, quick_sd):
     assert not np.array_equal(*pictures.values())
 
 
+def test_a_new_run_has_no_figures_of_the_one_before(tune):
+    assert tune("--steps", 1, validation=VALIDATION).code == 0
+    run = run_folder("long")
+    assert "alignment" in store.find("long").made["figures"]
+    assert tune("--steps", 1, "--force").code == 0
+    assert "alignment" not in store.find("long").made["figures"]
+    assert not run.validation_log.exists() and not run.validation_plot.exists()
+
+
 @pytest.mark.parametrize("kind", ["tune", "reward"])
 def test_an_interrupted_run_goes_on_to_the_same_bytes(request, kind, monkeypatch, tmp_path):
     teach = request.getfixturevalue(kind)

@@ -74,6 +74,9 @@ def test_adapters_and_subjects_of_the_call_are_in_every_row(install):
         (PromptRow("a <zebra>"), {}, "customize PICTURES --subject zebra"),
         (PromptRow("cat"), {"style": "stiker"}, "did you mean 'sticker'"),
         (PromptRow("cat"), {"style": "dog"}, "is no style; use --subject dog"),
+        (PromptRow("cat"), {"style": "clear"}, "is no style; use --adapter clear"),
+        (PromptRow("a <clear> cat"), {}, "is no subject: use --adapter clear"),
+        (PromptRow("a <crayon> cat"), {}, "is no subject: use --style crayon"),
         (PromptRow("a dog"), {"subjects": ["crayon"]}, "is no subject; use --style crayon"),
         (PromptRow("a cat"), {"subjects": ["dog"]}, "mentions neither <dog> nor 'dog'"),
         (PromptRow("cat"), {"adapters": ["dog", "dog:2"]}, "names dog twice"),
@@ -87,6 +90,7 @@ def test_what_nobody_knows(install, row, options, message):
     install("hound", {"<hound>": "dog", "<spot>": "dog"})
     install("kin", {"<kin>": "dog", "<spot>": "dog"})
     install("crayon", phrase="in crayon style")
+    install("clear")
     with pytest.raises(InputError) as caught:
         build_requests([row], **options)
     assert message in str(caught.value)

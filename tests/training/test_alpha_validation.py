@@ -97,9 +97,28 @@ def test_colours_are_compared_with_the_models_own_decoder(validator, monkeypatch
     metrics = validator.validate(5)
     shift = float((opaque[:, :3] - own).square().mean())
     assert metrics["rgb_psnr"] == pytest.approx(-10 * math.log10(shift), rel=1e-4)
-    errors = [float((each - seen).square().mean()) for each in (opaque[:, :3], own)]
+    alpha = target[:, 3:]
+    cover = 3 * alpha.sum((1, 2, 3))
+    errors = [
+        float(((alpha * (each - seen).square()).sum((1, 2, 3)) / cover).mean())
+        for each in (opaque[:, :3], own)
+    ]
     expected = 10 * math.log10(errors[1] / errors[0])
     assert metrics["rgb_change"] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("ruin", [0.0, 0.5])
+def test_an_exact_ground_makes_up_for_no_colour(ruin, validator, monkeypatch):
+    """Where the sticker is, colours are the model's own or worse; the ground is clear."""
+    vae, target = validator.vae, targets(validator)
+    seen, alpha = validator.canvas.cover(target), target[:, 3:]
+    with torch.no_grad():
+        own = vae.decode(vae.encode(seen * 2 - 1).latent_dist.mode()).sample / 2 + 0.5
+    solid = (alpha > 0.02).float()
+    colours = (own.clamp(0, 1) - seen) * (1 + ruin) + seen
+    decode_as(monkeypatch, torch.cat([colours, solid], 1))
+    change = validator.validate(5)["rgb_change"]
+    assert change == pytest.approx(0, abs=0.05) if not ruin else change < -0.5
 
 
 def test_what_no_picture_has_is_left_out(validator, monkeypatch):

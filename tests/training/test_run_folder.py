@@ -26,3 +26,14 @@ def test_a_broken_pointer_is_one_error(tmp_path, content):
     run.pointer.write_text(content)
     with pytest.raises(InputError, match="is broken"):
         run.checkpoint_info()
+
+
+def test_what_an_earlier_run_measured_goes_as_a_whole(tmp_path):
+    run = RunFolder(tmp_path)
+    run.validation_sheets.mkdir()
+    measured = (run.best(3), run.validation_log, run.validation_plot)
+    for path in (*measured, run.validation_sheets / "000003.png", run.metrics, run.config):
+        path.write_text("x")
+    run.remove_validations()
+    assert {path.name for path in tmp_path.iterdir()} == {run.metrics.name, run.config.name}
+    run.remove_validations()

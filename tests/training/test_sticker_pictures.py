@@ -122,6 +122,37 @@ def test_planes_are_trimmed_and_premultiplied():
     assert (planes[:3] <= planes[3]).all()
 
 
+@pytest.mark.parametrize("ground", [0, 1, 3, 5])
+def test_a_ground_that_is_nearly_clear_is_trimmed(ground):
+    page = np.zeros((50, 60, 4), np.uint8)
+    page[..., 3] = ground
+    page[10:20, 20:40] = (200, 100, 40, 255)
+    assert trimmed_planes(page, 40).shape == (4, 20, 40)
+
+
+def test_photographs_that_are_not_used_are_named(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(sticker_pictures, "MAX_PHOTOS", 2)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in "abc":
+        Image.new("RGB", (30, 30), "red").save(photos / f"{name}.png")
+    console = Console(quiet=True)
+    settings = {"seed": 0, "share": 0.1, "most": 9, "photos": str(photos)}
+    pictures = read_stickers(str(folder), console, **settings)
+    assert [each.path.name for each in pictures.photos] == ["a.png", "b.png"]
+    assert any("first 2 of 3" in line for line in console.warnings) and not pictures.unreadable
+    (photos / "c.png").write_bytes(b"")
+    (photos / "d.jpg").write_bytes(b"\xff\xd8\xff")
+    for share in (0.0, 0.1):
+        console = Console(quiet=True)
+        pictures = read_stickers(str(folder), console, **settings | {"share": share})
+        assert [line.split(":")[0] for line in pictures.unreadable] == [
+            "photos/c.png",
+            "photos/d.jpg",
+        ]
+        assert not any("first" in line for line in console.warnings)
+
+
 def test_a_line_is_one_pixel_wide_at_least():
     page = np.zeros((400, 400, 4), np.uint8)
     page[7, 3:390] = 255

@@ -66,7 +66,7 @@ class LatentDiffusion(ABC):
     @property
     def has_alpha(self) -> bool:
         """By its own decoder, or by the one that is in its place."""
-        return self.takes_alpha or self.alpha_decoder is not None
+        return self.vae.config.out_channels == 4 or self.alpha_decoder is not None
 
     def check_parts(self) -> None:
         """Make sure that the parts belong together.
@@ -97,11 +97,11 @@ class LatentDiffusion(ABC):
                 f"{self.spec.denoiser} of {self.card.folder} takes what a {self.spec.pipeline}"
                 f" does not give: {network.addition_embed_type}",
             )
-        if vae.in_channels != vae.out_channels or vae.out_channels not in (3, 4):
+        if (vae.in_channels, vae.out_channels) not in ((3, 3), (4, 4), (3, 4)):
             raise broken_model(
                 self.card.folder / "vae",
                 f"{self.card.folder / 'vae'} makes {vae.out_channels} channels of"
-                f" {vae.in_channels}: pictures have 3, or 4 with alpha",
+                f" {vae.in_channels}: pictures have 3, or 4 with alpha, and none loses it",
             )
 
     def latent_shape(self, pixels: int) -> tuple[int, int, int]:
@@ -176,7 +176,7 @@ class LatentDiffusion(ABC):
             decoded = self.vae.decode(scaled, return_dict=False)[0]
         pixels = (decoded.float().cpu() / 2 + 0.5).clamp(0, 1)
         if self.alpha_decoder is not None or (
-            self.takes_alpha and self.card.alpha != "premultiplied"
+            self.has_alpha and self.card.alpha != "premultiplied"
         ):
             # Not in place: a gradient of what a method makes of the pixels may pass through here.
             pixels = torch.cat([pixels[:, :3] * pixels[:, 3:], pixels[:, 3:]], 1)
