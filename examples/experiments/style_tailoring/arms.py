@@ -39,6 +39,7 @@ class Variant:
 
 VARIANTS = {
     "joint -8": Variant("joint", -8.0),
+    "mixed -8": Variant("mixed", -8.0),
     "joint -8 scenes": Variant("joint", -8.0, scenes=True),
     "style scenes": Variant("style", scenes=True),
     "style twice": Variant("style", None, "style"),

@@ -32,6 +32,7 @@ CLAIMS = (
     ("direction", "joint", "reversed"),
     ("rule", "joint", "mixed"),
     ("rule", "joint -8", "mixed"),
+    ("rule", "joint -8", "mixed -8"),
     ("at once", "joint -8", "sequential"),
     ("filter", "joint -8", "base through otsu"),
     ("filter", "style", "base through otsu"),

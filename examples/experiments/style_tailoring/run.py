@@ -52,7 +52,7 @@ QUEUE = [
     *product(SEEDS, CLAIMED),
     *product(SEEDS, CONTROLS),
     *product(SEEDS, ("prompt flat",)),
-    *product((0,), ("style scenes", "joint -8 scenes", "style twice")),
+    *product((0,), ("mixed -8", "style scenes", "joint -8 scenes", "style twice")),
 ]
 
 
