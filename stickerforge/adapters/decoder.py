@@ -48,7 +48,8 @@ def attach_decoder(model: DiffusionModel, weights: DecoderWeights, source: str) 
     found = {name: value.shape for name, value in weights.tensors.items()}
     if encoder_digest(model.vae.state_dict()) != weights.encoder or found != expected:
         raise InputError(
-            f"{source} was made for another autoencoder than that of {model.card.title}",
+            f"{source} was made for another autoencoder than that of {model.card.title}, or for"
+            " another precision of it",
             "give the model that it was made for, or make one with stickerforge tailor alpha",
         )
     decoder.load_state_dict(dict(weights.tensors))

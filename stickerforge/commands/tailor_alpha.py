@@ -113,7 +113,7 @@ def plan(
         seed=own.config.seed,
         share=own.held_out_share,
         most=validation.pictures,
-        photos=own.config.grounds.photos,
+        photos=own.photos,
     )
     own.resumable_with(pictures.digest, force=force, resume=resume)
     return own, pictures
@@ -146,9 +146,9 @@ def dry_run(
 
     own, pictures = plan(config, console, offline=True, force=force, resume=resume)
     training, held_out = own.config.training, len(pictures.held_out)
-    cost = alpha_cost(own, held_out)
+    cost = alpha_cost(own, held_out, len(pictures.photos))
     writes = [str(store.folder(own.name)), str(own.run.path)]
-    photos = own.config.grounds.photos
+    photos = own.photos
     warn_of_memory(own, console)
     result = {
         "dry_run": True,

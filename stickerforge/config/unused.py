@@ -90,6 +90,8 @@ def unused_in_rate(config: RateConfig, *, page: bool) -> Iterator[str]:
 def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:
     """A line for each setting of `tailor alpha` without effect."""
     default = TailorAlphaConfig()
+    if config.grounds.photos and not config.loss.composite:
+        yield "grounds.photos does nothing with loss.composite=0"
     if config.validation.every != 0:
         return
     for name in ("share", "pictures"):

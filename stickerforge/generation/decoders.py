@@ -47,7 +47,7 @@ def check_decoders(adapters: Sequence[ActiveAdapter], card: ModelCard, fingerpri
             base = decoder.base
             raise InputError(
                 f"the decoder {decoder.source} was made for another autoencoder than that of"
-                f" {card.title}",
+                f" {card.title}, or for another precision of it",
                 f"use --model {base.name}, or {OTHER}" if base else OTHER,
             )
 

@@ -22,8 +22,7 @@ from stickerforge.models.network_config import CONFIG
 from stickerforge.models.weights import WEIGHTS, find_variant, load_faults
 
 Start = Literal["mean", "opaque"]  # what the fourth filter is before any training
-PREFIXES = ("decoder.", "post_quant_conv.")  # of its tensors, as an AutoencoderKL names them
-ENCODER = ("encoder.", "quant_conv.")  # likewise of what decides what latents mean
+ENCODER = ("encoder.", "quant_conv.")  # in an AutoencoderKL: what decides what latents mean
 # Names of attention layers in folders of earlier versions of diffusers, and today's.
 RENAMED = {
     ".query.": ".to_q.",

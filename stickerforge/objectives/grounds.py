@@ -22,7 +22,8 @@ def random_grounds(
     """Grounds of all kinds with equal chances, (count, 3, side, side).
 
     Args:
-        photos: opaque pictures (3, H, W) of which parts are taken; without any, scenes are made up.
+        photos: opaque pictures, uint8 (3, H, W), of which parts are taken; without any, scenes are
+            made up.
     """
     kinds = torch.randint(len(KINDS), (count,), generator=generator).tolist()
     return torch.stack([random_ground(KINDS[kind], side, generator, photos) for kind in kinds])
@@ -92,6 +93,6 @@ def part_of(photos: Sequence[Tensor], side: int, generator: Generator) -> Tensor
     edge = max(1, round(min(photo.shape[-2:]) * (0.5 + 0.5 * size)))
     row = round(top * (photo.shape[-2] - edge))
     column = round(left * (photo.shape[-1] - edge))
-    square = photo[None, :, row : row + edge, column : column + edge]
+    square = photo[None, :, row : row + edge, column : column + edge].float() / 255
     resized = F.interpolate(square, (side, side), mode="bilinear", antialias=True)
     return resized[0].clamp(0, 1)

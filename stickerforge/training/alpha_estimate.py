@@ -6,18 +6,20 @@ from stickerforge.runtime.device import resolve_device
 from stickerforge.training.alpha_plan import AlphaPlan
 
 
-def alpha_cost(plan: AlphaPlan, held_out: int) -> Cost:
+def alpha_cost(plan: AlphaPlan, held_out: int, photos: int) -> Cost:
     """Seconds and peak bytes of a run.
 
     Args:
         held_out: pictures of each validation, which count as half a step's.
+        photos: pictures for grounds, which are kept.
     """
     training, every = plan.config.training, plan.config.validation.every
     validations = -(-training.steps // every) if every else 0
     cost = step_cost(plan, pictures_at_once(plan), training.steps)
     start = step_cost(plan, 1, 0).seconds
     each = (step_cost(plan, 1, 1).seconds - start) / training.batch
-    return Cost(cost.seconds + validations * held_out * each / 2, cost.memory_bytes)
+    kept = photos * 3 * (2 * training.resolution) ** 2  # see `photo_planes`
+    return Cost(cost.seconds + validations * held_out * each / 2, cost.memory_bytes + kept)
 
 
 def step_cost(plan: AlphaPlan, at_once: int, steps: int) -> Cost:

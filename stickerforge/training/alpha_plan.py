@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from stickerforge.adapters.store import Base, validate_name
@@ -13,14 +12,13 @@ from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_alpha
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard, read_json
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.network_config import CONFIG, read_network_config
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.install_hints import install_command
-from stickerforge.training.checks import check_device
+from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
 
@@ -73,12 +71,18 @@ class AlphaPlan:
         """Share of the pictures by which the decoder is measured; 0 where it is not."""
         return self.config.validation.share if self.config.validation.every else 0.0
 
+    @property
+    def photos(self) -> str:
+        """The folder of photographs for grounds; "" for none, or where no ground counts."""
+        return self.config.grounds.photos if self.config.loss.composite else ""
+
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the pictures and the steps."""
         tree = to_tree(self.config)
         training = {key: value for key, value in tree["training"].items() if key not in FREE}
         decisive = [COMMAND, training, self.config.seed, self.base.fingerprint]
-        decisive += [tree[name] for name in ("decoder", "canvas", "loss", "validation")]
+        decisive += [tree[name] for name in ("decoder", "canvas", "loss")]
+        decisive += [tree["validation"] if self.config.validation.every else None]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
@@ -116,11 +120,7 @@ def plan_tailor_alpha(
     name = check_settings(config)
     if force and resume:
         raise InputError("--resume goes on, --force starts over", "give one of them")
-    if config.training.tensorboard and not find_spec("tensorboard"):
-        raise EnvironmentFault(
-            "training.tensorboard needs tensorboard, which is not installed",
-            f"{install_command('tensorboard')}, or leave it out",
-        )
+    check_tensorboard(config.training.tensorboard)
     run = run_folder(name, COMMAND)
     run.check_free(force=force, resume=resume)
     card = find_model(config.model, offline=offline, say=console.say)

@@ -22,7 +22,7 @@ from stickerforge.objectives.grounds import random_grounds
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.seeds import generator
 from stickerforge.training.alpha_preview import preview_page, to_bytes
-from stickerforge.training.methods.alpha_decoder import Canvas, decode_alpha
+from stickerforge.training.methods.alpha_decoder import Canvas, decode_alpha, encode_mode
 from stickerforge.training.sticker_pictures import Stickers
 
 LIKE_CANVAS = 0.1  # difference of every channel up to which a colour is that of the canvas
@@ -90,9 +90,10 @@ class AlphaValidator:
         target = self.canvas.place([planes], random).to(self.vae.device)
         ground = random_grounds(1, self.canvas.side, random).to(target)
         seen = self.canvas.cover(target)
-        decoded = decode_alpha(self.vae, self.decoder, seen)
+        latents = encode_mode(self.vae, seen)
+        decoded = decode_alpha(self.decoder, latents)
         errors = alpha_errors(decoded, target, ground)
-        own = self.vae.decode(self.vae.encode(seen * 2 - 1).latent_dist.mode()).sample / 2 + 0.5
+        own = self.vae.decode(latents).sample / 2 + 0.5
         decoded, own = decoded.clamp(0, 1), own.clamp(0, 1)
         shown = self.canvas.cover(premultiplied(decoded))
         weights = self.weights

@@ -194,8 +194,8 @@ def trimmed_planes(rgba: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def photo_planes(picture: Picture, side: int) -> NDArray[np.float32]:
-    """A photograph on white, (3, H, W) in [0, 1], at most twice as large as a canvas.
+def photo_planes(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """A photograph on white, uint8 (3, H, W), at most twice as large as a canvas.
 
     Raises:
         InputError: the file has gone or changed.
@@ -204,4 +204,4 @@ def photo_planes(picture: Picture, side: int) -> NDArray[np.float32]:
     white = Image.new("RGBA", photo.size, "white")
     photo = Image.alpha_composite(white, photo).convert("RGB")
     photo.thumbnail((2 * side, 2 * side), Image.Resampling.LANCZOS)
-    return np.asarray(photo, np.float32).transpose(2, 0, 1) / np.float32(255)
+    return np.ascontiguousarray(np.asarray(photo).transpose(2, 0, 1))

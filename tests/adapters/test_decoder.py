@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from stickerforge.adapters import decoder_format, store, weight_files
 from stickerforge.adapters.decoder import attach_decoder
@@ -15,6 +15,8 @@ from stickerforge.adapters.header import parse_file, read_file
 from stickerforge.adapters.kinds import DECODER, KINDS, LORA, kind_of
 from stickerforge.adapters.sources import read_source
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.decoders import check_decoders
 from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files, encoder_digest
 from stickerforge.models.network_config import has_alpha
 from stickerforge.models.registry import find_model, load_model
@@ -251,3 +253,15 @@ def test_the_folder_beside_a_decoder_names_it(inner, model, home):
         read_source(place / decoder_format.autoencoder_name(adapter) / inner)
     assert kind_of(read_source(place)[0]) is DECODER
     assert kind_of(read_source(adapter.path)[0]) is DECODER
+
+
+def test_a_copy_of_another_precision_is_refused_as_that(model, tiny_sd, tmp_path):
+    weights = weights_of(model)
+    copy = shutil.copytree(tiny_sd, tmp_path / "bfloat16")
+    path = copy / "vae" / "diffusion_pytorch_model.safetensors"
+    save_file({key: value.bfloat16() for key, value in load_file(path).items()}, path)
+    with pytest.raises(InputError, match="another precision of it"):
+        attach_decoder(model_of(copy), weights, "clear")
+    active = ActiveAdapter("clear", 1.0, "0" * 64, kind=DECODER, weights=weights)
+    with pytest.raises(InputError, match="another precision of it"):
+        check_decoders([active], find_model(str(copy), offline=True), "1" * 16)

@@ -49,10 +49,10 @@ def test_a_scene_has_edges_and_even_parts_and_noise_has_none():
 
 def test_photographs_that_are_given_are_taken_parts_of():
     photo = torch.zeros(3, 40, 60)
-    photo[0] = 1
-    photo[1] = torch.linspace(0, 1, 60)
+    photo[0] = 255
+    photo[1] = torch.linspace(0, 255, 60)
     for seed in range(10):
-        part = random_ground("photo", 16, random(seed), [photo])
+        part = random_ground("photo", 16, random(seed), [photo.byte()])
         assert torch.all(part[0] > 0.99)
         assert torch.all(part[2] < 0.01)
         seen = float(part[1].max() - part[1].min())

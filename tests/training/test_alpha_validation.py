@@ -141,6 +141,13 @@ def test_it_measures_the_same_each_time_and_writes_a_page(validator):
     assert sorted(path.name for path in validator.sheets.iterdir()) == ["000005.png", "000010.png"]
 
 
+def test_a_sticker_is_encoded_once(validator, monkeypatch):
+    encode, seen = validator.vae.encode, []
+    monkeypatch.setattr(validator.vae, "encode", lambda pixels: seen.append(1) or encode(pixels))
+    validator.validate(5)
+    assert len(seen) == 2
+
+
 def test_a_halo_is_a_wrong_colour_of_the_edge(validator, monkeypatch):
     clean = straight(targets(validator))
     for pictures in (clean, clean.clone()):

@@ -175,5 +175,5 @@ def test_photographs_are_opaque_and_not_larger_than_is_of_use(tmp_path):
     path = tmp_path / "a.png"
     picture((0, 0, 0, 255), (300, 200)).save(path)
     planes = photo_planes(load_picture(path)[0], 32)
-    assert planes.shape == (3, 43, 64)
-    assert planes[:, -1, -1].tolist() == [1, 1, 1] and planes.min() < 0.1
+    assert planes.shape == (3, 43, 64) and planes.dtype == np.uint8
+    assert planes[:, -1, -1].tolist() == [255, 255, 255] and planes.min() < 25

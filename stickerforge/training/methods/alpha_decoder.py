@@ -74,13 +74,15 @@ class Canvas:
         return composite(pictures, self.color.to(pictures.device))
 
 
-def decode_alpha(vae: AutoencoderKL, decoder: AlphaDecoder, seen: Tensor) -> Tensor:
-    """What a decoder makes of pictures (B, 3, S, S): (B, 4, S, S), straight, in about [0, 1].
+@torch.no_grad()
+def encode_mode(vae: AutoencoderKL, seen: Tensor) -> Tensor:
+    """Latents of pictures (B, 3, S, S), (B, c, h, w): the mode of what the encoder says."""
+    latents: Tensor = vae.encode(seen * 2 - 1).latent_dist.mode()
+    return latents
 
-    The latents are the mode of what the encoder says, without a gradient.
-    """
-    with torch.no_grad():
-        latents = vae.encode(seen * 2 - 1).latent_dist.mode()
+
+def decode_alpha(decoder: AlphaDecoder, latents: Tensor) -> Tensor:
+    """What a decoder makes of latents: (B, 4, S, S), straight, in about [0, 1]."""
     decoded: Tensor = decoder(latents) / 2 + 0.5
     return decoded
 
@@ -112,8 +114,8 @@ class AlphaDecoderTuning:
         decoder: on the same device, trained in place.
         canvas: as large as the stickers' longer side.
         weights: of the errors.
-        photos: for grounds; none for scenes that are made up.
-        part: pictures that are computed at once.
+        photos: for grounds, uint8; none for scenes that are made up.
+        part: pictures that are computed at once; the batch is so many or a multiple.
         """
         self.vae, self.decoder, self.stickers, self.config = vae, decoder, stickers, config
         self.canvas, self.loss_weights, self.photos = canvas, weights, photos
@@ -149,7 +151,7 @@ class AlphaDecoderTuning:
     def split(self, batch: AlphaBatch) -> Sequence[AlphaBatch]:
         """As many pictures at once as were asked for."""
         size = len(batch.target)
-        if size <= self.part or size % self.part:
+        if size <= self.part:
             return [batch]
         rows = [slice(start, start + self.part) for start in range(0, size, self.part)]
         return [AlphaBatch(batch.target[part], batch.grounds[part]) for part in rows]
@@ -157,7 +159,7 @@ class AlphaDecoderTuning:
     def loss(self, batch: AlphaBatch, step: int) -> StepOutput:
         """The weighted sum of the errors."""
         seen = self.canvas.cover(batch.target)
-        decoded = decode_alpha(self.vae, self.decoder, seen)
+        decoded = decode_alpha(self.decoder, encode_mode(self.vae, seen))
         errors, weights = alpha_errors(decoded, batch.target, batch.grounds), self.loss_weights
         loss = (
             weights.composite * errors.composite

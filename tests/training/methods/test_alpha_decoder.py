@@ -17,7 +17,12 @@ from stickerforge.models.alpha_decoder import AlphaDecoder, encoder_digest
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training import trainer
 from stickerforge.training.best_checkpoint import ValidationSchedule
-from stickerforge.training.methods.alpha_decoder import AlphaDecoderTuning, Canvas, decode_alpha
+from stickerforge.training.methods.alpha_decoder import (
+    AlphaDecoderTuning,
+    Canvas,
+    decode_alpha,
+    encode_mode,
+)
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder
 from stickerforge.training.sticker_pictures import Stickers
 from tests.tiny import tiny_vae
@@ -181,7 +186,7 @@ def test_it_learns_what_is_transparent(vae, pictures, tmp_path, start):
     def alpha_error():
         with torch.no_grad():
             target = method.batch(1000).target
-            decoded = decode_alpha(vae, method.mean, method.canvas.cover(target))
+            decoded = decode_alpha(method.mean, encode_mode(vae, method.canvas.cover(target)))
             return float((decoded[:, 3] - target[:, 3]).abs().mean())
 
     before = alpha_error()
