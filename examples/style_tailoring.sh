@@ -9,7 +9,7 @@ prompts=${3:-48}
 stickerforge() { "${PYTHON:-python3}" -m stickerforge "$@"; }
 ours() { "${PYTHON:-python3}" -m "examples.experiments.style_tailoring.$1" "${@:2}"; }
 tailor() {
-  stickerforge tailor style --name house --steps "$steps" --lr 1e-3 --set validation.every=0 "$@"
+  stickerforge tailor style --name house --steps "$steps" --set validation.every=0 "$@"
 }
 
 # What a studio would bring: stickers of any style with tags, and a hundred in its own style.
@@ -25,10 +25,9 @@ candidates=$STICKERFORGE_HOME/sets/house/content
 ours raters "$candidates"
 stickerforge rate house --question match --ratings "$candidates/simulated.jsonl"
 
-# The house's own drawings count as picked; then both sets together: the sticker model. On
-# sticker-mini noise decides colours late, so content is learned above log(SNR) -8 alone.
+# The house's own drawings count as picked; then both sets together: the sticker model.
 tailor --stage style --set style.data="$out/house"
-tailor --stage joint --set joint.threshold=-8
+tailor --stage joint
 
 words=("a penguin" "a cat wearing a crown" "three mushrooms" "a rocket")
 stickerforge generate "${words[@]}" --seed 7 --out "$out/before"

@@ -15,8 +15,9 @@ from stickerforge.curation.gathering import (
     held_set,
     take_ratings,
 )
-from stickerforge.curation.style_pictures import gather_style
+from stickerforge.curation.style_pictures import gather_style, gathered_before
 from stickerforge.errors import InputError
+from stickerforge.rating.rating_set import is_set, set_folder
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
@@ -128,6 +129,8 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
     with held_set(config):
         if config.stage == "style":
             gathered = gather_style(config, console)
+        elif ratings and is_set(set_folder(config.name, "match")):
+            gathered = gathered_before(config.name)  # whatever it was drawn with
         else:
             card, adapters = plan_drawing(config, console, offline=offline)
             from stickerforge.curation.stages import gather_content  # loads torch

@@ -51,6 +51,16 @@ class Gathered:
     failed: list[str] = field(default_factory=list)
 
 
+def gathered_before(name: str) -> Gathered:
+    """The content set of a name as it is.
+
+    Raises:
+        InputError: a table of it is broken.
+    """
+    folder = set_folder(name, "match")
+    return Gathered(folder, 0, len(read_candidates(folder)))
+
+
 def gather_style(config: TailorStyleConfig, console: Console) -> Gathered:
     """Bring the pictures of the house style together: the user's own, and what passed as content.
 

@@ -1,6 +1,6 @@
 """What joint training costs: its step against a plain one, and the memory of 10,000 pictures.
 
-python -m examples.experiments.style_tailoring_cost
+python -m examples.experiments.style_tailoring.cost
 
 Steps are measured in turns on sticker-mini, so that what else the machine does meets both. Memory
 is that of processes of their own, which train for two steps on so many content pictures; pages of
