@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import RateConfig, TailorStyleConfig
+from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.curation.gathering import (
-    QUESTIONS,
     Gathering,
+    check_question,
     describe_content,
     describe_style,
+    held_set,
+    take_ratings,
 )
 from stickerforge.curation.style_pictures import gather_style
 from stickerforge.errors import InputError
-from stickerforge.rating.plan import plan_rating
-from stickerforge.rating.ratings import read_ratings
-from stickerforge.rating.update import update_outcome
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
@@ -126,29 +125,29 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
     """
     check_name(config)
     ratings = check_ratings(config)
-    if config.stage == "style":
-        gathered = gather_style(config, console)
-    else:
-        card, adapters = plan_drawing(config, console, offline=offline)
-        from stickerforge.curation.stages import gather_content  # loads torch
+    with held_set(config):
+        if config.stage == "style":
+            gathered = gather_style(config, console)
+        else:
+            card, adapters = plan_drawing(config, console, offline=offline)
+            from stickerforge.curation.stages import gather_content  # loads torch
 
-        gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
-    call = RateConfig(run=config.name, question=QUESTIONS[config.stage])
-    return Gathering(config, gathered, *update_outcome(plan_rating(call), console, ratings))
+            gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
+        return take_ratings(config, gathered, ratings, console)
 
 
 def check_ratings(config: TailorStyleConfig) -> Path | None:
     """The file of ratings to take in; None for none.
 
     Raises:
-        InputError: it is not there, or broken.
+        InputError: it is not there, broken, or about another question.
     """
     if not config.ratings:
         return None
     path = Path(config.ratings)
     if not path.is_file():
         raise InputError(f"there is no file of ratings {path}", "check the path")
-    read_ratings(path)
+    check_question(config, path)
     return path
 
 

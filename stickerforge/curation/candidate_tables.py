@@ -1,7 +1,7 @@
 """The tables of a set while pictures are drawn and gated: what was drawn, and what was taken out.
 
-A drawn picture has its row in candidates.jsonl, appended once the picture is there, or, where a
-gate took it out, in removed.jsonl.
+A drawn picture has its row in drawn.jsonl, appended once the picture is there. People are shown
+what candidates.jsonl lists, so only gates write there; what they take out is in removed.jsonl.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stickerforge.rating.json_lines import read_rows, to_line
+from stickerforge.rating.json_lines import read_rows, to_line, write_rows
 from stickerforge.rating.rating_set import (
     CANDIDATES,
     PICTURES,
@@ -23,6 +23,8 @@ from stickerforge.rating.rating_set import (
 from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.files import disk_fault, write_whole
 
+DRAWN = "drawn.jsonl"
+UNREADABLE = "unreadable"  # the gate of pictures that cannot be opened
 MAX_BYTES = 2_000_000_000
 
 
@@ -44,11 +46,13 @@ class Drawn:
         row: as if it were a candidate.
         path: where it lies; below the pictures where it lies nowhere.
         gated: its row among the removed ones, where a gate took it out.
+        ungated: whether no gate has judged it yet.
     """
 
     row: Candidate
     path: Path
     gated: GatedCandidate | None = None
+    ungated: bool = False
 
     @property
     def number(self) -> int:
@@ -57,7 +61,9 @@ class Drawn:
 
 
 def read_drawn(folder: Path) -> list[Drawn]:
-    """Every picture of a set, those that gates took out, too; empty where there is no set.
+    """Every picture of a set, those that gates took out or have not judged, too.
+
+    Empty where there is no set.
 
     Raises:
         InputError: a table cannot be read, or a line of it is broken.
@@ -74,10 +80,12 @@ def read_drawn(folder: Path) -> list[Drawn]:
                 gated.family,
             )
             drawn[row.file_name] = Drawn(row, find_picture(folder, row.file_name), gated)
-    if (folder / CANDIDATES).exists():
-        drop_unfinished_line(folder / CANDIDATES)
-        for _, row in read_rows(folder / CANDIDATES, Candidate):
-            drawn[row.file_name] = Drawn(row, find_picture(folder, row.file_name))
+    for table in (CANDIDATES, DRAWN):  # where a call was cut off, a picture may be in several
+        if (folder / table).exists():
+            drop_unfinished_line(folder / table)
+            for _, row in read_rows(folder / table, Candidate):
+                path = find_picture(folder, row.file_name)
+                drawn[row.file_name] = Drawn(row, path, ungated=table == DRAWN)
     return sorted(drawn.values(), key=lambda one: one.row.file_name)
 
 
@@ -110,13 +118,13 @@ def drop_unfinished_line(table: Path) -> None:
             write_whole(table, content + b"\n")
 
 
-def append_candidate(folder: Path, row: Candidate) -> None:
-    """Add a picture that is there to the candidates.
+def append_drawn(folder: Path, row: Candidate) -> None:
+    """Add a picture that is there to those that gates are to judge.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    path = folder / CANDIDATES
+    path = folder / DRAWN
     try:
         with path.open("ab") as file:
             file.write(to_line(row).encode())
@@ -126,16 +134,30 @@ def append_candidate(folder: Path, row: Candidate) -> None:
         raise disk_fault(error, path) from error
 
 
-def write_tables(
-    folder: Path, candidates: Sequence[Candidate], gated: Sequence[GatedCandidate]
-) -> None:
-    """Write both tables.
+def write_tables(folder: Path, drawn: Sequence[Drawn]) -> None:
+    """Write the tables of a set anew.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    write_removals(folder, gated)
-    write_candidates(folder, candidates)
+    ungated = [one.row for one in drawn if one.ungated]
+    # Until all tables are written, drawn.jsonl lists every picture: cut off, none is lost.
+    write_rows(folder / DRAWN, [one.row for one in drawn])
+    write_removals(folder, [one.gated for one in drawn if one.gated])
+    write_candidates(folder, [one.row for one in drawn if not one.gated and not one.ungated])
+    write_rows(folder / DRAWN, ungated)
+
+
+def delete_picture(path: Path) -> None:
+    """Delete a picture, if it is there.
+
+    Raises:
+        EnvironmentFault: the folder cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_fault(error, path) from error
 
 
 def place_picture(folder: Path, drawn: Drawn, place: str) -> None:

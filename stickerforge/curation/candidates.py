@@ -1,42 +1,40 @@
 """Pictures that people will decide about: drawn by a model into a set, a few of each prompt."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
-from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig, WordsConfig
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
+from stickerforge.curation.candidate_plan import (
+    candidate_rows,
+    draw_config,
+    model_digest,
+    plan_candidates,
+)
 from stickerforge.curation.candidate_tables import (
+    UNREADABLE,
     Drawn,
-    append_candidate,
+    append_drawn,
+    delete_picture,
     read_drawn,
     write_tables,
 )
-from stickerforge.data.prompt_bank import BankPrompt, normalize
+from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.errors import InputError
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
 from stickerforge.generation.inference import load, sample_jobs, warn_of_length
-from stickerforge.generation.plan import GenerationPlan, plan_generation
+from stickerforge.generation.plan import GenerationPlan
 from stickerforge.generation.sampler import guidance_params, make_scheduler, sampling_params
 from stickerforge.models.checksums import verify
 from stickerforge.models.matting import CutOut, load_cut_out, matting_model
 from stickerforge.rating.rating_set import PICTURES, Candidate, SetInfo, write_info
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import memory_fault
-from stickerforge.runtime.files import locked, make_folder, write_whole
-from stickerforge.runtime.seeds import derive_seed
+from stickerforge.runtime.files import make_folder
 from stickerforge.runtime.text import plural
-
-PROMPTS_FILE = "prompts.jsonl"
-# Parameters of an image that say what it shows and not by what it was drawn.
-OF_ONE_IMAGE = frozenset(
-    "prompt negative text avoid base words seed digest subject adapter style".split()
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class DrawnCandidates:
 
     Args:
         folder: of the set.
-        made, kept: how many pictures were drawn, and were there already.
+        made, kept: how many pictures were drawn, and were there already, whatever their prompt.
         failed: a line for each picture that could not be drawn.
     """
 
@@ -71,6 +69,8 @@ def draw_candidates(
 ) -> DrawnCandidates:
     """Draw some pictures of each prompt into a set; those that are there already stay.
 
+    People do not see them before `gate_candidates`. The caller holds the lock of the set.
+
     Args:
         folder: of the set, which need not be there.
         adapters: NAME[:SCALE] or FILE[:SCALE].
@@ -82,133 +82,69 @@ def draw_candidates(
         EnvironmentFault: weights or memory are missing, the disk is full.
         Interrupted: what was drawn is in the set, and a further call goes on.
     """
-    make_folder(folder / PICTURES)
-    with locked(folder, wait=False) as free:
-        if not free:
-            raise InputError(
-                f"another call is drawing into {folder}", "wait for it, or give another --name"
-            )
-        write_info(folder, info or SetInfo("match"))
-        config = draw_config(
-            folder, settings, model=model, adapters=adapters, seed=seed, device=device
-        )
-        plan, rows = plan_drawing(prompts, folder, settings, config, console, offline=offline)
-        digest = model_digest(plan.jobs[0].params)
-        rows = {stem: replace(row, model=digest) for stem, row in rows.items()}
-        drawn = current_pictures(folder, digest, force=force)
-        there = {one.path.stem for one in drawn if one.path.exists()}
-        open_jobs = [job for job in plan.jobs if job.path.stem not in there]
-        for job in [job for job in open_jobs if job.path in plan.done]:
-            append_candidate(folder, rows[job.path.stem])  # a kill came before its row
-        open_jobs = [job for job in open_jobs if job.path not in plan.done]
-        made, failed = draw(plan, open_jobs, folder, rows, console, offline=offline)
-    return DrawnCandidates(folder, made, len(plan.jobs) - len(open_jobs), [*plan.refused, *failed])
-
-
-def draw_config(
-    folder: Path,
-    settings: ContentConfig,
-    *,
-    model: str,
-    adapters: tuple[str, ...],
-    seed: int,
-    device: str,
-) -> GenerateConfig:
-    """The settings by which `generate` would draw the pictures."""
-    return GenerateConfig(
-        prompts=str(folder / PROMPTS_FILE),
-        model=model,
-        adapter=adapters,
-        seed=seed,
-        device=device,
-        matting=settings.matting,
-        sampling=SamplingConfig(
-            steps=settings.steps,
-            guidance=settings.guidance,
-            batch=settings.batch,
-            pixels=settings.pixels,
-        ),
-        output=OutputConfig(folder=str(folder / PICTURES), size=0, colours="drawn", sheet=False),
-        words=WordsConfig(),
-    )
-
-
-def plan_drawing(
-    prompts: Sequence[BankPrompt],
-    folder: Path,
-    settings: ContentConfig,
-    config: GenerateConfig,
-    console: Console,
-    *,
-    offline: bool,
-) -> tuple[GenerationPlan, dict[str, Candidate]]:
-    """(what is drawn, {stem of a file: its row without a model}); writes prompts.jsonl.
-
-    A picture that is in the set keeps its number, others are given the next ones.
-
-    Raises:
-        InputError: a prompt cannot be drawn, or a table of the set is broken.
-        EnvironmentFault: the model cannot be had here.
-    """
     earlier = read_drawn(folder)
-    numbers = {(one.row.text, one.row.seed): one.number for one in earlier if one.number}
-    following = max(numbers.values(), default=0) + 1
-    rows: dict[str, Candidate] = {}
-    for prompt in prompts:
-        for item in range(settings.count):
-            own_seed = derive_seed(config.seed or 0, f"candidate {prompt.text}", item=item)
-            number = numbers.get((prompt.text, own_seed), following)
-            following += number == following
-            numbers[prompt.text, own_seed] = number
-            stem = f"{number:06d}"
-            rows[stem] = Candidate(
-                f"{PICTURES}/{stem}.png",
-                prompt.text,
-                normalize(prompt.text) or prompt.text,
-                own_seed,
-                "",
-                prompt.family,
-            )
-    table = [{"id": stem, "prompt": row.text, "seed": row.seed} for stem, row in rows.items()]
-    text = "".join(json.dumps(line) + "\n" for line in table)
-    write_whole(folder / PROMPTS_FILE, text.encode())
-    return plan_generation(config, console, offline=offline, force=True), rows
+    rows = candidate_rows(prompts, earlier, settings.count, seed)
+    config = draw_config(folder, settings, model=model, adapters=adapters, seed=seed, device=device)
+    plan = plan_candidates(rows, config, settings.file, console, offline=offline)
+    digest = model_digest(plan.jobs[0].params)
+    rows = {stem: replace(row, model=digest) for stem, row in rows.items()}
+    stale = stale_pictures(folder, earlier, digest, force=force)
+    make_folder(folder / PICTURES)
+    write_info(folder, info or SetInfo("match"))
+    kept = [one for one in earlier if one not in stale]
+    there = {one.path.stem for one in kept if one.path.exists()}
+    open_jobs = [job for job in plan.jobs if job.path.stem not in there]
+    without_row = [job for job in open_jobs if job.path in plan.done]  # a kill came before its row
+    open_jobs = [job for job in open_jobs if job.path not in plan.done]
+
+    def clear() -> None:
+        if stale:
+            discard(folder, stale, kept)
+        for job in without_row:
+            append_drawn(folder, rows[job.path.stem])
+
+    made, failed = draw(plan, open_jobs, folder, rows, clear, console, offline=offline)
+    if others := len(there - set(rows)):
+        console.warn(
+            f"{plural(others, 'picture')} of other prompts or another seed stay in the set; "
+            "another --name begins a new one"
+        )
+    return DrawnCandidates(folder, made, len(there) + len(without_row), [*plan.refused, *failed])
 
 
-def model_digest(params: Mapping[str, object]) -> str:
-    """Hash of the model, its adapters and the settings that drew an image."""
-    own = {key: value for key, value in params.items() if key not in OF_ONE_IMAGE}
-    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def current_pictures(folder: Path, digest: str, *, force: bool) -> list[Drawn]:
-    """The pictures of a set that this very model drew.
+def stale_pictures(
+    folder: Path, drawn: Sequence[Drawn], digest: str, *, force: bool
+) -> list[Drawn]:
+    """The pictures of a set that are to be drawn anew, or deleted.
 
     Args:
-        force: delete those that another one drew.
+        digest: of the model that draws now.
+        force: whether those that another one drew are among them.
 
     Raises:
         InputError: there are such.
-        EnvironmentFault: they cannot be deleted.
     """
-    drawn = read_drawn(folder)
     others = [one for one in drawn if one.row.model != digest]
-    if not others:
-        return drawn
-    if not force:
+    if others and not force:
         raise InputError(
             f"{folder} holds {plural(len(others), 'picture')} of another model or other settings",
             "give --force to draw them anew, which deletes them, or another --name",
         )
-    for one in others:
-        one.path.unlink(missing_ok=True)
-    kept = [one for one in drawn if one.row.model == digest]
-    write_tables(
-        folder,
-        [one.row for one in kept if one.gated is None],
-        [one.gated for one in kept if one.gated is not None],
-    )
-    return kept
+    return [one for one in drawn if one in others or (one.gated and one.gated.gate == UNREADABLE)]
+
+
+def discard(folder: Path, stale: Sequence[Drawn], kept: Sequence[Drawn]) -> None:
+    """Delete pictures of a set, and their rows.
+
+    Args:
+        kept: the others.
+
+    Raises:
+        EnvironmentFault: they cannot be deleted.
+    """
+    for one in stale:
+        delete_picture(one.path)
+    write_tables(folder, kept)
 
 
 def draw(
@@ -216,16 +152,21 @@ def draw(
     jobs: Sequence[ImageJob],
     folder: Path,
     rows: Mapping[str, Candidate],
+    clear: Callable[[], None],
     console: Console,
     *,
     offline: bool,
 ) -> tuple[int, list[str]]:
     """Sample jobs and write each picture, then its row; returns (how many, what failed).
 
+    Args:
+        clear: makes room in the set; called once the model is there, before the first picture.
+
     Raises:
         StickerforgeError: weights are damaged or missing, memory or the disk is full.
     """
     if not jobs:
+        clear()
         return 0, []
     verify(plan.card.folder)
     cut_out = None
@@ -235,7 +176,7 @@ def draw(
 
     def save(job: ImageJob, pixels: Tensor, cut_out: CutOut | None) -> None:
         save_image(job, pixels, cut_out, plan.output.prompt)
-        append_candidate(folder, rows[job.path.stem])
+        append_drawn(folder, rows[job.path.stem])
 
     try:
         model = load(plan.card, plan.device)
@@ -243,6 +184,7 @@ def draw(
         sampling = sampling_params(plan.sampling, plan.sampling.pixels or model.pixels)
         guidance = guidance_params(plan.sampling)
         steps = len(make_scheduler(model, sampling).timesteps)
+        clear()
         with (
             console.progress("drawing candidates", steps * len(jobs)) as advance,
             background_writer() as write,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.model_words import reworder
 from stickerforge.curation.scene_writer import write_scene
 from stickerforge.data.prompt_bank import FAMILIES, BankPrompt, bank_prompts, normalize
@@ -79,6 +79,8 @@ def sources(
     reword = reworder(card)
     if settings.file:
         rows = read_prompts(Path(settings.file), styles=None)
+        if any(row.negative or row.seed is not None or row.count or row.style for row in rows):
+            console.warn(f"negative, seed, count and style of {settings.file} do nothing here")
         yield from (BankPrompt(" ".join(row.prompt.split()), "file") for row in rows)
         return
     for family in settings.families:

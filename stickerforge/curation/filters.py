@@ -1,11 +1,16 @@
 """The filters of the domain stage: which weakly aligned pictures are trained on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stickerforge.config.schema.tailor_style import DomainConfig, PictureFilters
+from stickerforge.config.schema.picture_sets import DomainConfig, PictureFilters
 from stickerforge.curation.report import FilterReport, Reported
-from stickerforge.curation.screening import Entry, Screened, load_screens, screen_pictures
+from stickerforge.curation.screening import (
+    Entry,
+    Screened,
+    Screens,
+    load_screens,
+    screen_pictures,
+)
 from stickerforge.curation.selection import Selection, select_pictures
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.runtime.console import Console
@@ -41,9 +46,8 @@ def filter_pictures(
         EnvironmentFault: something that they ask for is not installed or cannot be fetched.
     """
     entries = [Entry(picture.path, caption) for picture, caption in captioned.pictures]
-    selection, screened = sift(
-        entries, settings, console, "filtering pictures", device=device, offline=offline
-    )
+    screens = load_screens(settings, console, device=device, offline=offline)
+    selection, screened = sift(entries, settings, screens, console, "filtering pictures")
     unreadable = [*captioned.unreadable, *selection.unreadable]
     kept = [captioned.pictures[number] for number in selection.kept]
     report = build_report(entries, settings, SECTION, selection, screened)
@@ -56,19 +60,11 @@ def filter_pictures(
 def sift(
     entries: list[Entry],
     settings: PictureFilters,
+    screens: Screens,
     console: Console,
     title: str,
-    *,
-    device: str,
-    offline: bool,
 ) -> tuple[Selection, Screened]:
-    """(what stays and what does not, what was measured) of some pictures.
-
-    Raises:
-        InputError, EnvironmentFault: as `filter_pictures`.
-    """
-    say: Callable[[str], None] = console.say
-    screens = load_screens(settings, device=device, offline=offline, say=say)
+    """(what stays and what does not, what was measured) of some pictures."""
     with console.progress(title, len(entries)) as advance:
         screened = screen_pictures(entries, settings, screens, advance)
     return select_pictures(entries, settings, screened), screened

@@ -1,19 +1,28 @@
 """What a stage of `tailor style` gathered for people to decide about, or would gather."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import SamplingConfig, TailorStyleConfig
+from stickerforge.config.schema import RateConfig, SamplingConfig, TailorStyleConfig
 from stickerforge.curation.style_pictures import Gathered, check_style
 from stickerforge.data.prompts import read_prompts
+from stickerforge.errors import InputError
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.models.card import ModelCard
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.families.specs import family_spec
 from stickerforge.rating.outcome import Outcome
+from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_set import OUTCOMES, SingleQuestion, set_folder
+from stickerforge.rating.ratings import numbered_ratings
+from stickerforge.rating.ratings_intake import read_for_task
+from stickerforge.rating.serving import LOCK, exclusive
+from stickerforge.rating.update import update_held
+from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.runtime.text import plural
 
@@ -71,6 +80,60 @@ class Gathering:
             f" {self.gathered.kept} there before{taken}; {self.outcome.note()}"
             f"{hint if left else ''}"
         )
+
+
+@contextlib.contextmanager
+def held_set(config: TailorStyleConfig) -> Iterator[None]:
+    """Within, no other call draws into the set of a stage, gates it or rates it.
+
+    Of a call that wrote nothing no folder is left: its name would be taken for that of a set.
+
+    Raises:
+        InputError: another one is doing so.
+        EnvironmentFault: the folder cannot be written.
+    """
+    folder = set_folder(config.name, QUESTIONS[config.stage])
+    with exclusive(folder):
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [LOCK]:
+                with contextlib.suppress(OSError):
+                    (folder / LOCK).unlink()
+                    folder.rmdir()
+                    folder.parent.rmdir()
+
+
+def check_question(config: TailorStyleConfig, ratings: Path) -> None:
+    """Make sure that a file of ratings is about the question of a stage.
+
+    Raises:
+        InputError: it is broken, or a line is about another question.
+    """
+    question = QUESTIONS[config.stage]
+    for number, rating in numbered_ratings(ratings):
+        if rating.question != question:
+            raise InputError(
+                f"{ratings} line {number}: an answer to the question {rating.question!r}, and"
+                f" --stage {config.stage} asks {question!r}",
+                f"`stickerforge rate {config.name} --ratings FILE` takes in answers to the others",
+            )
+
+
+def take_ratings(
+    config: TailorStyleConfig, gathered: Gathered, ratings: Path | None, console: Console
+) -> Gathering:
+    """What people have decided about a set, whose lock the caller holds.
+
+    Args:
+        ratings: a file of further ratings.
+
+    Raises:
+        StickerforgeError: input or environment.
+    """
+    task = plan_rating(RateConfig(run=config.name, question=QUESTIONS[config.stage]))
+    rows = read_for_task(task, ratings) if ratings else None
+    return Gathering(config, gathered, *update_held(task, console, rows))
 
 
 def describe_style(config: TailorStyleConfig) -> Description:

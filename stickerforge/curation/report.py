@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import PictureFilters
+from stickerforge.config.schema.picture_sets import PictureFilters
 from stickerforge.config.toml import to_tree
 from stickerforge.data.pictures import load_picture
 from stickerforge.errors import InputError

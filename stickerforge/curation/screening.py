@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import GatesConfig, PictureFilters
+from stickerforge.config.schema.picture_sets import GatesConfig, PictureFilters
 from stickerforge.data.pictures import OPAQUE, VISIBLE, load_picture
 from stickerforge.errors import InputError
 from stickerforge.generation.clear_grounds import names_no_ground
@@ -19,6 +19,7 @@ from stickerforge.models.encoders import Encoder, encode_texts, load_encoder
 from stickerforge.models.hub import JUDGES, encoder_repository
 from stickerforge.models.picture_safety import SafetyClassifier, load_safety
 from stickerforge.models.text_area import TextArea, can_find_text, load_text_area
+from stickerforge.runtime.console import Console
 from stickerforge.stickers.color import WHITE
 from stickerforge.stickers.image_reader import DecodedImage
 from stickerforge.stickers.perceptual_hash import color_grid, perceptual_hash
@@ -95,19 +96,15 @@ class Screens:
 
 
 def load_screens(
-    settings: PictureFilters,
-    *,
-    device: str = "cpu",
-    offline: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    settings: PictureFilters, console: Console, *, device: str = "cpu", offline: bool = False
 ) -> Screens:
-    """What the settings ask for.
+    """What the settings ask for; warns of an encoder that nothing asks for.
 
     Raises:
         InputError: a model is no such model, or the encoder reads no text and must.
         EnvironmentFault: one cannot be had here, or the package that finds text.
     """
-    safety = None
+    safety, say = None, console.say
     if isinstance(settings, GatesConfig) and settings.safety:
         safety = load_safety(
             settings.safety, settings.safety_labels, device=device, offline=offline, say=say
@@ -117,7 +114,9 @@ def load_screens(
     if needs_score(settings) or settings.duplicates in ("encoder", "either", "both"):
         encoder = load_encoder(settings.encoder, device=device, offline=offline, say=say)
     elif settings.encoder not in JUDGES:
-        say(f"{settings.encoder} compares nothing: give prompt_score, prompt_share or duplicates")
+        console.warn(
+            f"{settings.encoder} compares nothing: give prompt_score, prompt_share or duplicates"
+        )
     if encoder is not None and needs_score(settings) and not encoder.reads_text:
         raise InputError(
             f"the encoder {encoder.name} reads no text, so it cannot compare pictures with prompts",

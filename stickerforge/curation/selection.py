@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stickerforge.config.schema.tailor_style import GatesConfig, PictureFilters
+from stickerforge.config.schema.picture_sets import GatesConfig, PictureFilters
 from stickerforge.curation.near_duplicates import Fingerprints, Likeness, near_duplicates
 from stickerforge.curation.screening import Entry, Removal, Screened
 

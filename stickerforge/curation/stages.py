@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stickerforge.config.schema import TailorStyleConfig
+from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.curation.candidates import draw_candidates
 from stickerforge.curation.content_prompts import content_prompts
 from stickerforge.curation.filters import filter_pictures
@@ -11,8 +12,16 @@ from stickerforge.curation.screening import load_screens
 from stickerforge.curation.style_pictures import Gathered
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.models.card import ModelCard
-from stickerforge.rating.rating_set import SetInfo, set_folder
+from stickerforge.rating.answer_store import STORE, AnswerStore
+from stickerforge.rating.rating_set import (
+    OUTCOMES,
+    SetInfo,
+    read_accepted,
+    set_folder,
+    write_accepted,
+)
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.text import plural
 
 
 def gather_content(
@@ -35,8 +44,8 @@ def gather_content(
         EnvironmentFault: a model cannot be had here, or the disk is full.
         Interrupted: what was drawn stays, and a further call goes on.
     """
-    # Loaded now, too, so that what cannot be used is said before hours of drawing.
-    load_screens(config.gates, device=config.device, offline=offline, say=console.say)
+    # Loaded first, so that what cannot be used is said before hours of drawing.
+    screens = load_screens(config.gates, console, device=config.device, offline=offline)
     folder = set_folder(config.name, "match")
     prompts = content_prompts(
         config.content, card, config.seed, console, device=config.device, offline=offline
@@ -54,10 +63,41 @@ def gather_content(
         force=force,
         info=SetInfo("match", config.content.guideline),
     )
-    report = gate_candidates(folder, config.gates, console, device=config.device, offline=offline)
+    before = read_drawn(folder)
+    shown = {one.row.file_name for one in before if not one.gated and not one.ungated}
+    report = gate_candidates(folder, config.gates, screens, console)
+    withdraw_gated(folder, shown, console)
     page = report.write(folder)
     report.check(page)
-    return Gathered(folder, drawn.made, drawn.kept, report.counts, page, drawn.failed)
+    damaged = [f"{line}; the same call draws it anew" for line in report.unreadable]
+    return Gathered(folder, drawn.made, drawn.kept, report.counts, page, [*drawn.failed, *damaged])
+
+
+def withdraw_gated(folder: Path, shown: set[str], console: Console) -> None:
+    """Take what gates took out of a set out of what people passed, too; warns of it.
+
+    Answers about it stay: they count again where other gates let it pass.
+
+    Args:
+        shown: names of the pictures that were shown to people before.
+
+    Raises:
+        InputError: a table, or the answers, cannot be read.
+        EnvironmentFault: the disk is full.
+    """
+    gated = {one.row.file_name for one in read_drawn(folder) if one.gated}
+    if (folder / STORE).exists():
+        with AnswerStore(folder / STORE) as store:
+            rated = {rating.picture for rating in store.ratings("match")}
+        if count := len(rated & shown & gated):
+            console.warn(
+                f"the gates took out {plural(count, 'picture')} that people rated: their answers"
+                " stay, and count again with looser gates"
+            )
+    if (folder / OUTCOMES["match"]).exists():
+        accepted = read_accepted(folder, "match")
+        left = [row for row in accepted if row.file_name not in gated]
+        write_accepted(folder, "match", left)
 
 
 def filter_domain(

@@ -1,18 +1,21 @@
 """The pictures of a house style, brought together for people to decide about. Imports no torch."""
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stickerforge.config.schema import TailorStyleConfig
 from stickerforge.data.captioned_pictures import CaptionedPictures, read_captioned_pictures
+from stickerforge.data.picture_losses import warn_of_losses
 from stickerforge.errors import InputError
 from stickerforge.rating.rating_set import (
-    CANDIDATES,
     OUTCOMES,
     PICTURES,
     Accepted,
     Candidate,
     SetInfo,
+    is_set,
     read_accepted,
     read_candidates,
     set_folder,
@@ -22,8 +25,10 @@ from stickerforge.rating.rating_set import (
 from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.text import plural, shorten_list
 
 MAX_BYTES = 500_000_000  # of a picture
+SHOWN = 8  # names in a warning
 
 
 @dataclass(frozen=True)
@@ -55,30 +60,46 @@ def gather_style(config: TailorStyleConfig, console: Console) -> Gathered:
     """
     folder, style = set_folder(config.name, "style"), config.style
     given = given_pictures(config)
-    for line in given.unreadable:
-        console.warn(f"left out: {line}")
-    before = {row.file_name for row in read_candidates(folder)} if is_there(folder) else set()
-    rows = [
-        place(folder, picture.path, picture.sha256, caption, given=True)
-        for picture, caption in given.pictures
-    ]
-    if style.drawn:
-        rows += drawn_pictures(config.name, folder)
-    rows = list({row.file_name: row for row in reversed(rows)}.values())[::-1]
+    warn_of_losses(given, console)
+    accepted = drawn_rows(config.name) if style.drawn else []
+    rows = {row.file_name: row for row in earlier_pictures(folder, console)}
+    kept = len(rows)
+    for row in drawn_pictures(config.name, accepted, folder):
+        if row.file_name not in rows or not rows[row.file_name].given:
+            rows[row.file_name] = row
+    for picture, caption in given.pictures:
+        row = place(folder, picture.path, caption)
+        rows[row.file_name] = replace(row, given=True)
     write_info(folder, SetInfo("style", style.guideline))
-    write_candidates(folder, rows)
-    new = sum(row.file_name not in before for row in rows)
-    return Gathered(folder, new, len(rows) - new, failed=given.unreadable)
+    write_candidates(folder, list(rows.values()))
+    return Gathered(folder, len(rows) - kept, kept, failed=given.unreadable)
+
+
+def earlier_pictures(folder: Path, console: Console) -> list[Candidate]:
+    """The pictures that a set holds already; warns of those that have gone.
+
+    Raises:
+        InputError: its table cannot be read.
+    """
+    if not is_set(folder):
+        return []
+    rows = read_candidates(folder)
+    gone = [row.file_name for row in rows if not (folder / row.file_name).exists()]
+    if gone:
+        names = shorten_list(gone, SHOWN)
+        console.warn(f"{plural(len(gone), 'picture')} of the set have gone, and leave it: {names}")
+    return [row for row in rows if row.file_name not in gone]
 
 
 def given_pictures(config: TailorStyleConfig) -> CaptionedPictures:
-    """The user's own pictures of the house style.
+    """The user's own pictures of the house style; none where ratings of a set are taken in.
 
     Raises:
         InputError: they cannot be read, or no pictures are named at all.
     """
     style = config.style
-    if not style.data and not style.drawn:
+    only_ratings = config.ratings and is_set(set_folder(config.name, "style"))
+    if not style.data and not style.drawn and not only_ratings:
         raise InputError(
             "say where pictures of the house style are",
             "give --set style.data=FOLDER, or --set style.drawn=true for what was drawn",
@@ -96,62 +117,58 @@ def check_style(config: TailorStyleConfig) -> int:
     return given + (len(drawn_rows(config.name)) if config.style.drawn else 0)
 
 
-def is_there(folder: Path) -> bool:
-    """Whether a set holds pictures already."""
-    return (folder / CANDIDATES).exists()
-
-
 def drawn_rows(name: str) -> list[Accepted]:
     """What people passed as content.
 
     Raises:
-        InputError: nobody has decided about content yet.
+        InputError: nothing yet.
     """
     content = set_folder(name, "match")
-    if not (content / OUTCOMES["match"]).exists():
+    table = content / OUTCOMES["match"]
+    accepted = read_accepted(content, "match") if table.exists() else []
+    if not accepted:
         raise InputError(
-            "style.drawn takes what people passed as content, and nobody has decided about that",
-            f"decide about it: `stickerforge rate {name} --question match`",
+            "style.drawn takes what people passed as content, and no picture has passed yet",
+            f"decide about them: `stickerforge rate {name} --question match`"
+            if is_set(content)
+            else f"draw some: `stickerforge tailor style --stage content --name {name}`",
         )
-    return read_accepted(content, "match")
+    return accepted
 
 
-def drawn_pictures(name: str, folder: Path) -> list[Candidate]:
+def drawn_pictures(name: str, accepted: Sequence[Accepted], folder: Path) -> list[Candidate]:
     """What people passed as content, as candidates of the style set in a folder.
 
     Raises:
-        InputError: nobody has decided about content yet.
+        InputError: a picture cannot be read any more.
         EnvironmentFault: the disk is full.
     """
-    accepted, content = drawn_rows(name), set_folder(name, "match")
-    candidates = {row.file_name: row for row in read_candidates(content)}
+    content = set_folder(name, "match")
+    known = {row.file_name: row for row in read_candidates(content)} if accepted else {}
     rows = []
     for row in accepted:
-        known = candidates.get(row.file_name, Candidate(row.file_name, row.text))
-        placed = place(folder, content / row.file_name, "", row.text, given=False)
-        rows.append(Candidate(placed.file_name, row.text, known.prompt, known.seed, known.model))
+        drawn = known.get(row.file_name, Candidate(row.file_name, row.text))
+        placed = place(folder, content / row.file_name, row.text)
+        rows.append(replace(placed, prompt=drawn.prompt, seed=drawn.seed, model=drawn.model))
     return rows
 
 
-def place(folder: Path, path: Path, sha256: str, text: str, *, given: bool) -> Candidate:
-    """Copy a picture into a set, under a name that is its own wherever it comes from.
-
-    Args:
-        sha256: of its file; "" to name it as it is.
+def place(folder: Path, path: Path, text: str) -> Candidate:
+    """Copy a picture into a set, under a name that follows from its content.
 
     Raises:
         InputError: it cannot be read any more.
         EnvironmentFault: the disk is full.
     """
-    stem = sha256[:16] or f"drawn-{path.stem}"
+    try:
+        content = read_bounded(path, MAX_BYTES)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "check its permissions"
+        ) from None
+    stem = hashlib.sha256(content).hexdigest()[:16]
     target = folder / PICTURES / f"{stem}{path.suffix.lower()}"
     if not target.exists():
         make_folder(target.parent)
-        try:
-            content = read_bounded(path, MAX_BYTES)
-        except OSError as error:
-            raise InputError(
-                f"cannot read {path}: {error.strerror or error}", "check its permissions"
-            ) from None
         write_whole(target, content)
-    return Candidate(f"{PICTURES}/{target.name}", text, given=given)
+    return Candidate(f"{PICTURES}/{target.name}", text)

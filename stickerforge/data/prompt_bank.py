@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from itertools import combinations, islice, product
+from itertools import combinations, product
 from typing import Any
 
 from stickerforge.data.english import with_article
@@ -56,16 +56,6 @@ class Combination:
     core: str
     things: int
     attributes: Mapping[str, str]
-
-
-def prompt_bank(
-    count: int,
-    seed: int,
-    families: Sequence[str] = FAMILIES,
-    reword: Reword = lambda text, things: text,
-) -> list[BankPrompt]:
-    """The first prompts of `bank_prompts`; fewer where the bank has not as many."""
-    return list(islice(bank_prompts(seed, families, reword), count))
 
 
 def bank_prompts(

@@ -16,6 +16,7 @@ from stickerforge.runtime.console import Console
 
 MAX_SHOWN = 60  # characters of a prompt in a message
 MAX_LINES = 100  # about prompts whose words were replaced
+KEEP_WORDS = "--set words.unknown=keep draws from the prompt as it stands"
 
 
 def reduce_requests(
@@ -67,7 +68,7 @@ def refusal(request: Request, things: Things, card: ModelCard) -> tuple[str, str
     nearest = ", ".join(nearest_things(request.row.prompt, things))
     return (
         f"{shorten(request.row.prompt)!r} names nothing that {card.name} draws",
-        f"nearest: {nearest}; --set words.unknown=keep draws from the prompt as it stands",
+        f"nearest: {nearest}; {KEEP_WORDS}",
     )
 
 

@@ -17,7 +17,7 @@ from stickerforge.config.description import (
     read_description,
 )
 from stickerforge.config.resolve import check_value
-from stickerforge.config.schema import SamplingConfig, TrainingConfig
+from stickerforge.config.schema import JointConfig, SamplingConfig, TrainingConfig
 from stickerforge.config.setting import settings_of
 from stickerforge.errors import InputError
 from stickerforge.models.long_prompts import LongPrompts
@@ -79,6 +79,7 @@ class CardFile:
         check_settings(SamplingConfig, self.sampling)
         for settings in self.customizing.values():
             check_settings(TrainingConfig, settings)
+        check_settings(JointConfig, self.customizing.get("tailoring", {}))
 
 
 def check_settings(kind: type, values: Mapping[str, Any]) -> None:
@@ -109,7 +110,7 @@ class ModelCard:
         knows_photographs: whether it was trained on photographs, and not on drawings alone.
         sampling: recommended steps, guidance, guidance_rescale and pixels.
         training: recommended settings of training, by what is learned: "subject",
-            "style", "prompt" (captioned pictures) or "reward".
+            "style", "prompt" (captioned pictures), "reward" or "tailoring".
         wordings: {what people say: what the model's captions said instead}.
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
         long_prompts: how prompts are read that the text encoders cannot read at once.

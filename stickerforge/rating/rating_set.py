@@ -1,6 +1,7 @@
 """A set: a folder of pictures that people decide about, and the tables beside them.
 
 candidates.jsonl    a row a picture: `Candidate`
+drawn.jsonl         a row a picture that no gate has judged yet
 removed.jsonl       a row a picture that a gate took out before people saw it: `Removal`
 set.json            what is asked about the pictures: `SetInfo`
 ratings.sqlite      every answer, `answer_store`; ratings.jsonl is what follows from it
@@ -216,16 +217,6 @@ def read_info(folder: Path) -> SetInfo:
         raise InputError(
             f"cannot read {path}: {reason}", 'write {"question": "match", "guideline": "…"}'
         ) from None
-
-
-def read_removals(folder: Path) -> list[Removal]:
-    """What gates took out of a set; empty where there were none.
-
-    Raises:
-        InputError: a line is broken.
-    """
-    path = folder / REMOVED
-    return [row for _, row in read_rows(path, Removal)] if path.exists() else []
 
 
 def read_accepted(folder: Path, question: SingleQuestion) -> list[Accepted]:

@@ -42,7 +42,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             other = read_address(folder)
             where = f"at {other.url} (process {other.pid})" if other else "by another call"
             raise InputError(
-                f"{folder} is being rated already, {where}", "rate it there, or close that page"
+                f"{folder} is in use already, {where}", "rate it there, or close that page"
             )
         yield
 

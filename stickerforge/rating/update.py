@@ -1,12 +1,13 @@
 """From answers and files of ratings to what follows from them, on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stickerforge.errors import InputError, Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.outcome import Outcome, find_outcome
 from stickerforge.rating.rating_task import RatingTask
+from stickerforge.rating.ratings import Rating
 from stickerforge.rating.ratings_intake import read_for_task, retire_changed
 from stickerforge.rating.serving import exclusive
 from stickerforge.runtime.console import Console
@@ -35,21 +36,36 @@ def update_outcome(
         StickerforgeError: input or environment.
         Interrupted: Ctrl-C; what follows from the answers so far is written.
     """
-    if task.failed:
-        names = shorten_list(task.failed, SHOWN)
-        console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
-    rows = read_for_task(task, ratings) if ratings else []  # before anything is written
+    rows = read_for_task(task, ratings) if ratings else None  # before anything is written
     try:
         make_folder(task.folder)
     except InputError as error:
         raise InputError(error.message, "give --out FOLDER") from None
-    with exclusive(task.folder), AnswerStore(task.folder / STORE) as store:
+    with exclusive(task.folder):
+        return update_held(task, console, rows, ask)
+
+
+def update_held(
+    task: RatingTask,
+    console: Console,
+    rows: Sequence[Rating] | None,
+    ask: Callable[[AnswerStore], None] = lambda store: None,
+) -> tuple[Outcome, int | None]:
+    """As `update_outcome`, of a folder that is there and whose lock the caller holds.
+
+    Args:
+        rows: ratings of a file, all of which are about the task; None where there is none.
+    """
+    if task.failed:
+        names = shorten_list(task.failed, SHOWN)
+        console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
+    with AnswerStore(task.folder / STORE) as store:
         if changed := retire_changed(task, store):
             console.warn(
                 f"{plural(changed, 'answer')} about pictures that have changed since "
                 "no longer count"
             )
-        taken = store.take(rows) if ratings else None
+        taken = store.take(rows) if rows is not None else None
         try:
             ask(store)
         except Interrupted:

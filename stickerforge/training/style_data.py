@@ -9,7 +9,7 @@ from stickerforge.data.captioned_pictures import (
     add_pictures,
     read_captioned_pictures,
 )
-from stickerforge.data.picture_folder import describe_skipped
+from stickerforge.data.picture_losses import warn_of_losses
 from stickerforge.errors import InputError
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.outcome import find_outcome
@@ -23,11 +23,10 @@ from stickerforge.rating.rating_set import (
     set_folder,
 )
 from stickerforge.runtime.console import Console
-from stickerforge.runtime.text import plural, shorten_list
+from stickerforge.runtime.text import plural
 from stickerforge.training.style_plan import SetName, StylePlan
 
 QUESTIONS: dict[str, SingleQuestion] = {"content": "match", "style": "style"}
-SHOWN = 8  # names in a warning
 FEWEST = 2  # pictures of a set
 ENOUGH = 20  # fewer are learned by heart
 
@@ -138,19 +137,6 @@ def check_count(count: int, what: str, hint: str, console: Console) -> None:
         raise InputError(f"{what} passed, and at least {FEWEST} are needed", hint)
     if count < ENOUGH:
         console.warn(f"{what}: so few may be learned by heart, {ENOUGH} would do")
-
-
-def warn_of_losses(pictures: CaptionedPictures, console: Console) -> None:
-    """Warn of pictures that cannot be used, or have no caption."""
-    for line in pictures.unreadable:
-        console.warn(f"left out: {line}")
-    for line in describe_skipped(pictures.other_files):
-        console.warn(line)
-    if names := pictures.without_caption:
-        count = plural(len(names), "picture")
-        console.warn(f"left out, without a caption: {count}, {shorten_list(names, SHOWN)}")
-    for note in [picture.note for picture, _ in pictures.pictures if picture.note][:SHOWN]:
-        console.warn(note)
 
 
 def read_domain(place: str, console: Console) -> StyleData:

@@ -16,6 +16,7 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.hub import JUDGES, encoder_repository
 from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.objectives.style_tailoring import THRESHOLD
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
@@ -128,7 +129,9 @@ def plan_style_training(
         raise InputError("joint.stratified needs two pictures per step", "give --batch 2 or more")
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
-    config = replace(config, training=training, validation=validation, model=base.name)
+    own = card.training.get("tailoring", {})
+    joint = fill_unset(config.joint, {"threshold": own.get("threshold", THRESHOLD)})
+    config = replace(config, training=training, validation=validation, joint=joint, model=base.name)
     long_prompts = start.long_prompts if start else None
     plan = StylePlan(
         with_absolute_paths(config, JUDGES), card, base, name, long_prompts, start, arm=arm

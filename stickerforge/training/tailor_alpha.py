@@ -132,7 +132,7 @@ def train_decoder(
     if every:
         validator = AlphaValidator(
             method.vae,
-            method.decoder,
+            method.mean,
             Stickers(pictures.held_out, plan.config.training.resolution),
             method.canvas,
             method.loss_weights,

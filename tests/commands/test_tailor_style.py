@@ -16,6 +16,7 @@ from stickerforge.rating.rating_set import (
     write_accepted,
 )
 from stickerforge.rating.ratings import Rating
+from stickerforge.rating.serving import exclusive
 from stickerforge.training.run_folder import run_folder
 from tests.conftest import one_line
 
@@ -409,7 +410,7 @@ def test_a_rater_takes_out_what_a_user_gave(stage, pictures):
             "unknown family 'love'",
         ),
         ("style", (), "give --set style.data=FOLDER"),
-        ("style", ("--set", "style.drawn=true"), "nobody has decided about that"),
+        ("style", ("--set", "style.drawn=true"), "no picture has passed yet"),
         (
             "style",
             ("--set", "style.data=pictures", "--ratings", "pictures/metadata.jsonl"),
@@ -456,3 +457,193 @@ def test_dry_runs_of_the_stages_do_nothing(stage, pictures, tmp_path):
     assert result["sets"] == {"domain": 8}
     assert not (tmp_path / "home" / "sets").exists()
     assert not (tmp_path / "home" / "runs").exists()
+
+
+OPEN = (
+    *CONTENT,
+    "--init-from",
+    "model",
+    "--set",
+    "gates.prompt_score=-1",
+    "--set",
+    "gates.prompt_share=0",
+    "--set",
+    "gates.coverage_min=0",
+)
+
+
+def table(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def more_pictures(folder, count):
+    """A folder of other pictures, with texts beside them."""
+    folder.mkdir()
+    for number in range(count):
+        planes = np.random.default_rng(90 + number).integers(0, 256, (70, 70, 3), dtype=np.uint8)
+        Image.fromarray(planes).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("another thing")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "options"),
+    [("content", "match", OPEN), ("style", "style", ("--set", "style.data=pictures"))],
+)
+def test_a_set_that_is_being_rated_is_left_alone(stage, pictures, name, question, options):
+    folder = set_folder("house", question)
+    with exclusive(folder):
+        ended = stage(name, *options)
+        assert ended.code == 2 and "is in use already" in one_line(ended)
+        assert [path.name for path in files(folder)] == ["rating.lock"]
+    assert stage(name, *options).code == 0
+    before = files(folder)
+    with exclusive(folder):
+        again = stage(name, *options, "--set", f"{name}.guideline=Other.")
+    assert again.code == 2 and files(folder) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{broken\n",
+        "",
+        '{"picture": "a.png", "question": "match", "answer": 3}\n',
+        '{"picture": "a.png", "question": "style", "answer": true, "rater": "ann", '
+        '"time": "2026-01-01T00:00:00Z"}\n',
+    ],
+)
+def test_broken_ratings_are_said_before_a_picture_is_drawn(stage, tmp_path, text):
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(text)
+    ended = stage("content", *OPEN, "--ratings", broken)
+    assert ended.code == 2 and "broken.jsonl" in one_line(ended)
+    assert not set_folder("house", "match").parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("content", (*OPEN, "--set", "gates.safety=nowhere")),
+        ("content", (*OPEN, "--init-from", "domain")),
+        ("style", ()),
+        ("style", ("--set", "style.drawn=true")),
+    ],
+)
+def test_a_refused_call_leaves_no_folder(stage, name, options):
+    """Else `rate` would take the name of a folder beside for that of a set."""
+    assert stage(name, *options).code == 2
+    assert not set_folder("house", "match").parent.exists()
+
+
+def test_a_style_set_grows_and_keeps_what_was_decided(stage, pictures, tmp_path):
+    assert stage("style", "--set", f"style.data={pictures}").code == 0
+    folder = set_folder("house", "style")
+    first = table(folder / "candidates.jsonl")
+    file = rate(folder, [False, True], "style")
+    rated = stage("style", "--ratings", file, "--json").json["result"]
+    assert (rated["made"], rated["kept"], rated["taken"], rated["passed"]) == (0, 7, 2, 6)
+    other = more_pictures(tmp_path / "other", 2)
+    result = stage("style", "--set", f"style.data={other}", "--json").json["result"]
+    assert (result["made"], result["kept"], result["passed"]) == (2, 7, 8)
+    assert table(folder / "candidates.jsonl")[:7] == first
+    again = stage("style", "--set", f"style.data={other}", "--json").json["result"]
+    assert (again["made"], again["kept"]) == (0, 9)
+    for row in first[2:4]:
+        (folder / row["file_name"]).unlink()
+    gone = stage("style", "--set", f"style.data={other}", "--json").json
+    assert gone["result"]["kept"] == 7 and "2 pictures of the set have gone" in gone["warnings"][0]
+    names = [row["file_name"] for row in table(folder / "candidates.jsonl")]
+    assert all((folder / name).is_file() for name in names) and len(names) == 7
+
+
+def test_nothing_drawn_has_passed_and_the_style_set_stays(stage, pictures):
+    """Whether nobody has drawn, nobody has decided, or all were rejected."""
+    assert stage("style", "--set", f"style.data={pictures}").code == 0
+    folder = set_folder("house", "style")
+    before = files(folder)
+    ended = stage("style", "--set", "style.drawn=true")
+    assert ended.code == 2 and "--stage content --name house" in one_line(ended)
+    assert stage("content", *OPEN).code == 0
+    undecided = stage("style", "--set", "style.drawn=true")
+    file = rate(set_folder("house", "match"), [False] * 6)
+    assert stage("content", *OPEN, "--ratings", file).code == 0
+    for ended in (undecided, stage("style", "--set", "style.drawn=true")):
+        assert ended.code == 2 and "no picture has passed yet" in one_line(ended)
+        assert "`stickerforge rate house --question match`" in one_line(ended)
+    assert files(folder) == before
+
+
+def test_what_another_model_drew_lies_in_the_style_set_as_itself(stage):
+    folder, style = set_folder("house", "match"), set_folder("house", "style")
+    drawn = {}
+    for extra, year in (((), "2025"), (("--set", "content.guidance=3", "--force"), "2026")):
+        assert stage("content", *OPEN, *extra).code == 0
+        file = rate(folder, [True] * 6)
+        file.write_text(file.read_text().replace("2026-01", f"{year}-01"))
+        ended = stage("content", *OPEN, *extra[:2], "--ratings", file, "--json")
+        assert ended.json["result"]["passed"] == 6, ended.err
+        assert stage("style", "--set", "style.drawn=true").code == 0
+        for row in table(folder / "candidates.jsonl"):
+            drawn[(folder / row["file_name"]).read_bytes()] = row["model"]
+    rows = table(style / "candidates.jsonl")
+    assert len(rows) == len(drawn) == 12
+    assert {(style / row["file_name"]).read_bytes(): row["model"] for row in rows} == drawn
+
+
+def test_gates_say_what_they_take_from_people_and_leave_no_table_of_moved_files(stage):
+    folder = set_folder("house", "match")
+    assert stage("content", *OPEN).code == 0
+    file = rate(folder, [True] * 5 + [False])
+    assert stage("content", *OPEN, "--ratings", file).code == 0
+    some = stage("content", *OPEN, "--set", "gates.prompt_share=0.5", "--json")
+    assert some.code == 0 and some.json["result"]["items"] == 3
+    assert any("took out 3 pictures that people rated" in line for line in some.json["warnings"])
+    again = stage("content", *OPEN, "--set", "gates.prompt_share=0.5", "--json")
+    assert not any("took out" in line for line in again.json["warnings"])
+    none = stage("content", *OPEN, "--set", "gates.prompt_score=0.99", "--json")
+    assert none.code == 2 and "no picture is left" in none.err + none.out
+    assert table(folder / "content.jsonl") == []
+    back = stage("content", *OPEN, "--json").json["result"]
+    assert back["passed"] == 5 and back["items"] == 6
+    assert all((folder / row["file_name"]).is_file() for row in table(folder / "content.jsonl"))
+
+
+def test_a_candidate_that_breaks_is_named_and_drawn_anew(stage):
+    folder = set_folder("house", "match")
+    assert stage("content", *OPEN).code == 0
+    before = files(folder / "pictures")
+    for path in list(before)[:2]:
+        at = before[path].index(b"IDAT") + 10  # its beginning and end stay whole
+        path.write_bytes(before[path][:at] + bytes(50) + before[path][at + 50 :])
+    broken = stage("content", *OPEN, "--json")
+    assert broken.code == 4 and len(broken.json["result"]["failed"]) == 2
+    assert "the same call draws it anew" in broken.json["result"]["failed"][0]
+    mended = stage("content", *OPEN, "--json")
+    assert mended.code == 0 and mended.json["result"]["made"] == 2
+    assert files(folder / "pictures") == before
+
+
+def test_pictures_without_a_caption_and_other_files_are_named(stage, tmp_path):
+    folder = more_pictures(tmp_path / "few", 5)
+    for number in range(1, 4):
+        (folder / f"{number}.txt").unlink()
+    (folder / "notes.doc").write_text("x")
+    ended = stage("style", "--set", f"style.data={folder}", "--json")
+    lines = "\n".join(ended.json["warnings"])
+    assert ended.json["result"]["items"] == 2
+    assert "without a caption: 3 pictures, 1.png, 2.png" in lines and "notes.doc" in lines
+
+
+@pytest.mark.parametrize("column", ['"seed": 5', '"count": 2', '"negative": "red"'])
+def test_what_a_file_of_prompts_says_in_vain_is_said(stage, tmp_path, column):
+    file = tmp_path / "mine.jsonl"
+    file.write_text(f'{{"prompt": "a cat", {column}}}\n{{"prompt": "a dog"}}\n')
+    ended = stage("content", *OPEN, "--set", f"content.file={file}", "--json")
+    assert any(
+        "seed, count" in line and "mine.jsonl do nothing" in line for line in ended.json["warnings"]
+    )

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from stickerforge.curation.candidates import draw_candidates
 from stickerforge.data.captioned_pictures import read_captioned_pictures
 from stickerforge.runtime.console import Console
+from tests.curation.drawn_set import PROMPTS, SETTINGS
 
 
 def sticker(seed, side=128):
@@ -45,3 +47,17 @@ def captioned(tmp_path):
         return read_captioned_pictures(folder)
 
     return write
+
+
+@pytest.fixture
+def draw(tiny_sd, tmp_path, quiet):
+    def run(prompts=PROMPTS, folder="set", settings=SETTINGS, **options):
+        return draw_candidates(
+            prompts,
+            tmp_path / folder,
+            settings,
+            quiet,
+            **{"model": str(tiny_sd), "device": "cpu"} | options,
+        )
+
+    return run

@@ -1,6 +1,5 @@
 """Candidates: drawn into a set, interrupted, gone on with, and of which model they are."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,48 +8,20 @@ import time
 
 import pytest
 
-from stickerforge.config.schema.tailor_style import ContentConfig, GatesConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation import candidates as module
-from stickerforge.curation.candidates import draw_candidates
-from stickerforge.curation.gates import gate_candidates
 from stickerforge.data.captioned_pictures import read_captioned_pictures
 from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.errors import InputError, Interrupted
-from stickerforge.rating.rating_set import SetInfo, read_set
-from stickerforge.runtime.files import locked
+from stickerforge.rating.rating_set import SetInfo, read_info
 from stickerforge.runtime.seeds import derive_seed
+from tests.curation.drawn_set import PROMPTS, content, gate, rows
 from tests.tiny import write_tiny_sd
-
-PROMPTS = [BankPrompt("a cat", "file"), BankPrompt("a dog, and a fox", "pair")]
-SETTINGS = ContentConfig(count=3, steps=1, matting="none")
 
 
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def draw(tiny_sd, tmp_path, quiet):
-    def run(prompts=PROMPTS, folder="set", settings=SETTINGS, **options):
-        return draw_candidates(
-            prompts,
-            tmp_path / folder,
-            settings,
-            quiet,
-            **{"model": str(tiny_sd), "device": "cpu"} | options,
-        )
-
-    return run
-
-
-def rows(folder, table="candidates.jsonl"):
-    path = folder / table
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def content(folder):
-    return {path.name: path.read_bytes() for path in (folder / "pictures").glob("*.png")}
 
 
 def test_a_set_has_a_row_and_a_picture_for_each_prompt_and_seed(draw, tmp_path):
@@ -67,8 +38,8 @@ def test_a_set_has_a_row_and_a_picture_for_each_prompt_and_seed(draw, tmp_path):
     ]
     assert len({row["prompt"] for row in table}) == 2 and len({row["model"] for row in table}) == 1
     assert {row["family"] for row in table} == {"file", "pair"}
-    assert read_set(folder).question == "match"
-    assert len(read_captioned_pictures(folder / "candidates.jsonl").pictures) == 6
+    assert read_info(folder).question == "match"
+    assert len(read_captioned_pictures(folder / "drawn.jsonl").pictures) == 6
 
 
 def test_a_second_call_draws_nothing_and_more_prompts_are_added(draw, tmp_path):
@@ -81,7 +52,7 @@ def test_a_second_call_draws_nothing_and_more_prompts_are_added(draw, tmp_path):
     after = content(tmp_path / "set")
     assert before.items() <= after.items() and len(after) == 9
     assert rows(tmp_path / "set")[-1]["file_name"] == "pictures/000009.png"
-    assert read_set(tmp_path / "set").guideline == "Look twice."
+    assert read_info(tmp_path / "set").guideline == "Look twice."
 
 
 def test_an_interruption_loses_nothing_and_the_rest_is_the_same(draw, tmp_path, monkeypatch):
@@ -110,7 +81,7 @@ def test_a_kill_in_the_middle_of_a_row_or_before_it(draw, tmp_path, cut):
     draw()
     folder = tmp_path / "set"
     before = content(folder)
-    table = folder / "candidates.jsonl"
+    table = folder / "drawn.jsonl"
     table.write_bytes(table.read_bytes()[:-cut])
     assert draw().made == 0
     assert content(folder) == before
@@ -121,14 +92,12 @@ def test_a_kill_in_the_middle_of_a_row_or_before_it(draw, tmp_path, cut):
 
 def test_pictures_that_gates_took_out_are_not_drawn_again(draw, tmp_path, quiet):
     draw()
-    gate_candidates(
-        tmp_path / "set",
-        GatesConfig(prompt_score=-1.0, prompt_share=0.5, text="off", border=1.0, duplicates="off"),
-        quiet,
-    )
-    assert len(rows(tmp_path / "set")) == len(rows(tmp_path / "set", "removed.jsonl")) == 3
+    gate(tmp_path / "set", quiet)
+    tables = {name: rows(tmp_path / "set", name) for name in ("candidates.jsonl", "removed.jsonl")}
+    assert [len(table) for table in tables.values()] == [3, 3]
     assert draw().made == 0
-    assert len(rows(tmp_path / "set")) == 3
+    assert tables == {name: rows(tmp_path / "set", name) for name in tables}
+    assert rows(tmp_path / "set") == []
 
 
 @pytest.mark.parametrize("change", ["steps", "guidance", "model"])
@@ -158,25 +127,19 @@ def test_another_model_or_other_settings_are_refused_and_drawn_by_force(
     assert not set(after.values()) & set(before.values())
 
 
-def test_two_calls_do_not_draw_into_one_set(draw, tmp_path):
-    (tmp_path / "set").mkdir()
-    with locked(tmp_path / "set", wait=False), pytest.raises(InputError, match="another call"):
-        draw()
-
-
 def test_a_broken_table_names_its_line(draw, tmp_path):
     draw()
-    table = tmp_path / "set" / "candidates.jsonl"
+    table = tmp_path / "set" / "drawn.jsonl"
     lines = table.read_text().splitlines()
     table.write_text("\n".join([lines[0], "{}", *lines[2:]]) + "\n")
-    with pytest.raises(InputError, match="candidates.jsonl line 2"):
+    with pytest.raises(InputError, match="drawn.jsonl line 2"):
         draw()
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.candidates import draw_candidates
 from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.runtime.console import Console

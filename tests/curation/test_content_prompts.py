@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stickerforge.config.schema.tailor_style import ContentConfig
+from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation import content_prompts as module
 from stickerforge.curation.content_prompts import content_prompts, distinct, unlike
 from stickerforge.curation.model_words import reworder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import DomainConfig
+from stickerforge.config.schema.picture_sets import DomainConfig
 from stickerforge.curation import screening
 from stickerforge.curation.filters import filter_pictures
 from stickerforge.curation.report import SAMPLES
@@ -102,8 +102,10 @@ def test_an_encoder_that_reads_no_text_finds_duplicates_alone(captioned, quiet, 
 def test_an_encoder_that_nothing_asks_for_is_said_and_must_be_one(captioned, quiet, dinov2, capsys):
     data = captioned({"a.png": (sticker(1), "a ball")})
     idle = replace(PLAIN, prompt_score=None, encoder=str(dinov2))
-    filter_pictures(data, idle, Console())
+    console = Console()
+    filter_pictures(data, idle, console)
     assert "compares nothing" in capsys.readouterr().err
+    assert len(console.warnings) == 1 and "compares nothing" in console.warnings[0]
     for name in ("nope", "nowhere/at all"):
         with pytest.raises(InputError, match=name):
             filter_pictures(data, replace(idle, encoder=name), quiet)

@@ -7,21 +7,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stickerforge.config.schema.tailor_style import GatesConfig
+from stickerforge.config.schema.picture_sets import GatesConfig
 from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.curation.gates import gate_candidates
+from stickerforge.curation.screening import load_screens
 from stickerforge.errors import InputError
 from stickerforge.models.encoders import load_encoder
 from stickerforge.models.picture_safety import load_safety
 from stickerforge.rating.rating_set import (
     Candidate,
     SetInfo,
-    read_removals,
     read_set,
     write_candidates,
     write_info,
 )
 from tests.curation.conftest import sticker
+from tests.rating.sets import read_removals
 from tests.tiny import write_tiny_classifier
 
 OPEN = GatesConfig(
@@ -68,7 +69,8 @@ def check_places(folder):
 
 
 def gate(folder, quiet, **changes):
-    return gate_candidates(folder, replace(OPEN, **changes), quiet)
+    settings = replace(OPEN, **changes)
+    return gate_candidates(folder, settings, load_screens(settings, quiet), quiet)
 
 
 def square(side=64):
@@ -173,9 +175,9 @@ def test_a_move_that_was_cut_off_is_finished(make_set, quiet):
 
 def test_no_set_and_an_empty_one(tmp_path, quiet):
     with pytest.raises(InputError, match="there is no set"):
-        gate_candidates(tmp_path / "nowhere", OPEN, quiet)
+        gate(tmp_path / "nowhere", quiet)
     with pytest.raises(InputError, match="holds no candidates"):
-        gate_candidates(tmp_path, OPEN, quiet)
+        gate(tmp_path, quiet)
 
 
 def test_the_report_of_gates(make_set, quiet, tmp_path):

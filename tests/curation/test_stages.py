@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stickerforge.config.schema import TailorStyleConfig
-from stickerforge.config.schema.tailor_style import ContentConfig, GatesConfig
+from stickerforge.config.schema.picture_sets import ContentConfig, GatesConfig
 from stickerforge.curation.gathering import describe_content
 from stickerforge.curation.stages import gather_content
 from stickerforge.errors import EnvironmentFault, InputError

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import islice
 
 import pytest
 
@@ -9,11 +10,15 @@ from stickerforge.data.prompt_bank import (
     FAMILIES,
     bank_prompts,
     normalize,
-    prompt_bank,
     read_bank,
 )
 
 ATTRIBUTES = {"appearance", "emotion", "action", "composition", "style", "background"}
+
+
+def prompt_bank(count, *arguments, **options):
+    """The first prompts of the bank."""
+    return list(islice(bank_prompts(*arguments, **options), count))
 
 
 def test_more_prompts_begin_with_the_same_ones_and_another_seed_gives_others():

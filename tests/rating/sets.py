@@ -3,7 +3,15 @@
 import numpy as np
 from PIL import Image
 
-from stickerforge.rating.rating_set import Candidate, SetInfo, write_candidates, write_info
+from stickerforge.rating.json_lines import read_rows
+from stickerforge.rating.rating_set import (
+    REMOVED,
+    Candidate,
+    Removal,
+    SetInfo,
+    write_candidates,
+    write_info,
+)
 from stickerforge.rating.ratings import Rating
 
 PROMPTS = ("a happy cat", "a dog and a ball", "an owl that reads")
@@ -35,3 +43,9 @@ def write_set(folder, count=6, question="match", guideline="", side=40):
 
 def rating(picture, answer, rater="Ann", time="2026-01-31T12:00:00Z", question="match", **more):
     return Rating(picture, question, answer, rater, time, **more)
+
+
+def read_removals(folder):
+    """What gates took out of a set; empty where there were none."""
+    path = folder / REMOVED
+    return [row for _, row in read_rows(path, Removal)] if path.exists() else []

@@ -13,7 +13,6 @@ from stickerforge.rating.rating_set import (
     SetInfo,
     is_set,
     read_accepted,
-    read_removals,
     read_set,
     set_folder,
     write_accepted,
@@ -21,7 +20,7 @@ from stickerforge.rating.rating_set import (
     write_info,
     write_removals,
 )
-from tests.rating.sets import PROMPTS, write_set
+from tests.rating.sets import PROMPTS, read_removals, write_set
 
 
 def test_what_is_written_is_read_back(tmp_path):

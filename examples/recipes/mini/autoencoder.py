@@ -38,12 +38,12 @@ FULL_SIZE_SHARE = 0.1  # share of the steps, the last ones, that see whole pictu
 INITIAL_LOG_VARIANCE = -6.0  # log-variance of the posterior at the beginning
 
 
-def build_autoencoder() -> AutoencoderKL:
+def build_autoencoder(channels_of_pictures: int = 4) -> AutoencoderKL:
     """The architecture: three halvings, few channels at full resolution, where a CPU is slow."""
     channels = (16, 32, 64, 128)
     return AutoencoderKL(
-        in_channels=4,
-        out_channels=4,
+        in_channels=channels_of_pictures,
+        out_channels=channels_of_pictures,
         latent_channels=LATENT_CHANNELS,
         block_out_channels=channels,
         down_block_types=["DownEncoderBlock2D"] * len(channels),
@@ -154,7 +154,7 @@ def reconstruction_loss(decoded: Tensor, pixels: Tensor) -> Tensor:
     loss = pixels.new_zeros(())
     for scale in (1, 4):
         error = F.avg_pool2d(decoded - pixels, scale) if scale > 1 else decoded - pixels
-        red, green, blue, _ = error.unbind(1)
+        red, green, blue, *_ = error.unbind(1)
         across, along = error.diff(dim=-1).abs().mean(), error.diff(dim=-2).abs().mean()
         hue = (red - green).abs().mean() + (blue - (red + green) / 2).abs().mean()
         loss = (

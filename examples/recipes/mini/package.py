@@ -73,6 +73,7 @@ CARD = {
         "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},
         "prompt": {"steps": 1500, "batch": 8, "rank": 32, "lr": 1e-3},
         "reward": {"steps": 60, "batch": 4, "rank": 32, "lr": 1e-3},
+        "tailoring": {"steps": 300, "batch": 8, "rank": 32, "lr": 1e-3, "threshold": -8.0},
     },
 }
 

@@ -25,7 +25,6 @@ from stickerforge.config.schema.generate import (
 )
 from stickerforge.config.schema.merge import MergeConfig
 from stickerforge.config.schema.rate import RateConfig
-from stickerforge.config.schema.style_training import Arm, TailorStyleConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
     SharedValidationConfig,
@@ -40,6 +39,7 @@ from stickerforge.config.schema.tailor_alpha import (
     DecoderTrainingConfig,
     TailorAlphaConfig,
 )
+from stickerforge.config.schema.tailor_style import Arm, JointConfig, TailorStyleConfig
 
 __all__ = [
     "Arm",
@@ -52,6 +52,7 @@ __all__ = [
     "EvaluateConfig",
     "Format",
     "GenerateConfig",
+    "JointConfig",
     "WordsConfig",
     "Layers",
     "LongPromptsConfig",

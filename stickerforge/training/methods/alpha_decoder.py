@@ -6,6 +6,7 @@ learns to take that ground away.
 Shapes: B pictures of S x S pixels.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ from stickerforge.objectives.grounds import random_grounds
 from stickerforge.runtime.seeds import generator
 from stickerforge.training.methods.base import ParameterGroup, StepOutput
 from stickerforge.training.sticker_pictures import Stickers
+
+DECAY = 0.995  # of the mean of the weights over steps: it remembers about two hundred
+MEAN, UPDATES = "mean.", "updates"  # in a checkpoint: the mean, and how many steps are in it
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,11 @@ def decode_alpha(decoder: AlphaDecoder, latents: Tensor) -> Tensor:
 
 
 class AlphaDecoderTuning:
-    """Minimizes the errors of decoded alpha, and of colours over random grounds."""
+    """Minimizes the errors of decoded alpha, and of colours over random grounds.
+
+    What is measured and kept is a moving mean of the weights: the learning rate does not fall, and
+    the last steps would be seen in edges.
+    """
 
     kind: AdapterKind = DECODER
 
@@ -114,6 +122,8 @@ class AlphaDecoderTuning:
         self.seed, self.part = seed, part
         self.encoder = encoder_digest(vae.state_dict())
         decoder.requires_grad_(True)
+        self.mean = copy.deepcopy(decoder).eval().requires_grad_(False)
+        self.updates = 0
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """All of the decoder."""
@@ -165,18 +175,27 @@ class AlphaDecoderTuning:
             },
         )
 
+    @torch.no_grad()
     def after_step(self, output: StepOutput) -> None:
-        """Nothing more."""
+        """Take the new weights into the mean; the first ones count little once there are more."""
+        self.updates += 1
+        pull = 1 - min(DECAY, self.updates / (self.updates + 9))
+        for mean, now in zip(self.mean.parameters(), self.decoder.parameters(), strict=True):
+            mean.lerp_(now, pull)
 
     def state(self) -> dict[str, Tensor]:
-        """The decoder."""
-        return self.decoder.tensors()
+        """The decoder, and the mean of its weights."""
+        mean = {MEAN + name: value for name, value in self.mean.tensors().items()}
+        return self.decoder.tensors() | mean | {UPDATES: torch.tensor(self.updates)}
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put the decoder back."""
-        self.decoder.load_state_dict(dict(tensors))
+        """Put both back."""
+        self.updates = int(tensors[UPDATES])
+        for network, start in ((self.decoder, ""), (self.mean, MEAN)):
+            own = {name: tensors[start + name] for name in network.state_dict()}
+            network.load_state_dict(own)
 
     def weights(self) -> DecoderWeights:
-        """The decoder as it is now."""
+        """The mean of the decoder's weights."""
         config = {key: value for key, value in self.vae.config.items() if not key.startswith("_")}
-        return DecoderWeights(self.decoder.tensors(), config | {"out_channels": 4}, self.encoder)
+        return DecoderWeights(self.mean.tensors(), config | {"out_channels": 4}, self.encoder)

@@ -158,6 +158,24 @@ def test_the_encoder_and_the_models_own_decoder_stay(vae, pictures, tmp_path):
     assert trained.config["out_channels"] == 4 and vae.config.out_channels == 3
 
 
+def test_what_is_kept_is_the_mean_of_the_weights_over_steps(vae, pictures, tmp_path):
+    method, states = method_of(vae, pictures), []
+    note = method.after_step
+
+    def after_step(output):
+        note(output)
+        states.append(method.decoder.tensors())
+
+    method.after_step = after_step
+    mean = method.weights().tensors
+    kept = trainer.train(method, CONFIG, RunFolder(tmp_path), CheckpointInfo(0, "s", "p")).tensors
+    for number, state in enumerate(states, 1):
+        pull = 9 / (number + 9)
+        mean = {name: (1 - pull) * mean[name] + pull * state[name] for name in mean}
+    for name, value in mean.items():
+        torch.testing.assert_close(kept[name], value, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("start", ["mean", "opaque"])
 def test_it_learns_what_is_transparent(vae, pictures, tmp_path, start):
     config = TrainingConfig(
@@ -168,7 +186,7 @@ def test_it_learns_what_is_transparent(vae, pictures, tmp_path, start):
     def alpha_error():
         with torch.no_grad():
             target = method.batch(1000).target
-            decoded = decode_alpha(method.decoder, encode_mode(vae, method.canvas.cover(target)))
+            decoded = decode_alpha(method.mean, encode_mode(vae, method.canvas.cover(target)))
             return float((decoded[:, 3] - target[:, 3]).abs().mean())
 
     before = alpha_error()
