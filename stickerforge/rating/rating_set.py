@@ -179,7 +179,7 @@ def read_candidates(folder: Path) -> list[Candidate]:
     if not candidates:
         raise InputError(
             f"{path} lists no pictures",
-            "`stickerforge tailor style` fills it: --stage content or style, with looser gates",
+            "fill it: `stickerforge tailor style --stage content`, with looser gates, or the stage style",
         )
     return candidates
 
