@@ -179,7 +179,8 @@ def read_candidates(folder: Path) -> list[Candidate]:
     if not candidates:
         raise InputError(
             f"{path} lists no pictures",
-            "fill it: `stickerforge tailor style --stage content`, with looser gates, or the stage style",
+            "fill it: `stickerforge tailor style --stage content`, with looser gates, or the stage"
+            " style",
         )
     return candidates
 
