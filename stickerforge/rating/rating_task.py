@@ -9,6 +9,7 @@ from pathlib import Path
 from stickerforge.errors import InputError
 from stickerforge.rating.rating_set import Candidate, Question
 from stickerforge.rating.ratings import Answer, Rating, now
+from stickerforge.runtime.bounded_files import open_regular
 
 MAX_PAIRS = 1_000_000
 
@@ -69,7 +70,7 @@ class RatingTask:
             OSError: it cannot be read.
         """
         if file_name not in self.digests:
-            with self.paths[file_name].open("rb") as file:
+            with open_regular(self.paths[file_name]) as file:
                 self.digests[file_name] = hashlib.file_digest(file, "sha256").hexdigest()
         return self.digests[file_name]
 

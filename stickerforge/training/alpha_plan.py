@@ -76,6 +76,11 @@ class AlphaPlan:
         """The folder of photographs for grounds; "" for none, or where no ground counts."""
         return self.config.grounds.photos if self.config.loss.composite else ""
 
+    def rate(self, step: int) -> float:
+        """What the learning rate is multiplied by in a step: 1, then a line that falls to 0."""
+        steps, share = self.config.training.steps, self.config.training.lr_decay
+        return min(1.0, (1 - step / steps) / share) if share else 1.0
+
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the pictures and the steps."""
         tree = to_tree(self.config)

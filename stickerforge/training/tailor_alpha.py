@@ -142,7 +142,9 @@ def train_decoder(
         )
         schedule = ValidationSchedule(every, validator.validate)
     with console.progress(f"tuning {plan.name}", steps) as advance:
-        weights: DecoderWeights = train(method, plan.training, run, start, advance, schedule)
+        weights: DecoderWeights = train(
+            method, plan.training, run, start, advance, schedule, plan.rate
+        )
     if not every:
         return weights, steps
     best = BestCheckpoint(run, method.kind, start=steps)

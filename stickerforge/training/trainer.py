@@ -27,6 +27,7 @@ def train(
     start: CheckpointInfo,
     on_step: Callable[[int], None] = lambda steps: None,
     validation: ValidationSchedule | None = None,
+    rate: Callable[[int], float] = lambda step: 1.0,
 ) -> Any:
     """Train until all steps are done, from the beginning or from the checkpoint at `start.step`.
 
@@ -36,6 +37,7 @@ def train(
 
     Args:
         on_step: called with the number of steps that were done since the last call.
+        rate: from a step to what the learning rates are multiplied by.
 
     Raises:
         Interrupted: after a checkpoint was written.
@@ -44,6 +46,7 @@ def train(
     """
     steps = config.steps
     optimizer = build_optimizer(method.parameter_groups(), config.epsilon)
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
     if start.step:
         restore(method, optimizer, read_checkpoint(run))
     log = MetricsLog(run, start=start.step, tensorboard=config.tensorboard)
@@ -54,6 +57,8 @@ def train(
     ended = progress.validate(validation, start.step, steps)
     with stoppable() as check:
         for step in range(start.step, start.step if ended else steps):
+            for group, own in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = own * rate(step)
             log.add(step, train_step(method, optimizer, step, config.clip))
             done = step + 1
             on_step(1)

@@ -42,7 +42,7 @@ def draw(path, prompt=None, seed=None, **params):
     path.write_bytes(encode_image(pixels, params, "x", "png"))
 
 
-def test_a_name_means_the_set_that_is_still_open_match_first(tmp_path):
+def test_a_name_means_match_or_what_is_open_for_the_rater(tmp_path):
     home = tmp_path / "home" / "sets" / "fluent"
     content = write_set(home / "content", 4)
     write_set(home / "style", 4, question="style")
@@ -51,12 +51,13 @@ def test_a_name_means_the_set_that_is_still_open_match_first(tmp_path):
     with AnswerStore(home / "content" / STORE) as store:
         for one in content:
             store.add(rating(one.file_name, True))
-    assert planned("fluent").question == "style", "all of the first are rated"
+    assert planned("fluent", rater="Ann").question == "style", "all of the first are rated"
     assert planned("fluent", rater="Bob").question == "match", "but not by Bob"
+    assert planned("fluent").question == "match", "who may be who asks on the page"
     with AnswerStore(home / "style" / STORE) as store:
         for one in content:
             store.add(rating(one.file_name, True, question="style"))
-    assert planned("fluent").question == "match", "nothing is open"
+    assert planned("fluent", rater="Ann").question == "match", "nothing is open"
     assert planned("fluent", question="pair").folder == home / "content"
 
 

@@ -213,6 +213,27 @@ def test_the_trainer_takes_any_method(tmp_path):
     assert [row | {"seconds": 0} for row in resumed] == [row | {"seconds": 0} for row in rows]
 
 
+def test_rates_fall_as_they_are_told_and_as_well_after_an_interruption(tmp_path):
+    """A rate of nothing changes nothing, and the rates of the groups keep their ratio."""
+
+    def run(folder, start, rate, steps=30):
+        folder.mkdir(exist_ok=True)
+        method, config = Quadratic(), replace(TOY, steps=steps, save_every=10)
+        return trainer.train(method, config, RunFolder(folder), start, rate=rate)
+
+    assert torch.equal(run(tmp_path / "none", START, lambda step: 0.0), torch.zeros(4))
+
+    def fall(step):
+        return min(1.0, 2 * (1 - step / 30))
+
+    whole = run(tmp_path / "whole", START, fall)
+    assert not torch.equal(whole, run(tmp_path / "constant", START, lambda step: 1.0))
+    run(tmp_path / "parts", START, fall, steps=20)
+    start = RunFolder(tmp_path / "parts").checkpoint_info()
+    assert start.step == 20
+    assert torch.equal(run(tmp_path / "parts", start, fall), whole)
+
+
 def test_a_method_of_its_own_is_validated_and_its_best_weights_are_kept(tmp_path):
     validation = ValidationSchedule(10, scores())
     method = Quadratic()

@@ -16,6 +16,14 @@ class DecoderTrainingConfig:
     )
     batch: int = setting(8, "Pictures per step.", low=1, high=4096, flag="--batch")
     lr: float = setting(1e-4, "Learning rate.", low=1e-8, high=1.0, flag="--lr")
+    lr_decay: float = setting(
+        0.5,
+        "Share of the steps, the last ones, in which the learning rate falls to 0.",
+        details="Without, colours waver to the end. In a run that --resume --steps teaches on it"
+        " rises again, and falls at the new end.",
+        low=0.0,
+        high=1.0,
+    )
     resolution: int = setting(
         UNSET, "Side of the pictures in pixels.", low=16, high=2048, flag="--resolution"
     )
