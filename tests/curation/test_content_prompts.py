@@ -129,6 +129,7 @@ def test_an_encoder_of_pictures_alone_cannot_compare_prompts(mini, quiet, dinov2
         content_prompts(ContentConfig(duplicate_encoder=str(dinov2)), mini, 0, quiet)
 
 
+@pytest.mark.slow
 def test_the_judge_takes_no_prompts_with_the_same_meaning(mini, quiet):
     settings = ContentConfig(prompts=40, duplicate_encoder="judge", duplicate_cosine=0.6)
     prompts = content_prompts(settings, mini, 0, quiet)
