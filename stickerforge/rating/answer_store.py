@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -87,12 +87,11 @@ class AnswerStore:
             self._check_file()
         with self._faults():
             self.connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
-        try:
+        with ExitStack() as stack:  # whatever ends the preparation, Ctrl-C too
+            stack.callback(self.connection.close)
             with self._faults():
                 self._prepare()
-        except BaseException:
-            self.connection.close()
-            raise
+            stack.pop_all()
 
     def __enter__(self) -> "AnswerStore":
         return self

@@ -19,7 +19,7 @@ from stickerforge.models.network_config import CONFIG, read_network_config
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
-from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
+from stickerforge.training.plan import VALIDATIONS, as_started, base_model
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
 
 COMMAND = "tailor alpha"
@@ -134,9 +134,8 @@ def plan_tailor_alpha(
     for line in unused_in_tailor_alpha(config):
         console.warn(line)
     training, validation = config.training, config.validation
-    if resume and run.checkpoint_info():  # as it was started, unless the call says otherwise
-        training = fill_unset(training, {"steps": saved_setting(run, "training.steps")})
-        validation = fill_unset(validation, {"every": saved_setting(run, "validation.every")})
+    if resume:
+        training, validation = as_started(run, training, validation)
     pixels = card.sampling.get("pixels") or family_spec(card.folder).native_pixels(card.folder)
     training = fill_unset(training, {"steps": STEPS, "resolution": int(pixels)})
     validation = fill_unset(validation, {"every": max(1, training.steps // VALIDATIONS)})

@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stickerforge.adapters.store import Base, validate_name
 from stickerforge.config.schema import CustomizeConfig
@@ -27,6 +27,8 @@ from stickerforge.training.defaults import with_defaults
 from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
 
 MAX_BYTES = 100_000_000  # of a run's settings, which hold the paths of the command line
+Training = TypeVar("Training")
+Validation = TypeVar("Validation")
 VALIDATIONS = 6  # of a run that is to keep its best state
 
 
@@ -121,6 +123,23 @@ def saved_setting(run: RunFolder, name: str) -> Any:
     except (OSError, ValueError, InputError):
         value = UNSET
     return value if isinstance(value, int) else UNSET
+
+
+def as_started(
+    run: RunFolder, training: Training, validation: Validation
+) -> tuple[Training, Validation]:
+    """The settings of a run that is gone on with: its own, unless the call says otherwise.
+
+    Args:
+        training: with a field "steps".
+        validation: with a field "every".
+    """
+    if not run.checkpoint_info():
+        return training, validation
+    return (
+        fill_unset(training, {"steps": saved_setting(run, "training.steps")}),
+        fill_unset(validation, {"every": saved_setting(run, "validation.every")}),
+    )
 
 
 def plan_training(

@@ -19,7 +19,7 @@ from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.objectives.style_tailoring import THRESHOLD
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
-from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
+from stickerforge.training.plan import VALIDATIONS, as_started, base_model
 from stickerforge.training.run_folder import run_folder
 from stickerforge.training.set_router import Routing, Rule
 from stickerforge.training.tuning_plan import KIND, TuningPlan
@@ -117,9 +117,8 @@ def plan_style_training(
     base = base_model(config.model, card)
     start = start_stage(config, arm, base)
     given, validation = config.training, config.validation
-    if resume and run.checkpoint_info():  # as it was started, unless the call says otherwise
-        given = fill_unset(given, {"steps": saved_setting(run, "training.steps")})
-        validation = fill_unset(validation, {"every": saved_setting(run, "validation.every")})
+    if resume:
+        given, validation = as_started(run, given, validation)
     if start:
         given = with_rank_of(start, given)
     training = with_tailoring_defaults(given, card)

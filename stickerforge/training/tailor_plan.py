@@ -24,7 +24,7 @@ from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.models.reward_names import check_reward_name
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
-from stickerforge.training.plan import VALIDATIONS, base_model, saved_setting
+from stickerforge.training.plan import VALIDATIONS, as_started, base_model
 from stickerforge.training.run_folder import run_folder
 from stickerforge.training.tuning_plan import KIND, TuningPlan
 
@@ -93,9 +93,8 @@ def plan_tailor_prompt(
     for line in unused_in_tailor_prompt(config):
         console.warn(line)
     given, validation = config.training, config.validation
-    if resume and run.checkpoint_info():  # as it was started, unless the call says otherwise
-        given = fill_unset(given, {"steps": saved_setting(run, "training.steps")})
-        validation = fill_unset(validation, {"every": saved_setting(run, "validation.every")})
+    if resume:
+        given, validation = as_started(run, given, validation)
     training = with_tuning_defaults(given, card, "reward" if config.reward else "prompt")
     validation = fill_unset(
         validation,

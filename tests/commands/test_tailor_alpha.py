@@ -229,8 +229,9 @@ def test_other_pictures_are_not_gone_on_with(tailor, stickers):
     assert tailor("--steps", 2, *UNMEASURED, "--force", "--dry-run").code == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_a_run_that_is_killed_goes_on(number, cli, stickers, quick_sd, tmp_path, monkeypatch):
     line = ["tailor", "alpha", stickers, "--name", "clear", "--model", quick_sd, "--batch", 2]
     line += ["--lr", 0.001, "--steps", 6, "--set", "training.save_every=1"]

@@ -58,7 +58,10 @@ DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
 ALPHA_STEPS = {"mean": 1762, "opaque": 250}
 ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
-ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
+ALPHA_SETTINGS = (
+    *("validation.every=250", "validation.pictures=24", "training.save_every=50"),
+    "training.lr_decay=0",  # the first design kept its rate; the second one lets it fall
+)
 SHOWN = 48  # pictures of a sheet
 FALLING_STEPS, FALLING_RATE = 400, 3e-4
 GALLERY_ROWS, GALLERY_SIDE = 5, 80  # rows of held-out art, and of drawn pictures
