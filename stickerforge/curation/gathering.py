@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stickerforge.config.schema import RateConfig, SamplingConfig, TailorStyleConfig
+from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.curation.style_pictures import Gathered, check_style
 from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import InputError
@@ -162,13 +163,14 @@ def describe_content(
         adapters: that the model draws with.
 
     Raises:
-        InputError: the file of prompts cannot be read.
+        InputError: the file of prompts, or what was drawn before, cannot be read.
     """
     content, folder = config.content, set_folder(config.name, "match")
     prompts = content.prompts
     if content.file:
         prompts = len(read_prompts(Path(content.file), styles=None))
     pictures = prompts * content.count
+    kept = len(read_drawn(folder))
     seconds = drawing_seconds(config, card, pictures)
     result = {
         "dry_run": True,
@@ -177,11 +179,16 @@ def describe_content(
         "adapters": list(adapters),
         "prompts": prompts,
         "count": pictures,
+        "kept": kept,
         "writes": [str(folder)],
         "about_seconds": round(seconds, 1),
     }
+    there = [
+        f"there   {plural(kept, 'picture')}, not drawn again where their prompts are asked for"
+    ]
     return result, [
         f"draw    {plural(pictures, 'picture')} with {', '.join((card.title, *adapters))}",
+        *(there if kept else []),
         f"write   {folder}{os.sep}",
         f"about   {seconds:.1f} s",
     ]

@@ -443,6 +443,8 @@ def test_what_other_settings_drew_is_not_mixed(stage):
     other = ("--set", "content.guidance=3")
     ended = stage("content", *CONTENT, "--init-from", "model", *other)
     assert ended.code == 2 and "give --force to draw them anew" in one_line(ended)
+    tried = stage("content", *CONTENT, "--init-from", "model", "--dry-run")
+    assert "there   6 pictures, not drawn again" in tried.out
     forced = stage("content", *CONTENT, "--init-from", "model", *other, "--force", "--json")
     assert forced.json["result"]["made"] == 6
 
@@ -450,7 +452,7 @@ def test_what_other_settings_drew_is_not_mixed(stage):
 def test_dry_runs_of_the_stages_do_nothing(stage, pictures, tmp_path):
     dry = ("--dry-run", "--json")
     result = stage("content", "--init-from", "model", *CONTENT, *dry).json["result"]
-    assert result["count"] == 6 and result["about_seconds"] > 0
+    assert (result["count"], result["kept"]) == (6, 0) and result["about_seconds"] > 0
     result = stage("style", "--set", f"style.data={pictures}", *dry).json["result"]
     assert result["count"] == 8
     result = stage("domain", "--set", f"domain.data={pictures}", *dry).json["result"]
