@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from stickerforge.config.resolve import resolve
 from stickerforge.config.schema import TailorStyleConfig
+from stickerforge.config.toml import to_toml
+from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.curation.gathering import (
     Gathering,
     check_question,
@@ -17,11 +19,14 @@ from stickerforge.curation.gathering import (
 )
 from stickerforge.curation.style_pictures import gather_style, gathered_before
 from stickerforge.errors import InputError
+from stickerforge.models.hub import JUDGES
 from stickerforge.rating.rating_set import is_set, set_folder
 from stickerforge.runtime.console import Console
+from stickerforge.runtime.files import write_whole
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training.style_data import StyleData, check_domain, read_domain, read_sets
 from stickerforge.training.style_plan import (
+    COMMAND,
     StylePlan,
     check_name,
     plan_drawing,
@@ -30,6 +35,8 @@ from stickerforge.training.style_plan import (
 
 if TYPE_CHECKING:
     from stickerforge.training.style_result import StyleResult
+
+SETTINGS = "tailor-style.toml"  # in the folder of a set, as `--config` takes them
 
 
 def tailor_style(
@@ -136,6 +143,8 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
             from stickerforge.curation.stages import gather_content  # loads torch
 
             gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
+        settings = to_toml(with_absolute_paths(config, JUDGES), COMMAND)
+        write_whole(gathered.folder / SETTINGS, settings.encode())
         return take_ratings(config, gathered, ratings, console)
 
 

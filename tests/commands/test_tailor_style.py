@@ -370,6 +370,8 @@ def test_from_pictures_and_ratings_to_a_tailored_model(stage, pictures, cli, tmp
     assert result["made"] == 6 and result["items"] + sum(result["removed"].values()) == 6
     assert result["passed"] == 0 and result["rated"] == 0
     folder = set_folder("house", "match")
+    same = cli("tailor", "style", "--config", folder / "tailor-style.toml", "--json")
+    assert same.json["result"]["made"] == 0 and same.json["result"]["kept"] == result["items"]
     again = stage(
         "content", *CONTENT, "--ratings", rate(folder, [True, True, True, False]), "--json"
     )
