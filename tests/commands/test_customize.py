@@ -631,7 +631,7 @@ def teach(cli, art, often):
     [
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
-        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.slow),
+        (signal.SIGKILL, -signal.SIGKILL),
     ],
 )
 def test_interrupted_anyhow_a_run_ends_in_the_same_bytes(

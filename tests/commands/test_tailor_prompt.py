@@ -198,7 +198,6 @@ def test_a_reward_goes_on_from_a_tuned_adapter(tune, reward, cli):
     assert other.code == 2 and "was made for" in one_line(other)
 
 
-@pytest.mark.slow
 def test_a_run_ends_where_diversity_is_lost_and_keeps_the_last_good_state(reward, monkeypatch):
     changes = iter([-0.01, -0.2])
     monkeypatch.setattr(

@@ -88,7 +88,6 @@ def test_from_two_sets_to_a_picture(tailor, cli, quick_sd):
     assert drawn.code == 0, drawn.err
 
 
-@pytest.mark.slow
 def test_every_arm_is_an_adapter_of_its_own_and_they_differ(tailor, cli):
     domain = ("--set", "joint.threshold=0", "--steps", 2, "--init-from")
     assert tailor(*domain, "model").code == 0
