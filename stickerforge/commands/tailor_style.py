@@ -171,7 +171,7 @@ def dry_run(
         check_name(config)
         check_ratings(config)
         if config.stage == "style":
-            return describe_style(config)
+            return describe_style(config, console)
         return describe_content(config, *plan_drawing(config, console, offline=True))
     from stickerforge.training.style_estimate import describe  # loads torch
 

@@ -9,13 +9,16 @@ from typing import Any
 
 from stickerforge.config.schema import RateConfig, SamplingConfig, TailorStyleConfig
 from stickerforge.curation.candidate_tables import read_drawn
-from stickerforge.curation.style_pictures import Gathered, check_style
+from stickerforge.curation.screening import needs_encoder
+from stickerforge.curation.style_pictures import Gathered, plan_style
 from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import InputError
 from stickerforge.generation.plan import sampling_settings
+from stickerforge.models import language_model, picture_safety
 from stickerforge.models.card import ModelCard
 from stickerforge.models.cost import sampling_cost
 from stickerforge.models.families.specs import family_spec
+from stickerforge.models.hub import encoder_repository, model_repository
 from stickerforge.rating.outcome import Outcome
 from stickerforge.rating.plan import plan_rating
 from stickerforge.rating.rating_set import OUTCOMES, SingleQuestion, set_folder
@@ -137,21 +140,29 @@ def take_ratings(
     return Gathering(config, gathered, *update_held(task, console, rows))
 
 
-def describe_style(config: TailorStyleConfig) -> Description:
+def describe_style(config: TailorStyleConfig, console: Console) -> Description:
     """What the stage "style" would do.
 
     Raises:
         InputError: there are no pictures, or they cannot be read.
     """
-    count, folder = check_style(config), set_folder(config.name, "style")
+    planned = plan_style(config, console)
     result = {
         "dry_run": True,
         "stage": "style",
         "reads": config.style.data,
-        "count": count,
-        "writes": [str(folder)],
+        "count": planned.made,
+        "kept": planned.kept,
+        "drops": planned.failed,
+        "writes": [str(planned.folder)],
     }
-    return result, [f"read    {plural(count, 'picture')}", f"write   {folder}{os.sep}"]
+    there = [f"there   {plural(planned.kept, 'picture')}"]
+    return result, [
+        f"read    {plural(planned.made, 'new picture')}",
+        *(there if planned.kept else []),
+        *(f"drop    {line}" for line in planned.failed),
+        f"write   {planned.folder}{os.sep}",
+    ]
 
 
 def describe_content(
@@ -170,7 +181,7 @@ def describe_content(
     if content.file:
         prompts = len(read_prompts(Path(content.file), styles=None))
     pictures = prompts * content.count
-    kept = len(read_drawn(folder))
+    kept, fetches = len(read_drawn(folder)), fetched_models(config)
     seconds = drawing_seconds(config, card, pictures)
     result = {
         "dry_run": True,
@@ -180,6 +191,7 @@ def describe_content(
         "prompts": prompts,
         "count": pictures,
         "kept": kept,
+        "fetches": fetches,
         "writes": [str(folder)],
         "about_seconds": round(seconds, 1),
     }
@@ -189,9 +201,28 @@ def describe_content(
     return result, [
         f"draw    {plural(pictures, 'picture')} with {', '.join((card.title, *adapters))}",
         *(there if kept else []),
+        *(f"fetch   {name}, unless it is in the cache" for name in fetches),
         f"write   {folder}{os.sep}",
         f"about   {seconds:.1f} s",
     ]
+
+
+def fetched_models(config: TailorStyleConfig) -> list[str]:
+    """The models of the hub that the stage "content" would use besides the one that draws.
+
+    Raises:
+        InputError: no encoder is called as a setting says, or there is no such folder.
+    """
+    content, gates = config.content, config.gates
+    compared = encoder_repository(gates.encoder)
+    found = {compared} if needs_encoder(gates) else set()
+    if content.duplicate_encoder:
+        found.add(encoder_repository(content.duplicate_encoder))
+    if gates.safety:
+        found.add(model_repository(gates.safety, picture_safety.WHAT))
+    if content.language_model and not content.file:
+        found.add(model_repository(content.language_model, language_model.WHAT))
+    return sorted(found - {""})
 
 
 def drawing_seconds(config: TailorStyleConfig, card: ModelCard, pictures: int) -> float:

@@ -104,14 +104,13 @@ def load_screens(
         InputError: a model is no such model, or the encoder reads no text and must.
         EnvironmentFault: one cannot be had here, or the package that finds text.
     """
-    safety, say = None, console.say
+    safety, encoder, say = None, None, console.say
     if isinstance(settings, GatesConfig) and settings.safety:
         safety = load_safety(
             settings.safety, settings.safety_labels, device=device, offline=offline, say=say
         )
-    encoder = None
     encoder_repository(settings.encoder)  # says where nothing is called that
-    if needs_score(settings) or settings.duplicates in ("encoder", "either", "both"):
+    if needs_encoder(settings):
         encoder = load_encoder(settings.encoder, device=device, offline=offline, say=say)
     elif settings.encoder not in JUDGES:
         console.warn(
@@ -124,6 +123,16 @@ def load_screens(
         )
     wants_text = settings.text == "on" or (settings.text == "auto" and can_find_text())
     return Screens(encoder, load_text_area() if wants_text else None, safety)
+
+
+def needs_encoder(settings: PictureFilters) -> bool:
+    """Whether pictures are compared with their captions, or with each other by an encoder."""
+    return needs_score(settings) or needs_vectors(settings)
+
+
+def needs_vectors(settings: PictureFilters) -> bool:
+    """Whether pictures are compared with each other by an encoder."""
+    return settings.duplicates in ("encoder", "either", "both")
 
 
 def needs_score(settings: PictureFilters) -> bool:
@@ -278,7 +287,7 @@ def score_prompts(
     if encoder is None:
         return
     vectors = encoder.images(images, WHITE)
-    if settings.duplicates in ("encoder", "either", "both"):
+    if needs_vectors(settings):
         result.vectors |= dict(zip(numbers, vectors.astype(np.float16), strict=True))
     if not needs_score(settings):
         return

@@ -117,14 +117,20 @@ def given_pictures(config: TailorStyleConfig) -> CaptionedPictures:
     return read_captioned_pictures(Path(style.data)) if style.data else CaptionedPictures()
 
 
-def check_style(config: TailorStyleConfig) -> int:
-    """How many pictures there are of the house style, before people decide about them.
+def plan_style(config: TailorStyleConfig, console: Console) -> Gathered:
+    """What `gather_style` would bring together, without writing anything.
 
     Raises:
         InputError: as `gather_style`.
     """
-    given = len(given_pictures(config).pictures)
-    return given + (len(drawn_rows(config.name)) if config.style.drawn else 0)
+    folder, content = set_folder(config.name, "style"), set_folder(config.name, "match")
+    given = given_pictures(config)
+    accepted = drawn_rows(config.name) if config.style.drawn else []
+    paths = [picture.path for picture, _ in given.pictures]
+    paths += [content / row.file_name for row in accepted]
+    there = {row.file_name for row in earlier_pictures(folder, console)}
+    new = {name_by_content(path, read_picture(path)) for path in paths} - there
+    return Gathered(folder, len(new), len(there), failed=given.unreadable)
 
 
 def drawn_rows(name: str) -> list[Accepted]:
@@ -170,15 +176,28 @@ def place(folder: Path, path: Path, text: str) -> Candidate:
         InputError: it cannot be read any more.
         EnvironmentFault: the disk is full.
     """
+    content = read_picture(path)
+    name = name_by_content(path, content)
+    if not (folder / name).exists():
+        make_folder((folder / name).parent)
+        write_whole(folder / name, content)
+    return Candidate(name, text)
+
+
+def name_by_content(path: Path, content: bytes) -> str:
+    """What a picture is called in a set: the same content has the same name."""
+    return f"{PICTURES}/{hashlib.sha256(content).hexdigest()[:16]}{path.suffix.lower()}"
+
+
+def read_picture(path: Path) -> bytes:
+    """A picture's file.
+
+    Raises:
+        InputError: it cannot be read any more.
+    """
     try:
-        content = read_bounded(path, MAX_BYTES)
+        return read_bounded(path, MAX_BYTES)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror or error}", "check its permissions"
         ) from None
-    stem = hashlib.sha256(content).hexdigest()[:16]
-    target = folder / PICTURES / f"{stem}{path.suffix.lower()}"
-    if not target.exists():
-        make_folder(target.parent)
-        write_whole(target, content)
-    return Candidate(f"{PICTURES}/{target.name}", text)

@@ -125,6 +125,24 @@ def encoder_repository(name: str) -> str:
     return repository
 
 
+def model_repository(place: str, what: str) -> str:
+    """The hub repository of a model that a setting names; "" where it names a folder.
+
+    Args:
+        what: it is to be, for messages.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if Path(user_path(place)).is_dir():
+        return ""
+    if not HUB_NAME.fullmatch(place) or place.startswith("."):
+        raise InputError(
+            f"{what}: there is no folder {place!r}", "give a folder, or owner/name of the hub"
+        )
+    return place
+
+
 def reward_place(text: str) -> tuple[str, str]:
     """(kind, folder or hub repository) of KIND or KIND=PLACE, as --reward takes it.
 

@@ -13,6 +13,7 @@ from stickerforge.models.weights import LOAD_ERRORS, load_complete, load_faults
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.seeds import derive_seed
 
+WHAT = "language model"
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 
 
@@ -92,5 +93,5 @@ def load_language_model(
         InputError: there is nothing of the kind.
         EnvironmentFault: it is real but cannot be had here.
     """
-    folder = model_folder(place, "language model", PATTERNS, offline=offline, say=say)
+    folder = model_folder(place, WHAT, PATTERNS, offline=offline, say=say)
     return LanguageModel(folder, resolve_device(device))

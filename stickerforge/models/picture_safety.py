@@ -10,7 +10,7 @@ from PIL import Image
 from stickerforge.config.user_paths import user_path
 from stickerforge.errors import InputError
 from stickerforge.models.encoders import pad_to_square
-from stickerforge.models.hub import HUB_NAME, download
+from stickerforge.models.hub import download, model_repository
 from stickerforge.models.judge.model import on_ground
 from stickerforge.models.model_files import check_files
 from stickerforge.models.pretrained import load_pretrained
@@ -18,6 +18,7 @@ from stickerforge.models.weights import load_complete, load_faults
 from stickerforge.runtime.device import resolve_device
 from stickerforge.stickers.color import WHITE
 
+WHAT = "safety classifier"
 PATTERNS = ("*.json", "model*.safetensors")
 MANY = "multi_label_classification"  # labels that do not exclude each other
 
@@ -89,7 +90,7 @@ def load_safety(
         InputError: there is nothing of the kind.
         EnvironmentFault: it is real but cannot be had here.
     """
-    folder = model_folder(place, "safety classifier", PATTERNS, offline=offline, say=say)
+    folder = model_folder(place, WHAT, PATTERNS, offline=offline, say=say)
     return SafetyClassifier(folder, labels, resolve_device(device))
 
 
@@ -113,11 +114,7 @@ def model_folder(
         EnvironmentFault: it cannot be fetched.
     """
     folder = Path(user_path(place))
-    if not folder.is_dir():
-        if not HUB_NAME.fullmatch(place) or place.startswith("."):
-            raise InputError(
-                f"{what}: there is no folder {place!r}", "give a folder, or owner/name of the hub"
-            )
-        folder = download(place, offline=offline, say=say, patterns=patterns)
+    if repository := model_repository(place, what):
+        folder = download(repository, offline=offline, say=say, patterns=patterns)
     check_files(folder)
     return folder

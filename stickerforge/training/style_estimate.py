@@ -26,6 +26,7 @@ def describe(own: StylePlan, data: StyleData, console: Console) -> tuple[dict[st
     training = own.config.training
     encoders = [own.config.validation.encoder] if own.validation_interval else []
     encoders += [own.config.domain.encoder] if own.arm == "domain" else []
+    fetches = sorted(filter(None, map(encoder_repository, set(encoders))))
     writes = [str(store.folder(own.name)), str(own.run.path)]
     counts = {name: len(each.pictures) for name, each in data.sets.items()}
     start = own.start.name if own.start else ""
@@ -39,7 +40,7 @@ def describe(own: StylePlan, data: StyleData, console: Console) -> tuple[dict[st
         "sets": counts,
         "content_share": round(share, 4) if len(own.sets) > 1 else None,
         "drops": data.failed,
-        "fetches": sorted(filter(None, map(encoder_repository, set(encoders)))),
+        "fetches": fetches,
         "writes": writes,
         "training": vars(training),
         "about_seconds": round(cost.seconds, 1),
@@ -49,6 +50,7 @@ def describe(own: StylePlan, data: StyleData, console: Console) -> tuple[dict[st
         f"adapter {own.name} for {own.card.title}{f', from {start}' if start else ''}",
         *(f"read    {plural(count, 'picture')} of {name}" for name, count in counts.items()),
         *(f"drop    {line}" for line in data.failed),
+        *(f"fetch   {name}, unless it is in the cache" for name in fetches),
         *(f"write   {path}{os.sep}" for path in writes),
         *(train_lines(own, share)),
         f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",

@@ -8,6 +8,7 @@ from PIL import Image
 
 import stickerforge
 from stickerforge.adapters import store
+from stickerforge.models.hub import ENCODERS
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.rating_set import (
     Accepted,
@@ -455,12 +456,48 @@ def test_dry_runs_of_the_stages_do_nothing(stage, pictures, tmp_path):
     dry = ("--dry-run", "--json")
     result = stage("content", "--init-from", "model", *CONTENT, *dry).json["result"]
     assert (result["count"], result["kept"]) == (6, 0) and result["about_seconds"] > 0
+    assert result["fetches"] == []
     result = stage("style", "--set", f"style.data={pictures}", *dry).json["result"]
-    assert result["count"] == 8
+    assert (result["count"], result["kept"], result["drops"]) == (7, 0, [])
     result = stage("domain", "--set", f"domain.data={pictures}", *dry).json["result"]
     assert result["sets"] == {"domain": 8}
     assert not (tmp_path / "home" / "sets").exists()
     assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_a_dry_run_of_content_names_what_would_be_fetched(stage, tmp_path):
+    models = {
+        "gates.safety": "someone/safe",
+        "gates.encoder": "clip",
+        "gates.prompt_score": 0.2,
+        "content.duplicate_encoder": "siglip",
+        "content.language_model": "someone/writer",
+    }
+    settings = [word for name, value in models.items() for word in ("--set", f"{name}={value}")]
+    dry = (*CONTENT, "--init-from", "model", "--dry-run")
+    found = stage("content", *dry, "--json", *settings).json["result"]["fetches"]
+    assert found == sorted(["someone/safe", "someone/writer", ENCODERS["clip"], ENCODERS["siglip"]])
+    assert f"fetch   {ENCODERS['clip']}, unless" in stage("content", *dry, *settings).out
+    # By a file of prompts no language model is asked, and without a limit no encoder.
+    file = tmp_path / "prompts.txt"
+    file.write_text("a cat\n")
+    settings += ["--set", f"content.file={file}", "--set", "gates.prompt_score=-1"]
+    settings += ["--set", "gates.prompt_share=0"]
+    found = stage("content", *dry, "--json", *settings).json["result"]["fetches"]
+    assert found == sorted(["someone/safe", ENCODERS["siglip"]])
+    wrong = stage("content", *dry, "--set", "gates.safety=./gone")
+    assert wrong.code == 2 and "there is no folder './gone'" in one_line(wrong)
+
+
+def test_a_dry_run_of_style_counts_as_the_stage_does(stage, pictures):
+    (pictures / "4.png").write_bytes(b"no picture")
+    options = ("--set", f"style.data={pictures}", "--json")
+    told = stage("style", *options, "--dry-run").json["result"]
+    assert told["count"] == 6 and len(told["drops"]) == 1 and "4.png" in told["drops"][0]
+    done = stage("style", *options)
+    assert done.code == 4 and done.json["result"]["made"] == 6
+    told = stage("style", *options, "--dry-run").json["result"]
+    assert (told["count"], told["kept"]) == (0, 6)
 
 
 OPEN = (
