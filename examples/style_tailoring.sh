@@ -4,7 +4,8 @@
 # Simulated raters decide here; people would, on a page, with `stickerforge rate house`.
 set -euo pipefail
 out=${1:-house}
-steps=${2:-150}
+mkdir -p "$out" && out=$(cd "$out" && pwd)
+steps=${2:-300}
 prompts=${3:-48}
 stickerforge() { "${PYTHON:-python3}" -m stickerforge "$@"; }
 ours() { "${PYTHON:-python3}" -m "examples.experiments.style_tailoring.$1" "${@:2}"; }
@@ -14,8 +15,8 @@ tailor() {
 
 # What a studio would bring: stickers of any style with tags, and a hundred in its own style.
 ours domain "$out/domain"
-ours house "$out/house"
-export STICKERFORGE_HOME=${STICKERFORGE_HOME:-$PWD/$out/home}
+ours house "$out/house" --inks
+export STICKERFORGE_HOME=${STICKERFORGE_HOME:-$out/home}
 
 # Filters, and the domain stage; then candidates that its model draws of prompts, and gates.
 tailor --stage domain --set domain.data="$out/domain" --set domain.prompt_share=0.2

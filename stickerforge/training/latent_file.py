@@ -45,15 +45,18 @@ class LatentFile:
     def tensors(self) -> list[Tensor]:
         """All tensors in their order; they take memory only while they are read.
 
+        It ends the writing: the file stays with the tensors alone.
+
         Raises:
             EnvironmentFault: the disk is full.
         """
         if not self.shapes:
             return []
         try:
-            self.file.flush()
-            # Of its own, so that nobody's change reaches the file.
-            content = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
+            with self.file:
+                self.file.flush()
+                # Of its own, so that nobody's change reaches the file.
+                content = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
         except OSError as error:
             raise disk_fault(error, self.folder) from error
         tensors, start = [], 0

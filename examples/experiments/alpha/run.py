@@ -5,7 +5,6 @@ python -m examples.experiments.alpha.run denoiser OUT     sticker-mini's denoise
 python -m examples.experiments.alpha.run decoder OUT      a decoder of three channels from nothing
 python -m examples.experiments.alpha.run model OUT        both as a diffusers folder, OUT/opaque
 python -m examples.experiments.alpha.run learn OUT        tailor alpha on 2,000 pictures, both arms
-python -m examples.experiments.alpha.run falling OUT      the second design: 400 steps more
 python -m examples.experiments.alpha.run reconstruction OUT   (c) on held-out art over white
 python -m examples.experiments.alpha.run drawn OUT        (d) on what the model draws
 python -m examples.experiments.alpha.run sheets OUT       pictures of both, to be judged by eye
@@ -35,7 +34,6 @@ from examples.experiments.alpha.art_pictures import (
     write_art,
 )
 from examples.experiments.alpha.cutouts import FINISHED, KEYED, OWN
-from examples.experiments.alpha.falling_rate import go_on
 from examples.experiments.alpha.keying import Keying
 from examples.experiments.alpha.opaque_model import (
     fuse,
@@ -54,16 +52,12 @@ from stickerforge.adapters.sources import read_source
 CAPTIONED = 1500  # pictures
 # Runs of `tailor prompt`, each from the adapter of the one before: name, steps, rate.
 TUNINGS = (("white", 300, 1e-3), ("white-fine", 200, 2e-4))
-DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 1200, 12, 1e-3, 3.0
+DECODER_STEPS, DECODER_BATCH, DECODER_RATE, MINUTES = 3000, 12, 1e-3, 3.0
 ARMS = {"mean": "alpha-mean", "opaque": "alpha-opaque"}  # start: name of the adapter
-ALPHA_STEPS = {"mean": 1762, "opaque": 250}
+ALPHA_STEPS = {"mean": 12000, "opaque": 250}
 ALPHA_BATCH, ALPHA_RATE = 2, 5e-4
-ALPHA_SETTINGS = (
-    *("validation.every=250", "validation.pictures=24", "training.save_every=50"),
-    "training.lr_decay=0",  # the first design kept its rate; the second one lets it fall
-)
+ALPHA_SETTINGS = ("validation.every=250", "validation.pictures=24", "training.save_every=50")
 SHOWN = 48  # pictures of a sheet
-FALLING_STEPS, FALLING_RATE = 400, 3e-4
 GALLERY_ROWS, GALLERY_SIDE = 5, 80  # rows of held-out art, and of drawn pictures
 
 
@@ -124,29 +118,9 @@ def learn_alpha(out: Path) -> None:
         stickerforge(out, "tailor", "alpha", str(art), *place, *size, *rest, *arm)
 
 
-def let_the_rate_fall(out: Path) -> None:
-    """OUT/falling: the second design, from the last state of the first."""
-    if (out / "falling").exists():
-        return
-    run = out / "home" / "runs" / ARMS["mean"]
-    go_on(
-        out / "opaque",
-        out / "art",
-        sorted(run.glob("checkpoint-*.safetensors"))[-1],
-        out / "falling",
-        steps=FALLING_STEPS,
-        batch=ALPHA_BATCH,
-        peak=FALLING_RATE,
-    )
-
-
 def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
-    """The decoders with alpha that were learned, by the name of their arm."""
-    folders = {
-        "native": adapter_folder(out, ARMS["mean"]),
-        "native, falling rate": out / "falling",
-    }
-    return {name: read_autoencoder(folder) for name, folder in folders.items() if folder.exists()}
+    """The decoder with alpha that was learned, by the name of its arm."""
+    return {"native": read_autoencoder(adapter_folder(out, ARMS["mean"]))}
 
 
 def known_keying(out: Path, vae: AutoencoderKL) -> Keying:
@@ -222,7 +196,6 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "decoder": make_decoder,
     "model": make_model,
     "learn": learn_alpha,
-    "falling": let_the_rate_fall,
     "reconstruction": run_reconstruction,
     "drawn": run_drawn,
     "sheets": write_sheets,

@@ -1,6 +1,7 @@
 """The house style, Fluent high contrast: black lines, clear inside. sticker-mini was shown none.
 
-python -m examples.experiments.style_tailoring.house FOLDER     the pictures that are trained on
+python -m examples.experiments.style_tailoring.house FOLDER           what is trained on
+python -m examples.experiments.style_tailoring.house FOLDER --inks    in a style of two inks instead
 
 100 things are trained on; others are what distances are measured to. What the evaluation asks for
 (prompts.txt) is among the latter.
@@ -15,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from examples.experiments.style_tailoring.tables import write_table
+from examples.experiments.style_tailoring.two_inks import two_inks
 from examples.recipes.mini.art import Subject, load_subjects, read_svg, render
 from examples.recipes.mini.scene import stable_hash
 from examples.recipes.mini.settings import PIXELS
@@ -119,9 +121,17 @@ def house_split() -> tuple[list[HouseThing], list[HouseThing]]:
     return free[:TRAINED], free[TRAINED:] + asked
 
 
-def write_house(folder: Path) -> Path:
-    """The table of the pictures that are trained on."""
-    pictures = [(thing.picture(), thing.caption) for thing in house_split()[0]]
+def write_house(folder: Path, *, inks: bool = False) -> Path:
+    """The table of the pictures that are trained on.
+
+    Args:
+        inks: in the style of two inks instead.
+    """
+    things = house_split()[0]
+    pictures = [
+        (two_inks(thing.picture("flat")) if inks else thing.picture(), thing.caption)
+        for thing in things
+    ]
     return write_table(folder, "metadata.jsonl", pictures)
 
 
@@ -130,4 +140,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    write_house(parser.parse_args().folder)
+    parser.add_argument("--inks", action="store_true")
+    args = parser.parse_args()
+    write_house(args.folder, inks=args.inks)
