@@ -30,7 +30,11 @@ stickerforge rate house --question match --ratings "$candidates/simulated.jsonl"
 tailor --stage style --set style.data="$out/house"
 tailor --stage joint
 
-words=("a penguin" "a cat wearing a crown" "three mushrooms" "a rocket")
-stickerforge generate "${words[@]}" --seed 7 --out "$out/before"
-stickerforge generate "${words[@]}" --seed 7 --adapter house --out "$out/after"
-echo "before: $out/before/contact-sheet.png, after: $out/after/contact-sheet.png"
+# Every fourth prompt of those that the experiment asks for, before and after.
+here=$(cd "$(dirname "$0")" && pwd)
+grep -v '^#' "$here/experiments/style_tailoring/prompts.txt" | awk 'NR % 4 == 1' > "$out/words.txt"
+draw() { stickerforge generate --prompts "$out/words.txt" --seed 7 --set output.colours=flat "$@"; }
+draw --out "$out/before"
+draw --adapter house --out "$out/after"
+ours house_sheet "$out" "$out/sheet.png"
+echo "before and after: $out/sheet.png"

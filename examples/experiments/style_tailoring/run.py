@@ -6,7 +6,7 @@ python -m examples.experiments.style_tailoring.run content OUT      draw and pic
 python -m examples.experiments.style_tailoring.run arms OUT         train and draw every arm; any
                                                                     number of processes at once
 python -m examples.experiments.style_tailoring.run measure OUT      the tables of what is drawn
-python -m examples.experiments.style_tailoring.run sheet OUT        the sheet of the gallery
+python -m examples.experiments.style_tailoring.run sheet OUT        a sheet to judge by eye
 
 Seeds are 0 and 1; the domain stage of seed 0 draws the content set of both. All of it is kept and
 not made twice. Adapters and sets lie in STICKERFORGE_HOME. Needs the art of the recipe (fetch.py,

@@ -1,4 +1,4 @@
-"""The sheet of the gallery: the base, asked for the style in words, and tailored.
+"""A sheet to judge by eye: the base, asked for the style in words, and tailored.
 
 Nothing is picked: the first picture of every third prompt, with the seed that all arms have.
 """
@@ -9,7 +9,7 @@ from examples.experiments.style_tailoring.house import evaluation_prompts
 from examples.experiments.style_tailoring.pictures import read_shots, shots
 from stickerforge.stickers.sheet import contact_sheet
 
-SHEET = Path(__file__).parents[2] / "gallery" / "style-tailoring.png"
+SHEET = "sheet.png"  # in the folder of the experiment
 SHOWN = (("base", "before"), ("prompt", "in words"), ("joint -8", "tailored"))
 EVERY, CELL, COLUMNS = 4, 128, 6
 
@@ -25,4 +25,4 @@ def write_sheet(out: Path) -> None:
         for shot in first
         for number, (_, title) in enumerate(SHOWN)
     ]
-    contact_sheet(pictures, captions, columns=COLUMNS, cell_px=CELL).save(SHEET)
+    contact_sheet(pictures, captions, columns=COLUMNS, cell_px=CELL).save(out / SHEET)
