@@ -19,7 +19,7 @@ from stickerforge.curation.gathering import (
 )
 from stickerforge.curation.style_pictures import gather_style, gathered_before
 from stickerforge.errors import InputError
-from stickerforge.models.hub import JUDGES
+from stickerforge.models.registry import NAMES
 from stickerforge.rating.rating_set import is_set, set_folder
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import write_whole
@@ -143,7 +143,7 @@ def gather(config: TailorStyleConfig, console: Console, *, offline: bool, force:
             from stickerforge.curation.stages import gather_content  # loads torch
 
             gathered = gather_content(config, card, adapters, console, offline=offline, force=force)
-        settings = to_toml(with_absolute_paths(config, JUDGES), COMMAND)
+        settings = to_toml(with_absolute_paths(config, NAMES), COMMAND)
         write_whole(gathered.folder / SETTINGS, settings.encode())
         return take_ratings(config, gathered, ratings, console)
 

@@ -15,7 +15,7 @@ from stickerforge.models.families.specs import (
     pipeline_files,
     unsupported_architecture,
 )
-from stickerforge.models.hub import HUB_NAME, KNOWN_ON_HUB, download
+from stickerforge.models.hub import ENCODERS, HUB_NAME, JUDGES, KNOWN_ON_HUB, REWARDS, download
 from stickerforge.models.model_files import check_files
 from stickerforge.models.origin import broken_model
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stickerforge.models.families.base import DiffusionModel
 
 EMBEDDED = {"sticker-mini": Path(__file__).parent / "mini"}
+# What settings that take a path may name instead, whatever lies in the folder of the call.
+NAMES = frozenset({*EMBEDDED, *JUDGES, *ENCODERS, *REWARDS, "auto", "none"})
 
 
 def find_model(

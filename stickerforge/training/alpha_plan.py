@@ -12,11 +12,12 @@ from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_alpha
+from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard, read_json
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.network_config import CONFIG, read_network_config
-from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.models.registry import NAMES, check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, as_started, base_model
@@ -142,7 +143,7 @@ def plan_tailor_alpha(
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
     config = replace(config, training=training, validation=validation, name=name, model=base.name)
-    plan = AlphaPlan(with_absolute_paths(config), card, base, name)
+    plan = AlphaPlan(with_absolute_paths(config, NAMES), card, base, name)
     plan.resumable(force=force, resume=resume)
     return plan
 
@@ -210,13 +211,3 @@ def check_autoencoder(card: ModelCard) -> None:
             f" {config.out_channels}",
             "give a --model whose autoencoder has 3 channels",
         )
-
-
-def with_absolute_paths(config: TailorAlphaConfig) -> TailorAlphaConfig:
-    """The configuration as it can be used from any folder."""
-    photos = config.grounds.photos
-    return replace(
-        config,
-        pictures=str(Path(config.pictures).resolve()),
-        grounds=replace(config.grounds, photos=str(Path(photos).resolve()) if photos else ""),
-    )

@@ -13,12 +13,13 @@ from stickerforge.config.setting import UNSET, fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import parse_toml, to_tree
 from stickerforge.config.unused import unused_in_customize
+from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.data.captions import are_words
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.hub import encoder_repository
-from stickerforge.models.registry import EMBEDDED, check_pixels, find_model
+from stickerforge.models.registry import EMBEDDED, NAMES, check_pixels, find_model
 from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_config, check_device, check_preview_seeds
@@ -178,7 +179,7 @@ def plan_training(
     check_device(config.device)
     base = base_model(config.model, card)
     plan = TrainingPlan(
-        with_absolute_paths(replace(config, training=training, name=name, model=base.name)),
+        with_absolute_paths(replace(config, training=training, name=name, model=base.name), NAMES),
         card,
         base,
         name,
@@ -221,21 +222,6 @@ def base_model(model: str, card: ModelCard) -> Base:
     is_own = is_folder(model) and card.folder not in EMBEDDED.values()
     name = str(card.folder.resolve()) if is_own else card.name
     return Base(name, card.version, fingerprint(card.folder))
-
-
-def with_absolute_paths(config: CustomizeConfig) -> CustomizeConfig:
-    """The configuration as it can be used from any folder."""
-    mask, encoder = config.mask, config.validation.encoder
-    if mask not in ("auto", "none"):
-        mask = str(Path(mask).resolve())
-    if is_folder(encoder):
-        encoder = str(Path(encoder).resolve())
-    return replace(
-        config,
-        pictures=str(Path(config.pictures).resolve()),
-        mask=mask,
-        validation=replace(config.validation, encoder=encoder),
-    )
 
 
 def is_folder(name: str) -> bool:

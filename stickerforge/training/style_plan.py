@@ -14,8 +14,8 @@ from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.hub import JUDGES, encoder_repository
-from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.models.hub import encoder_repository
+from stickerforge.models.registry import NAMES, check_pixels, find_model
 from stickerforge.objectives.style_tailoring import THRESHOLD
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
@@ -133,7 +133,7 @@ def plan_style_training(
     config = replace(config, training=training, validation=validation, joint=joint, model=base.name)
     long_prompts = start.long_prompts if start else None
     plan = StylePlan(
-        with_absolute_paths(config, JUDGES), card, base, name, long_prompts, start, arm=arm
+        with_absolute_paths(config, NAMES), card, base, name, long_prompts, start, arm=arm
     )
     if plan.validation_interval:
         encoder_repository(config.validation.encoder)

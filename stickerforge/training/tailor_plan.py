@@ -15,12 +15,13 @@ from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_prompt
+from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.hub import JUDGES, encoder_repository
+from stickerforge.models.hub import encoder_repository
 from stickerforge.models.long_prompts import LongPrompts
-from stickerforge.models.registry import check_pixels, find_model
+from stickerforge.models.registry import NAMES, check_pixels, find_model
 from stickerforge.models.reward_names import check_reward_name
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
@@ -103,7 +104,8 @@ def plan_tailor_prompt(
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
     config = replace(config, training=training, validation=validation, name=name, model=base.name)
-    plan = TailorPlan(with_absolute_paths(config), card, base, name, own_rule(config, start), start)
+    config = with_absolute_paths(with_absolute_reward(config), NAMES)
+    plan = TailorPlan(config, card, base, name, own_rule(config, start), start)
     if plan.validation_interval:
         encoder_repository(config.validation.encoder)
     plan.resumable(force=force, resume=resume)
@@ -201,23 +203,9 @@ def with_tuning_defaults(
     return fill_unset(training, recommended | dict(card.training.get(method, {})))
 
 
-def with_absolute_paths(config: TailorPromptConfig) -> TailorPromptConfig:
-    """The configuration as it can be used from any folder."""
-
-    def absolute(text: str) -> str:
-        is_place = bool(text) and text not in JUDGES and Path(text).exists()
-        return str(Path(text).resolve()) if is_place else text
-
-    validation, preference = config.validation, config.preference
-    kind, equals, place = preference.model.rpartition("=")
-    return replace(
-        config,
-        data=absolute(config.data),
-        reward=absolute(config.reward),
-        validation=replace(validation, encoder=absolute(validation.encoder)),
-        preference=replace(
-            preference,
-            model=f"{kind}{equals}{absolute(place)}",
-            direction=absolute(preference.direction),
-        ),
-    )
+def with_absolute_reward(config: TailorPromptConfig) -> TailorPromptConfig:
+    """The configuration with the place of KIND=PLACE as it can be used from any folder."""
+    kind, equals, place = config.preference.model.partition("=")
+    if equals and Path(place).exists():
+        place = str(Path(place).resolve())
+    return replace(config, preference=replace(config.preference, model=f"{kind}{equals}{place}"))

@@ -8,10 +8,21 @@ import pytest
 import stickerforge
 from stickerforge.config.reference import CONFIGS
 from stickerforge.config.resolve import resolve
-from stickerforge.config.schema import CustomizeConfig, EvaluateConfig, GenerateConfig
+from stickerforge.config.schema import (
+    CustomizeConfig,
+    EvaluateConfig,
+    GenerateConfig,
+    TailorAlphaConfig,
+    TailorPromptConfig,
+    TailorStyleConfig,
+)
+from stickerforge.config.schema.picture_sets import DomainConfig
+from stickerforge.config.schema.tailor import PreferenceConfig
 from stickerforge.config.setting import settings_of
-from stickerforge.config.user_paths import to_nfc, user_path
+from stickerforge.config.toml import to_tree
+from stickerforge.config.user_paths import to_nfc, user_path, with_absolute_paths
 from stickerforge.errors import InputError
+from stickerforge.models.registry import NAMES
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 
@@ -104,3 +115,21 @@ def test_what_the_disk_spells_otherwise_is_found(tmp_path):
 def test_texts_that_are_no_paths_are_composed():
     config = resolve(GenerateConfig, {"prompt": [NFD], "negative": NFD})
     assert config.prompt == (NFC,) and config.negative == NFC == to_nfc(NFD)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CustomizeConfig(pictures="stickers", mask="auto"),
+        TailorPromptConfig(data="stickers", preference=PreferenceConfig(model="second")),
+        TailorStyleConfig(domain=DomainConfig(data="stickers", encoder="clip")),
+        TailorAlphaConfig(pictures="stickers", model="sticker-mini"),
+    ],
+)
+def test_saved_paths_mean_the_same_in_any_folder_and_names_stay(config, tmp_path, monkeypatch):
+    for name in ("stickers", "sticker-mini", "judge", "second", "clip", "auto"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    found, given = (str(to_tree(each)) for each in (with_absolute_paths(config, NAMES), config))
+    assert found == given.replace("'stickers'", repr(str(tmp_path / "stickers")))
+    assert found != given
