@@ -42,15 +42,15 @@ REWARD_BATCHES = ((4, 4), (4, 1), (1, 1))  # pictures of a step, and how many of
 
 
 def ratio(first: Callable[[], Any], second: Callable[[], Any], rounds: int) -> dict[str, Any]:
-    """How long the second takes by the first: seconds of both, and the ratio with its interval."""
+    """Seconds of the processor that both take, and the second by the first with its interval."""
     first(), second()
     seconds = []
     for number in range(rounds):
         pair = []
         for call in (first, second) if number % 2 else (second, first):
-            start = time.perf_counter()
+            start = time.process_time()
             call()
-            pair.append(time.perf_counter() - start)
+            pair.append(time.process_time() - start)
         seconds.append(pair if number % 2 else pair[::-1])
     times = np.array(seconds)
     logs = np.log(times[:, 1] / times[:, 0])
