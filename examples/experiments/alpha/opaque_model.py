@@ -91,9 +91,9 @@ def read_denoiser() -> UNet2DConditionModel:
     return UNet2DConditionModel.from_pretrained(MODEL / "unet", torch_dtype=torch.float32)
 
 
-def read_autoencoder(folder: Path = MODEL) -> AutoencoderKL:
-    """The autoencoder of a model's folder, for evaluation."""
-    return AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
+def read_autoencoder(folder: Path = MODEL / "vae") -> AutoencoderKL:
+    """The autoencoder in a folder, for evaluation."""
+    return AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float32).eval()
 
 
 def on_white(premultiplied: np.ndarray) -> np.ndarray:

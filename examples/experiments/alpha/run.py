@@ -120,7 +120,8 @@ def learn_alpha(out: Path) -> None:
 
 def native_decoders(out: Path) -> dict[str, AutoencoderKL]:
     """The decoder with alpha that was learned, by the name of its arm."""
-    return {"native": read_autoencoder(adapter_folder(out, ARMS["mean"]))}
+    (folder,) = adapter_folder(out, ARMS["mean"]).glob("vae-*")
+    return {"native": read_autoencoder(folder)}
 
 
 def known_keying(out: Path, vae: AutoencoderKL) -> Keying:
@@ -142,7 +143,7 @@ def write_record(out: Path, name: str, record: dict[str, Any], lines: list[str])
 
 def run_reconstruction(out: Path) -> None:
     """Part (c)."""
-    vae = read_autoencoder(out / "opaque")
+    vae = read_autoencoder(out / "opaque" / "vae")
     record = reconstruction.measure_reconstruction(
         vae, native_decoders(out), known_keying(out, vae)
     )
@@ -160,7 +161,7 @@ def latents_of(out: Path, prompts: list[str]) -> torch.Tensor:
 
 def run_drawn(out: Path) -> None:
     """Part (d)."""
-    vae, prompts = read_autoencoder(out / "opaque"), drawn.typed_prompts()
+    vae, prompts = read_autoencoder(out / "opaque" / "vae"), drawn.typed_prompts()
     latents = latents_of(out, prompts)
     cutouts = drawn.drawn_cutouts(latents, vae, native_decoders(out), known_keying(out, vae))
     record = drawn.measure_drawn(cutouts, prompts)
@@ -169,7 +170,7 @@ def run_drawn(out: Path) -> None:
 
 def write_sheets(out: Path) -> None:
     """OUT/held-out.png, OUT/drawn.png, and of both the first few, OUT/gallery.png."""
-    vae, native = read_autoencoder(out / "opaque"), native_decoders(out)
+    vae, native = read_autoencoder(out / "opaque" / "vae"), native_decoders(out)
     keying, prompts = known_keying(out, vae), drawn.typed_prompts()
     drawings = held_out_drawings()[: reconstruction.HELD_OUT : reconstruction.HELD_OUT // SHOWN]
     measured = reconstruction.held_out_cutouts(drawings, vae, native, keying)
