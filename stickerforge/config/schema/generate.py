@@ -82,7 +82,7 @@ class InitConfig:
 
     file: str = setting(
         "",
-        "Start from a picture, changed by init.strength, where init.mask is white.",
+        "Start from a picture; init.strength and init.mask say how much changes, and where.",
         details="It is brought to a square without distortion; what is missing beside it is clear,"
         " white for a model without alpha.",
         flag="--init",
