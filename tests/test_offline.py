@@ -42,6 +42,7 @@ QUICK = {  # command line: its exit code
     "models show somebody/else": 3,
     "generate --prompts prompts.csv --steps 1 --out made": 0,
     "generate --from made/a.png --out again": 0,
+    "generate cat --steps 2 --init made/a.png --out varied": 0,
     "generate cat --steps 1 --model somebody/else": 3,
     "generate cat --steps 1 --model {sd}": 3,  # for its matting weights
     "caption pictures --captioner somebody/else": 3,

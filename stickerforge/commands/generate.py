@@ -11,7 +11,6 @@ from stickerforge.errors import InputError, PartlyDone
 from stickerforge.generation.pipeline import hold_ids, run_plan
 from stickerforge.generation.plan import CONFIG_FILE, plan_generation
 from stickerforge.models.cost import sampling_cost
-from stickerforge.models.matting import MODELS, weights_file
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.runtime.text import plural
@@ -30,6 +29,7 @@ class Result:
         failed: a line for each image that could not be made.
         sheet: the contact sheet, where one was asked for.
         config: the settings in force; a valid `--config`.
+        init: the picture that all were started from: file, strength, mask.
         seed: of the call.
     """
 
@@ -37,6 +37,7 @@ class Result:
     failed: list[str] = field(default_factory=list)
     sheet: Path | None = None
     config: Path | None = None
+    init: dict[str, Any] | None = None
     seed: int | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -48,6 +49,7 @@ class Result:
             "seed": self.seed,
             "config": str(self.config),
             "sheet": str(self.sheet) if self.sheet else None,
+            "init": self.init,
         }
 
     def lines(self) -> list[str]:
@@ -132,6 +134,7 @@ def run(
         images.failed,
         images.sheet,
         generation.folder / CONFIG_FILE,
+        generation.init.record() if generation.init else None,
         generation.seed,
         console.warnings,
     )
@@ -146,7 +149,7 @@ def dry_run(
     cost = sampling_cost(
         generation.card,
         pictures=len(jobs),
-        steps=sampling.steps,
+        steps=generation.steps_taken,
         guidance=sampling.guidance,
         pixels=sampling.pixels or generation.card.sampling.get("pixels", 512),
         cuda=generation.device.startswith("cuda"),
@@ -154,14 +157,12 @@ def dry_run(
     )
     with_sheet = generation.output.sheet and len(generation.jobs) > 1
     names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]
-    adapters = list(dict.fromkeys(used.source for job in generation.jobs for used in job.adapters))
-    prompts = [generation.prompts_file] if generation.prompts_file else []
     result: dict[str, Any] = {
         "dry_run": True,
         "model": generation.card.title,
-        "reads": [str(generation.card.folder), *prompts, *adapters],
+        "reads": generation.reads,
         "matting": generation.matting,
-        "fetches": missing_weights(generation.matting),
+        "fetches": generation.fetches,
         "seed": generation.seed,
         "writes": [str(job.path) for job in jobs]
         + [f"{generation.output.folder}/{name}" for name in names],
@@ -173,7 +174,8 @@ def dry_run(
     }
     lines = [
         f"model   {generation.card.title} ({generation.card.folder})",
-        *(f"adapter {source}" for source in adapters),
+        *(f"adapter {source}" for source in generation.adapters),
+        *(f"{kind}    {path}" for kind, path in generation.init_files.items()),
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
         *dict.fromkeys(
@@ -187,14 +189,3 @@ def dry_run(
         f"about   {result['about_seconds']} s, {result['about_memory_mb']} MB",
     ]
     return result, lines
-
-
-def missing_weights(matting: str) -> list[str]:
-    """The weights that a call would fetch first; a hub model must be here for a dry run.
-
-    Args:
-        matting: a matting model, or "none".
-    """
-    if matting == "none" or weights_file(MODELS[matting]).exists():
-        return []
-    return [f"{matting}.onnx, {MODELS[matting].megabytes} MB"]

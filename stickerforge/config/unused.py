@@ -50,6 +50,8 @@ def unused_in_generate(config: GenerateConfig) -> Iterator[str]:
         yield "--negative does nothing with sampling.guidance=1"
     if unguided and config.sampling.guidance_rescale:
         yield "sampling.guidance_rescale does nothing with sampling.guidance=1"
+    if config.init.file and config.init.strength == 1 and not config.init.mask:
+        yield "--init does nothing with init.strength=1 and no init.mask"
     if config.output.columns is not None and not config.output.sheet:
         yield "output.columns does nothing with output.sheet=false"
 

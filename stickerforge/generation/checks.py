@@ -6,6 +6,7 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.config.schema import MAX_SEED, SamplingConfig
+from stickerforge.data.init_pictures import InitPicture
 from stickerforge.errors import InputError, brief
 from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
 from stickerforge.generation.decoders import check_decoders
@@ -140,7 +141,10 @@ def replacement_error(replaced: Sequence[ImageJob], seed: int | None) -> InputEr
 
 
 def check_consistency(
-    sampling: SamplingConfig, adapters: Sequence[ActiveAdapter], console: Console
+    sampling: SamplingConfig,
+    adapters: Sequence[ActiveAdapter],
+    console: Console,
+    init: InitPicture | None = None,
 ) -> None:
     """Make sure that consistency guidance has an adapter and a step to work on.
 
@@ -149,6 +153,7 @@ def check_consistency(
 
     Args:
         sampling: the settings in force, the model's recommendations filled in.
+        init: the picture that is started from, which leaves out the first steps.
 
     Raises:
         InputError: no adapter is in use, or the window is empty.
@@ -167,11 +172,13 @@ def check_consistency(
             "name one, or leave it out",
         )
     first, last = 0.0 if start is None else start, 1.0 if end is None else end
-    shares = [step / sampling.steps for step in range(sampling.steps)]
+    skipped = init.skipped_steps(sampling.steps) if init else 0
+    shares = [step / sampling.steps for step in range(skipped, sampling.steps)]
     if not any(first <= share < last for share in shares):
         raise InputError(
             f"no step lies between sampling.consistency_start = {first} and _end = {last}",
-            "give shares of the steps, for example 0 and 0.8",
+            "give shares of the steps, for example "
+            + (f"{skipped / sampling.steps:.2g} and 1" if skipped else "0 and 0.8"),
         )
     for adapter in adapters:
         if not adapter.describes_tokens:
@@ -205,6 +212,10 @@ def warn_of_changes(
             "consistency guidance told the base other words when the picture was made:"
             " the new one will differ"
         )
+    if any(other_files(job, params.get("init")) for job in jobs):
+        console.warn(
+            "the picture was started from other files than these of --init: the new one will differ"
+        )
     output = params.get("output")
     output = output if isinstance(output, dict) else {}
     edges = (None, output.get("edges"))
@@ -232,6 +243,18 @@ def warn_of_changes(
                 f"the picture was made before the adapter {brief(name)} was made again:"
                 " the new one will differ"
             )
+
+
+def other_files(job: ImageJob, init: Any) -> bool:
+    """Whether an image that was started from a picture would now be started from another one.
+
+    Args:
+        init: what its parameters say of that picture.
+    """
+    if not isinstance(init, dict):
+        return False
+    now = job.init.params() if job.init else {}
+    return any(now.get(name) != init.get(name) for name in ("sha256", "mask"))
 
 
 def is_finished(job: ImageJob, *, prompt: bool) -> bool:

@@ -8,15 +8,17 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stickerforge.config.schema import Format, OutputConfig
 from stickerforge.config.style_presets import StylePreset
 from stickerforge.data.english import replace_noun
+from stickerforge.data.init_pictures import InitPicture
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
+from stickerforge.generation.base_words import base_words, class_words_of, grammatical_texts
 from stickerforge.generation.flat_style import flat_digest, flat_palette
 from stickerforge.generation.reduced_prompt import ReducedPrompt
 from stickerforge.generation.requests import Request
@@ -36,6 +38,8 @@ PRIVATE = (
     "adapter",
     "adapters",
     "words",
+    "init",
+    "files",
 )
 
 
@@ -57,6 +61,7 @@ class ImageJob:
         palette: where colours are made flat, the inks of its style as "rrggbb", empty where they
             are not known; None where colours stay as they were drawn.
         reduced: the prompt in what the model can draw; None where it is kept as it stands.
+        init: the picture that it starts from; None where that is noise alone.
     """
 
     prompt: str
@@ -72,6 +77,7 @@ class ImageJob:
     format: Format
     palette: tuple[str, ...] | None
     reduced: ReducedPrompt | None
+    init: InitPicture | None = field(default=None, compare=False, repr=False)
 
     @property
     def digest(self) -> str:
@@ -85,12 +91,6 @@ class ImageJob:
         return text
 
 
-def class_words_of(adapters: Sequence[ActiveAdapter]) -> dict[str, str]:
-    """{placeholder: the class words for which it stands} of all adapters."""
-    pairs = [zip(adapter.tokens, adapter.class_words, strict=True) for adapter in adapters]
-    return dict(pair for own in pairs for pair in own)
-
-
 @dataclass(frozen=True)
 class CallParams:
     """What all images of a call have in common.
@@ -102,6 +102,7 @@ class CallParams:
         matting_model: the one in use, or "none".
         draws_alpha: whether the edges are those that the model draws.
         subjects, adapters: as the user named them.
+        init: the picture that all start from; None for noise alone.
     """
 
     card: ModelCard
@@ -113,6 +114,7 @@ class CallParams:
     draws_alpha: bool = False
     subjects: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
+    init: InitPicture | None = None
 
 
 def image_jobs(
@@ -186,6 +188,7 @@ def image_job(request: Request, call: CallParams, seed: int, count: int) -> Imag
         output.format,
         palette,
         request.reduced,
+        call.init,
     )
 
 
@@ -228,36 +231,15 @@ def image_params(
     }
     if sampling.get("consistency") is not None:
         params |= grammatical_texts(request.adapters, text, negative)
+    if call.init is not None:
+        params["init"] = call.init.params()
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
     reduced = request.reduced
     words = {} if reduced is None else {"words": reduced.record()}  # the text says it, too
-    return params | {"digest": digest, "subject": list(call.subjects), "adapter": names} | words
-
-
-def grammatical_texts(
-    adapters: Sequence[ActiveAdapter], text: str, negative: str
-) -> dict[str, list[str]]:
-    """What consistency guidance tells the base, where its grammar makes another text of it.
-
-    Before, class words stood for placeholders as they are: "a animal". Where that is the same text,
-    images keep their names.
-    """
-    plain = grammatical = [text, negative]
-    for token, words in class_words_of(adapters).items():
-        plain = [one.replace(token, words) for one in plain]
-        grammatical = [replace_noun(one, token, words) for one in grammatical]
-    return {} if plain == grammatical else {"base": grammatical}
-
-
-def base_words(adapter: ActiveAdapter, sampling: Mapping[str, Any]) -> dict[str, Any]:
-    """The class words of a LoRA file, where consistency guidance makes them count.
-
-    They depend on what is installed, which the file's digest does not say.
-    """
-    if adapter.base is None and adapter.class_words and sampling.get("consistency") is not None:
-        return {"words": list(adapter.class_words)}
-    return {}
+    files = {} if call.init is None else {"files": call.init.names()}
+    asked = {"digest": digest, "subject": list(call.subjects), "adapter": names}
+    return params | asked | words | files
 
 
 def apply_preset(

@@ -11,6 +11,7 @@ from stickerforge.generation.postprocess import finish_image
 from stickerforge.models.matting import CutOut
 from stickerforge.runtime.files import write_whole
 from stickerforge.stickers.image_files import encode_image
+from stickerforge.stickers.repaint import paint_over
 from stickerforge.version import __version__
 
 if TYPE_CHECKING:
@@ -49,5 +50,8 @@ def save_image(job: ImageJob, pixels: "Tensor", cut_out: CutOut | None, keep_pro
         EnvironmentFault: the disk is full or read-only.
     """
     rgba = finish_image(pixels, cut_out, job.size, job.palette)
+    side = len(rgba)
+    if job.init is not None and (mask := job.init.square_mask(side)) is not None:
+        rgba = paint_over(job.init.square(side), rgba, mask)
     params = public_params(job.params, prompt=keep_prompt)
     write_whole(job.path, encode_image(rgba, params, f"stickerforge {__version__}", job.format))

@@ -26,6 +26,7 @@ from stickerforge.generation.sampler import (
     sample,
     sampling_params,
 )
+from stickerforge.generation.start import encode_start, has_ground
 from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify
@@ -35,6 +36,7 @@ from stickerforge.models.matting import CutOut, load_cut_out, matting_model
 from stickerforge.models.registry import load_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import default_dtype, memory_fault
+from stickerforge.sampling.denoise import Start, begin
 
 
 def make_images(
@@ -111,21 +113,36 @@ def write_images(
         (the files that were written, a line for each image that is not finite).
     """
     written, failed, filled = set(), [], []
-    steps = len(make_scheduler(model, sampling).timesteps)
+    steps, start = plan_steps(model, jobs, sampling)
     with (
         console.progress("denoising", steps * len(jobs)) as advance,
         background_writer() as write,
     ):
-        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance):
+        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance, start):
             if bool(pixels.isfinite().all()):
                 write(save_image, job, pixels, cut_out, keep_prompt)
                 written.add(job.path)
-                if cut_out is None and fills_square(pixels):
+                if cut_out is None and fills_square(pixels) and not has_ground(job.init):
                     filled.append(job)
             else:
                 failed.append(f"{job.prompt!r} seed {job.seed}: the model made no finite picture")
     warn_of_grounds(filled, model.card.name, draws_alpha=model.has_alpha, console=console)
     return written, failed
+
+
+def plan_steps(
+    model: DiffusionModel, jobs: Sequence[ImageJob], sampling: SamplingParams
+) -> tuple[int, Start | None]:
+    """(steps of the scheduler that are taken for each image, where all of them start).
+
+    Raises:
+        InputError: the scheduler cannot start from a picture.
+    """
+    scheduler = make_scheduler(model, sampling)
+    init, start = jobs[0].init, None
+    if init is not None:
+        start = encode_start(model, scheduler, init, pixels=sampling.pixels, steps=sampling.steps)
+    return len(scheduler.timesteps) - (begin(scheduler, start) if start else 0), start
 
 
 def sample_jobs(
@@ -134,6 +151,7 @@ def sample_jobs(
     sampling: SamplingParams,
     guidance: GuidanceParams,
     on_step: Callable[[int], None] = lambda images: None,
+    start: Start | None = None,
 ) -> Iterator[tuple[ImageJob, Tensor]]:
     """Yield every job with its pixels (3 or 4, H, W); jobs with the same adapters come together."""
     attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
@@ -155,6 +173,7 @@ def sample_jobs(
             own,
             negatives=negatives,
             base_texts=[job.in_base_words(job.text) for job in group],
+            start=start,
             on_step=on_step,
         )
         yield from zip(group, images, strict=True)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
+from stickerforge.config.schema import GenerateConfig, InitConfig, OutputConfig, SamplingConfig
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
+from stickerforge.data.init_pictures import InitPicture, check_steps, load_init
 from stickerforge.generation.active_adapters import long_prompts_of
 from stickerforge.generation.checks import (
     check_bases,
@@ -32,7 +33,7 @@ from stickerforge.generation.requests import (
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.matting import matting_model
+from stickerforge.models.matting import MODELS, matting_model, weights_file
 from stickerforge.models.registry import check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.seeds import random_seed
@@ -53,6 +54,7 @@ class GenerationPlan:
         matting: the matting model in use, or "none".
         device: "cpu", "cuda", "cuda:1" or "mps".
         seed: of the call; `seed_was_given` by the user, or drawn.
+        init: the picture that all images start from; None for noise alone.
         prompts_file: "" where all prompts come from the command line.
         refused: a line for each row of a prompt file of which nothing can be drawn.
         settings: the configuration in force as TOML, which is saved beside the images; without
@@ -69,6 +71,7 @@ class GenerationPlan:
     device: str
     seed: int
     seed_was_given: bool
+    init: InitPicture | None
     prompts_file: str
     refused: tuple[str, ...]
     settings: str
@@ -77,6 +80,35 @@ class GenerationPlan:
     def open_jobs(self) -> list[ImageJob]:
         """Images that are still to be made."""
         return [job for job in self.jobs if job.path not in self.done]
+
+    @property
+    def adapters(self) -> list[str]:
+        """Every adapter that is used, by name or path."""
+        return list(dict.fromkeys(used.source for job in self.jobs for used in job.adapters))
+
+    @property
+    def reads(self) -> list[str]:
+        """Files, folders and adapters that are read."""
+        prompts = [self.prompts_file] if self.prompts_file else []
+        return [str(self.card.folder), *prompts, *self.init_files.values(), *self.adapters]
+
+    @property
+    def init_files(self) -> dict[str, str]:
+        """The picture that is started from, "init", and its "mask"; empty where there is none."""
+        return {kind: str(path) for kind, path in self.init.files.items()} if self.init else {}
+
+    @property
+    def fetches(self) -> list[str]:
+        """The matting weights that would be fetched first; a hub model must be here by now."""
+        if self.matting == "none" or weights_file(MODELS[self.matting]).exists():
+            return []
+        return [f"{self.matting}.onnx, {MODELS[self.matting].megabytes} MB"]
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps for an image: a picture to start from leaves some out."""
+        steps = self.sampling.steps
+        return steps - (self.init.skipped_steps(steps) if self.init else 0)
 
     @property
     def folder(self) -> Path:
@@ -104,6 +136,7 @@ def plan_generation(
         style=config.style,
         negative=config.negative,
     )
+    init = load_init(config.init.file, config.init.strength, config.init.mask)
     seed = random_seed() if config.seed is None else config.seed
     check_seeds(requests, seed, config.count)
     name = config.model or default_model(requests)
@@ -112,6 +145,7 @@ def plan_generation(
         check_pixels(card, config.sampling.pixels)
     requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
     sampling = sampling_settings(config.sampling, card)
+    check_steps(init, sampling.steps)
     adapters = adapters_of(requests)
     alpha = draws_alpha(adapters, card)
     matting = select_matting(config.matting, draws_alpha=alpha)
@@ -125,12 +159,15 @@ def plan_generation(
         draws_alpha=matting == "none" and alpha,
         subjects=config.subject,
         adapters=config.adapter,
+        init=init,
     )
     check_bases(adapters, card, call.fingerprint)
     for request in requests:
         long_prompts_of(request.adapters, card)
-    check_consistency(sampling, adapters, console)
+    check_consistency(sampling, adapters, console, init)
     full = replace(config, model=name, seed=seed, sampling=sampling)
+    if init is not None:
+        full = replace(full, init=replace(config.init, strength=init.strength))
     remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)
     for line in (*remarks, *unused_in_generate(full)):
         console.warn(line)
@@ -157,6 +194,7 @@ def plan_generation(
         device=str(resolve_device(config.device)),
         seed=seed,
         seed_was_given=config.seed is not None,
+        init=init,
         prompts_file=config.prompts,
         refused=tuple(refused),
         settings=to_toml(saved_config(full), "generate"),
@@ -211,4 +249,4 @@ def saved_config(config: GenerateConfig) -> GenerateConfig:
     """The configuration as it is saved: without prompts where images are to forget them."""
     if config.output.prompt:
         return config
-    return replace(config, prompt=(), negative="", subject=(), adapter=())
+    return replace(config, prompt=(), negative="", subject=(), adapter=(), init=InitConfig())

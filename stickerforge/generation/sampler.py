@@ -14,7 +14,7 @@ from stickerforge.models.long_prompts import base_prompts
 from stickerforge.models.text_projections import keep_text_projections
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
-from stickerforge.sampling.denoise import Scheduler, denoise
+from stickerforge.sampling.denoise import Scheduler, Start, denoise
 from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 
 PromptEncoder = Callable[..., Conditioning]  # texts (B of them), windows, base=False
@@ -109,6 +109,7 @@ def sample(
     *,
     negatives: Sequence[str] = (),
     base_texts: Sequence[str] = (),
+    start: Start | None = None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Iterator[Tensor]:
     """Yield the pixels of one image per text, in order.
@@ -124,6 +125,7 @@ def sample(
         negatives: one per text, or none at all.
         base_texts: of consistency guidance, one per text: the same in words that the base knows.
             The negatives must be in such words, too.
+        start: a picture that all start from; None for noise alone.
         on_step: called after every step with the number of images that it advanced.
 
     Raises:
@@ -143,7 +145,7 @@ def sample(
     return (
         pixels
         for batch in micro_batches(samples, sampling.batch)
-        for pixels in sample_batch(model, encode, batch, sampling, guidance, on_step)
+        for pixels in sample_batch(model, encode, batch, sampling, guidance, start, on_step)
     )
 
 
@@ -204,6 +206,7 @@ def sample_batch(
     batch: dict[int, Sample],
     sampling: SamplingParams,
     guidance: GuidanceParams,
+    start: Start | None,
     on_step: Callable[[int], None],
 ) -> list[Tensor]:
     """The pixels of one micro-batch, in its order.
@@ -223,6 +226,7 @@ def sample_batch(
             make_scheduler(model, sampling),
             noise.to(model.device),
             encode_guidance(model, encode, padded, guidance),
+            start=start,
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=lambda: on_step(len(batch)),
         )

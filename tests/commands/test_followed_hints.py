@@ -44,6 +44,21 @@ FOLLOWED = [
     ),
     ("generate", r"for example stickerforge (.*)", r"\1"),
     (
+        "generate cat --steps 1 --init art/one.png",
+        r"give (--steps \d+) or more",
+        r"generate cat \1 --init art/one.png",
+    ),
+    (
+        "generate cat --steps 1 --init art/one.png",
+        r"or (init.strength=\S+)",
+        r"generate cat --steps 1 --init art/one.png --set \1",
+    ),
+    (
+        "generate cat --set init.mask=art/one.png",
+        r"give (--init) FILE too",
+        r"generate cat --set init.mask=art/one.png \1 art/one.png",
+    ),
+    (
         f"generate cat --count 3 --seed {MAX_SEED}",
         r"give (--seed \d+) or less",
         r"generate cat --count 3 \1",

@@ -48,6 +48,7 @@ def test_of_customize(idle, at_work, said):
             "sampling.guidance_rescale",
         ),
         ({"output.columns": 3, "output.sheet": False}, {"output.sheet": True}, "output.columns"),
+        ({"init.file": "a.png", "init.strength": 1.0}, {"init.mask": "b.png"}, "--init"),
     ],
 )
 def test_of_generate(idle, at_work, said):

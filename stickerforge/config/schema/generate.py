@@ -77,6 +77,35 @@ class SamplingConfig:
 
 
 @dataclass(frozen=True)
+class InitConfig:
+    """The picture that denoising starts from, instead of noise alone."""
+
+    file: str = setting(
+        "",
+        "Start from a picture; init.strength and init.mask say how much changes, and where.",
+        details="It is brought to a square without distortion; what is missing beside it is clear,"
+        " white for a model without alpha.",
+        flag="--init",
+        metavar="FILE",
+        path=True,
+    )
+    strength: float | None = setting(
+        None,
+        "How much of the picture of --init changes.",
+        details="The share of the steps that are taken; 1 begins with noise alone.",
+        default_text="0.6",
+        low=0.001,
+        high=1.0,
+    )
+    mask: str = setting(
+        "",
+        "A picture that is white where that of --init is painted anew, black where it stays.",
+        details="Grey mixes both. It has the shape of the picture of --init.",
+        path=True,
+    )
+
+
+@dataclass(frozen=True)
 class OutputConfig:
     """What is written, and where."""
 
@@ -176,6 +205,7 @@ class GenerateConfig:
         "auto", "auto, none, or a matting model, for models without alpha.", flag="--matting"
     )
     device: str = device_setting()
+    init: InitConfig = InitConfig()
     sampling: SamplingConfig = SamplingConfig()
     output: OutputConfig = OutputConfig()
     words: WordsConfig = WordsConfig()

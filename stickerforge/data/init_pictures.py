@@ -1,0 +1,164 @@
+"""The picture that `generate --init` starts from, and the mask of what is painted anew."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stickerforge.data.pictures import VISIBLE, Picture, load_picture
+from stickerforge.errors import InputError
+from stickerforge.stickers.alpha import Rgba
+from stickerforge.stickers.image_reader import HINT
+from stickerforge.stickers.repaint import Mask, fit_mask, fit_square, mask_of, scale_mask
+
+STRENGTH = 0.6  # where none is given
+KINDS = "give a PNG, JPEG, WebP, AVIF, GIF or TIFF picture"
+
+
+@dataclass(frozen=True)
+class InitPicture:
+    """A picture that denoising starts from.
+
+    Args:
+        picture: its file.
+        rgba: its pixels, uint8 (H, W, 4), straight alpha.
+        strength: share of the noise schedule that is gone through again, above 0 and at most 1.
+        mask_picture: the file of the mask; None where all is painted anew.
+        mask: uint8 (H, W), 255 where it is painted anew, 0 where the picture stays.
+    """
+
+    picture: Picture
+    rgba: Rgba
+    strength: float
+    mask_picture: Picture | None = None
+    mask: Mask | None = None
+
+    def skipped_steps(self, steps: int) -> int:
+        """How many steps are left out at the beginning, as `get_timesteps` of diffusers has it."""
+        return steps - min(int(steps * self.strength), steps)
+
+    def square(self, side_px: int) -> Rgba:
+        """The picture in the middle of a clear square, uint8 (side, side, 4)."""
+        return fit_square(self.rgba, side_px)
+
+    def square_mask(self, side_px: int) -> Mask | None:
+        """The mask of `square`, uint8 (side, side); None where all is painted anew."""
+        return None if self.mask is None else fit_mask(self.mask, side_px)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file that is read, by what it is for: "init", and perhaps "mask"."""
+        pictures = {"init": self.picture, "mask": self.mask_picture}
+        return {name: picture.path for name, picture in pictures.items() if picture is not None}
+
+    def params(self) -> dict[str, Any]:
+        """What decides pixels: the contents of the files, and the strength."""
+        mask = {} if self.mask_picture is None else {"mask": self.mask_picture.sha256[:16]}
+        return {"sha256": self.picture.sha256[:16], "strength": self.strength, **mask}
+
+    def names(self) -> dict[str, str]:
+        """The files by what they are for, without their folders, which tell of their owner."""
+        return {kind: path.name for kind, path in self.files.items()}
+
+    def record(self) -> dict[str, Any]:
+        """For the JSON of a call: where the files are."""
+        mask = self.mask_picture
+        return {
+            "file": str(self.picture.path),
+            "strength": self.strength,
+            "mask": None if mask is None else str(mask.path),
+        }
+
+
+def load_init(file: str, strength: float | None, mask: str) -> InitPicture | None:
+    """The picture to start from with its mask; None where none is given.
+
+    Args:
+        file, mask: paths; "" for none.
+        strength: None for the usual one.
+
+    Raises:
+        InputError: a file is no picture that can be used, the mask does not fit the picture or
+            covers nothing, or there is a strength or a mask and no picture.
+    """
+    if not file:
+        for name, value in (("init.strength", strength), ("init.mask", mask or None)):
+            if value is not None:
+                raise InputError(
+                    f"{name} is about the picture of --init, and there is none",
+                    "give --init FILE too",
+                )
+        return None
+    picture, rgba = load_still(file, "--init")
+    if not (rgba[..., 3] > VISIBLE).any():
+        raise InputError(f"--init: every pixel of {file} is transparent", "give another picture")
+    init = InitPicture(picture, rgba, STRENGTH if strength is None else strength)
+    return init if not mask else InitPicture(picture, rgba, init.strength, *load_mask(mask, rgba))
+
+
+def load_mask(file: str, rgba: Rgba) -> tuple[Picture, Mask]:
+    """A mask in the size of its picture.
+
+    Raises:
+        InputError: it is no picture, of another shape than its picture, or black throughout.
+    """
+    picture, planes = load_still(file, "init.mask")
+    (height, width), (rows, columns) = planes.shape[:2], rgba.shape[:2]
+    # The sides of a picture that was made smaller or larger are rounded.
+    if abs(width * rows - height * columns) > max(height, width, rows, columns):
+        raise InputError(
+            f"the mask {file} is {width} x {height} pixels, the picture of --init"
+            f" {columns} x {rows}",
+            "give both the same shape",
+        )
+    mask = scale_mask(mask_of(planes), (columns, rows))
+    if not mask.any():
+        raise InputError(
+            f"the mask {file} is black throughout: all of the picture would stay",
+            "paint white what is to be painted anew",
+        )
+    return picture, mask
+
+
+def load_still(file: str, source: str) -> tuple[Picture, Rgba]:
+    """A picture that does not move.
+
+    Args:
+        source: what names the file, for errors.
+
+    Raises:
+        InputError: there is none, it cannot be read, or it moves.
+    """
+    path = Path(file)
+    if not path.exists():
+        raise InputError(f"{source}: no picture {file}", "check the path")
+    try:
+        picture, image = load_picture(path)
+    except InputError as error:
+        reason = error.message.removeprefix(f"{path.name}: ")
+        hint = KINDS if error.hint in ("", HINT) else error.hint
+        raise InputError(f"{source}: {file}: {reason}", hint) from None
+    if image.animated:
+        raise InputError(
+            f"{source}: {file} is animated", "save the frame that you mean as a picture of its own"
+        )
+    return picture, image.rgba
+
+
+def check_steps(init: InitPicture | None, steps: int) -> None:
+    """Make sure that a picture that is started from is changed by one step at least.
+
+    Args:
+        steps: of the whole schedule.
+
+    Raises:
+        InputError: it is not.
+    """
+    if init is None or init.skipped_steps(steps) < steps:
+        return
+    needed = math.ceil(1 / init.strength)
+    needed += int(needed * init.strength) < 1  # a product may come out below a whole number
+    raise InputError(
+        f"no step of {steps} is left with init.strength = {init.strength}",
+        f"give --steps {needed} or more, or init.strength={math.ceil(1000 / steps) / 1000}",
+    )
