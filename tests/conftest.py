@@ -15,6 +15,7 @@ from tests.tiny import (  # noqa: E402
     write_tiny_clip,
     write_tiny_dinov2,
     write_tiny_florence,
+    write_tiny_image_encoder,
     write_tiny_llava,
     write_tiny_sd,
     write_tiny_sdxl,
@@ -31,6 +32,12 @@ def tiny_sd(tmp_path_factory):
 def tiny_sdxl(tmp_path_factory):
     """A Stable Diffusion XL folder."""
     return write_tiny_sdxl(tmp_path_factory.mktemp("models") / "tiny-sdxl")
+
+
+@pytest.fixture(scope="session")
+def image_encoder(tmp_path_factory):
+    """The image encoder of a tiny IP-Adapter."""
+    return write_tiny_image_encoder(tmp_path_factory.mktemp("encoders") / "tiny-vision")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     AutoImageProcessor,
@@ -27,6 +28,7 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
     CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     Dinov2Config,
     Dinov2Model,
     Florence2Config,
@@ -166,6 +168,59 @@ def tiny_vision() -> CLIPVisionConfig:
         image_size=32,
         patch_size=8,
     )
+
+
+def write_tiny_image_encoder(folder: Path) -> Path:
+    """The image encoder of an IP-Adapter."""
+    torch.manual_seed(5)
+    CLIPVisionModelWithProjection(tiny_vision()).save_pretrained(folder)
+    return folder
+
+
+def tiny_image_adapter(
+    model: Path, variant: str, *, seed: int = 0, tokens: int = 0, depth: int = 4
+) -> dict[str, torch.Tensor]:
+    """Random tensors of an IP-Adapter in the official layout, for a model and `tiny_vision`.
+
+    Args:
+        tokens: of a picture; 0 for what official files have.
+    """
+    config = json.loads((model / "unet" / "config.json").read_text())
+    width, sides = config["cross_attention_dim"], {}
+    if variant == "base":
+        tokens = tokens or 4
+        sides = {"proj.weight": (tokens * width, 24), "proj.bias": (tokens * width,)}
+        sides |= {f"norm.{part}": (width,) for part in ("weight", "bias")}
+    else:
+        tokens = tokens or 16
+        sides = {"latents": (1, tokens, 40), "proj_in.weight": (40, 32), "proj_in.bias": (40,)}
+        sides |= {"proj_out.weight": (width, 40), "proj_out.bias": (width,)}
+        sides |= {f"norm_out.{part}": (width,) for part in ("weight", "bias")}
+        block = {f"0.norm{n}.{part}": (40,) for n in (1, 2) for part in ("weight", "bias")}
+        block |= {"0.to_q.weight": (128, 40), "0.to_kv.weight": (256, 40)}
+        block |= {"0.to_out.weight": (40, 128), "1.0.weight": (40,), "1.0.bias": (40,)}
+        block |= {"1.1.weight": (160, 40), "1.3.weight": (40, 160)}
+        for number in range(depth):
+            sides |= {f"layers.{number}.{name}": shape for name, shape in block.items()}
+    sides = {f"image_proj.{name}": shape for name, shape in sides.items()}
+    unet = UNet2DConditionModel.from_config(config)
+    crossing = [name for name in unet.attn_processors if "attn2" in name]
+    for index, name in enumerate(crossing):
+        keys = unet.get_submodule(name.removesuffix(".processor")).to_k.out_features
+        for part in "kv":
+            sides[f"ip_adapter.{2 * index + 1}.to_{part}_ip.weight"] = (keys, width)
+    random = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(shape, generator=random) * (0.5 if len(shape) > 1 else 0.1)
+        + ("norm" in name and name.endswith("weight"))
+        for name, shape in sides.items()
+    }
+
+
+def write_tiny_image_adapter(path: Path, model: Path, variant: str, **options: int) -> Path:
+    """A file of an IP-Adapter; see `tiny_image_adapter`."""
+    save_file(tiny_image_adapter(model, variant, **options), path)
+    return path
 
 
 def write_preprocessor(folder: Path, kind: str, side: int) -> None:

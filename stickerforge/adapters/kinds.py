@@ -7,12 +7,18 @@ torch, so that a description can be checked at once.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from stickerforge.adapters import decoder_format, lora_export, lora_format
+from stickerforge.adapters import (
+    decoder_format,
+    image_prompt_format,
+    lora_export,
+    lora_format,
+)
 from stickerforge.adapters.header import AdapterFile
 from stickerforge.adapters.instructions import readme
 
 if TYPE_CHECKING:
     from stickerforge.adapters.decoder_weights import DecoderWeights
+    from stickerforge.adapters.image_prompt_weights import ImagePromptWeights
     from stickerforge.adapters.lora_weights import AdapterWeights
     from stickerforge.adapters.store import Adapter
     from stickerforge.models.families.base import DiffusionModel
@@ -154,8 +160,46 @@ class Decoder:
         return attach_decoder(model, weights, source)
 
 
-LORA, DECODER = Lora(), Decoder()
-KINDS: dict[str, AdapterKind] = {name: kind for kind in (LORA, DECODER) for name in kind.names}
+class ImagePrompt:
+    """Image tokens beside the text: IP-Adapter, in the official layout."""
+
+    names: tuple[str, ...] = ("image",)
+
+    def recognises(self, file: AdapterFile) -> bool:
+        """By the names of its tensors."""
+        return image_prompt_format.is_image_prompt(file)
+
+    def read(self, *files: AdapterFile) -> "ImagePromptWeights":
+        """See `image_prompt_format.parse`."""
+        return image_prompt_format.parse(*files)
+
+    def encode(self, weights: "ImagePromptWeights") -> bytes:
+        """See `image_prompt_format.encode`."""
+        return image_prompt_format.encode(weights)
+
+    def encode_files(
+        self, weights: "ImagePromptWeights", metadata: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        """See `image_prompt_format.encode_files`."""
+        return image_prompt_format.encode_files(weights, metadata)
+
+    def readme(self, weights: "ImagePromptWeights", adapter: "Adapter") -> str:
+        """See `image_prompt_format.readme`."""
+        return image_prompt_format.readme(adapter)
+
+    def attach(
+        self, model: "DiffusionModel", name: str, weights: "ImagePromptWeights", source: str
+    ) -> Attached:
+        """See `image_prompt.attach_image_prompt`; this is where torch is imported."""
+        from stickerforge.adapters.image_prompt import attach_image_prompt
+
+        return attach_image_prompt(model, weights, source)
+
+
+LORA, DECODER, IMAGE = Lora(), Decoder(), ImagePrompt()
+KINDS: dict[str, AdapterKind] = {
+    name: kind for kind in (LORA, DECODER, IMAGE) for name in kind.names
+}
 
 
 def kind_of(file: AdapterFile) -> AdapterKind:

@@ -12,6 +12,7 @@ from typing import Any
 
 from stickerforge.adapters.decoder_format import AUTOENCODER, is_decoder
 from stickerforge.adapters.header import AdapterFile, read_file
+from stickerforge.adapters.image_prompt_format import is_image_prompt
 from stickerforge.adapters.lora_alphas import METADATA
 from stickerforge.adapters.lora_format import FILES, NETWORK, PART_OF, is_lora
 from stickerforge.adapters.lora_keys import ALPHA, ENDINGS, PEFT_PREFIX, ending
@@ -138,7 +139,8 @@ def read_folder(folder: Path) -> tuple[AdapterFile, ...]:
     named = next((folder / name for name in WEIGHTS if folder / name in paths), None)
     if named:
         return read_source(named)
-    headers = [header for path in paths if (header := read_header(path)) and is_lora(header)]
+    readable = [header for path in paths if (header := read_header(path))]
+    headers = [header for header in readable if is_lora(header) or is_image_prompt(header)]
     adapters = {header.metadata.get(PART_OF, str(header.path)) for header in headers}
     if len(adapters) > 1:
         names = ", ".join(header.path.name for header in headers[:4])

@@ -13,6 +13,7 @@ from stickerforge.models.card import MODEL_INDEX, ModelCard, PipelineIndex, read
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.families.latent_diffusion import (
     LatentDiffusion,
+    cross_attended,
     load_text_encoder,
     load_unet,
 )
@@ -74,7 +75,7 @@ class StableDiffusionXL(LatentDiffusion):
         prediction: Tensor = self.denoiser(
             noisy.to(self.denoiser.dtype),
             timestep,
-            text["hidden"],
+            cross_attended(text),
             added_cond_kwargs=added,
             return_dict=False,
         )[0]

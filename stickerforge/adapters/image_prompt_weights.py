@@ -1,0 +1,58 @@
+"""The weights of an image adapter (IP-Adapter, arXiv:2308.06721). Imports no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Variant = Literal["base", "plus"]
+HEAD_WIDTH = 64  # of the attention of a resampler
+DEPTH = 4  # blocks of a resampler: the loader of diffusers takes no other number
+BASE_TOKENS = 4  # likewise the tokens of a base projection
+
+
+@dataclass(frozen=True)
+class ImagePromptShape:
+    """The widths of an image adapter, which decide what it fits.
+
+    Args:
+        variant: "base" reads the encoder's one vector of a picture, "plus" all of its last but one
+            hidden states, through a resampler.
+        tokens: of a picture, beside those of the text.
+        width: of a token: that of the text that the denoiser reads.
+        features: width of what the image encoder makes.
+        hidden: width within a resampler; 0 for "base".
+        heads: of its attention; 0 for "base".
+        layers: {number of a cross-attention: width of its keys and values}.
+    """
+
+    variant: Variant
+    tokens: int
+    width: int
+    features: int
+    hidden: int
+    heads: int
+    layers: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class ImagePromptWeights:
+    """An image adapter.
+
+    Args:
+        shape: its widths.
+        tensors: by the keys of the official files: "image_proj.…", "ip_adapter.1.to_k_ip.weight".
+    """
+
+    shape: ImagePromptShape
+    tensors: "Mapping[str, Tensor]"
+
+    def projection(self) -> "dict[str, Tensor]":
+        """The tensors of the projection, by their names within it."""
+        return {
+            key.removeprefix("image_proj."): value
+            for key, value in self.tensors.items()
+            if key.startswith("image_proj.")
+        }
