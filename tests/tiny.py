@@ -84,18 +84,28 @@ def tiny_vae(channels: int) -> AutoencoderKL:
     )
 
 
+# The levels of Stable Diffusion XL, with two transformer blocks in each attention of the lowest.
+DEEP = {
+    "block_out_channels": (32, 32, 64),
+    "layers_per_block": 2,
+    "transformer_layers_per_block": (1, 1, 2),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+}
+
+
 def tiny_unet(text_width: int, **options: object) -> UNet2DConditionModel:
     """A UNet of two levels with attention in the lower one."""
-    return UNet2DConditionModel(
-        sample_size=16,
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        cross_attention_dim=text_width,
-        attention_head_dim=2,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **options,
-    )
+    usual = {
+        "sample_size": 16,
+        "block_out_channels": (32, 64),
+        "layers_per_block": 1,
+        "cross_attention_dim": text_width,
+        "attention_head_dim": 2,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    }
+    return UNet2DConditionModel(**usual | options)
 
 
 def tiny_scheduler() -> DDIMScheduler:
@@ -132,8 +142,12 @@ def write_tiny_sd(folder: Path, *, channels: int = 3, seed: int = 0) -> Path:
     return folder
 
 
-def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
-    """A Stable Diffusion XL folder whose second encoder says 2 for the end of text."""
+def write_tiny_sdxl(folder: Path, *, seed: int = 0, deep: bool = False) -> Path:
+    """A Stable Diffusion XL folder whose second encoder says 2 for the end of text.
+
+    Args:
+        deep: whether the UNet has the levels and layers that the real one has.
+    """
     torch.manual_seed(seed)
     words = tiny_tokenizer()
     unet = tiny_unet(
@@ -141,6 +155,7 @@ def write_tiny_sdxl(folder: Path, *, seed: int = 0) -> Path:
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=6 * 8 + 16,
+        **(DEEP if deep else {}),
     )
     pipeline = StableDiffusionXLPipeline(
         vae=tiny_vae(3),

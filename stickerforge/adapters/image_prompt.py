@@ -11,10 +11,13 @@ import torch
 from diffusers.models.attention_processor import Attention, IPAdapterAttnProcessor2_0
 from torch import Tensor, nn
 
-from stickerforge.adapters.foreign import TEXT_WIDTHS
 from stickerforge.adapters.image_projection import load_projection, official_names
 from stickerforge.adapters.image_prompt_format import ATTENTION, PROJECTION
-from stickerforge.adapters.image_prompt_weights import ImagePromptShape, ImagePromptWeights
+from stickerforge.adapters.image_prompt_weights import (
+    ImagePromptShape,
+    ImagePromptWeights,
+    check_width,
+)
 from stickerforge.errors import InputError
 from stickerforge.models.families.base import DiffusionModel
 
@@ -183,13 +186,7 @@ def check_fit(
         InputError: it has not.
     """
     title = model.card.title
-    if shape.width != width:
-        own = TEXT_WIDTHS.get(shape.width, "models with texts of that width")
-        raise InputError(
-            f"the image adapter {source} is for {own} (texts of width {shape.width}), and those of"
-            f" {title} have {width}",
-            "give the model that it was made for: --model NAME",
-        )
+    check_width(shape, width, source, title)
     denoiser: Any = model.networks[model.spec.denoiser]
     if dict(shape.layers) != expected or denoiser.config.addition_embed_type == "text":
         raise InputError(

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from stickerforge.adapters.foreign import TEXT_WIDTHS
+from stickerforge.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -56,3 +59,26 @@ class ImagePromptWeights:
             for key, value in self.tensors.items()
             if key.startswith("image_proj.")
         }
+
+
+def check_width(
+    shape: ImagePromptShape, widths: int | tuple[int, ...] | None, source: str, title: str
+) -> None:
+    """Make sure that an image adapter has the width of the texts that a model reads.
+
+    Args:
+        widths: of the denoiser's configuration; several by level.
+        source: what to call the adapter in an error.
+        title: of the model.
+
+    Raises:
+        InputError: it has not.
+    """
+    width = max(widths) if isinstance(widths, tuple) else widths
+    if shape.width != width:
+        own = TEXT_WIDTHS.get(shape.width, "other models")
+        raise InputError(
+            f"the image adapter {source} is for {own} (texts of width {shape.width}), and those of"
+            f" {title} have {width}",
+            "give the model that it was made for: --model NAME",
+        )

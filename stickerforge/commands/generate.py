@@ -30,6 +30,7 @@ class Result:
         sheet: the contact sheet, where one was asked for.
         config: the settings in force; a valid `--config`.
         init: the picture that all were started from: file, strength, mask.
+        image_prompt: the pictures that were read beside every prompt, and how.
         seed: of the call.
     """
 
@@ -38,6 +39,7 @@ class Result:
     sheet: Path | None = None
     config: Path | None = None
     init: dict[str, Any] | None = None
+    image_prompt: dict[str, Any] | None = None
     seed: int | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -50,6 +52,7 @@ class Result:
             "config": str(self.config),
             "sheet": str(self.sheet) if self.sheet else None,
             "init": self.init,
+            "image_prompt": self.image_prompt,
         }
 
     def lines(self) -> list[str]:
@@ -135,6 +138,7 @@ def run(
         images.sheet,
         generation.folder / CONFIG_FILE,
         generation.init.record() if generation.init else None,
+        generation.image_prompt.record() if generation.image_prompt else None,
         generation.seed,
         console.warnings,
     )
@@ -176,6 +180,7 @@ def dry_run(
         f"model   {generation.card.title} ({generation.card.folder})",
         *(f"adapter {source}" for source in generation.adapters),
         *(f"{kind}    {path}" for kind, path in generation.init_files.items()),
+        *(f"picture {path}" for path in generation.picture_reads),
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
         *dict.fromkeys(

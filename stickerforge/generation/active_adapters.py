@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.kinds import DECODER, KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.kinds import DECODER, IMAGE, KINDS, LORA, AdapterKind, Attached, kind_of
 from stickerforge.adapters.lora_format import PART_OF, token_names
 from stickerforge.adapters.sources import looks_like_adapter, read_source, strength_remark
 from stickerforge.adapters.upgrade import read_upgraded
@@ -71,6 +71,11 @@ class ActiveAdapter:
     def is_decoder(self) -> bool:
         """Whether it changes nothing but how latents become pixels: those get alpha."""
         return self.kind is DECODER
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it reads pictures: then it changes nothing where there are none."""
+        return self.kind is IMAGE
 
     @property
     def encoder(self) -> str:
@@ -187,8 +192,8 @@ def check_tokens(adapters: Iterable[ActiveAdapter]) -> None:
 
 
 def drawing_adapters(adapters: Iterable[ActiveAdapter]) -> tuple[ActiveAdapter, ...]:
-    """Those that change what is drawn: all but decoders."""
-    return tuple(adapter for adapter in adapters if not adapter.is_decoder)
+    """Those that were taught what to draw: all but decoders and image adapters."""
+    return tuple(own for own in adapters if not (own.is_decoder or own.is_image))
 
 
 def long_prompts_of(adapters: Iterable[ActiveAdapter], card: ModelCard) -> LongPrompts:

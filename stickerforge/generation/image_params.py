@@ -20,6 +20,7 @@ from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
 from stickerforge.generation.base_words import base_words, class_words_of, grammatical_texts
 from stickerforge.generation.flat_style import flat_digest, flat_palette
+from stickerforge.generation.image_prompts import ImagePrompt
 from stickerforge.generation.reduced_prompt import ReducedPrompt
 from stickerforge.generation.requests import Request
 from stickerforge.models.card import ModelCard
@@ -40,6 +41,8 @@ PRIVATE = (
     "words",
     "init",
     "files",
+    "image_prompt",
+    "references",
 )
 
 
@@ -103,6 +106,7 @@ class CallParams:
         draws_alpha: whether the edges are those that the model draws.
         subjects, adapters: as the user named them.
         init: the picture that all start from; None for noise alone.
+        image_prompt: pictures that are read beside every prompt; None for none.
     """
 
     card: ModelCard
@@ -115,6 +119,7 @@ class CallParams:
     subjects: tuple[str, ...] = ()
     adapters: tuple[str, ...] = ()
     init: InitPicture | None = None
+    image_prompt: ImagePrompt | None = None
 
 
 def image_jobs(
@@ -172,7 +177,8 @@ def image_job(request: Request, call: CallParams, seed: int, count: int) -> Imag
     if row.id:
         stem = row.id if count == 1 else f"{row.id}-{seed}"
     else:
-        slug = file_slug(row.prompt, request.text) if output.prompt else "sticker"
+        picture = call.image_prompt.stem if call.image_prompt and not row.prompt else ""
+        slug = file_slug(row.prompt, picture, request.text) if output.prompt else "sticker"
         stem = f"{slug}-{seed}-{params['digest']}"
     return ImageJob(
         row.prompt,
@@ -233,12 +239,16 @@ def image_params(
         params |= grammatical_texts(request.adapters, text, negative)
     if call.init is not None:
         params["init"] = call.init.params()
+    if call.image_prompt is not None:
+        params["image_prompt"] = call.image_prompt.params()
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
     reduced = request.reduced
     words = {} if reduced is None else {"words": reduced.record()}  # the text says it, too
     files = {} if call.init is None else {"files": call.init.names()}
     asked = {"digest": digest, "subject": list(call.subjects), "adapter": names}
+    if call.image_prompt is not None:
+        asked["references"] = call.image_prompt.names
     return params | asked | words | files
 
 
@@ -254,9 +264,9 @@ def apply_preset(
     if preset is None:
         return prompt, negative
     if knows_styles:
-        return f"{prompt}, {preset.words}", negative
+        return f"{prompt}, {preset.words}" if prompt else preset.words, negative
     avoid = ", ".join(filter(None, [negative, preset.negative]))
-    return preset.template.replace("{prompt}", prompt), avoid
+    return preset.template.replace("{prompt}", prompt).removeprefix(", "), avoid
 
 
 def file_slug(*texts: str) -> str:

@@ -111,6 +111,8 @@ def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
         given = {name: params[name] for name in names if name in params}
         check_texts(given.items(), limit)
         settings |= given
+    if "image_prompt" in params and not settings.get("prompt"):
+        settings.pop("prompt", None)  # pictures alone said what to draw
     if not is_public_model(settings.get("model", "")):
         settings.pop("model", None)
     for name in LISTS:

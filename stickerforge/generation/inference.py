@@ -14,6 +14,7 @@ from stickerforge.generation.active_adapters import (
     long_prompts_of,
 )
 from stickerforge.generation.clear_grounds import fills_square, warn_of_grounds
+from stickerforge.generation.image_features import ImageFeatures, encode_references, image_tokens
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
 from stickerforge.generation.plan import GenerationPlan
@@ -55,6 +56,8 @@ def make_images(
     if plan.matting != "none":
         cut_out = load_cut_out(matting_model(plan.matting), offline=offline)
     try:
+        # Before the model is loaded: the encoder is gone again by then.
+        features = encode_pictures(plan, console, offline=offline)
         model = load(plan.card, plan.device)
         warn_of_length(model, plan.open_jobs, console)
         pixels = plan.sampling.pixels or model.pixels
@@ -66,9 +69,20 @@ def make_images(
             cut_out,
             console,
             keep_prompt=plan.output.prompt,
+            features=features,
         )
     except RuntimeError as error:
         raise memory_fault(error) or error from error
+
+
+def encode_pictures(
+    plan: GenerationPlan, console: Console, *, offline: bool
+) -> ImageFeatures | None:
+    """What the image encoder makes of the pictures of a call; None where there are none."""
+    if plan.image_prompt is None:
+        return None
+    device = torch.device(plan.device)
+    return encode_references(plan.image_prompt, device, offline=offline, say=console.say)
 
 
 def load(card: ModelCard, device: str) -> DiffusionModel:
@@ -106,8 +120,12 @@ def write_images(
     console: Console,
     *,
     keep_prompt: bool,
+    features: ImageFeatures | None = None,
 ) -> tuple[set[Path], list[str]]:
     """Sample jobs, and write each image while the next ones are sampled.
+
+    Args:
+        features: of the pictures that are read beside every prompt.
 
     Returns:
         (the files that were written, a line for each image that is not finite).
@@ -118,7 +136,7 @@ def write_images(
         console.progress("denoising", steps * len(jobs)) as advance,
         background_writer() as write,
     ):
-        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance, start):
+        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance, start, features):
             if bool(pixels.isfinite().all()):
                 write(save_image, job, pixels, cut_out, keep_prompt)
                 written.add(job.path)
@@ -152,9 +170,11 @@ def sample_jobs(
     guidance: GuidanceParams,
     on_step: Callable[[int], None] = lambda images: None,
     start: Start | None = None,
+    features: ImageFeatures | None = None,
 ) -> Iterator[tuple[ImageJob, Tensor]]:
     """Yield every job with its pixels (3 or 4, H, W); jobs with the same adapters come together."""
     attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
+    images = image_tokens(attached, features) if features else None
     for adapters in dict.fromkeys(job.adapters for job in jobs):
         group = [job for job in jobs if job.adapters == adapters]
         own = guidance if drawing_adapters(adapters) else replace(guidance, consistency=None)
@@ -165,7 +185,7 @@ def sample_jobs(
         negatives = [job.negative for job in group]
         if own.consistency:
             negatives = [job.in_base_words(job.negative) for job in group]
-        images = sample(
+        drawn = sample(
             model,
             [job.text for job in group],
             [job.seed for job in group],
@@ -174,6 +194,7 @@ def sample_jobs(
             negatives=negatives,
             base_texts=[job.in_base_words(job.text) for job in group],
             start=start,
+            images=images,
             on_step=on_step,
         )
-        yield from zip(group, images, strict=True)
+        yield from zip(group, drawn, strict=True)

@@ -22,6 +22,7 @@ from stickerforge.generation.checks import (
 )
 from stickerforge.generation.decoders import draws_alpha
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
+from stickerforge.generation.image_prompts import ImagePrompt, plan_image_prompt, with_scales
 from stickerforge.generation.known_words import reduce_requests
 from stickerforge.generation.requests import (
     Request,
@@ -57,6 +58,7 @@ class GenerationPlan:
         init: the picture that all images start from; None for noise alone.
         prompts_file: "" where all prompts come from the command line.
         refused: a line for each row of a prompt file of which nothing can be drawn.
+        image_prompt: pictures that are read beside every prompt; None for none.
         settings: the configuration in force as TOML, which is saved beside the images; without
             prompts where the images are to forget them.
     """
@@ -75,6 +77,7 @@ class GenerationPlan:
     prompts_file: str
     refused: tuple[str, ...]
     settings: str
+    image_prompt: ImagePrompt | None = None
 
     @property
     def open_jobs(self) -> list[ImageJob]:
@@ -90,19 +93,13 @@ class GenerationPlan:
     def reads(self) -> list[str]:
         """Files, folders and adapters that are read."""
         prompts = [self.prompts_file] if self.prompts_file else []
-        return [str(self.card.folder), *prompts, *self.init_files.values(), *self.adapters]
+        pictures = [*self.init_files.values(), *self.picture_reads]
+        return [str(self.card.folder), *prompts, *pictures, *self.adapters]
 
     @property
     def init_files(self) -> dict[str, str]:
         """The picture that is started from, "init", and its "mask"; empty where there is none."""
         return {kind: str(path) for kind, path in self.init.files.items()} if self.init else {}
-
-    @property
-    def fetches(self) -> list[str]:
-        """The matting weights that would be fetched first; a hub model must be here by now."""
-        if self.matting == "none" or weights_file(MODELS[self.matting]).exists():
-            return []
-        return [f"{self.matting}.onnx, {MODELS[self.matting].megabytes} MB"]
 
     @property
     def steps_taken(self) -> int:
@@ -114,6 +111,20 @@ class GenerationPlan:
     def folder(self) -> Path:
         """Where everything is written."""
         return Path(self.output.folder)
+
+    @property
+    def picture_reads(self) -> list[str]:
+        """The pictures of an image prompt, and the folder of the encoder where it is here."""
+        return self.image_prompt.reads if self.image_prompt else []
+
+    @property
+    def fetches(self) -> list[str]:
+        """The weights that a call would fetch first; a hub model must be here for a dry run."""
+        encoder = self.image_prompt.encoder.fetch_line if self.image_prompt else ""
+        matting = ""
+        if self.matting != "none" and not weights_file(MODELS[self.matting]).exists():
+            matting = f"{self.matting}.onnx, {MODELS[self.matting].megabytes} MB"
+        return [line for line in (matting, encoder) if line]
 
 
 def plan_generation(
@@ -128,7 +139,8 @@ def plan_generation(
         InputError: a prompt, name or setting cannot work, or a file would be replaced.
         EnvironmentFault: the model or the device cannot be had here.
     """
-    rows = read_rows(config.prompt, config.prompts, config.negative)
+    pictures = config.image_prompt.pictures
+    rows = read_rows(config.prompt, config.prompts, config.negative, wordless=bool(pictures))
     requests = build_requests(
         rows,
         adapters=config.adapter,
@@ -147,6 +159,14 @@ def plan_generation(
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)
     adapters = adapters_of(requests)
+    image_prompt = plan_image_prompt(
+        config.image_prompt,
+        adapters,
+        card,
+        alone=not any(row.prompt for row in rows),
+        steps=sampling.steps,
+        warn=console.warn,
+    )
     alpha = draws_alpha(adapters, card)
     matting = select_matting(config.matting, draws_alpha=alpha)
     call = CallParams(
@@ -160,12 +180,19 @@ def plan_generation(
         subjects=config.subject,
         adapters=config.adapter,
         init=init,
+        image_prompt=image_prompt,
     )
     check_bases(adapters, card, call.fingerprint)
     for request in requests:
         long_prompts_of(request.adapters, card)
     check_consistency(sampling, adapters, console, init)
-    full = replace(config, model=name, seed=seed, sampling=sampling)
+    full = replace(
+        config,
+        model=name,
+        seed=seed,
+        sampling=sampling,
+        image_prompt=with_scales(config.image_prompt, image_prompt),
+    )
     if init is not None:
         full = replace(full, init=replace(config.init, strength=init.strength))
     remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)
@@ -198,6 +225,7 @@ def plan_generation(
         prompts_file=config.prompts,
         refused=tuple(refused),
         settings=to_toml(saved_config(full), "generate"),
+        image_prompt=image_prompt,
     )
 
 
@@ -249,4 +277,13 @@ def saved_config(config: GenerateConfig) -> GenerateConfig:
     """The configuration as it is saved: without prompts where images are to forget them."""
     if config.output.prompt:
         return config
-    return replace(config, prompt=(), negative="", subject=(), adapter=(), init=InitConfig())
+    forgotten = replace(config.image_prompt, pictures=())
+    return replace(
+        config,
+        prompt=(),
+        negative="",
+        subject=(),
+        adapter=(),
+        init=InitConfig(),
+        image_prompt=forgotten,
+    )

@@ -42,11 +42,14 @@ class Request:
     reduced: ReducedPrompt | None = None
 
 
-def read_rows(prompts: Sequence[str], file: str, negative: str) -> list[PromptRow]:
+def read_rows(
+    prompts: Sequence[str], file: str, negative: str, *, wordless: bool = False
+) -> list[PromptRow]:
     """The prompts of the command line, then those of the prompt file.
 
     Args:
         file: path of a prompt file; "" for none.
+        wordless: whether no prompt is needed, as pictures say what to draw.
 
     Raises:
         InputError: there are none, or one is not a prompt.
@@ -57,6 +60,8 @@ def read_rows(prompts: Sequence[str], file: str, negative: str) -> list[PromptRo
     rows = [PromptRow(prompt) for prompt in prompts]
     if file:
         rows += read_prompts(Path(file), styles=[*style_presets(), *store.names()])
+    if not rows and wordless:
+        return [PromptRow("")]
     if not rows:
         raise InputError(
             "no prompt given", 'say what to draw, for example stickerforge generate "cat astronaut"'
@@ -150,7 +155,7 @@ def build_request(
         if not any(token in adapter.tokens for adapter in adapters.values()):
             adapters[token[1:-1]] = placeholder_owner(token, lookup)
     if style_adapter is not None:
-        text = f"{text}, {style_adapter.phrase}"
+        text = f"{text}, {style_adapter.phrase}" if text else style_adapter.phrase
     return Request(row, text, negative, style, preset, tuple(adapters.values()))
 
 

@@ -16,6 +16,7 @@ from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.sampling.denoise import Scheduler, Start, denoise
 from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
+from stickerforge.sampling.image_tokens import ImageTokens
 
 PromptEncoder = Callable[..., Conditioning]  # texts (B of them), windows, base=False
 
@@ -110,6 +111,7 @@ def sample(
     negatives: Sequence[str] = (),
     base_texts: Sequence[str] = (),
     start: Start | None = None,
+    images: ImageTokens | None = None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Iterator[Tensor]:
     """Yield the pixels of one image per text, in order.
@@ -126,6 +128,7 @@ def sample(
         base_texts: of consistency guidance, one per text: the same in words that the base knows.
             The negatives must be in such words, too.
         start: a picture that all start from; None for noise alone.
+        images: pictures that are read beside every text.
         on_step: called after every step with the number of images that it advanced.
 
     Raises:
@@ -145,7 +148,7 @@ def sample(
     return (
         pixels
         for batch in micro_batches(samples, sampling.batch)
-        for pixels in sample_batch(model, encode, batch, sampling, guidance, start, on_step)
+        for pixels in sample_batch(model, encode, batch, sampling, guidance, start, images, on_step)
     )
 
 
@@ -207,6 +210,7 @@ def sample_batch(
     sampling: SamplingParams,
     guidance: GuidanceParams,
     start: Start | None,
+    images: ImageTokens | None,
     on_step: Callable[[int], None],
 ) -> list[Tensor]:
     """The pixels of one micro-batch, in its order.
@@ -225,7 +229,7 @@ def sample_batch(
             model.predict,
             make_scheduler(model, sampling),
             noise.to(model.device),
-            encode_guidance(model, encode, padded, guidance),
+            encode_guidance(model, encode, padded, guidance, images),
             start=start,
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=lambda: on_step(len(batch)),
@@ -241,17 +245,47 @@ def make_scheduler(model: DiffusionModel, sampling: SamplingParams) -> Scheduler
 
 
 def encode_guidance(
-    model: DiffusionModel, encode: PromptEncoder, padded: Sequence[Sample], params: GuidanceParams
+    model: DiffusionModel,
+    encode: PromptEncoder,
+    padded: Sequence[Sample],
+    params: GuidanceParams,
+    images: ImageTokens | None = None,
 ) -> Guidance:
-    """The guidance of a micro-batch, with its encoded texts."""
+    """The guidance of a micro-batch, with its encoded texts, and pictures beside them."""
     windows, base_windows = padded[0].windows, padded[0].base_windows
     text = encode(tuple(item.text for item in padded), windows)
     negatives = tuple(item.negative for item in padded)
+    if params.consistency is None:
+        negative, base_text = encode(negatives, windows), None
+    else:
+        negative = encode(negatives, base_windows, base=True)
+        base_text = encode(tuple(item.base_text for item in padded), base_windows, base=True)
+
+    def guide(images: ImageTokens | None) -> Guidance:
+        if images is None:
+            return combine_texts(model, text, negative, base_text, params)
+        base = None if base_text is None else images.beside(base_text)
+        beside = images.beside(text), images.beside_negative(negative), base
+        return combine_texts(model, *beside, params)
+
+    return guide(None) if images is None else images.during(guide(images), lambda: guide(None))
+
+
+def combine_texts(
+    model: DiffusionModel,
+    text: Conditioning,
+    negative: Conditioning,
+    base_text: Conditioning | None,
+    params: GuidanceParams,
+) -> Guidance:
+    """The guidance by encoded texts, B of each.
+
+    Args:
+        base_text: of consistency guidance, as the base reads it; the negative is, too.
+    """
     consistency = params.consistency
-    if consistency is None:
-        return prompt_guidance(text, encode(negatives, windows), params.scale, params.rescale)
-    base_text = encode(tuple(item.base_text for item in padded), base_windows, base=True)
-    negative = encode(negatives, base_windows, base=True)
+    if consistency is None or base_text is None:
+        return prompt_guidance(text, negative, params.scale, params.rescale)
     return Consistency(
         text,
         prompt_guidance(base_text, negative, params.scale),

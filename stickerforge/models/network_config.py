@@ -35,6 +35,7 @@ class NetworkConfig:
         latent_channels: of an autoencoder.
         scaling_factor: what its latents are multiplied with before a denoiser takes them.
         shift_factor: what is taken from them before that.
+        cross_attention_dim: width of the texts that a denoiser reads; several by level.
     """
 
     sample_size: Side | tuple[Side, ...] | None = None
@@ -44,6 +45,7 @@ class NetworkConfig:
     latent_channels: Channels | None = None
     scaling_factor: Annotated[float, Bounds(1e-4, 1e4)] = 1.0
     shift_factor: Annotated[float, Bounds(-1e4, 1e4)] | None = None
+    cross_attention_dim: Channels | Levels | None = None
 
     @property
     def side(self) -> int | None:

@@ -127,6 +127,28 @@ class Consistency:
         return rescale_guidance(prediction, base, self.rescale)
 
 
+@dataclass(frozen=True)
+class Windowed:
+    """One guidance in a window of the steps, another one before and after it.
+
+    Args:
+        inside, outside: the two.
+        start, end: shares of the steps between which the first one holds.
+    """
+
+    inside: Guidance
+    outside: Guidance
+    start: float
+    end: float
+
+    def __call__(
+        self, predict: Predict, noisy: Tensor, timestep: Tensor, step: int, steps: int
+    ) -> Tensor:
+        """See `Guidance`."""
+        guidance = self.inside if self.start <= step / steps < self.end else self.outside
+        return guidance(predict, noisy, timestep, step, steps)
+
+
 def prompt_guidance(
     text: Conditioning, negative: Conditioning, scale: float, rescale: float = 0.0
 ) -> NoGuidance | ClassifierFree:

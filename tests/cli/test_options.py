@@ -17,8 +17,8 @@ from stickerforge.config.style_presets import style_presets
 COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet", "-q"}
 OPTIONS = {
     "generate": "--prompts --style -s --subject --adapter --count -n --seed --out -o --size"
-    " --format --negative --init --steps --guidance --consistency --model -m --matting --from"
-    " --force --device",
+    " --format --negative --init --image-prompt --steps --guidance --consistency --model -m"
+    " --matting --from --force --device",
     "customize": "--subject --style -s --class --name --steps --batch --rank --lr --beta"
     " --objective --mask --resolution --model -m --seed --keep --resume --force --device",
     "caption": "--subject --class --captioner --style -s --review --take --device",

@@ -24,6 +24,7 @@ from stickerforge.config.schema.generate import (
     Scheduler,
     WordsConfig,
 )
+from stickerforge.config.schema.image_prompt import ImagePromptConfig
 from stickerforge.config.schema.merge import MergeConfig
 from stickerforge.config.schema.rate import RateConfig
 from stickerforge.config.schema.tailor import (
@@ -53,6 +54,7 @@ __all__ = [
     "EvaluateConfig",
     "Format",
     "GenerateConfig",
+    "ImagePromptConfig",
     "InitConfig",
     "JointConfig",
     "WordsConfig",

@@ -8,7 +8,7 @@ Shapes: B images; C, H, W latent channels, rows, columns; D width of a text enco
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -78,6 +78,8 @@ class FamilySpec:
             in a pass.
         sampling: recommended settings.
         training: likewise by what is learned, "subject" or "style".
+        image_prompt_blocks: {"style" or "layout": beginning of the names of the layers that decide
+            it, to which an image prompt may be limited}.
     """
 
     pipeline: str
@@ -98,6 +100,7 @@ class FamilySpec:
     positions: Callable[[int], float]
     sampling: SamplingDefaults
     training: Mapping[str, TrainingDefaults]
+    image_prompt_blocks: Mapping[str, str] = field(default_factory=dict)
 
     def load(
         self, card: "ModelCard", device: "torch.device", dtype: "torch.dtype"

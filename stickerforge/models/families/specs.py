@@ -116,6 +116,10 @@ STABLE_DIFFUSION_XL = replace(
     parts=(*STABLE_DIFFUSION.parts, "text_encoder_2", "tokenizer_2"),
     text_encoders=("text_encoder", "text_encoder_2"),
     weight_parts=(*STABLE_DIFFUSION.weight_parts, "text_encoder_2"),
+    image_prompt_blocks={
+        "style": "up_blocks.0.attentions.1",
+        "layout": "down_blocks.2.attentions.1",
+    },
 )
 FAMILIES = {spec.pipeline: spec for spec in (STABLE_DIFFUSION, STABLE_DIFFUSION_XL)}
 

@@ -1,0 +1,76 @@
+"""From the pictures of an image prompt to tokens beside the text.
+
+Shapes: R references; P patches of a picture; E width of the encoder's features.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stickerforge.adapters.image_prompt import AttachedImagePrompt
+from stickerforge.adapters.kinds import Attached
+from stickerforge.generation.image_prompts import ImagePrompt
+from stickerforge.models.image_encoder import ImageEncoder
+from stickerforge.models.judge.model import on_ground
+from stickerforge.runtime.device import default_dtype
+from stickerforge.sampling.image_tokens import ImageTokens
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """What the encoder makes of the references of a call, and of no picture.
+
+    Args:
+        prompt: the references.
+        seen: (R, E), or (R, P, E), float32.
+        unseen: the same of no picture, as the variant of the adapter has it.
+    """
+
+    prompt: ImagePrompt
+    seen: Tensor
+    unseen: Tensor
+
+
+def encode_references(
+    prompt: ImagePrompt, device: torch.device, *, offline: bool, say: Callable[[str], None]
+) -> ImageFeatures:
+    """The features of every reference; a picture that is given twice is encoded once.
+
+    Raises:
+        InputError: the encoder cannot be read, or is not that of the adapter.
+        EnvironmentFault: it cannot be had here.
+    """
+    folder = prompt.encoder.fetch(offline=offline, say=say)
+    encoder = ImageEncoder(folder, device, default_dtype(device))
+    encoder.check_features(prompt.shape.variant, prompt.shape.features, prompt.source)
+    ground = tuple(bytes.fromhex(prompt.ground))
+    by_content: dict[str, tuple[Tensor, Tensor]] = {}
+    for picture in (reference.picture for reference in prompt.references):
+        if picture.sha256 not in by_content:
+            image = on_ground(Image.fromarray(picture.rgba()), (ground[0], ground[1], ground[2]))
+            pixels = encoder.pixels(image, prompt.fit, (ground[0], ground[1], ground[2]))
+            by_content[picture.sha256] = encoder.features(pixels, prompt.shape.variant)
+    pairs = [by_content[reference.picture.sha256] for reference in prompt.references]
+    seen, unseen = (torch.cat(features) for features in zip(*pairs, strict=True))
+    return ImageFeatures(prompt, seen, unseen)
+
+
+def image_tokens(attached: Mapping[str, Attached], features: ImageFeatures) -> ImageTokens:
+    """The tokens of a call; tells the adapter how strong each reference is.
+
+    Args:
+        attached: every adapter of the call, by its source.
+
+    Raises:
+        InputError: the model has no such layers as the call asks for.
+    """
+    prompt = features.prompt
+    adapter = cast(AttachedImagePrompt, attached[prompt.source])
+    adapter.weigh(prompt.scales, prompt.layers)
+    return ImageTokens(
+        adapter.tokens(features.seen), adapter.tokens(features.unseen), prompt.start, prompt.end
+    )

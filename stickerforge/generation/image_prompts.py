@@ -1,0 +1,237 @@
+"""Image prompts of a call: pictures that an image adapter reads beside the text, and their checks.
+
+Imports no torch, so that a call is refused at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stickerforge.adapters.header import read_file
+from stickerforge.adapters.image_prompt_format import shape_of
+from stickerforge.adapters.image_prompt_weights import ImagePromptShape, check_width
+from stickerforge.config.schema.image_prompt import ImageFit, ImagePromptConfig
+from stickerforge.errors import InputError
+from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.image_references import OPTION, Reference, read_references
+from stickerforge.models.card import ModelCard
+from stickerforge.models.families.specs import family_spec
+from stickerforge.models.image_encoder_place import (
+    EncoderPlace,
+    find_image_encoder,
+    official_encoder,
+)
+from stickerforge.models.network_config import read_network_config
+from stickerforge.models.registry import EMBEDDED
+
+COLOR = re.compile(r"[0-9a-fA-F]{6}")
+GIVE_ADAPTER = (
+    "give --adapter ip-adapter_sd15.safetensors (Stable Diffusion 1.x) or"
+    " ip-adapter_sdxl_vit-h.safetensors (XL), of h94/IP-Adapter, and the --model it is for"
+)
+
+
+@dataclass(frozen=True)
+class ImagePrompt:
+    """The pictures of a call, and how they are read.
+
+    Args:
+        source: of the image adapter.
+        shape: its widths.
+        encoder: where the image encoder is.
+        fit: how pictures become squares.
+        ground: what they are laid on, as rrggbb.
+        blocks: which layers see them, as the user named them; `layers` is the beginning of the
+            names of those layers, "" for all.
+        start, end: shares of the steps between which they count.
+    """
+
+    source: str
+    shape: ImagePromptShape
+    references: tuple[Reference, ...]
+    encoder: EncoderPlace
+    fit: ImageFit
+    ground: str
+    blocks: str
+    layers: str
+    start: float
+    end: float
+
+    @property
+    def scales(self) -> list[float]:
+        """The scale of each reference."""
+        return [reference.scale for reference in self.references]
+
+    @property
+    def paths(self) -> list[str]:
+        """The file of each reference."""
+        return [str(reference.picture.path) for reference in self.references]
+
+    @property
+    def reads(self) -> list[str]:
+        """Every file of the references, and the folder of the encoder where it is here."""
+        return [*self.paths, *([str(self.encoder.folder)] if self.encoder.folder else [])]
+
+    @property
+    def names(self) -> list[str]:
+        """What the files are called; their folders tell of their owner."""
+        return [reference.picture.path.name for reference in self.references]
+
+    @property
+    def stem(self) -> str:
+        """What files are named after where there is no prompt."""
+        return self.references[0].picture.path.stem
+
+    def params(self) -> dict[str, Any]:
+        """What decides the pixels of an image, for its digest: contents and no names."""
+        encoder = {"encoder": self.encoder.title}
+        if self.encoder.fingerprint:
+            encoder["fingerprint"] = self.encoder.fingerprint
+        return {
+            "references": [
+                {"sha256": reference.picture.sha256[:16], "scale": reference.scale}
+                for reference in self.references
+            ],
+            **encoder,
+            **{name: getattr(self, name) for name in ("fit", "ground", "blocks", "start", "end")},
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What the JSON says of it."""
+        return self.params() | {"pictures": self.paths, "adapter": self.source}
+
+
+def plan_image_prompt(
+    config: ImagePromptConfig,
+    adapters: Sequence[ActiveAdapter],
+    card: ModelCard,
+    *,
+    alone: bool,
+    steps: int,
+    warn: Callable[[str], None],
+) -> ImagePrompt | None:
+    """The image prompt of a call; None where there is none.
+
+    Args:
+        adapters: of the whole call.
+        alone: whether there is no prompt in words.
+        steps: of denoising.
+        warn: gets a line about what does nothing, or of which a part is taken.
+
+    Raises:
+        InputError: a picture cannot be used, or the adapter, the model and the settings do not fit
+            each other.
+    """
+    adapter = image_adapter(adapters)
+    if not config.pictures:
+        if adapter is not None:
+            warn(f"the image adapter {adapter.source} does nothing without {OPTION}")
+        warn_of_unused(config, warn)
+        return None
+    if adapter is None:
+        own = f"{card.name} has no image adapter of its own yet, and" if is_ours(card) else ""
+        raise InputError(f"{own} {OPTION} needs an image adapter".strip(), GIVE_ADAPTER)
+    shape = adapter_shape(adapter)
+    spec = family_spec(card.folder)
+    widths = read_network_config(card.folder / spec.denoiser).cross_attention_dim
+    check_width(shape, widths, adapter.source, card.title)
+    if not COLOR.fullmatch(config.ground):
+        raise InputError(
+            f"image_prompt.ground: {config.ground[:40]!r} is no colour", "give rrggbb: ffffff"
+        )
+    check_window(config, steps)
+    encoder = config.encoder or official_encoder(shape.variant, shape.features)
+    prompt = ImagePrompt(
+        adapter.source,
+        shape,
+        read_references(config.pictures, alone=alone),
+        find_image_encoder(encoder),
+        config.fit,
+        config.ground.lower(),
+        config.blocks,
+        layers_of(config.blocks, spec.image_prompt_blocks, card.title),
+        config.start,
+        config.end,
+    )
+    for note in dict.fromkeys(reference.picture.note for reference in prompt.references):
+        if note:
+            warn(note)
+    return prompt
+
+
+def image_adapter(adapters: Sequence[ActiveAdapter]) -> ActiveAdapter | None:
+    """The image adapter among those of a call; None where there is none.
+
+    Raises:
+        InputError: there are two.
+    """
+    found = [adapter for adapter in adapters if adapter.is_image]
+    if len(found) > 1:
+        names = " and ".join(adapter.source for adapter in found[:2])
+        raise InputError(f"{names} are image adapters, and a call takes one", "use one of them")
+    return found[0] if found else None
+
+
+def is_ours(card: ModelCard) -> bool:
+    """Whether a model ships."""
+    return card.name in EMBEDDED
+
+
+def adapter_shape(adapter: ActiveAdapter) -> ImagePromptShape:
+    """The widths of an image adapter; of one in the store only the header is read."""
+    if adapter.installed is None:
+        shape: ImagePromptShape = adapter.weights.shape
+        return shape
+    return shape_of(read_file(adapter.installed.path, tensors=False))
+
+
+def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:
+    """The beginning of the names of the layers that see pictures; "" for all.
+
+    Args:
+        known: of the family: {name of the blocks: that beginning}.
+        title: of the model.
+
+    Raises:
+        InputError: the family has no such blocks.
+    """
+    if blocks == "all":
+        return ""
+    if blocks not in known:
+        raise InputError(
+            f"image_prompt.blocks = {blocks}: only blocks of Stable Diffusion XL are known for"
+            f" that, and {title} is another model",
+            "give --set image_prompt.blocks=all",
+        )
+    return known[blocks]
+
+
+def check_window(config: ImagePromptConfig, steps: int) -> None:
+    """Make sure that the pictures count in some step.
+
+    Raises:
+        InputError: they count in none.
+    """
+    if not any(config.start <= step / steps < config.end for step in range(steps)):
+        raise InputError(
+            f"no step lies between image_prompt.start = {config.start:g} and _end ="
+            f" {config.end:g}".replace("_end", "image_prompt.end"),
+            "give shares of the steps, for example 0 and 0.8",
+        )
+
+
+def warn_of_unused(config: ImagePromptConfig, warn: Callable[[str], None]) -> None:
+    """Warn of settings that are about pictures where there are none."""
+    plain = ImagePromptConfig()
+    for name in ("encoder", "fit", "ground", "blocks", "start", "end"):
+        if getattr(config, name) != getattr(plain, name):
+            warn(f"image_prompt.{name} does nothing without {OPTION}")
+
+
+def with_scales(config: ImagePromptConfig, prompt: ImagePrompt | None) -> ImagePromptConfig:
+    """The settings as they are saved, with the scale of every picture."""
+    if prompt is None:
+        return config
+    pairs = zip(prompt.paths, prompt.scales, strict=True)
+    return replace(config, pictures=tuple(f"{path}:{scale!r}" for path, scale in pairs))

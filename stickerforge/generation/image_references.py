@@ -1,0 +1,78 @@
+"""The pictures that are prompted with, as a call names them: FILE[:SCALE]."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stickerforge.config.user_paths import user_path
+from stickerforge.data.pictures import Picture, load_reference
+from stickerforge.errors import InputError
+
+OPTION = "--image-prompt"
+MAX_PICTURES = 8  # each is an attention of its own in every layer
+MAX_SCALE = 2.0
+ALONE, BESIDE_TEXT = 1.0, 0.5  # what pictures without a scale share (README of IP-Adapter)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One picture that is prompted with.
+
+    Args:
+        scale: of what it adds to each cross-attention.
+    """
+
+    picture: Picture
+    scale: float
+
+
+def read_references(texts: Sequence[str], *, alone: bool) -> tuple[Reference, ...]:
+    """The pictures of FILE[:SCALE] each, in order; those without a scale share the usual one.
+
+    Raises:
+        InputError: one cannot be read, shows nothing, or there are too many.
+    """
+    if len(texts) > MAX_PICTURES:
+        raise InputError(
+            f"{len(texts)} pictures for {OPTION}, and a call takes at most {MAX_PICTURES}",
+            "leave some out",
+        )
+    usual = round((ALONE if alone else BESIDE_TEXT) / len(texts), 4)
+    references = []
+    for text in texts:
+        path, scale = parse_reference(text)
+        references.append(Reference(load_picture(path), usual if scale is None else scale))
+    return tuple(references)
+
+
+def parse_reference(text: str) -> tuple[Path, float | None]:
+    """FILE[:SCALE]; a colon that no number follows belongs to the file (C:\\a.png).
+
+    Raises:
+        InputError: the scale is out of range, or there is no file's name.
+    """
+    path, colon, number = text.rpartition(":")
+    if not colon or Path(text).exists() or not (path and NUMBER.fullmatch(number)):
+        if colon and Path(user_path(path)).is_file():
+            raise InputError(f"{OPTION} {text}: {number!r} is no scale", f"give {path}:0.6")
+        return Path(user_path(text)), None
+    scale = float(number)
+    if not 0 <= scale <= MAX_SCALE:  # also refuses what is not a number
+        raise InputError(f"{OPTION} {text}: the scale is out of range", f"give 0 to {MAX_SCALE:g}")
+    return Path(user_path(path)), scale
+
+
+def load_picture(path: Path) -> Picture:
+    """A picture that can be prompted with.
+
+    Raises:
+        InputError: it cannot be read, or nothing of it can be seen.
+    """
+    if not path.exists():
+        raise InputError(f"{OPTION}: there is no picture {path}", "check the path")
+    try:
+        return load_reference(path)
+    except InputError as error:
+        raise InputError(f"{OPTION}: {error.message}", error.hint) from None
