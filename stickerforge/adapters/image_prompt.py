@@ -54,17 +54,23 @@ class DecoupledAttention(IPAdapterAttnProcessor2_0):  # type: ignore[misc]
         self,
         attn: Attention,
         hidden_states: Tensor,
-        encoder_hidden_states: Any = None,
+        encoder_hidden_states: Tensor | None = None,
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
+        ip_hidden_states: list[Tensor] | None = None,
     ) -> Tensor:
         """As diffusers calls it.
 
         Args:
-            encoder_hidden_states: a text, or (a text, [tokens of reference r, (B, 1, T, D)]).
+            ip_hidden_states: the tokens of every reference, (B, 1, T, D) each.
         """
-        call = super().__call__ if isinstance(encoder_hidden_states, tuple) else self.plain
-        result: Tensor = call(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
+        if ip_hidden_states is None:
+            plain: Tensor = self.plain(
+                attn, hidden_states, encoder_hidden_states, attention_mask, temb
+            )
+            return plain
+        both = (encoder_hidden_states, ip_hidden_states)
+        result: Tensor = super().__call__(attn, hidden_states, both, attention_mask, temb)
         return result
 
 
@@ -187,8 +193,7 @@ def check_fit(
     """
     title = model.card.title
     check_width(shape, width, source, title)
-    denoiser: Any = model.networks[model.spec.denoiser]
-    if dict(shape.layers) != expected or denoiser.config.addition_embed_type == "text":
+    if dict(shape.layers) != expected:
         raise InputError(
             f"the image adapter {source} was made for another denoiser than that of {title}:"
             f" it has {len(shape.layers)} layers, or others of other widths, not {len(expected)}",

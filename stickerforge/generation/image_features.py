@@ -47,16 +47,16 @@ def encode_references(
     folder = prompt.encoder.fetch(offline=offline, say=say)
     encoder = ImageEncoder(folder, device, default_dtype(device))
     encoder.check_features(prompt.shape.variant, prompt.shape.features, prompt.source)
-    ground = tuple(bytes.fromhex(prompt.ground))
-    by_content: dict[str, tuple[Tensor, Tensor]] = {}
+    red, green, blue = bytes.fromhex(prompt.ground)
+    by_content: dict[str, Tensor] = {}
     for picture in (reference.picture for reference in prompt.references):
         if picture.sha256 not in by_content:
-            image = on_ground(Image.fromarray(picture.rgba()), (ground[0], ground[1], ground[2]))
-            pixels = encoder.pixels(image, prompt.fit, (ground[0], ground[1], ground[2]))
+            image = on_ground(Image.fromarray(picture.rgba()), (red, green, blue))
+            pixels = encoder.pixels(image, prompt.fit, (red, green, blue))
             by_content[picture.sha256] = encoder.features(pixels, prompt.shape.variant)
-    pairs = [by_content[reference.picture.sha256] for reference in prompt.references]
-    seen, unseen = (torch.cat(features) for features in zip(*pairs, strict=True))
-    return ImageFeatures(prompt, seen, unseen)
+    seen = torch.cat([by_content[reference.picture.sha256] for reference in prompt.references])
+    unseen = encoder.no_features(prompt.shape.variant)
+    return ImageFeatures(prompt, seen, unseen.expand_as(seen))
 
 
 def image_tokens(attached: Mapping[str, Attached], features: ImageFeatures) -> ImageTokens:

@@ -1,5 +1,6 @@
 """The pictures that are prompted with, as a call names them: FILE[:SCALE]."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,8 +55,8 @@ def parse_reference(text: str) -> tuple[Path, float | None]:
         InputError: the scale is out of range, or there is no file's name.
     """
     path, colon, number = text.rpartition(":")
-    if not colon or Path(text).exists() or not (path and NUMBER.fullmatch(number)):
-        if colon and Path(user_path(path)).is_file():
+    if not colon or os.path.exists(text) or not (path and NUMBER.fullmatch(number)):
+        if colon and os.path.isfile(user_path(path)):
             raise InputError(f"{OPTION} {text}: {number!r} is no scale", f"give {path}:0.6")
         return Path(user_path(text)), None
     scale = float(number)
@@ -70,7 +71,7 @@ def load_picture(path: Path) -> Picture:
     Raises:
         InputError: it cannot be read, or nothing of it can be seen.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # also where a folder may not be entered
         raise InputError(f"{OPTION}: there is no picture {path}", "check the path")
     try:
         return load_reference(path)

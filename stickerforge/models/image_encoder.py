@@ -60,16 +60,19 @@ class ImageEncoder:
         output = self.network(pixels.to(self.device, self.dtype), output_hidden_states=True)
         return self.finite(output.hidden_states[-2])
 
-    def features(self, pixels: Tensor, variant: str) -> tuple[Tensor, Tensor]:
-        """What an adapter reads of a picture, and of none: (1, E) each, or (1, P, E) for "plus".
+    def features(self, pixels: Tensor, variant: str) -> Tensor:
+        """What an adapter reads of pictures: (B, E), or (B, P, E) for "plus"."""
+        return self.vector(pixels) if variant == "base" else self.patches(pixels)
 
-        None is a vector of zeros for "base"; for "plus" it is what the encoder makes of zeros in
-        the place of normalized pixels, a grey picture (as the official code has it).
+    def no_features(self, variant: str) -> Tensor:
+        """What an adapter reads where there is no picture: (1, E), or (1, P, E) for "plus".
+
+        Zeros for "base"; for "plus" what the encoder makes of zeros in the place of normalized
+        pixels, which are a grey picture. The official code trains so.
         """
         if variant == "base":
-            vector = self.vector(pixels)
-            return vector, torch.zeros_like(vector)
-        return self.patches(pixels), self.patches(torch.zeros_like(pixels))
+            return torch.zeros(1, int(self.network.config.projection_dim))
+        return self.patches(torch.zeros(1, 3, self.side, self.side))
 
     def finite(self, features: Tensor) -> Tensor:
         """Features on the CPU.

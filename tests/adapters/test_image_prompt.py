@@ -110,7 +110,7 @@ def test_the_branch_of_the_image_is_that_of_the_text_where_both_are_the_same(sca
     )
     attention.set_processor(processor)
     processor.use([scale])
-    both = attention(states, encoder_hidden_states=(text, [text[:, None]]))
+    both = attention(states, encoder_hidden_states=text, ip_hidden_states=[text[:, None]])
     torch.testing.assert_close(both, (1 + scale) * plain, atol=1e-5, rtol=1e-5)
 
 
@@ -126,8 +126,10 @@ def test_the_mask_of_the_text_does_not_hide_the_picture():
     torch.testing.assert_close(plain, short)
     attention.set_processor(processor)
     processor.use([1.0])
-    masked = attention(states, encoder_hidden_states=(text, [image]), attention_mask=mask)
-    cut = attention(states, encoder_hidden_states=(text[:, :2], [image]))
+    masked = attention(
+        states, encoder_hidden_states=text, attention_mask=mask, ip_hidden_states=[image]
+    )
+    cut = attention(states, encoder_hidden_states=text[:, :2], ip_hidden_states=[image])
     torch.testing.assert_close(masked, cut)
 
 
@@ -306,6 +308,30 @@ def test_a_lora_beside_it_and_base_predictions_stay(tiny_sd, tmp_path):
         lora = model.predict(noisy, timestep, text)
     assert not torch.allclose(lora, before) and not torch.allclose(lora, both)
     assert len(dict(cross_attentions(model.denoiser))) == len(attached.layers)
+
+
+@torch.no_grad()
+def test_a_denoiser_that_also_embeds_its_text_takes_one():
+    """sticker-mini does; its own adapter will be trained on this."""
+    model = model_of("sticker-mini")
+    pairs = initial_pairs(model.denoiser)
+    layers = {number: len(to_k) for number, (to_k, _) in pairs.items()}
+    shape = ImagePromptShape("base", 4, pairs[1][0].shape[1], 24, 0, 0, layers)
+    projection = build_projection(shape).to_empty(device="cpu")
+    random = torch.Generator().manual_seed(0)
+    for parameter in projection.parameters():
+        parameter.normal_(0, 0.3, generator=random)
+    attached = attach_image_prompt(model, image_prompt_weights(shape, projection, pairs), "it")
+    noisy, timestep = torch.randn(2, *model.latent_shape(model.pixels)), torch.tensor(500)
+    text = model.encode_prompt(["a dog", "cat"])
+    before = model.predict(noisy, timestep, text)
+    told = with_tokens(text, attached.tokens(random_features("base")))
+    attached.weigh([1.0])
+    attached.activate(0.0)
+    assert torch.equal(model.predict(noisy, timestep, told), before)
+    attached.activate(1.0)
+    drawn = model.predict(noisy, timestep, told)
+    assert drawn.isfinite().all() and not torch.allclose(drawn, before)
 
 
 def refusal(tensors, tmp_path):

@@ -42,10 +42,10 @@ def test_features_are_those_of_transformers(encoder, image_encoder, picture):
     processor = CLIPImageProcessorPil(size=32, crop_size=32)
     pixels = processor(picture, return_tensors="pt").pixel_values
     assert torch.equal(encoder.pixels(picture, "crop", RED), pixels)
-    vector, nothing = encoder.features(pixels, "base")
+    vector, nothing = encoder.features(pixels, "base"), encoder.no_features("base")
     torch.testing.assert_close(vector, network(pixels).image_embeds)
     assert torch.equal(nothing, torch.zeros(1, 24))
-    patches, grey = encoder.features(pixels, "plus")
+    patches, grey = encoder.features(pixels, "plus"), encoder.no_features("plus")
     hidden = network(pixels, output_hidden_states=True).hidden_states[-2]
     assert hidden.shape == (1, 17, 32)
     torch.testing.assert_close(patches, hidden)

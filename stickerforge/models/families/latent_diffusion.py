@@ -183,13 +183,13 @@ class LatentDiffusion(ABC):
         return pixels
 
 
-def cross_attended(text: Conditioning) -> Any:
-    """What a UNet's cross-attention reads: a text (B, L, D), and beside it the tokens (B, 1, T, D)
-    of every reference where there are some.
+def attention_arguments(text: Conditioning) -> dict[str, Any] | None:
+    """What a UNet's cross-attention reads beside a text: the tokens (B, 1, T, D) of every reference
+    under diffusers' name for them; None where there are none.
     """
     if "image_tokens" not in text:
-        return text["hidden"]
-    return text["hidden"], list(torch.split(text["image_tokens"], 1, dim=1))
+        return None
+    return {"ip_hidden_states": list(torch.split(text["image_tokens"], 1, dim=1))}
 
 
 def load_unet(card: ModelCard, dtype: torch.dtype) -> UNet2DConditionModel:

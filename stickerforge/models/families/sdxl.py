@@ -13,7 +13,7 @@ from stickerforge.models.card import MODEL_INDEX, ModelCard, PipelineIndex, read
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.families.latent_diffusion import (
     LatentDiffusion,
-    cross_attended,
+    attention_arguments,
     load_text_encoder,
     load_unet,
 )
@@ -75,7 +75,8 @@ class StableDiffusionXL(LatentDiffusion):
         prediction: Tensor = self.denoiser(
             noisy.to(self.denoiser.dtype),
             timestep,
-            cross_attended(text),
+            text["hidden"],
+            cross_attention_kwargs=attention_arguments(text),
             added_cond_kwargs=added,
             return_dict=False,
         )[0]

@@ -10,7 +10,7 @@ from stickerforge.models.card import ModelCard
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.families.latent_diffusion import (
     LatentDiffusion,
-    cross_attended,
+    attention_arguments,
     load_text_encoder,
     load_unet,
 )
@@ -33,6 +33,10 @@ class StableDiffusion(LatentDiffusion):
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity, as the scheduler's configuration says."""
         prediction: Tensor = self.denoiser(
-            noisy.to(self.denoiser.dtype), timestep, cross_attended(text), return_dict=False
+            noisy.to(self.denoiser.dtype),
+            timestep,
+            text["hidden"],
+            cross_attention_kwargs=attention_arguments(text),
+            return_dict=False,
         )[0]
         return prediction.to(noisy.dtype)
