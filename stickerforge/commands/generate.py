@@ -180,7 +180,7 @@ def dry_run(
         f"model   {generation.card.title} ({generation.card.folder})",
         *(f"adapter {source}" for source in generation.adapters),
         *(f"{kind}    {path}" for kind, path in generation.init_files.items()),
-        *(f"picture {path}" for path in generation.picture_reads),
+        *(generation.image_prompt.lines if generation.image_prompt else []),
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
         *dict.fromkeys(

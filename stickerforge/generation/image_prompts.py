@@ -74,6 +74,15 @@ class ImagePrompt:
         return [*self.paths, *([str(self.encoder.folder)] if self.encoder.folder else [])]
 
     @property
+    def lines(self) -> list[str]:
+        """What a dry run says of it."""
+        lines = [
+            f"picture {reference.picture.path}, scale {reference.scale:g}"
+            for reference in self.references
+        ]
+        return [*lines, f"encoder {self.encoder.folder or self.encoder.title}"]
+
+    @property
     def names(self) -> list[str]:
         """What the files are called; their folders tell of their owner."""
         return [reference.picture.path.name for reference in self.references]

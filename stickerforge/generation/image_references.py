@@ -71,8 +71,8 @@ def load_picture(path: Path) -> Picture:
     Raises:
         InputError: it cannot be read, or nothing of it can be seen.
     """
-    if not os.path.exists(path):  # also where a folder may not be entered
-        raise InputError(f"{OPTION}: there is no picture {path}", "check the path")
+    if path == Path() or not os.path.exists(path):  # also where a folder may not be entered
+        raise InputError(f"{OPTION}: there is no picture {str(path)!r}", "check the path")
     try:
         return load_reference(path)
     except InputError as error:
