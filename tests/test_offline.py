@@ -12,6 +12,7 @@ import typer
 from PIL import Image
 
 from stickerforge.cli.app import app
+from tests.tiny import write_tiny_image_adapter
 
 ROOT = Path(__file__).parents[1]
 # Runs command lines in one process, and notes every use of a socket: looking up a name, too.
@@ -45,6 +46,9 @@ QUICK = {  # command line: its exit code
     "generate cat --steps 2 --init made/a.png --out varied": 0,
     "generate cat --steps 1 --model somebody/else": 3,
     "generate cat --steps 1 --model {sd}": 3,  # for its matting weights
+    # for its image encoder
+    "generate cat --steps 1 --model {sd} --matting none {ip} --image-prompt pictures/a.png": 3,
+    "generate cat --image-prompt pictures/a.png": 2,
     "caption pictures --captioner somebody/else": 3,
     "caption pictures --subject dog": 0,
     "caption pictures --subject dog --review": 0,
@@ -93,7 +97,10 @@ def noted(request, tmp_path_factory, tiny_sd, clip):
     for name in "ab":
         Image.fromarray(pixels).save(pictures / f"{name}.png")
     (folder / "prompts.csv").write_text("prompt,id\na cat,a\na dog,b\n")
-    lines = {line.format(sd=tiny_sd, clip=clip): code for line, code in request.param.items()}
+    write_tiny_image_adapter(folder / "ip.safetensors", tiny_sd, "base")
+    ip = "--adapter ip.safetensors"
+    names = {"sd": tiny_sd, "clip": clip, "ip": ip}
+    lines = {line.format(**names): code for line, code in request.param.items()}
     outcome = folder / "outcome.json"
     environment = {
         name: text

@@ -117,7 +117,7 @@ def plan_image_prompt(
     card: ModelCard,
     *,
     alone: bool,
-    steps: int,
+    steps: range,
     warn: Callable[[str], None],
 ) -> ImagePrompt | None:
     """The image prompt of a call; None where there is none.
@@ -125,7 +125,8 @@ def plan_image_prompt(
     Args:
         adapters: of the whole call.
         alone: whether there is no prompt in words.
-        steps: of denoising.
+        steps: those of the schedule that are taken; from its end, where images are started from a
+            picture.
         warn: gets a line about what does nothing, or of which a part is taken.
 
     Raises:
@@ -216,16 +217,16 @@ def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:
     return known[blocks]
 
 
-def check_window(config: ImagePromptConfig, steps: int) -> None:
+def check_window(config: ImagePromptConfig, steps: range) -> None:
     """Make sure that the pictures count in some step.
 
     Raises:
         InputError: they count in none.
     """
-    if not any(config.start <= step / steps < config.end for step in range(steps)):
+    if not any(config.start <= step / steps.stop < config.end for step in steps):
         raise InputError(
-            f"no step lies between image_prompt.start = {config.start:g} and _end ="
-            f" {config.end:g}".replace("_end", "image_prompt.end"),
+            f"no step lies between image_prompt.start = {config.start:g} and image_prompt.end ="
+            f" {config.end:g}",
             "give shares of the steps, for example 0 and 0.8",
         )
 

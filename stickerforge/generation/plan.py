@@ -164,7 +164,7 @@ def plan_generation(
         adapters,
         card,
         alone=not any(row.prompt for row in rows),
-        steps=sampling.steps,
+        steps=range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps),
         warn=console.warn,
     )
     alpha = draws_alpha(adapters, card)

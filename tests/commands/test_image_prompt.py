@@ -167,7 +167,7 @@ def test_a_file_that_forgets_its_prompt_forgets_its_pictures(call):
 
 def test_a_dry_run_says_what_is_read_and_fetched(call, image_encoder, quick_sd, tmp_path):
     result = made(call("a dog", "--image-prompt", "ref.png", "--dry-run", "--json"))
-    assert result["reads"][1:] == ["ip.safetensors", "ref.png", str(image_encoder)]
+    assert result["reads"][1:] == ["ref.png", str(image_encoder), "ip.safetensors"]
     assert result["fetches"] == []
     result = made(call("a dog", "--image-prompt", "ref.png", "--dry-run", "--json", encoder=""))
     assert result["fetches"] == ["h94/IP-Adapter/models/image_encoder, 2528 MB"]
@@ -234,6 +234,20 @@ def test_a_lora_and_consistency_beside_a_picture(call, tmp_path):
     assert not np.array_equal(pictures[0], pictures[2])
     zero = made(call(*words, "--image-prompt", "ref.png:0", "--out", "zero"))["outputs"][0]["path"]
     assert np.array_equal(pixels_of(zero), pictures[1])
+
+
+def test_a_picture_to_start_from_beside_one_to_draw_like(call):
+    start = ("--init", "other.png", "--set", "init.strength=0.5")
+    like = ("--image-prompt", "ref.png")
+    files = [
+        made(call("a dog", *words, "--json", "--out", out))["outputs"][0]["path"]
+        for words, out in ((start, "a"), ((*start, *like), "b"), (like, "c"))
+    ]
+    assert len({pixels_of(path).tobytes() for path in files}) == 3
+    again = made(call("--from", files[1], "--json", "--out", "b"))["outputs"][0]
+    assert again["skipped"]
+    late = ("--set", "image_prompt.end=0.5")
+    assert "no step lies between" in one_line(call("a dog", *start, *like, *late))
 
 
 def test_a_long_prompt_beside_a_picture(call):

@@ -53,7 +53,7 @@ class Setup:
         self.folder, self.encoder, self.place, self.lines = folder, encoder, place, []
         self.path = write_tiny_image_adapter(place / f"{variant}.safetensors", folder, variant)
 
-    def plan(self, *pictures, alone=False, steps=3, adapters=None, **settings):
+    def plan(self, *pictures, alone=False, steps=3, first=0, adapters=None, **settings):
         settings = {"encoder": str(self.encoder)} | settings
         config = ImagePromptConfig(pictures=tuple(map(str, pictures)), **settings)
         paths = [self.path] if adapters is None else adapters
@@ -63,7 +63,7 @@ class Setup:
             [lookup.find(str(path)) for path in paths],
             find_model(str(self.folder)),
             alone=alone,
-            steps=steps,
+            steps=range(first, steps),
             warn=self.lines.append,
         )
 
@@ -143,6 +143,8 @@ def test_a_window_of_the_steps(plain, picture):
     assert not torch.equal(*drawn)
     with pytest.raises(InputError, match="no step lies between"):
         plain.plan(picture, start=0.9, steps=3)
+    with pytest.raises(InputError, match="no step lies between"):
+        plain.plan(picture, end=0.5, steps=4, first=2)  # as --init leaves steps out
     late = plain.plan(picture, start=0.9, steps=20)
     calls = []
     images = plain.tokens(model, late)
