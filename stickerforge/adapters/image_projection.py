@@ -74,7 +74,9 @@ def module_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a projection by the names of official files, from those of diffusers."""
-    base, block = ({ours: theirs for theirs, ours in names.items()} for names in NAMES)
+    base, block = (
+        {ours: theirs for theirs, ours in names.items()} for names in (BASE_NAMES, BLOCK_NAMES)
+    )
     renamed: dict[str, Tensor] = {}
     for name, value in state.items():
         layer, own = split_layer(name)
@@ -83,9 +85,6 @@ def official_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif own != "attn.to_v.weight":
             renamed[layer + rename(own, block if layer else base)] = value
     return renamed
-
-
-NAMES = (BASE_NAMES, BLOCK_NAMES)
 
 
 def split_layer(name: str) -> tuple[str, str]:

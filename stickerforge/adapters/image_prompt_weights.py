@@ -67,7 +67,7 @@ def check_width(
     """Make sure that an image adapter has the width of the texts that a model reads.
 
     Args:
-        widths: of the denoiser's configuration; several by level.
+        widths: of the denoiser's configuration; several by level, None where it does not say.
         source: what to call the adapter in an error.
         title: of the model.
 
@@ -75,7 +75,7 @@ def check_width(
         InputError: it has not.
     """
     width = max(widths) if isinstance(widths, tuple) else widths
-    if shape.width != width:
+    if width is not None and shape.width != width:
         own = TEXT_WIDTHS.get(shape.width, "other models")
         raise InputError(
             f"the image adapter {source} is for {own} (texts of width {shape.width}), and those of"

@@ -86,8 +86,8 @@ def find_image_encoder(place: str) -> EncoderPlace:
         if not (folder / CONFIG).exists():
             raise InputError(f"{folder} holds no image encoder: no {CONFIG}", GIVE_FOLDER)
         check_files(folder)
-        print_of = files_fingerprint(sorted(folder.glob("*.*")))
-        return EncoderPlace(folder.resolve().name, folder, print_of)
+        content = files_fingerprint(sorted(folder.glob("*.*")))
+        return EncoderPlace(folder.resolve().name, folder, content)
     if not is_hub_place(place):
         raise InputError(
             f"{SETTING}: there is no folder {place!r}",
