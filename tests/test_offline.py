@@ -47,7 +47,7 @@ QUICK = {  # command line: its exit code
     "generate cat --steps 1 --model somebody/else": 3,
     "generate cat --steps 1 --model {sd}": 3,  # for its matting weights
     # for its image encoder
-    "generate cat --steps 1 --model {sd} --matting none {ip} --image-prompt pictures/a.png": 3,
+    "generate cat --steps 1 --model {sd} --set matting=none {ip} --image-prompt pictures/a.png": 3,
     "generate cat --image-prompt pictures/a.png": 2,
     "caption pictures --captioner somebody/else": 3,
     "caption pictures --subject dog": 0,

@@ -13,6 +13,7 @@ from stickerforge.cli.evaluate import evaluate
 from stickerforge.cli.generate import generate
 from stickerforge.cli.manage import adapters_app, doctor, models_app
 from stickerforge.cli.merge import merge
+from stickerforge.cli.options import usage_hint
 from stickerforge.cli.output import bug_report, show_error
 from stickerforge.cli.rate import rate
 from stickerforge.cli.tailor import tailor_app
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         # Without a message no command was given, and the help has been shown.
-        code = show_error(InputError(message, "see --help"), as_json) if message else 2
+        code = show_error(InputError(message, usage_hint(error)), as_json) if message else 2
     except StickerforgeError as error:
         code = show_error(error, as_json)
     except SystemExit as end:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from stickerforge.cli.completion import COMPLETIONS
+from stickerforge.config.reference import CONFIGS
 from stickerforge.config.setting import Setting, settings_of
 
 COMMON = "Common"  # heading of the shared options in --help
@@ -142,3 +143,20 @@ def option_value(setting: Setting, value: Any) -> Any:
         return number(value)
     except ValueError:
         return value
+
+
+def usage_hint(error: typer.TyperException) -> str:
+    """What to do about a wrong use; where a setting has no option of its own, how to give it."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "")
+    kind = CONFIGS.get(path.partition(" ")[2])
+    wanted = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+    names = [
+        name
+        for name, setting in (settings_of(kind) if kind and wanted else {}).items()
+        if name.rpartition(".")[2] == wanted and not setting.flag
+    ]
+    return (
+        f"give --set {' or --set '.join(f'{name}=VALUE' for name in names)}"
+        if names
+        else "see --help"
+    )

@@ -69,14 +69,14 @@ def warn_of_grounds(
     if not names:
         return
     if not draws_alpha:
-        remedy = "leave --matting none out, so that they are cut out"
+        remedy = "leave --set matting=none out, so that they are cut out"
     elif asked:
         remedy = (
             f"{model} leaves the ground clear where the prompt says nothing of one: leave those "
-            f"words out, or add --matting {DEFAULT}"
+            f"words out, or add --set matting={DEFAULT}"
         )
     else:
-        remedy = f"try another --seed, or add --matting {DEFAULT}"
+        remedy = f"try another --seed, or add --set matting={DEFAULT}"
     console.warn(
         f"no ground was asked for, and {shorten_list(names, 3)} "
         f"{'fills its' if len(names) == 1 else 'fill their'} square; {remedy}"

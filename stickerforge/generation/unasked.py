@@ -72,6 +72,6 @@ def check_weights(
     if matting != "none" and not weights_file(MODELS[matting]).exists():
         raise EnvironmentFault(
             f"the picture needs the weights of {matting} for cutting out, which are not here",
-            f"add --matting {matting} to fetch them ({MODELS[matting].megabytes} MB),"
-            " or --matting none",
+            f"add --set matting={matting} to fetch them ({MODELS[matting].megabytes} MB),"
+            " or --set matting=none",
         )

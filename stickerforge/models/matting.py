@@ -118,7 +118,7 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     except (ImportError, SystemExit):
         raise EnvironmentFault(
             "cutting out needs rembg, which is not installed",
-            f"{install_command(REQUIREMENT)}, or give --matting none",
+            f"{install_command(REQUIREMENT)}, or give --set matting=none",
         ) from None
     network = sessions[model.name]
     if offline and network.resolve_existing(f"{model.name}.onnx") is None:
@@ -130,7 +130,7 @@ def load_cut_out(model: MattingModel, *, offline: bool) -> CutOut:
     except (runtime.Fail, runtime.InvalidProtobuf, runtime.InvalidGraph) as error:
         raise EnvironmentFault(
             f"the weights of {model.name} cannot be read by this onnxruntime",
-            f"{install_command(REQUIREMENT)}, or give --matting none",
+            f"{install_command(REQUIREMENT)}, or give --set matting=none",
         ) from error
     except (OSError, ValueError) as error:
         raise missing_weights(
@@ -182,5 +182,5 @@ def missing_weights(model: MattingModel, why: str) -> EnvironmentFault:
     file = weights_file(model)
     return EnvironmentFault(
         f"no weights of {weights} for cutting out: {why}",
-        f"save {model.name}.onnx of rembg's releases as {file}, or give --matting none",
+        f"save {model.name}.onnx of rembg's releases as {file}, or give --set matting=none",
     )

@@ -13,12 +13,13 @@ from stickerforge.cli.options import flagged, option_value, options_from, settin
 from stickerforge.config.reference import CONFIGS
 from stickerforge.config.setting import setting, settings_of
 from stickerforge.config.style_presets import style_presets
+from tests.conftest import one_line
 
 COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet", "-q"}
 OPTIONS = {
     "generate": "--prompts --style -s --subject --adapter --count -n --seed --out -o --size"
     " --format --negative --init --image-prompt --steps --guidance --consistency --model -m"
-    " --matting --from --force --device",
+    " --from --force --device",
     "customize": "--subject --style -s --class --name --steps --batch --rank --lr --beta"
     " --objective --mask --resolution --model -m --seed --keep --resume --force --device",
     "caption": "--subject --class --captioner --style -s --review --take --device",
@@ -188,3 +189,19 @@ def test_common_options_come_last_the_device_among_them(name):
     if name in ("merge", "rate"):  # no model runs
         last.remove("--device")
     assert [item.opts[0] for item in parameters(name)][-len(last) :] == last
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        ("generate cat --matting none", "give --set matting=VALUE"),
+        ("generate cat --mask a.png", "give --set init.mask=VALUE"),
+        ("tailor prompt x --mode compat", "give --set long_prompts.mode=VALUE"),
+        ("tailor prompt x --save-every 5", "give --set training.save_every=VALUE"),
+        ("generate cat --sizee 3", "see --help"),
+        ("doctor --mask a.png", "see --help"),
+    ],
+)
+def test_an_option_that_is_a_setting_is_told_how_to_be_given(cli, call, hint):
+    ended = cli(*call.split())
+    assert ended.code == 2 and hint in one_line(ended)

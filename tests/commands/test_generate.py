@@ -171,7 +171,7 @@ def test_without_a_seed_one_is_drawn_and_told(cli):
 
 def test_a_model_without_alpha(cli, tiny_sd):
     made = cli(
-        *("generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json"),
+        *("generate", "cat", "--model", tiny_sd, "--set", "matting=none", "--seed", 1, "--json"),
         *("--steps", 2),
     )
     rgba = np.asarray(Image.open(made.outputs[0]["path"]))
@@ -182,8 +182,8 @@ def test_a_model_without_alpha(cli, tiny_sd):
         "cat",
         "--model",
         tiny_sd,
-        "--matting",
-        "none",
+        "--set",
+        "matting=none",
         "--style",
         "sticker",
         "--seed",
@@ -199,7 +199,7 @@ def test_matting_weights_that_are_not_here(cli, tiny_sd, monkeypatch, tmp_path):
         monkeypatch.setenv(variable, str(tmp_path / "matting"))
     ended = cli("generate", "cat", "--model", tiny_sd, "--offline", "--seed", 1)
     assert ended.code == 3
-    assert "isnet-general-use" in one_line(ended) and "--matting none" in one_line(ended)
+    assert "isnet-general-use" in one_line(ended) and "--set matting=none" in one_line(ended)
 
 
 def test_a_dry_run_writes_nothing(cli):
@@ -241,7 +241,7 @@ BAD = [
     (["generate", "cat", "--prompts", "gone.txt"], "no prompt file gone.txt"),
     (["generate", "--from", "gone.png"], "no picture gone.png"),
     (["generate", "cat", "--device", "tpu"], "unknown device 'tpu'"),
-    (["generate", "cat", "--matting", "bria-rmbg"], "unknown matting model"),
+    (["generate", "cat", "--set", "matting=bria-rmbg"], "unknown matting model"),
     (["generate", "cat", "--styl", "flat"], "--styl"),
     (["generat", "cat"], "generat"),
 ]
@@ -337,7 +337,7 @@ def test_other_weights_than_the_pictures_are_a_warning(cli, monkeypatch):
 
 def test_a_picture_of_a_folder_model_asks_for_the_folder(cli, tiny_sd):
     made = cli(
-        "generate", "cat", "--model", tiny_sd, "--matting", "none", "--seed", 1, "--json", *FAST
+        "generate", "cat", "--model", tiny_sd, "--set", "matting=none", "--seed", 1, "--json", *FAST
     )
     path = Path(made.outputs[0]["path"])
     assert "--model FOLDER" in one_line(cli("generate", "--from", path))

@@ -122,7 +122,7 @@ def test_a_rectangle_is_painted_in_a_square(cli):
 
 
 def test_a_model_without_alpha_paints_on_white(cli, quick_sd, sticker, mask):
-    options = ("--model", quick_sd, "--matting", "none", "--seed", 5, "--quiet", "--json")
+    options = ("--model", quick_sd, "--set", "matting=none", "--seed", 5, "--quiet", "--json")
     start = ("--init", sticker, "--set", f"init.mask={mask}")
     made = cli("generate", "dog", *start, *options, "--size", 128)
     result, before = pixels(made.outputs[0]["path"]), pixels(sticker)
@@ -134,7 +134,14 @@ def test_a_model_without_alpha_paints_on_white(cli, quick_sd, sticker, mask):
 @pytest.mark.parametrize("folder", ["tiny_sd", "tiny_sdxl"])
 def test_every_family_and_scheduler_starts_from_pictures(cli, request, scheduler, folder, sticker):
     model = request.getfixturevalue(folder)
-    options = ("--model", model, "--matting", "none", "--set", f"sampling.scheduler={scheduler}")
+    options = (
+        "--model",
+        model,
+        "--set",
+        "matting=none",
+        "--set",
+        f"sampling.scheduler={scheduler}",
+    )
     made = cli("generate", "dog", "--seed", 5, "--init", sticker, *options, *FAST)
     plain = cli("generate", "dog", "--seed", 5, *options, *FAST)
     assert content(made) != content(plain)
@@ -142,7 +149,7 @@ def test_every_family_and_scheduler_starts_from_pictures(cli, request, scheduler
 
 def test_a_model_that_follows_a_flow_starts_from_pictures(cli, tiny_sd, tmp_path, sticker, mask):
     flow = as_flow(tiny_sd, tmp_path / "flow")
-    options = ("--model", flow, "--matting", "none", "--init", sticker)
+    options = ("--model", flow, "--set", "matting=none", "--init", sticker)
     made = cli("generate", "dog", "--seed", 5, *options, *FAST)
     masked = ("--set", f"init.mask={mask}")
     assert content(made) != content(cli("generate", "dog", "--seed", 5, *options, *masked, *FAST))

@@ -19,7 +19,7 @@ from stickerforge.stickers.image_files import read_params
 from tests.conftest import one_line
 from tests.tiny import tiny_image_adapter, write_tiny_image_adapter
 
-PLAIN = ("--size", "native", "--matting", "none", "--seed", 3)
+PLAIN = ("--size", "native", "--set", "matting=none", "--seed", 3)
 
 
 @pytest.fixture

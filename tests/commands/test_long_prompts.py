@@ -19,7 +19,7 @@ from tests.conftest import one_line
 WORDS = "A red cat sits on a big table. Two dogs look at it, and a tree stands behind them. "
 LONG = WORDS * 9  # 162 words
 KEEP = ("--set", "words.unknown=keep")
-ONCE = ("--steps", 1, "--seed", 1, "--size", "native", "--matting", "none")
+ONCE = ("--steps", 1, "--seed", 1, "--size", "native", "--set", "matting=none")
 
 
 def cutting(model, tmp_path, **card):

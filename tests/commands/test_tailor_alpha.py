@@ -93,7 +93,7 @@ def test_from_stickers_to_a_transparent_picture(tailor, cli, quick_sd, stickers)
     assert (params["matting"], params["cut_out_by"]) == ("auto", "none")
     assert "edges" in params["output"] and params["adapters"][0]["adapter"] == "clear"
     plain = cli(
-        "generate", "a cat", "--seed", 1, "--json", "--model", quick_sd, "--matting", "none"
+        "generate", "a cat", "--seed", 1, "--json", "--model", quick_sd, "--set", "matting=none"
     )
     assert plain.outputs[0]["recipe"] != drawn.outputs[0]["recipe"]
     assert (np.asarray(Image.open(plain.outputs[0]["path"]).convert("RGBA"))[..., 3] == 255).all()
@@ -110,7 +110,7 @@ def test_untrained_colours_are_those_of_the_model_over_any_matting(tailor, cli, 
         tailor("--steps", 1, *UNMEASURED, "--lr", 1e-8, "--set", "decoder.start=opaque").code == 0
     )
     with_alpha, _ = draw(cli, "--adapter", "clear")
-    without, _ = draw(cli, "--model", quick_sd, "--matting", "none")
+    without, _ = draw(cli, "--model", quick_sd, "--set", "matting=none")
     assert np.abs(with_alpha.astype(int) - without).max() <= 1
 
 
@@ -185,7 +185,7 @@ def test_matting_is_known_before_a_weight_is_read(tailor, cli, quick_sd):
     for options, matting in (
         (("--adapter", "clear"), "none"),
         (("--model", quick_sd), "isnet-general-use"),
-        (("--adapter", "clear", "--matting", "isnet-general-use"), "isnet-general-use"),
+        (("--adapter", "clear", "--set", "matting=isnet-general-use"), "isnet-general-use"),
     ):
         ended = cli("generate", "a cat", "--dry-run", "--json", *options)
         assert ended.code == 0, ended.out

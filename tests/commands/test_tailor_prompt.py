@@ -88,7 +88,7 @@ def test_from_captions_to_a_picture(tune, cli, quick_sd):
     for end in ("It is red.", "It is blue."):
         drawn = cli(
             *("generate", f"{CAPTION[:110]} {end}", "--adapter", "long", "--model", quick_sd),
-            *("--seed", 1, "--json", "--matting", "none"),
+            *("--seed", 1, "--json", "--set", "matting=none"),
         )
         assert drawn.code == 0 and not drawn.json["warnings"], "all of it is read"
         pictures[end] = np.asarray(Image.open(drawn.outputs[0]["path"]))

@@ -83,8 +83,8 @@ def test_from_two_sets_to_a_picture(tailor, cli, quick_sd):
         quick_sd,
         "--quiet",
         "--json",
-        "--matting",
-        "none",
+        "--set",
+        "matting=none",
     )
     assert drawn.code == 0, drawn.err
 
@@ -109,7 +109,7 @@ def test_every_arm_is_an_adapter_of_its_own_and_they_differ(tailor, cli):
 def test_the_arm_of_a_prompt_adds_words_and_nothing_else(tailor, cli, quick_sd):
     assert "style.phrase" in one_line(tailor("--arm", "prompt"))
     assert tailor("--arm", "prompt", "--set", "style.phrase=in black and white").code == 0
-    call = ("--model", quick_sd, "--seed", 1, "--json", "--quiet", "--matting", "none")
+    call = ("--model", quick_sd, "--seed", 1, "--json", "--quiet", "--set", "matting=none")
     styled = cli("generate", "a cat", "--style", "house-prompt", *call).outputs[0]
     plain = cli("generate", "a cat, in black and white", *call).outputs[0]
     other = cli("generate", "a cat", *call).outputs[0]

@@ -88,14 +88,14 @@ def test_a_filled_square_is_said_after_drawing(cli):
     ended = cli("generate", "red apple, transparent ground", *asked)
     (line,) = grounds(ended)
     assert "fills its square" in line and "leave those words out" in line
-    assert "--matting isnet-general-use" in line
+    assert "--set matting=isnet-general-use" in line
     assert line in ended.err, "on the terminal, too"
     assert not grounds(cli("generate", "red apple", *asked))
     assert not grounds(cli("generate", "red apple on a blue background", *asked))
 
 
 def test_a_model_without_alpha_is_cut_out_instead(cli, tiny_sd):
-    asked = ("--model", tiny_sd, "--matting", "none", "--steps", 1, "--json", "--quiet")
+    asked = ("--model", tiny_sd, "--set", "matting=none", "--steps", 1, "--json", "--quiet")
     (line,) = grounds(cli("generate", "a cat without background", "--count", 2, *asked))
-    assert "fill their square; leave --matting none out" in line
+    assert "fill their square; leave --set matting=none out" in line
     assert not grounds(cli("generate", "a cat", *asked)), "it draws grounds, and cannot know better"

@@ -44,7 +44,7 @@ NAMES = {
     "dog --set output.colours=flat": ("dog-3-62872ddb.png", "dog-4-f3630746.png"),
     "dog --set output.colours=drawn": ("dog-3-197c6edd.png", "dog-4-874fab23.png"),
     "dog --set output.prompt=false": ("sticker-3-38698ad4.png", "sticker-4-10c21434.png"),
-    "dog --matting none": ("dog-3-cfa4de68.png", "dog-4-7f135dba.png"),
+    "dog --set matting=none": ("dog-3-cfa4de68.png", "dog-4-7f135dba.png"),
     "dog on a blue background": (
         "dog-on-a-blue-background-3-c54ced68.png",
         "dog-on-a-blue-background-4-e086d9cc.png",

@@ -31,7 +31,7 @@ def model():
 
 
 def test_alone_it_gives_the_pixels_of_the_command(cli, model):
-    asked = ("--steps", 2, "--guidance", 4, "--size", "native", "--matting", "none", "--quiet")
+    asked = ("--steps", 2, "--guidance", 4, "--size", "native", "--set", "matting=none", "--quiet")
     drawn = ("--set", "output.colours=drawn", "--set", "sampling.guidance_rescale=0")
     made = cli(
         "generate", "cat", "dog", "--seed", 6, "--negative", "grass", *asked, *drawn, "--json"

@@ -60,15 +60,15 @@ def test_matting_weights_are_fetched_only_where_the_call_names_them(
     call = ("generate", "--from", picture, "--model", tiny_sd)
     ended = cli(*call)
     assert ended.code == 3
-    assert f"add --matting {matting} to fetch them (" in one_line(ended)
-    assert cli(*call, "--matting", "none").code == 0
+    assert f"add --set matting={matting} to fetch them (" in one_line(ended)
+    assert cli(*call, "--set", "matting=none").code == 0
 
 
 def test_the_model_of_a_picture_brings_no_matting_weights(cli, tmp_path, tiny_sd, monkeypatch):
     card = read_folder(tiny_sd, "somebody/else")
     monkeypatch.setattr("stickerforge.generation.unasked.find_model", lambda *name, **options: card)
     picture = save(tmp_path / "a.png", PARAMS | {"model": "somebody/else", "matting": "auto"})
-    assert "add --matting isnet-general-use to" in one_line(cli("generate", "--from", picture))
+    assert "add --set matting=isnet-general-use to" in one_line(cli("generate", "--from", picture))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ def test_missing_weights_say_what_to_fetch():
     with pytest.raises(EnvironmentFault) as caught:
         load_cut_out(matting_model("auto"), offline=True)
     assert all(
-        word in str(caught.value) for word in (DEFAULT, "Apache-2.0", "179 MB", "--matting none")
+        word in str(caught.value)
+        for word in (DEFAULT, "Apache-2.0", "179 MB", "--set matting=none")
     )
 
 

@@ -133,7 +133,7 @@ def test_models_run_no_code_of_a_folder(cli, tiny_sd, tmp_path):
             data = json.loads(path.read_text())
             maps = {"AutoModel": "other.Other", "AutoTokenizer": ["other.Other", "other.Other"]}
             path.write_text(json.dumps(data | {"auto_map": maps}))
-    ended = cli("generate", "a cat", "--model", folder, "--matting", "none", "--steps", 1)
+    ended = cli("generate", "a cat", "--model", folder, "--set", "matting=none", "--steps", 1)
     assert ended.code == 0, ended.err
     assert not mark.exists()
 

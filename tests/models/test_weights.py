@@ -88,7 +88,7 @@ def test_parts_of_a_model(copied, file, edit, said):
 
 def test_half_of_a_text_encoder_is_not_made_up(cli, copied):
     change(copied / TEXT, lambda tensors: [tensors.pop(key) for key in sorted(tensors)[::2]])
-    ended = cli("generate", "a cat", "--model", copied, "--matting", "none")
+    ended = cli("generate", "a cat", "--model", copied, "--set", "matting=none")
     assert ended.code == 2 and "text_encoder lacks 18 weights, first embeddings." in one_line(ended)
 
 

@@ -202,9 +202,7 @@ class GenerateConfig:
         high=MAX_SEED,
         flag="--seed",
     )
-    matting: str = setting(
-        "auto", "auto, none, or a matting model, for models without alpha.", flag="--matting"
-    )
+    matting: str = setting("auto", "auto, none, or a matting model, for models without alpha.")
     device: str = device_setting()
     init: InitConfig = InitConfig()
     image_prompt: ImagePromptConfig = ImagePromptConfig()
