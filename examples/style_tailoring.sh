@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A new house style, end to end: bash examples/style_tailoring.sh [FOLDER] [STEPS] [PROMPTS]
-# Twenty minutes on two cores; needs the art of examples/recipes/mini (fetch.py, art.py).
+# Ten minutes on two cores; needs the art of examples/recipes/mini (fetch.py, art.py).
 # Simulated raters decide here; people would, on a page, with `stickerforge rate house`.
 set -euo pipefail
 out=${1:-house}
