@@ -11,6 +11,7 @@ from stickerforge.config.schema import RateConfig, SamplingConfig, TailorStyleCo
 from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.curation.screening import needs_encoder
 from stickerforge.curation.style_pictures import Gathered, plan_style
+from stickerforge.data.prompt_bank import normalize
 from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import InputError
 from stickerforge.generation.plan import sampling_settings
@@ -179,7 +180,8 @@ def describe_content(
     content, folder = config.content, set_folder(config.name, "match")
     prompts = content.prompts
     if content.file:
-        prompts = len(read_prompts(Path(content.file), styles=None))
+        rows = read_prompts(Path(content.file), styles=None)
+        prompts = len({normalize(row.prompt) or row.prompt for row in rows})
     pictures = prompts * content.count
     kept, fetches = len(read_drawn(folder)), fetched_models(config)
     seconds = drawing_seconds(config, card, pictures)

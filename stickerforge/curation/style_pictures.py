@@ -1,7 +1,7 @@
 """The pictures of a house style, brought together for people to decide about. Imports no torch."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from stickerforge.data.captioned_pictures import CaptionedPictures, read_caption
 from stickerforge.data.picture_losses import warn_of_losses
 from stickerforge.errors import InputError
 from stickerforge.rating.rating_set import (
+    CANDIDATES,
     OUTCOMES,
     PICTURES,
     Accepted,
@@ -74,12 +75,18 @@ def gather_style(config: TailorStyleConfig, console: Console) -> Gathered:
     accepted = drawn_rows(config.name) if style.drawn else []
     rows = {row.file_name: row for row in earlier_pictures(folder, console)}
     kept = len(rows)
+    warn_of_withdrawn(given, rows.values(), folder, console)
     for row in drawn_pictures(config.name, accepted, folder):
         if row.file_name not in rows or not rows[row.file_name].given:
             rows[row.file_name] = row
     for picture, caption in given.pictures:
         row = place(folder, picture.path, caption)
         rows[row.file_name] = replace(row, given=True)
+    if not rows:
+        raise InputError(
+            f"{folder}: none of its pictures is there any more",
+            "give pictures of the house style: --set style.data=FOLDER",
+        )
     write_info(folder, SetInfo("style", style.guideline))
     write_candidates(folder, list(rows.values()))
     return Gathered(folder, len(rows) - kept, kept, failed=given.unreadable)
@@ -91,7 +98,7 @@ def earlier_pictures(folder: Path, console: Console) -> list[Candidate]:
     Raises:
         InputError: its table cannot be read.
     """
-    if not is_set(folder):
+    if not is_set(folder) or not (folder / CANDIDATES).read_bytes().strip():
         return []
     rows = read_candidates(folder)
     gone = [row.file_name for row in rows if not (folder / row.file_name).exists()]
@@ -99,6 +106,23 @@ def earlier_pictures(folder: Path, console: Console) -> list[Candidate]:
         names = shorten_list(gone, SHOWN)
         console.warn(f"{plural(len(gone), 'picture')} of the set have gone, and leave it: {names}")
     return [row for row in rows if row.file_name not in gone]
+
+
+def warn_of_withdrawn(
+    given: CaptionedPictures, rows: Iterable[Candidate], folder: Path, console: Console
+) -> None:
+    """Warn of pictures that were given before, and are not among those of this call."""
+    if not given.pictures:
+        return
+    names = {
+        name_by_content(picture.path, read_picture(picture.path)) for picture, _ in given.pictures
+    }
+    gone = [row.file_name for row in rows if row.given and row.file_name not in names]
+    if gone:
+        console.warn(
+            f"{plural(len(gone), 'picture')} of the set are not in style.data any more, and stay:"
+            f" leave them out on the page, or remove {folder} to begin anew"
+        )
 
 
 def given_pictures(config: TailorStyleConfig) -> CaptionedPictures:

@@ -4,68 +4,26 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.rating.answer_rows import (
+    APPLICATION,
+    CHANGED,
+    COLUMNS,
+    ENVIRONMENT,
+    SCHEMA,
+    VERSION,
+    StoredAnswer,
+    row_of,
+)
 from stickerforge.rating.rating_set import Question
 from stickerforge.rating.ratings import Answer, Rating, now, rating_fault
 from stickerforge.runtime.bounded_files import check_regular
 
 STORE = "ratings.sqlite"
-VERSION = 1
-APPLICATION = 0x53465261  # "SFRa": tells such a database from others
 SKIP: Literal["skip"] = "skip"
-SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS answers (
-    id INTEGER PRIMARY KEY,
-    rater TEXT NOT NULL,
-    time TEXT NOT NULL,
-    question TEXT NOT NULL,
-    picture TEXT NOT NULL,
-    other TEXT,
-    answer TEXT NOT NULL,  -- JSON: true, false, "left", "right", "tie" or "skip"
-    sha256 TEXT NOT NULL,        -- of the picture's file
-    other_sha256 TEXT NOT NULL,  -- of the other one's
-    model TEXT NOT NULL,         -- that drew the picture
-    undone TEXT                  -- when it was taken back or replaced; NULL while it counts
-);
-CREATE INDEX IF NOT EXISTS standing ON answers (question, rater, picture)
-    WHERE undone IS NULL;
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
-"""
-COLUMNS = "id, rater, time, question, picture, other, answer, sha256, other_sha256, model"
-ENVIRONMENT = (  # what SQLite says where the machine is at fault, not the file
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PERM,
-)
-
-
-@dataclass(frozen=True)
-class StoredAnswer:
-    """An answer that stands.
-
-    Args:
-        rating: None where the rater skipped the picture.
-    """
-
-    id: int
-    rater: str
-    picture: str
-    other: str | None
-    rating: Rating | None
-
-    @property
-    def item(self) -> tuple[str, str | None]:
-        """What it is about."""
-        return self.picture, self.other
 
 
 class AnswerStore:
@@ -184,7 +142,26 @@ class AnswerStore:
         Raises:
             InputError, EnvironmentFault: none was taken back.
         """
-        rows = [(now(), id) for id in ids]
+        self._mark(now(), ids)
+
+    def retire(self, ids: Iterable[int]) -> None:
+        """Let answers count no more because their pictures have changed; `restore` undoes it.
+
+        Raises:
+            InputError, EnvironmentFault: none was retired.
+        """
+        self._mark(f"{CHANGED} {now()}", ids)
+
+    def restore(self, ids: Iterable[int]) -> None:
+        """Let answers count again that were retired.
+
+        Raises:
+            InputError, EnvironmentFault: none was restored.
+        """
+        self._mark(None, ids)
+
+    def _mark(self, undone: str | None, ids: Iterable[int]) -> None:
+        rows = [(undone, id) for id in ids]
         with self._faults(), self.connection:
             self.connection.executemany("UPDATE answers SET undone = ? WHERE id = ?", rows)
 
@@ -242,6 +219,27 @@ class AnswerStore:
         with self._faults():
             return list(self._standing(f"{query} ORDER BY id", values))
 
+    def retired(self, question: Question) -> list[StoredAnswer]:
+        """The answers to a question that were retired, the last ones first.
+
+        Raises:
+            InputError, EnvironmentFault: they cannot be read.
+        """
+        query = "SELECT {} FROM answers WHERE undone LIKE ? AND question = ? ORDER BY id DESC"
+        with self._faults():
+            return list(self._standing(query, (f"{CHANGED} %", question)))
+
+    def first_question(self) -> str | None:
+        """What the oldest answer is about; None where there is none, not even in the history.
+
+        Raises:
+            InputError, EnvironmentFault: it cannot be read.
+        """
+        query = "SELECT question FROM answers ORDER BY id LIMIT 1"
+        with self._faults():
+            row = self.connection.execute(query).fetchone()
+        return str(row[0]) if row else None
+
     def ratings(self, question: Question) -> list[Rating]:
         """The ratings that count, in the order they were given.
 
@@ -276,22 +274,3 @@ class AnswerStore:
             row,
         )
         return int(cursor.lastrowid or 0)
-
-
-def row_of(rating: Rating, undone: str | None) -> tuple[str | None, ...]:
-    """The row of a rating.
-
-    Args:
-        undone: when it was replaced; None for one that counts.
-    """
-    return (
-        rating.rater,
-        rating.time,
-        rating.question,
-        *rating.item,
-        json.dumps(rating.answer),
-        rating.sha256,
-        rating.other_sha256,
-        rating.model,
-        undone,
-    )

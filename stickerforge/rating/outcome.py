@@ -26,6 +26,7 @@ class Outcome:
         strengths: of models, folders or pictures; empty where pictures are decided about.
         by_rater: how many items each rater answered.
         num_rated: how many items have an answer.
+        first_question: what the oldest answer in the folder is about.
     """
 
     task: RatingTask
@@ -35,17 +36,20 @@ class Outcome:
     agreement: Agreement
     by_rater: dict[str, int]
     num_rated: int
+    first_question: str | None = None
 
     @property
     def paths(self) -> list[Path]:
         """The files of the outcome."""
-        names = [RATINGS]
+        question = self.task.question
+        is_first = self.first_question in (None, question)
+        names = [RATINGS if is_first else f"ratings-{question}.jsonl"]
         if self.task.question != "pair":
             names.append(OUTCOMES[self.task.question])
         return [self.task.folder / name for name in names]
 
     def write(self) -> None:
-        """Write ratings.jsonl, and the table of accepted pictures.
+        """Write the ratings, and the table of accepted pictures.
 
         Raises:
             EnvironmentFault: the disk is full or read-only.
@@ -143,7 +147,8 @@ def find_outcome(task: RatingTask, store: AnswerStore | None) -> Outcome:
     else:
         decision = decide(task.candidates, ratings, task.question)
     rated = len({rating.item for rating in ratings})
-    return Outcome(task, ratings, decision, strengths, agreement(ratings), by_rater, rated)
+    first = store.first_question() if store else None
+    return Outcome(task, ratings, decision, strengths, agreement(ratings), by_rater, rated, first)
 
 
 def comparisons(task: RatingTask, ratings: Sequence[Rating]) -> list[tuple[str, str, float]]:

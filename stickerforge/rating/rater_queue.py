@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from stickerforge.rating.answer_store import StoredAnswer
+from stickerforge.rating.answer_rows import StoredAnswer
 from stickerforge.rating.rating_task import Item
 
 

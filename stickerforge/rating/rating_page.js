@@ -199,9 +199,10 @@ function download() {
   const flip = { left: "right", right: "left", tie: "tie" };
   const lines = given(rater).filter((row) => !row.skip).map((row) => {
     const [picture, other] = data.items[row.item].names;
+    const [sha256, other_sha256] = data.items[row.item].digests;
     const swapped = other !== undefined && (rank(`side ${rater} ${row.item}`) & 1);
-    const line = { picture, question: data.question, answer: swapped ? flip[row.answer] : row.answer, rater, time: row.time };
-    return JSON.stringify(other === undefined ? line : { ...line, other }) + "\n";
+    const line = { picture, question: data.question, answer: swapped ? flip[row.answer] : row.answer, rater, time: row.time, sha256 };
+    return JSON.stringify(other === undefined ? line : { ...line, other, other_sha256 }) + "\n";
   });
   if (!lines.length) { tell("nothing is decided yet"); return; }
   const link = document.createElement("a");

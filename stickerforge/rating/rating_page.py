@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ from stickerforge.data.pictures import load_picture
 from stickerforge.errors import InputError, StickerforgeError
 from stickerforge.rating.answer_store import AnswerStore
 from stickerforge.rating.rater_queue import RaterQueue, is_swapped
-from stickerforge.rating.rating_task import RatingTask
+from stickerforge.rating.rating_task import RatingTask, known_digest
 from stickerforge.rating.ratings import Answer, rater_name
 from stickerforge.runtime.files import write_whole
 from stickerforge.web.template import fill_template, script_safe
@@ -210,10 +211,15 @@ def render_page(task: RatingTask, more: dict[str, Any], image_sources: str) -> s
     return fill_template(package, "rating_page.html", parts)
 
 
-def task_id(task: RatingTask) -> str:
-    """What a browser keeps the answers to a task under."""
-    keys = json.dumps([task.question, [item.key for item in task.items]])
-    return hashlib.sha256(keys.encode()).hexdigest()[:16]
+def task_id(task: RatingTask, digests: Sequence[Sequence[str]] = ()) -> str:
+    """What a browser keeps the answers to a task under.
+
+    Args:
+        digests: of the pictures of each item, where the answers are kept there alone: pages in
+            files share what a browser keeps, and pictures of other sets may have the same names.
+    """
+    keys = [task.question, str(task.folder), [item.key for item in task.items], list(digests)]
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16]
 
 
 def write_page(task: RatingTask, rater: str) -> Path:
@@ -225,16 +231,21 @@ def write_page(task: RatingTask, rater: str) -> Path:
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
+    digests = [
+        [known_digest(task, picture.file_name) for picture in item.pictures] for item in task.items
+    ]
     items = [
         {
             "text": item.picture.text,
+            "digests": own,
             "names": [picture.file_name for picture in item.pictures],
             "pictures": [file_address(task, picture.file_name) for picture in item.pictures],
         }
-        for item in task.items
+        for item, own in zip(task.items, digests, strict=True)
     ]
     path = task.folder / PAGE
-    more = {"served": False, "rater": rater, "items": items}
+    set_id = task_id(task, digests)
+    more = {"served": False, "rater": rater, "items": items, "set": set_id}
     write_whole(path, render_page(task, more, "file: data:").encode())
     return path
 

@@ -106,6 +106,14 @@ class RatingTask:
         return str(path.absolute())
 
 
+def known_digest(task: RatingTask, file_name: str | None) -> str:
+    """Sha256 of a picture's file; "" of none, and of one that has gone."""
+    try:
+        return task.digest(file_name) if file_name else ""
+    except OSError:
+        return ""
+
+
 def pairs_of_prompts(candidates: Sequence[Candidate]) -> list[Item]:
     """Every two pictures of one prompt; of several models, two of different ones only.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from stickerforge.errors import InputError
 from stickerforge.rating.answer_store import AnswerStore
 from stickerforge.rating.rating_page import FLIPPED
-from stickerforge.rating.rating_task import RatingTask
+from stickerforge.rating.rating_task import RatingTask, known_digest
 from stickerforge.rating.ratings import Rating, numbered_ratings
 
 
@@ -58,14 +58,6 @@ def complete(task: RatingTask, rating: Rating, model: str) -> Rating:
     )
 
 
-def known_digest(task: RatingTask, file_name: str | None) -> str:
-    """Sha256 of a picture's file; "" of none, and of one that has gone."""
-    try:
-        return task.digest(file_name) if file_name else ""
-    except OSError:
-        return ""
-
-
 def turned(rating: Rating) -> Rating:
     """A rating of a pair with its pictures in the other order; any other one as it is."""
     if rating.other is None:
@@ -90,8 +82,28 @@ def has_changed(task: RatingTask, rating: Rating) -> bool:
     )
 
 
+def restore_unchanged(task: RatingTask, store: AnswerStore) -> int:
+    """Let answers count again whose pictures are as they were; returns how many.
+
+    Raises:
+        InputError, EnvironmentFault: they cannot be read or written.
+    """
+    keys = {item.key for item in task.items}
+    taken = {(answer.rater, answer.item) for answer in store.standing(task.question)}
+    restored = []
+    for answer in store.retired(task.question):
+        key = (answer.rater, answer.item)
+        fits = answer.rating and answer.item in keys and not has_changed(task, answer.rating)
+        if fits and key not in taken:
+            taken.add(key)
+            restored.append(answer.id)
+    if restored:
+        store.restore(restored)
+    return len(restored)
+
+
 def retire_changed(task: RatingTask, store: AnswerStore) -> int:
-    """Take back the answers about pictures that are other ones now; returns how many.
+    """Let answers about pictures that are other ones now count no more; returns how many.
 
     Raises:
         InputError, EnvironmentFault: they cannot be read or written.
@@ -103,5 +115,5 @@ def retire_changed(task: RatingTask, store: AnswerStore) -> int:
         if answer.rating and answer.item in keys and has_changed(task, answer.rating)
     ]
     if changed:
-        store.undo(changed)
+        store.retire(changed)
     return len(changed)

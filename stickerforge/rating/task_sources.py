@@ -39,12 +39,9 @@ def set_task(rating_set: RatingSet, question: Question, guideline: str, folder: 
         InputError: none of the pictures is there, or there is nothing to compare.
     """
     paths = {one.file_name: rating_set.path(one) for one in rating_set.candidates}
-    there = [one for one in rating_set.candidates if paths[one.file_name].is_file()]
-    failed = [
-        f"{one.file_name}: it has gone"
-        for one in rating_set.candidates
-        if not paths[one.file_name].is_file()
-    ]
+    faults = {one: file_fault(paths[one.file_name]) for one in rating_set.candidates}
+    there = [one for one, fault in faults.items() if not fault]
+    failed = [f"{one.file_name}: {fault}" for one, fault in faults.items() if fault]
     if not there:
         raise InputError(
             f"{rating_set.folder}: none of its {plural(len(failed), 'picture')} is there any more",
@@ -56,6 +53,15 @@ def set_task(rating_set: RatingSet, question: Question, guideline: str, folder: 
     own = rating_set.guideline if question == rating_set.question else GUIDELINES[question]
     title = set_title(rating_set.folder)
     return RatingTask(title, question, guideline or own, items, paths, arms, folder, failed)
+
+
+def file_fault(path: Path) -> str:
+    """Why a picture's file cannot be asked about; "" where it can."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8, and answers could not name it"
+    return "" if path.is_file() else "it has gone"
 
 
 def set_title(folder: Path) -> str:
@@ -138,12 +144,12 @@ def against_task(folders: Sequence[Path], guideline: str, answers: Path) -> Rati
         raise InputError("a folder is given twice", "give --against another folder")
     labels = distinct_labels(folders)
     listed = [side_of(folder, label) for folder, label in zip(folders, labels, strict=True)]
-    sides = [{one: path for one, path in side.items() if path.is_file()} for side in listed]
+    sides = [{one: path for one, path in side.items() if not file_fault(path)} for side in listed]
     failed = [
-        f"{one.file_name}: it has gone"
-        for side, there in zip(listed, sides, strict=True)
-        for one in side
-        if one not in there
+        f"{one.file_name}: {fault}"
+        for side in listed
+        for one, path in side.items()
+        if (fault := file_fault(path))
     ]
     items = [
         item

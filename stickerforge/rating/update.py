@@ -7,8 +7,8 @@ from stickerforge.errors import InputError, Interrupted
 from stickerforge.rating.answer_store import STORE, AnswerStore
 from stickerforge.rating.outcome import Outcome, find_outcome
 from stickerforge.rating.rating_task import RatingTask
-from stickerforge.rating.ratings import Rating
-from stickerforge.rating.ratings_intake import read_for_task, retire_changed
+from stickerforge.rating.ratings import RATINGS, Rating
+from stickerforge.rating.ratings_intake import read_for_task, restore_unchanged, retire_changed
 from stickerforge.rating.serving import exclusive
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder
@@ -60,11 +60,14 @@ def update_held(
         names = shorten_list(task.failed, SHOWN)
         console.warn(f"{plural(len(task.failed), 'picture')} cannot be shown: {names}")
     with AnswerStore(task.folder / STORE) as store:
+        check_copy(task.folder, store, rows)
         if changed := retire_changed(task, store):
             console.warn(
                 f"{plural(changed, 'answer')} about pictures that have changed since "
                 "no longer count"
             )
+        if restored := restore_unchanged(task, store):
+            console.say(f"{plural(restored, 'answer')} again: the pictures are as they were")
         taken = store.take(rows) if rows is not None else None
         try:
             ask(store)
@@ -76,3 +79,20 @@ def update_held(
         for line in outcome.warnings():
             console.warn(line)
         return outcome, taken
+
+
+def check_copy(folder: Path, store: AnswerStore, rows: Sequence[Rating] | None) -> None:
+    """Make sure that no copy of lost answers is overwritten with nothing.
+
+    Args:
+        rows: ratings that are about to be taken in; None for none.
+
+    Raises:
+        InputError: there are no answers, but ratings that were written from some.
+    """
+    copy = folder / RATINGS
+    if rows is None and store.first_question() is None and copy.exists() and copy.stat().st_size:
+        raise InputError(
+            f"{store.path} holds no answers, and {copy} does",
+            f"give --ratings {copy} to take them in again, or move that file away",
+        )

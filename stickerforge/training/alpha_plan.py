@@ -27,7 +27,11 @@ COMMAND = "tailor alpha"
 AUTOENCODER = "AutoencoderKL"  # the class of diffusers that can be extended
 COLOR = re.compile(r"[0-9a-f]{6}", re.IGNORECASE)
 STEPS = 2000
-FREE = ("steps", "save_every", "tensorboard")  # settings that decide nothing of the adapter
+FREE = (
+    "steps",
+    "save_every",
+    "tensorboard",
+)  # what a run may be taught on with other values of
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ def expected_share(plan: StylePlan) -> float:
     router = SetRouter(
         plan.routing, process, (1, 1, 1), sizes=(1, 1), one_set=False, batch=1, steps=1, seed=0
     )
-    if len({level < plan.routing.threshold for level in router.log_snr}) == 2:
-        return router.content_share
+    # Of a schedule that ends without signal the last level is endless: nothing lies beyond it.
     levels = [level for level in router.log_snr if math.isfinite(level)]
+    if len({level < plan.routing.threshold for level in levels}) == 2:
+        return router.content_share
     raise InputError(
         f"joint.threshold={plan.config.joint.threshold:g} is beyond the noise levels of"
         f" {plan.card.title}",

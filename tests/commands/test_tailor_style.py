@@ -500,6 +500,21 @@ def test_a_dry_run_of_style_counts_as_the_stage_does(stage, pictures):
     assert (told["count"], told["kept"]) == (0, 6)
 
 
+def test_drawings_that_left_the_house_are_named_and_lost_ones_are_no_dead_end(stage, pictures):
+    options = ("--set", f"style.data={pictures}")
+    folder = set_folder("house", "style")
+    assert stage("style", *options).code == 0
+    rows = (pictures / "metadata.jsonl").read_text().splitlines()
+    (pictures / "metadata.jsonl").write_text("\n".join(rows[1:]))
+    (pictures / "0.png").unlink()
+    ended = stage("style", *options, "--json")
+    assert any("1 picture of the set are not in style.data" in w for w in ended.json["warnings"])
+    for path in (folder / "pictures").iterdir():
+        path.unlink()
+    (folder / "candidates.jsonl").write_text("")
+    assert stage("style", *options, "--json").json["result"]["made"] == 6
+
+
 OPEN = (
     *CONTENT,
     "--init-from",

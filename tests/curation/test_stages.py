@@ -73,7 +73,7 @@ def test_candidates_are_drawn_and_gated_once(config, quiet):
 
 def test_a_dry_run_counts_the_prompts_of_a_file(config, tmp_path):
     file = tmp_path / "prompts.txt"
-    file.write_text("a cat\na dog\na fox\na bee\n")
+    file.write_text("a cat\na dog\nA  cat!\na fox\na bee\n")
     card = find_model(config.model)
     for name, prompts in (("", 3), (str(file), 4)):
         told = replace(config, content=replace(config.content, file=name))

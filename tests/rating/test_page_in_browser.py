@@ -1,5 +1,6 @@
 """The page in a real browser, with real keys and touches."""
 
+import hashlib
 import json
 import signal
 import time
@@ -227,6 +228,9 @@ def test_offline_a_file_does_without_a_server(tmp_path, cli):
         )
         file = downloads / "ratings-Zoë.jsonl"
         wait_for_file(file)
+    for row in rows_of(file):
+        content = (tmp_path / "a set" / row["picture"]).read_bytes()
+        assert row["sha256"] == hashlib.sha256(content).hexdigest()
     ended = cli("rate", tmp_path / "a set", "--ratings", file, "--json")
     assert ended.code == 0, ended.out
     assert ended.json["result"]["raters"] == {"Zoë": 3} and ended.json["result"]["passed"] == 2

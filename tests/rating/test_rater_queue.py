@@ -1,6 +1,6 @@
 """The order in which raters see things."""
 
-from stickerforge.rating.answer_store import StoredAnswer
+from stickerforge.rating.answer_rows import StoredAnswer
 from stickerforge.rating.rater_queue import RaterQueue, is_swapped
 from stickerforge.rating.rating_set import Candidate
 from stickerforge.rating.rating_task import Item

@@ -90,7 +90,7 @@ def decode_alpha(decoder: AlphaDecoder, latents: Tensor) -> Tensor:
 class AlphaDecoderTuning:
     """Minimizes the errors of decoded alpha, and of colours over random grounds.
 
-    What is measured and kept is a moving mean of the weights: the learning rate does not fall, and
+    What is measured and kept is a moving mean of the weights: before the learning rate has fallen
     the last steps would be seen in edges.
     """
 
