@@ -18,8 +18,8 @@ from tests.conftest import one_line
 COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet", "-q"}
 OPTIONS = {
     "generate": "--prompts --style -s --subject --adapter --count -n --seed --out -o --size"
-    " --format --negative --init --image-prompt --steps --guidance --consistency --model -m"
-    " --from --force --device",
+    " --format --negative --init --image-prompt --control --steps --guidance --consistency --model"
+    " -m --from --force --device",
     "customize": "--subject --style -s --class --name --steps --batch --rank --lr --beta"
     " --objective --mask --resolution --model -m --seed --keep --resume --force --device",
     "caption": "--subject --class --captioner --style -s --review --take --device",
