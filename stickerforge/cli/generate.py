@@ -15,7 +15,7 @@ from stickerforge.errors import InputError
 ORDER = (
     "prompt prompts style subject adapter count seed output.folder output.size output.format"
     " negative init.file image_prompt.pictures control.pictures sampling.steps sampling.guidance"
-    " sampling.consistency model force picture"
+    " model force picture"
 ).split()
 
 Force = Annotated[

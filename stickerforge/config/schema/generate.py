@@ -49,8 +49,6 @@ class SamplingConfig:
         " without it adapters guide themselves.",
         low=0.0,
         high=50.0,
-        flag="--consistency",
-        metavar="WEIGHT",
     )
     consistency_start: float | None = setting(
         None,
