@@ -49,6 +49,9 @@ QUICK = {  # command line: its exit code
     # for its image encoder
     "generate cat --steps 1 --model {sd} --set matting=none {ip} --image-prompt pictures/a.png": 3,
     "generate cat --image-prompt pictures/a.png": 2,
+    # for its ControlNet
+    "generate cat --model {sd} --set matting=none --control edges:pictures/a.png {net}": 3,
+    "generate cat --control edges:pictures/a.png": 2,
     "caption pictures --captioner somebody/else": 3,
     "caption pictures --subject dog": 0,
     "caption pictures --subject dog --review": 0,
@@ -99,7 +102,7 @@ def noted(request, tmp_path_factory, tiny_sd, clip):
     (folder / "prompts.csv").write_text("prompt,id\na cat,a\na dog,b\n")
     write_tiny_image_adapter(folder / "ip.safetensors", tiny_sd, "base")
     ip = "--adapter ip.safetensors"
-    names = {"sd": tiny_sd, "clip": clip, "ip": ip}
+    names = {"sd": tiny_sd, "clip": clip, "ip": ip, "net": "--set control.model=somebody/else"}
     lines = {line.format(**names): code for line, code in request.param.items()}
     outcome = folder / "outcome.json"
     environment = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import (
     AutoencoderKL,
+    ControlNetModel,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     StableDiffusionPipeline,
@@ -169,6 +170,25 @@ def write_tiny_sdxl(folder: Path, *, seed: int = 0, deep: bool = False) -> Path:
         ),
     )
     pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def write_tiny_control(folder: Path, model: Path, *, seed: int = 0, **changes: object) -> Path:
+    """A random ControlNet for the UNet of a tiny model, which adds something everywhere.
+
+    Args:
+        changes: of its configuration.
+    """
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel.from_pretrained(model / "unet")
+    control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(16, 32))
+    if changes:
+        control = ControlNetModel.from_config(dict(control.config) | changes)
+    outputs = [control.controlnet_cond_embedding.conv_out, control.controlnet_mid_block]
+    for block in (*outputs, *control.controlnet_down_blocks):
+        for parameter in block.parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
+    control.save_pretrained(folder)
     return folder
 
 

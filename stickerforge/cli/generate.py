@@ -14,8 +14,8 @@ from stickerforge.errors import InputError
 
 ORDER = (
     "prompt prompts style subject adapter count seed output.folder output.size output.format"
-    " negative init.file image_prompt.pictures sampling.steps sampling.guidance"
-    " sampling.consistency model force picture"
+    " negative init.file image_prompt.pictures control.pictures sampling.steps sampling.guidance"
+    " model force picture"
 ).split()
 
 Force = Annotated[
@@ -52,6 +52,7 @@ def repeat(call: Call[GenerateConfig], picture: Path) -> tuple[GenerateConfig, d
         EnvironmentFault: something would have to be fetched that the call does not ask for.
     """
     from stickerforge.generation import (
+        control_settings,
         image_prompt_settings,
         image_settings,
         init_settings,
@@ -61,11 +62,13 @@ def repeat(call: Call[GenerateConfig], picture: Path) -> tuple[GenerateConfig, d
     remembered, params = image_settings.read_settings(picture, call.console.warn)
     remembered |= init_settings.remembered_init(params, picture.parent)
     remembered |= image_prompt_settings.remembered_image_prompt(params, picture.parent)
+    remembered |= control_settings.remembered_control(params, picture.parent)
     config, asked = call.resolve(remembered), call.resolve()
     if params and not config.model:
         raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
     init_settings.check_init_files(params, config.init, picture)
     image_prompt_settings.check_image_prompt(params, config, asked.image_prompt, picture)
+    control_settings.check_control_files(params, config, asked.control, picture)
     unasked.check_work(config, asked)
     unasked.check_weights(config, asked, offline=call.offline, say=call.console.say)
     return config, params

@@ -30,7 +30,7 @@ class Result:
         sheet: the contact sheet, where one was asked for.
         config: the settings in force; a valid `--config`.
         init: the picture that all were started from: file, strength, mask.
-        image_prompt: the pictures that were read beside every prompt, and how.
+        image_prompt, control: the pictures that were read beside every prompt, or followed; how.
         seed: of the call.
     """
 
@@ -40,6 +40,7 @@ class Result:
     config: Path | None = None
     init: dict[str, Any] | None = None
     image_prompt: dict[str, Any] | None = None
+    control: dict[str, Any] | None = None
     seed: int | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -53,6 +54,7 @@ class Result:
             "sheet": str(self.sheet) if self.sheet else None,
             "init": self.init,
             "image_prompt": self.image_prompt,
+            "control": self.control,
         }
 
     def lines(self) -> list[str]:
@@ -139,6 +141,7 @@ def run(
         generation.folder / CONFIG_FILE,
         generation.init.record() if generation.init else None,
         generation.image_prompt.record() if generation.image_prompt else None,
+        generation.control.record() if generation.control else None,
         generation.seed,
         console.warnings,
     )
@@ -158,6 +161,7 @@ def dry_run(
         pixels=sampling.pixels or generation.card.sampling.get("pixels", 512),
         cuda=generation.device.startswith("cuda"),
         consistency=sampling.consistency is not None,
+        control=generation.control.place.folder if generation.control else None,
     )
     with_sheet = generation.output.sheet and len(generation.jobs) > 1
     names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]
@@ -180,7 +184,7 @@ def dry_run(
         f"model   {generation.card.title} ({generation.card.folder})",
         *(f"adapter {source}" for source in generation.adapters),
         *(f"{kind}    {path}" for kind, path in generation.init_files.items()),
-        *(generation.image_prompt.lines if generation.image_prompt else []),
+        *generation.picture_lines,
         *(f"write   {path}" for path in result["writes"]),
         *(f"skip    {path} (already there)" for path in result["skips"]),
         *dict.fromkeys(

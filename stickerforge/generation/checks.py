@@ -163,12 +163,12 @@ def check_consistency(
         if start is not None or end is not None:
             raise InputError(
                 "sampling.consistency_start and _end belong to consistency guidance",
-                "give --consistency too",
+                "give --set sampling.consistency=1 too",
             )
         return
     if not drawing_adapters(adapters):
         raise InputError(
-            "--consistency leads towards what an adapter taught, and none is in use",
+            "sampling.consistency leads towards what an adapter taught, and none is in use",
             "name one, or leave it out",
         )
     first, last = 0.0 if start is None else start, 1.0 if end is None else end

@@ -19,6 +19,7 @@ from stickerforge.data.init_pictures import InitPicture
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter, drawing_adapters
 from stickerforge.generation.base_words import base_words, class_words_of, grammatical_texts
+from stickerforge.generation.control import ControlPlan
 from stickerforge.generation.flat_style import flat_digest, flat_palette
 from stickerforge.generation.image_prompts import ImagePrompt
 from stickerforge.generation.reduced_prompt import ReducedPrompt
@@ -41,6 +42,7 @@ PRIVATE = (
     "words",
     "init",
     "files",
+    "control",
     "image_prompt",
     "references",
 )
@@ -107,6 +109,7 @@ class CallParams:
         subjects, adapters: as the user named them.
         init: the picture that all start from; None for noise alone.
         image_prompt: pictures that are read beside every prompt; None for none.
+        control: a picture whose structure all follow; None for none.
     """
 
     card: ModelCard
@@ -120,6 +123,7 @@ class CallParams:
     adapters: tuple[str, ...] = ()
     init: InitPicture | None = None
     image_prompt: ImagePrompt | None = None
+    control: ControlPlan | None = None
 
 
 def image_jobs(
@@ -241,15 +245,18 @@ def image_params(
         params["init"] = call.init.params()
     if call.image_prompt is not None:
         params["image_prompt"] = call.image_prompt.params()
+    if call.control is not None:
+        params["control"] = call.control.params()
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     names = [Path(adapter).name for adapter in call.adapters]  # folders tell of their owner
     reduced = request.reduced
     words = {} if reduced is None else {"words": reduced.record()}  # the text says it, too
-    files = {} if call.init is None else {"files": call.init.names()}
+    files = {} if call.init is None else call.init.names()
+    files |= {} if call.control is None else call.control.names()
     asked = {"digest": digest, "subject": list(call.subjects), "adapter": names}
     if call.image_prompt is not None:
         asked["references"] = call.image_prompt.names
-    return params | asked | words | files
+    return params | asked | words | ({"files": files} if files else {})
 
 
 def apply_preset(

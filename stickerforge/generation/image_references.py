@@ -48,8 +48,11 @@ def read_references(texts: Sequence[str], *, alone: bool) -> tuple[Reference, ..
     return tuple(references)
 
 
-def parse_reference(text: str) -> tuple[Path, float | None]:
+def parse_reference(text: str, before: str = f"{OPTION} ") -> tuple[Path, float | None]:
     """FILE[:SCALE]; a colon that no number follows belongs to the file (C:\\a.png).
+
+    Args:
+        before: what stands before it in the call, for errors.
 
     Raises:
         InputError: the scale is out of range, or there is no file's name.
@@ -57,11 +60,12 @@ def parse_reference(text: str) -> tuple[Path, float | None]:
     path, colon, number = text.rpartition(":")
     if not colon or os.path.exists(text) or not (path and NUMBER.fullmatch(number)):
         if colon and os.path.isfile(user_path(path)):
-            raise InputError(f"{OPTION} {text}: {number!r} is no scale", f"give {path}:0.6")
+            kind = before.rpartition(" ")[2]
+            raise InputError(f"{before}{text}: {number!r} is no scale", f"give {kind}{path}:0.6")
         return Path(user_path(text)), None
     scale = float(number)
     if not 0 <= scale <= MAX_SCALE:  # also refuses what is not a number
-        raise InputError(f"{OPTION} {text}: the scale is out of range", f"give 0 to {MAX_SCALE:g}")
+        raise InputError(f"{before}{text}: the scale is out of range", f"give 0 to {MAX_SCALE:g}")
     return Path(user_path(path)), scale
 
 

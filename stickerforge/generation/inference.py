@@ -14,16 +14,17 @@ from stickerforge.generation.active_adapters import (
     long_prompts_of,
 )
 from stickerforge.generation.clear_grounds import fills_square, warn_of_grounds
+from stickerforge.generation.control import ControlPlan
 from stickerforge.generation.image_features import ImageFeatures, encode_references, image_tokens
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_writer import background_writer, save_image
+from stickerforge.generation.micro_batches import prompt_windows
 from stickerforge.generation.plan import GenerationPlan
 from stickerforge.generation.sampler import (
     GuidanceParams,
     SamplingParams,
     guidance_params,
     make_scheduler,
-    prompt_windows,
     sample,
     sampling_params,
 )
@@ -31,12 +32,14 @@ from stickerforge.generation.start import encode_start, has_ground
 from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify
+from stickerforge.models.control_network import attach_control
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.long_prompts import base_prompts
 from stickerforge.models.matting import CutOut, load_cut_out, matting_model
 from stickerforge.models.registry import load_model
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import default_dtype, memory_fault
+from stickerforge.sampling.control import Control
 from stickerforge.sampling.denoise import Start, begin
 
 
@@ -58,9 +61,13 @@ def make_images(
     try:
         # Before the model is loaded: the encoder is gone again by then.
         features = encode_pictures(plan, console, offline=offline)
+        folder = fetch_control(plan, console, offline=offline)
         model = load(plan.card, plan.device)
         warn_of_length(model, plan.open_jobs, console)
         pixels = plan.sampling.pixels or model.pixels
+        control = None
+        if plan.control and folder:
+            control = attach(plan.control, folder, model, pixels)
         return write_images(
             model,
             plan.open_jobs,
@@ -70,6 +77,7 @@ def make_images(
             console,
             keep_prompt=plan.output.prompt,
             features=features,
+            control=control,
         )
     except RuntimeError as error:
         raise memory_fault(error) or error from error
@@ -83,6 +91,28 @@ def encode_pictures(
         return None
     device = torch.device(plan.device)
     return encode_references(plan.image_prompt, device, offline=offline, say=console.say)
+
+
+def fetch_control(plan: GenerationPlan, console: Console, *, offline: bool) -> Path | None:
+    """The folder of the ControlNet of a call; None where there is none."""
+    if plan.control is None:
+        return None
+    return plan.control.place.fetch(plan.card, offline=offline, say=console.say)
+
+
+def attach(control: ControlPlan, folder: Path, model: DiffusionModel, pixels: int) -> Control:
+    """The control of a call, with its ControlNet beside the model.
+
+    Args:
+        folder: of the ControlNet.
+        pixels: side of the square that is sampled.
+    """
+    scale = control.picture.scale
+    attach_control(model, folder, default_dtype(model.device), scale)
+    square = torch.from_numpy(control.picture.square(pixels)).to(model.device)
+    picture = square.permute(2, 0, 1)[None].float() / 255
+    # At scale 0 nothing is added, and the end of its steps is their start.
+    return Control(picture, control.start, control.end if scale else control.start)
 
 
 def load(card: ModelCard, device: str) -> DiffusionModel:
@@ -121,11 +151,13 @@ def write_images(
     *,
     keep_prompt: bool,
     features: ImageFeatures | None = None,
+    control: Control | None = None,
 ) -> tuple[set[Path], list[str]]:
     """Sample jobs, and write each image while the next ones are sampled.
 
     Args:
         features: of the pictures that are read beside every prompt.
+        control: the picture whose structure all follow.
 
     Returns:
         (the files that were written, a line for each image that is not finite).
@@ -136,7 +168,8 @@ def write_images(
         console.progress("denoising", steps * len(jobs)) as advance,
         background_writer() as write,
     ):
-        for job, pixels in sample_jobs(model, jobs, sampling, guidance, advance, start, features):
+        beside = advance, start, features, control
+        for job, pixels in sample_jobs(model, jobs, sampling, guidance, *beside):
             if bool(pixels.isfinite().all()):
                 write(save_image, job, pixels, cut_out, keep_prompt)
                 written.add(job.path)
@@ -171,6 +204,7 @@ def sample_jobs(
     on_step: Callable[[int], None] = lambda images: None,
     start: Start | None = None,
     features: ImageFeatures | None = None,
+    control: Control | None = None,
 ) -> Iterator[tuple[ImageJob, Tensor]]:
     """Yield every job with its pixels (3 or 4, H, W); jobs with the same adapters come together."""
     attached = attach_adapters(model, dict.fromkeys(a for job in jobs for a in job.adapters))
@@ -195,6 +229,7 @@ def sample_jobs(
             base_texts=[job.in_base_words(job.text) for job in group],
             start=start,
             images=images,
+            control=control,
             on_step=on_step,
         )
         yield from zip(group, drawn, strict=True)

@@ -16,6 +16,7 @@ from stickerforge.generation.checks import (
     warn_of_changes,
 )
 from stickerforge.generation.contact_sheet import write_contact_sheet
+from stickerforge.generation.control_settings import warn_of_other_control
 from stickerforge.generation.image_params import ImageJob
 from stickerforge.generation.image_prompt_settings import warn_of_other_pictures
 from stickerforge.generation.known_words import warn_of_words
@@ -88,6 +89,7 @@ def run_plan(
         console.say(f"seed {plan.seed}")
     warn_of_changes(repeated or {}, plan.jobs, plan.card, plan.fingerprint, console)
     warn_of_other_pictures(repeated or {}, plan.image_prompt, console.warn)
+    warn_of_other_control(repeated or {}, plan.control, console.warn)
     warn_of_words(plan.jobs, plan.card, console)
     write_whole(plan.folder / CONFIG_FILE, plan.settings.encode())
     written, failed = set[Path](), list[str]()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.config.schema import GenerateConfig, InitConfig, OutputConfig, SamplingConfig
+from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingConfig
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
@@ -20,9 +20,10 @@ from stickerforge.generation.checks import (
     replacement_error,
     seed_of_earlier_call,
 )
+from stickerforge.generation.control import ControlPlan, plan_control
 from stickerforge.generation.decoders import draws_alpha
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
-from stickerforge.generation.image_prompts import ImagePrompt, plan_image_prompt, with_scales
+from stickerforge.generation.image_prompts import ImagePrompt, plan_image_prompt
 from stickerforge.generation.known_words import reduce_requests
 from stickerforge.generation.requests import (
     Request,
@@ -31,6 +32,7 @@ from stickerforge.generation.requests import (
     default_model,
     read_rows,
 )
+from stickerforge.generation.saved_settings import complete_config, saved_config
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import fingerprint
 from stickerforge.models.families.specs import family_spec
@@ -59,6 +61,7 @@ class GenerationPlan:
         prompts_file: "" where all prompts come from the command line.
         refused: a line for each row of a prompt file of which nothing can be drawn.
         image_prompt: pictures that are read beside every prompt; None for none.
+        control: a picture whose structure all images follow; None for none.
         settings: the configuration in force as TOML, which is saved beside the images; without
             prompts where the images are to forget them.
     """
@@ -78,6 +81,7 @@ class GenerationPlan:
     refused: tuple[str, ...]
     settings: str
     image_prompt: ImagePrompt | None = None
+    control: ControlPlan | None = None
 
     @property
     def open_jobs(self) -> list[ImageJob]:
@@ -114,17 +118,25 @@ class GenerationPlan:
 
     @property
     def picture_reads(self) -> list[str]:
-        """The pictures of an image prompt, and the folder of the encoder where it is here."""
-        return self.image_prompt.reads if self.image_prompt else []
+        """The pictures that are prompted with or followed, and what reads them if it is here."""
+        parts = (self.image_prompt, self.control)
+        return [place for part in parts if part is not None for place in part.reads]
+
+    @property
+    def picture_lines(self) -> list[str]:
+        """What a dry run says of these pictures."""
+        parts = (self.image_prompt, self.control)
+        return [line for part in parts if part is not None for line in part.lines]
 
     @property
     def fetches(self) -> list[str]:
         """The weights that a call would fetch first; a hub model must be here for a dry run."""
         encoder = self.image_prompt.encoder.fetch_line if self.image_prompt else ""
+        control = self.control.place.fetch_line if self.control else ""
         matting = ""
         if self.matting != "none" and not weights_file(MODELS[self.matting]).exists():
             matting = f"{self.matting}.onnx, {MODELS[self.matting].megabytes} MB"
-        return [line for line in (matting, encoder) if line]
+        return [line for line in (matting, encoder, control) if line]
 
 
 def plan_generation(
@@ -159,13 +171,17 @@ def plan_generation(
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)
     adapters = adapters_of(requests)
+    steps = range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps)
     image_prompt = plan_image_prompt(
         config.image_prompt,
         adapters,
         card,
         alone=not any(row.prompt for row in rows),
-        steps=range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps),
+        steps=steps,
         warn=console.warn,
+    )
+    control = plan_control(
+        config.control, card, pixels=sampling.pixels, steps=steps, warn=console.warn
     )
     alpha = draws_alpha(adapters, card)
     matting = select_matting(config.matting, draws_alpha=alpha)
@@ -181,18 +197,14 @@ def plan_generation(
         adapters=config.adapter,
         init=init,
         image_prompt=image_prompt,
+        control=control,
     )
     check_bases(adapters, card, call.fingerprint)
     for request in requests:
         long_prompts_of(request.adapters, card)
     check_consistency(sampling, adapters, console, init)
-    full = replace(
-        config,
-        model=name,
-        seed=seed,
-        sampling=sampling,
-        image_prompt=with_scales(config.image_prompt, image_prompt),
-    )
+    full = replace(config, model=name, seed=seed, sampling=sampling)
+    full = complete_config(full, image_prompt, control)
     if init is not None:
         full = replace(full, init=replace(config.init, strength=init.strength))
     remarks = dict.fromkeys(adapter.remark for adapter in adapters if adapter.remark)
@@ -226,6 +238,7 @@ def plan_generation(
         refused=tuple(refused),
         settings=to_toml(saved_config(full), "generate"),
         image_prompt=image_prompt,
+        control=control,
     )
 
 
@@ -271,19 +284,3 @@ def select_matting(name: str, *, draws_alpha: bool) -> str:
     if name == "none" or (name == "auto" and draws_alpha):
         return "none"
     return matting_model(name).name
-
-
-def saved_config(config: GenerateConfig) -> GenerateConfig:
-    """The configuration as it is saved: without prompts where images are to forget them."""
-    if config.output.prompt:
-        return config
-    forgotten = replace(config.image_prompt, pictures=())
-    return replace(
-        config,
-        prompt=(),
-        negative="",
-        subject=(),
-        adapter=(),
-        init=InitConfig(),
-        image_prompt=forgotten,
-    )

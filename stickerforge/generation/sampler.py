@@ -9,11 +9,13 @@ from torch import Tensor
 
 from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import SamplingConfig
+from stickerforge.generation.micro_batches import Sample, micro_batches, prompt_windows
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.long_prompts import base_prompts
 from stickerforge.models.text_projections import keep_text_projections
 from stickerforge.runtime.seeds import generator
 from stickerforge.sampling.conditioning import Conditioning
+from stickerforge.sampling.control import Control
 from stickerforge.sampling.denoise import Scheduler, Start, denoise
 from stickerforge.sampling.guidance import Consistency, Guidance, prompt_guidance
 from stickerforge.sampling.image_tokens import ImageTokens
@@ -84,23 +86,6 @@ def guidance_params(settings: SamplingConfig) -> GuidanceParams:
     return GuidanceParams(settings.guidance, settings.guidance_rescale, consistency)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One image of a micro-batch before it is sampled.
-
-    Args:
-        windows: how long its encoded texts are, as `prompt_windows` says.
-        base_windows: likewise those that the base reads in consistency guidance.
-    """
-
-    text: str
-    seed: int
-    negative: str
-    base_text: str
-    windows: int = 1
-    base_windows: int = 1
-
-
 def sample(
     model: DiffusionModel,
     texts: Sequence[str],
@@ -112,6 +97,7 @@ def sample(
     base_texts: Sequence[str] = (),
     start: Start | None = None,
     images: ImageTokens | None = None,
+    control: Control | None = None,
     on_step: Callable[[int], None] = lambda images: None,
 ) -> Iterator[Tensor]:
     """Yield the pixels of one image per text, in order.
@@ -129,6 +115,7 @@ def sample(
             The negatives must be in such words, too.
         start: a picture that all start from; None for noise alone.
         images: pictures that are read beside every text.
+        control: a picture whose structure all follow; the model has a ControlNet then.
         on_step: called after every step with the number of images that it advanced.
 
     Raises:
@@ -145,10 +132,11 @@ def sample(
         )
     ]
     encode = prompt_encoder(model)
+    beside = start, images, control
     return (
         pixels
         for batch in micro_batches(samples, sampling.batch)
-        for pixels in sample_batch(model, encode, batch, sampling, guidance, start, images, on_step)
+        for pixels in sample_batch(model, encode, batch, sampling, guidance, *beside, on_step)
     )
 
 
@@ -160,29 +148,6 @@ def measure(model: DiffusionModel, item: Sample, guidance: GuidanceParams) -> Sa
     with base_prompts(model):
         base_windows = prompt_windows(model, item.base_text, negative)
     return replace(item, windows=prompt_windows(model, item.text), base_windows=base_windows)
-
-
-def prompt_windows(model: DiffusionModel, *texts: str) -> int:
-    """How many windows long texts are that guide an image together: a prompt and its negative."""
-    return max(map(model.context_windows, texts))
-
-
-def micro_batches(samples: Sequence[Sample], size: int) -> Iterator[dict[int, Sample]]:
-    """Split into runs of at most `size`, each as {slot: sample}; the seed alone decides the slot.
-
-    Matrix products round differently from row to row, so an image must always have the same slot;
-    and it must not be drawn from a longer context because another one's prompt is longer.
-    """
-    batch: dict[int, Sample] = {}
-    lengths = (1, 1)
-    for item in samples:
-        if item.seed % size in batch or (batch and lengths != (item.windows, item.base_windows)):
-            yield batch
-            batch = {}
-        lengths = item.windows, item.base_windows
-        batch[item.seed % size] = item
-    if batch:
-        yield batch
 
 
 def prompt_encoder(model: DiffusionModel) -> PromptEncoder:
@@ -211,6 +176,7 @@ def sample_batch(
     guidance: GuidanceParams,
     start: Start | None,
     images: ImageTokens | None,
+    control: Control | None,
     on_step: Callable[[int], None],
 ) -> list[Tensor]:
     """The pixels of one micro-batch, in its order.
@@ -225,11 +191,12 @@ def sample_batch(
         [torch.randn(shape, generator=generator(item.seed, "latents")) for item in padded]
     )
     with torch.inference_mode(), keep_text_projections(model.networks[model.spec.denoiser]):
+        guided = encode_guidance(model, encode, padded, guidance, images)
         latents = denoise(
             model.predict,
             make_scheduler(model, sampling),
             noise.to(model.device),
-            encode_guidance(model, encode, padded, guidance, images),
+            control.around(guided) if control else guided,
             start=start,
             generators=[generator(item.seed, "steps") for item in padded],
             on_step=lambda: on_step(len(batch)),

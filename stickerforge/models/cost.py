@@ -40,23 +40,27 @@ def sampling_cost(
     pixels: int,
     cuda: bool,
     consistency: bool = False,
+    control: Path | None = None,
 ) -> Cost:
     """The cost of a call of `generate`.
 
     Args:
         consistency: whether adapters are guided by the base, which takes one pass more.
+        control: the folder of a ControlNet that goes along.
     """
     spec = family_spec(card.folder)
     denoiser = card.folder / spec.denoiser
     bytes_each = 2 if is_half(denoiser) else 4
     weights = weights_bytes(denoiser) / bytes_each
+    beside = weights_bytes(control) / (2 if is_half(control) else 4) if control else 0
     passes = pictures * steps * ((1 if guidance == 1 else 2) + consistency)
-    flops = 2 * weights * spec.positions(pixels) * passes
+    flops = 2 * (weights + beside) * spec.positions(pixels) * passes
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
-    working = (2 if cuda else 4) / bytes_each
+    working = 2 if cuda else 4  # bytes of a weight
+    held = working / bytes_each * model_bytes(card) + working * beside
     return Cost(
         START_S + flops / speed + 0.02 * pictures,
-        int(BASE_BYTES + working * model_bytes(card) + 4000 * pixels**2 / 4),
+        int(BASE_BYTES + held + 4000 * pixels**2 / 4),
     )
 
 

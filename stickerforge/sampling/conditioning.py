@@ -16,7 +16,8 @@ class Conditioning:
 
     Names in use: "hidden", one vector per token, (B, L, D); "pooled", one vector per text, (B, P);
     "frames", height and width of the original, top and left of the crop, height and width of the
-    crop in pixels, (B, 6); "image_tokens", T tokens for each of R references, (B, R, T, D).
+    crop in pixels, (B, 6); "image_tokens", T tokens for each of R references, (B, R, T, D);
+    "control", the picture of side S that a ControlNet reads, (B, 3, S, S).
     """
 
     tensors: Mapping[str, Tensor]

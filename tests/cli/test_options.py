@@ -18,8 +18,8 @@ from tests.conftest import one_line
 COMMON = {"--json", "--config", "--set", "--dry-run", "--offline", "--quiet", "-q"}
 OPTIONS = {
     "generate": "--prompts --style -s --subject --adapter --count -n --seed --out -o --size"
-    " --format --negative --init --image-prompt --steps --guidance --consistency --model -m"
-    " --from --force --device",
+    " --format --negative --init --image-prompt --control --steps --guidance --model"
+    " -m --from --force --device",
     "customize": "--subject --style -s --class --name --steps --batch --rank --lr --beta"
     " --objective --mask --resolution --model -m --seed --keep --resume --force --device",
     "caption": "--subject --class --captioner --style -s --review --take --device",
@@ -195,6 +195,7 @@ def test_common_options_come_last_the_device_among_them(name):
     ("call", "hint"),
     [
         ("generate cat --matting none", "give --set matting=VALUE"),
+        ("generate cat --consistency 2", "give --set sampling.consistency=VALUE"),
         ("generate cat --mask a.png", "give --set init.mask=VALUE"),
         ("tailor prompt x --mode compat", "give --set long_prompts.mode=VALUE"),
         ("tailor prompt x --save-every 5", "give --set training.save_every=VALUE"),

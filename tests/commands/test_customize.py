@@ -160,7 +160,7 @@ def test_consistency_leads_from_the_base_to_what_was_taught(taught):
             "--json",
             *FAST,
         )
-        made[weight] = cli(*asked, "--consistency", weight).outputs[0]["path"]
+        made[weight] = cli(*asked, "--set", f"sampling.consistency={weight}").outputs[0]["path"]
     base = cli(
         "generate",
         "an apple, in noto style",
@@ -188,8 +188,8 @@ def test_consistency_leads_from_the_base_to_what_was_taught(taught):
         6,
         "--adapter",
         "copy",
-        "--consistency",
-        0,
+        "--set",
+        "sampling.consistency=0",
     )
     led = cli(*asked, "--out", "file", "--json", *FAST)
     assert np.array_equal(pixels[0], np.asarray(Image.open(led.outputs[0]["path"]))), (
@@ -201,8 +201,8 @@ def test_consistency_leads_from_the_base_to_what_was_taught(taught):
         "cat",
         "--seed",
         6,
-        "--consistency",
-        20,
+        "--set",
+        "sampling.consistency=20",
         "--json",
         *FAST,
     )
@@ -218,12 +218,12 @@ def test_consistency_leads_from_the_base_to_what_was_taught(taught):
 @pytest.mark.parametrize(
     ("prompt", "options", "said"),
     [
-        ("cat", ["--consistency", 3], "none is in use"),
+        ("cat", ["--set", "sampling.consistency=3"], "none is in use"),
         (
             "a <blob>",
             [
-                "--consistency",
-                3,
+                "--set",
+                "sampling.consistency=3",
                 "--set",
                 "sampling.consistency_start=0.93",
                 "--set",
@@ -231,13 +231,17 @@ def test_consistency_leads_from_the_base_to_what_was_taught(taught):
             ],
             "no step lies",
         ),
-        ("a <blob>", ["--consistency", -1], "0.0 to 50.0"),
-        ("a <blob>", ["--set", "sampling.consistency_end=0.5"], "give --consistency too"),
+        ("a <blob>", ["--set", "sampling.consistency=-1"], "0.0 to 50.0"),
+        (
+            "a <blob>",
+            ["--set", "sampling.consistency_end=0.5"],
+            "give --set sampling.consistency=1 too",
+        ),
         (
             "a <blob>",
             [
-                "--consistency",
-                3,
+                "--set",
+                "sampling.consistency=3",
                 "--set",
                 "sampling.consistency_start=0.5",
                 "--set",

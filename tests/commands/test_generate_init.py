@@ -245,14 +245,23 @@ def test_all_prompts_of_a_file_start_from_the_picture(cli, sticker):
 
 def test_what_was_taught_is_painted_too(taught, sticker, mask):
     start = ("--init", sticker, "--set", f"init.mask={mask}", *HALF, "--seed", 3, *FAST)
-    led = taught("generate", "a <blob>", "--style", "crayon", "--consistency", 1, *start)
+    led = taught(
+        "generate", "a <blob>", "--style", "crayon", "--set", "sampling.consistency=1", *start
+    )
     own = taught("generate", "a <blob>", "--style", "crayon", *start)
     assert led.code == own.code == 0
     assert content(led) != content(own)
 
 
 def test_a_window_of_consistency_counts_the_steps_of_the_whole_schedule(taught, sticker):
-    window = ("--consistency", 1, "--set", "sampling.consistency_end=0.5", "--seed", 3)
+    window = (
+        "--set",
+        "sampling.consistency=1",
+        "--set",
+        "sampling.consistency_end=0.5",
+        "--seed",
+        3,
+    )
     ended = taught("generate", "a <blob>", "--init", sticker, *HALF, *window, *FAST[:-1])
     assert ended.code == 2 and "no step lies between" in one_line(ended)
     late = ("--set", "sampling.consistency_start=0.6", "--set", "sampling.consistency_end=0.8")

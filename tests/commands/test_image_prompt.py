@@ -189,7 +189,7 @@ def test_bad_calls_are_one_line(call, quick_sd, tiny_sdxl, tmp_path, cli):
     assert ended.code == 2 and "out of range" in one_line(ended)
     ended = call("a dog", "--image-prompt", "ref.png", encoder=tmp_path)
     assert ended.code == 2 and "no config.json" in one_line(ended)
-    ended = call("a dog", "--image-prompt", "ref.png", "--consistency", 2)
+    ended = call("a dog", "--image-prompt", "ref.png", "--set", "sampling.consistency=2")
     assert ended.code == 2 and "none is in use" in one_line(ended)
     ended = cli("generate", "dog", "--image-prompt", "ref.png", "--adapter", "ip.safetensors")
     assert ended.code == 2 and "those of sticker-mini" in one_line(ended)
@@ -227,7 +227,9 @@ def test_a_lora_and_consistency_beside_a_picture(call, tmp_path):
     words = ("a dog", *lora, "--json")
     both = made(call(*words, "--image-prompt", "ref.png", "--out", "both"))["outputs"][0]["path"]
     alone = made(call(*words, "--out", "alone"))["outputs"][0]["path"]
-    led = made(call(*words, "--image-prompt", "ref.png", "--consistency", 2, "--out", "led"))
+    led = made(
+        call(*words, "--image-prompt", "ref.png", "--set", "sampling.consistency=2", "--out", "led")
+    )
     paths = [both, alone, led["outputs"][0]["path"]]
     pictures = [pixels_of(path) for path in paths]
     assert not np.array_equal(pictures[0], pictures[1])

@@ -78,7 +78,9 @@ def test_captions_of_different_lengths_are_learned_from(cli, tiny_sd, art, tmp_p
     call += ("--set", "preview.count=0", "--json")
     ended = cli(*call, "--model", tiny_sd, "--set", "training.text_rank=2")
     assert ended.code == 0 and not not_read(ended), ended.out
-    made = cli("generate", *ONCE, f"{LONG} and a <blob>", "--consistency", 1, "--json")
+    made = cli(
+        "generate", *ONCE, f"{LONG} and a <blob>", "--set", "sampling.consistency=1", "--json"
+    )
     assert made.code == 0 and not not_read(made)
     call += ("--force", "--model", cutting(tiny_sd, tmp_path))
     ended = cli(*call)
@@ -129,8 +131,10 @@ def test_prompts_are_read_as_the_adapters_in_use_were_trained(cli, tiny_sd):
             return np.asarray(image).tobytes(), not_read(ended)
 
     assert drawn("plain")[0] != drawn("long")[0] != drawn("other")[0]
-    base = drawn("plain", "--consistency", 0)
-    assert base == drawn("long", "--consistency", 0), "the base reads prompts in its own way"
+    base = drawn("plain", "--set", "sampling.consistency=0")
+    assert base == drawn("long", "--set", "sampling.consistency=0"), (
+        "the base reads prompts in its own way"
+    )
     _, (line,) = drawn("long", prompt=LONG)
     assert "tiny-sd reads 120 tokens; not read of the prompt: '" in line
     ended = cli("generate", *ONCE, "cat", "--adapter", "long", "--adapter", "other", "--dry-run")

@@ -125,7 +125,7 @@ def test_it_works_beside_an_adapter_of_customize_and_on_other_models(
     for options in (
         ("--adapter", "ink", "--adapter", "clear"),
         ("--style", "ink", "--adapter", "clear"),
-        ("--style", "ink", "--adapter", "clear", "--consistency", 2),
+        ("--style", "ink", "--adapter", "clear", "--set", "sampling.consistency=2"),
     ):
         both, ended = draw(cli, *options)
         assert both[..., 3].min() < 250 and not np.array_equal(both, alone)
@@ -162,7 +162,7 @@ def test_what_cannot_be_done_with_a_decoder_is_said(tailor, cli, quick_sd, tmp_p
         (f"--adapter clear --model {rgba}", "draws alpha itself"),
         ("--adapter clear --model sticker-mini", "draws alpha itself"),
         (f"--adapter {place}", "draws alpha itself"),
-        ("--adapter clear --consistency 2", "none is in use"),
+        ("--adapter clear --set sampling.consistency=2", "none is in use"),
         ("--subject clear", "no subject"),
     ):
         ended = cli("generate", "a cat", *call.split())

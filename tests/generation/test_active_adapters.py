@@ -75,7 +75,7 @@ def test_a_token_means_one_thing(install):
         check_tokens([lookup.find("dog"), lookup.find("hound")])
 
 
-@pytest.mark.parametrize("guidance", [(), ("--consistency", 2)])
+@pytest.mark.parametrize("guidance", [(), ("--set", "sampling.consistency=2")])
 def test_a_call_opens_each_adapter_file_and_description_once(cli, install, opened, guidance):
     install("dog", {"<dog>": "dog"})
     install("crayon", phrase="in crayon style")

@@ -5,6 +5,7 @@ Fields stand in the order in which configuration files are written.
 
 from stickerforge.config.schema.caption import CaptionConfig
 from stickerforge.config.schema.common import MAX_SEED
+from stickerforge.config.schema.control import ControlConfig
 from stickerforge.config.schema.customize import (
     CustomizeConfig,
     Layers,
@@ -48,6 +49,7 @@ __all__ = [
     "AlphaLossConfig",
     "AlphaValidationConfig",
     "CanvasConfig",
+    "ControlConfig",
     "DecoderTrainingConfig",
     "CaptionConfig",
     "CustomizeConfig",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stickerforge.config.schema.common import MAX_SEED, device_setting
+from stickerforge.config.schema.control import ControlConfig
 from stickerforge.config.schema.image_prompt import ImagePromptConfig
 from stickerforge.config.setting import UNSET, setting
 
@@ -48,8 +49,6 @@ class SamplingConfig:
         " without it adapters guide themselves.",
         low=0.0,
         high=50.0,
-        flag="--consistency",
-        metavar="WEIGHT",
     )
     consistency_start: float | None = setting(
         None,
@@ -206,6 +205,7 @@ class GenerateConfig:
     device: str = device_setting()
     init: InitConfig = InitConfig()
     image_prompt: ImagePromptConfig = ImagePromptConfig()
+    control: ControlConfig = ControlConfig()
     sampling: SamplingConfig = SamplingConfig()
     output: OutputConfig = OutputConfig()
     words: WordsConfig = WordsConfig()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stickerforge.models.alpha_decoder import AlphaDecoder
     from stickerforge.models.card import ModelCard
+    from stickerforge.models.control_network import ControlNetwork
     from stickerforge.models.long_prompts import LongPrompts
     from stickerforge.models.noise_process import NoiseProcess
     from stickerforge.sampling.conditioning import Conditioning
@@ -145,6 +146,7 @@ class DiffusionModel(Protocol):
     takes_alpha: bool  # whether `encode` takes four channels
     vae: "AutoencoderKL"
     alpha_decoder: "AlphaDecoder | None"  # what decodes in the place of the autoencoder's own
+    control_network: "ControlNetwork | None"  # what reads "control" of a text, beside the denoiser
     noise_process: "NoiseProcess"
     networks: Mapping[str, "nn.Module"]  # what can carry adapters: the denoiser, the text encoders
     long_prompts: "LongPrompts"  # how long prompts are read: as adapters in use need it, else card

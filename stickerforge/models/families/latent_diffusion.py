@@ -16,6 +16,7 @@ from stickerforge.errors import InputError
 from stickerforge.models.alpha_decoder import AlphaDecoder
 from stickerforge.models.card import ModelCard
 from stickerforge.models.clip_text import ClipTextEncoder
+from stickerforge.models.control_network import NO_RESIDUALS, ControlNetwork, Residuals
 from stickerforge.models.families.base import FamilySpec
 from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.noise_process import load_noise_process
@@ -61,6 +62,7 @@ class LatentDiffusion(ABC):
         self.pixels = int(card.sampling.get("pixels") or spec.native_pixels(card.folder))
         self.takes_alpha = self.vae.config.in_channels == 4
         self.alpha_decoder: AlphaDecoder | None = None
+        self.control_network: ControlNetwork | None = None
         self.check_parts()
 
     @property
@@ -156,6 +158,22 @@ class LatentDiffusion(ABC):
             encoder.name: encoder.add_token(placeholder, embeddings[encoder.name])
             for encoder in self.text_encoders
         }
+
+    def control_residuals(
+        self,
+        noisy: Tensor,
+        timestep: Tensor,
+        text: Conditioning,
+        added: Mapping[str, Tensor] | None = None,
+    ) -> Residuals:
+        """What the ControlNet adds to the denoiser; nothing for texts without "control".
+
+        Args:
+            added: what the denoiser reads beside the text, in diffusers' words.
+        """
+        if self.control_network is None or "control" not in text:
+            return NO_RESIDUALS
+        return self.control_network.residuals(noisy, timestep, text, added)
 
     def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Scaled as the denoiser takes them."""

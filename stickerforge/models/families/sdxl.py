@@ -72,12 +72,15 @@ class StableDiffusionXL(LatentDiffusion):
             "text_embeds": text["pooled"],
             "time_ids": text["frames"] if "frames" in text else uncropped.expand(len(noisy), 6),
         }
+        levels, middle = self.control_residuals(noisy, timestep, text, added)
         prediction: Tensor = self.denoiser(
             noisy.to(self.denoiser.dtype),
             timestep,
             text["hidden"],
             cross_attention_kwargs=attention_arguments(text),
             added_cond_kwargs=added,
+            down_block_additional_residuals=levels,
+            mid_block_additional_residual=middle,
             return_dict=False,
         )[0]
         return prediction.to(noisy.dtype)

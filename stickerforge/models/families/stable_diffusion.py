@@ -32,11 +32,14 @@ class StableDiffusion(LatentDiffusion):
 
     def predict(self, noisy: Tensor, timestep: Tensor, text: Conditioning) -> Tensor:
         """Noise or velocity, as the scheduler's configuration says."""
+        levels, middle = self.control_residuals(noisy, timestep, text)
         prediction: Tensor = self.denoiser(
             noisy.to(self.denoiser.dtype),
             timestep,
             text["hidden"],
             cross_attention_kwargs=attention_arguments(text),
+            down_block_additional_residuals=levels,
+            mid_block_additional_residual=middle,
             return_dict=False,
         )[0]
         return prediction.to(noisy.dtype)

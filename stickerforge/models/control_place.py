@@ -1,0 +1,208 @@
+"""Where a ControlNet is, by the name or folder that a call gives, and whether it fits a model.
+
+Imports no torch, so that it can be checked at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from stickerforge.config.description import Bounds
+from stickerforge.config.user_paths import user_path
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.card import ModelCard, read_schema
+from stickerforge.models.checksums import files_fingerprint
+from stickerforge.models.families.specs import family_spec
+from stickerforge.models.hub import download
+from stickerforge.models.image_encoder_place import cached, is_hub_place, patterns_of, split_name
+from stickerforge.models.model_files import check_files
+from stickerforge.models.network_config import CONFIG, Channels, Levels, read_network_config
+from stickerforge.models.origin import hub_cache
+
+# For edges, by the width of the texts that a model reads; those of Stable Diffusion 2 vary.
+FOR_EDGES = {
+    768: "lllyasviel/sd-controlnet-canny",
+    2048: "diffusers/controlnet-canny-sdxl-1.0",
+}
+MEGABYTES = {"lllyasviel/sd-controlnet-canny": 1445, "diffusers/controlnet-canny-sdxl-1.0": 5004}
+SETTING = "control.model"
+GIVE = f"give --set {SETTING}=PLACE, a ControlNet in the format of diffusers"
+CLASS = "ControlNetModel"
+Layers = Annotated[int, Bounds(1, 100)]
+
+
+@dataclass(frozen=True)
+class ControlNetConfig:
+    """The schema of what must be the same in a ControlNet as in its model, and a little more.
+
+    Args:
+        block_out_channels, layers_per_block: of its levels, whose results are added to those of the
+            model.
+        in_channels: of the latents.
+        cross_attention_dim: width of the texts.
+        addition_embed_type: what is read beside these; "text_time" in Stable Diffusion XL.
+        conditioning_channels: of the control picture.
+        conditioning_embedding_out_channels: of what makes latents of it; each but the last halves.
+        global_pool_conditions: whether its results say nothing of places.
+    """
+
+    _class_name: str = ""
+    block_out_channels: Levels = (320, 640, 1280, 1280)
+    layers_per_block: Layers | tuple[Layers, ...] = 2
+    in_channels: Channels = 4
+    cross_attention_dim: Channels | Levels = 1280
+    addition_embed_type: str | None = None
+    conditioning_channels: Channels = 3
+    conditioning_embedding_out_channels: Levels | None = (16, 32, 96, 256)
+    global_pool_conditions: bool | None = False
+
+
+@dataclass(frozen=True)
+class ControlPlace:
+    """A ControlNet, which may still have to be fetched.
+
+    Args:
+        title: as images remember it: a name of the hub, or the name of a folder.
+        folder: where it is; None where it must be fetched first.
+        fingerprint: of a folder; "" for one of the hub.
+    """
+
+    title: str
+    folder: Path | None
+    fingerprint: str = ""
+
+    @property
+    def fetch_line(self) -> str:
+        """What a call would fetch; "" where it is here."""
+        if self.folder:
+            return ""
+        size = MEGABYTES.get(self.title)
+        return f"{self.title}, {size} MB" if size else self.title
+
+    def fetch(self, card: ModelCard, *, offline: bool, say: Callable[[str], None]) -> Path:
+        """The folder, fetched where it is not here yet.
+
+        Args:
+            card: of the model that it must fit.
+
+        Raises:
+            InputError: the hub has no such ControlNet, or it does not fit.
+            EnvironmentFault: it cannot be had here.
+        """
+        if self.folder:
+            return self.folder
+        repository, part = split_name(self.title)
+        if offline:
+            raise EnvironmentFault(
+                f"the ControlNet {self.title} is not in the cache {hub_cache()} and nothing may be"
+                " fetched",
+                f"use it once without --offline, or {GIVE}",
+            )
+        folder = download(repository, offline=False, say=say, patterns=patterns_of(part)) / part
+        check_control(folder, self.title, card)
+        return folder
+
+
+def usual_control(kind: str, card: ModelCard) -> str:
+    """The ControlNet for a kind of control picture where none is named, owner/name of the hub.
+
+    Args:
+        kind: "edges", or another one.
+
+    Raises:
+        InputError: there is no usual one.
+    """
+    width = read_network_config(card.folder / family_spec(card.folder).denoiser).cross_attention_dim
+    usual = FOR_EDGES.get(width) if kind == "edges" and isinstance(width, int) else None
+    if usual is None:
+        raise InputError(f"no ControlNet for {kind} is known that fits {card.title}", GIVE)
+    return usual
+
+
+def find_control(place: str, card: ModelCard) -> ControlPlace:
+    """A ControlNet by its folder, or as owner/name or owner/name/folder of the hub.
+
+    Args:
+        card: of the model that it must fit.
+
+    Raises:
+        InputError: it is neither, or what is here does not fit.
+    """
+    folder = Path(user_path(place))
+    if folder.is_dir():
+        check_control(folder, str(folder), card)
+        content = files_fingerprint(sorted(folder.glob("*.*")))
+        return ControlPlace(folder.resolve().name, folder, content)
+    if not is_hub_place(place):
+        raise InputError(
+            f"{SETTING}: there is no folder {place!r}",
+            "give a folder, or owner/name or owner/name/folder of the hub",
+        )
+    found = ControlPlace(place, cached(*split_name(place)))
+    if found.folder:
+        check_control(found.folder, place, card)
+    return found
+
+
+def check_control(folder: Path, title: str, card: ModelCard) -> None:
+    """Make sure that a folder holds a ControlNet that fits a model.
+
+    Args:
+        title: what to call it.
+
+    Raises:
+        InputError: it does not.
+        EnvironmentFault: what was fetched is broken.
+    """
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{title} holds no ControlNet: no {CONFIG}", GIVE)
+    check_files(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"{title} has no safetensors weights, and pickled ones are never read", GIVE
+        )
+    own = read_schema(folder / CONFIG, ControlNetConfig)
+    if own._class_name != CLASS:
+        kind = own._class_name[:60] or "something else"
+        raise InputError(f"{title} is a {kind}, and --control takes a {CLASS}", GIVE)
+    if fault := misfit(own, card):
+        raise InputError(
+            f"the ControlNet {title} {fault}", f"give --set {SETTING}=PLACE, one for this model"
+        )
+
+
+def misfit(own: ControlNetConfig, card: ModelCard) -> str:
+    """What of a ControlNet does not fit a model; "" where all does."""
+    denoiser = card.folder / family_spec(card.folder).denoiser
+    model = read_schema(denoiser / CONFIG, ControlNetConfig)
+    if own.addition_embed_type != model.addition_embed_type:
+        of_xl = own.addition_embed_type == "text_time"
+        return f"is {'' if of_xl else 'not '}for Stable Diffusion XL, and {card.title} is" + (
+            " another model" if of_xl else ""
+        )
+    for what, found, expected in (
+        ("texts of width", own.cross_attention_dim, model.cross_attention_dim),
+        ("latents of channels", own.in_channels, model.in_channels),
+    ):
+        if found != expected:
+            return f"reads {what} {found}, and {card.title} has those of {expected}"
+    levels = [
+        (part.block_out_channels, per_level(part.layers_per_block, len(part.block_out_channels)))
+        for part in (own, model)
+    ]
+    if levels[0] != levels[1]:
+        return f"has other levels than {card.title}"
+    if own.conditioning_channels != 3:
+        return f"reads control pictures of {own.conditioning_channels} channels, and there are 3"
+    if own.global_pool_conditions:
+        return "says nothing of places, and works in guess mode, which is not offered"
+    halvings = read_network_config(card.folder / "vae").halvings
+    if len(own.conditioning_embedding_out_channels or (16, 32, 96, 256)) - 1 != halvings:
+        return f"makes latents of another size than {card.title}"
+    return ""
+
+
+def per_level(layers: int | tuple[int, ...], levels: int) -> tuple[int, ...]:
+    """How many layers each level has."""
+    return layers if isinstance(layers, tuple) else (layers,) * levels

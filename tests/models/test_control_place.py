@@ -1,0 +1,105 @@
+"""Where a ControlNet is, and whether it fits a model, before a weight is read."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models import control_place
+from stickerforge.models.control_place import find_control, usual_control
+from stickerforge.models.registry import find_model
+from tests.tiny import write_tiny_control
+
+
+@pytest.fixture
+def card(tiny_sd):
+    return find_model(str(tiny_sd))
+
+
+@pytest.fixture
+def network(tiny_sd, tmp_path):
+    return write_tiny_control(tmp_path / "control", tiny_sd)
+
+
+def change(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_folder_is_known_by_its_content(network, card, tmp_path, tiny_sd):
+    place = find_control(str(network), card)
+    assert (place.title, place.folder, place.fetch_line) == ("control", network, "")
+    copy = find_control(str(shutil.copytree(network, tmp_path / "moved" / "control")), card)
+    assert copy.fingerprint == place.fingerprint and len(copy.fingerprint) == 16
+    other = write_tiny_control(tmp_path / "other", tiny_sd, seed=1)
+    assert find_control(str(other), card).fingerprint != place.fingerprint
+
+
+def test_one_of_the_hub_is_fetched_when_it_is_needed(card, monkeypatch, tmp_path):
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
+    place = find_control("lllyasviel/sd-controlnet-canny", card)
+    assert place.folder is None and place.fingerprint == ""
+    assert place.fetch_line == "lllyasviel/sd-controlnet-canny, 1445 MB"
+    with pytest.raises(EnvironmentFault, match="is not in the cache"):
+        place.fetch(card, offline=True, say=print)
+
+
+def test_what_is_fetched_is_checked(card, monkeypatch, network, tiny_sdxl, tmp_path):
+    place = find_control("somebody/else", card)
+    monkeypatch.setattr(control_place, "download", lambda *names, **options: network)
+    assert place.fetch(card, offline=False, say=print) == network
+    other = find_model(str(tiny_sdxl))
+    with pytest.raises(InputError, match="somebody/else is not for Stable Diffusion XL"):
+        place.fetch(other, offline=False, say=print)
+    monkeypatch.setattr(control_place, "download", lambda *names, **options: tmp_path)
+    with pytest.raises(InputError, match=r"somebody/else holds no ControlNet: no config.json"):
+        place.fetch(card, offline=False, say=print)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"_class_name": "T2IAdapter"}, "is a T2IAdapter, and --control takes"),
+        ({"_class_name": "ControlNetUnionModel"}, "is a ControlNetUnionModel"),
+        ({"cross_attention_dim": 768}, "reads texts of width 768, and .* has those of 64"),
+        ({"addition_embed_type": "text_time"}, "is for Stable Diffusion XL, and .* another model"),
+        ({"in_channels": 9}, "reads latents of channels 9"),
+        ({"block_out_channels": [32, 64, 64]}, "has other levels than"),
+        ({"layers_per_block": 2}, "has other levels than"),
+        ({"conditioning_channels": 6}, "6 channels, and there are 3"),
+        ({"global_pool_conditions": True}, "guess mode"),
+        ({"conditioning_embedding_out_channels": [16, 32, 96, 256]}, "latents of another size"),
+        ({"in_channels": "four"}, "config.json"),
+    ],
+)
+def test_what_does_not_fit_is_refused(network, card, changes, message):
+    change(network, **changes)
+    with pytest.raises(InputError, match=message) as error:
+        find_control(str(network), card)
+    assert error.value.hint and "\n" not in str(error.value)
+
+
+def test_folders_that_hold_none(network, card, tmp_path, tiny_sd):
+    for name in (tmp_path, tiny_sd, tiny_sd / "unet"):
+        with pytest.raises(InputError):
+            find_control(str(name), card)
+    weights = network / "diffusion_pytorch_model.safetensors"
+    weights.rename(network / "diffusion_pytorch_model.bin")
+    with pytest.raises(InputError, match="pickled ones are never read"):
+        find_control(str(network), card)
+    with pytest.raises(InputError, match="there is no folder 'nothing'"):
+        find_control("nothing", card)
+
+
+def test_the_usual_ones(tiny_sd, card, tmp_path):
+    with pytest.raises(InputError, match="no ControlNet for edges is known that fits"):
+        usual_control("edges", card)
+    for width, name in ((768, "lllyasviel/"), (2048, "diffusers/controlnet-canny-sdxl")):
+        folder = shutil.copytree(tiny_sd, tmp_path / str(width))
+        change(folder / "unet", cross_attention_dim=width)
+        wide = replace(card, folder=folder)
+        assert usual_control("edges", wide).startswith(name)
+        with pytest.raises(InputError, match="no ControlNet for pose"):
+            usual_control("pose", wide)
