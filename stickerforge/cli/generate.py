@@ -60,13 +60,15 @@ def repeat(call: Call[GenerateConfig], picture: Path) -> tuple[GenerateConfig, d
     )
 
     remembered, params = image_settings.read_settings(picture, call.console.warn)
-    remembered |= init_settings.remembered_init(params, picture.parent)
+    asked = call.resolve()
+    start = init_settings.remembered_init(params, picture.parent, asked.init)
+    remembered |= start
     remembered |= image_prompt_settings.remembered_image_prompt(params, picture.parent)
     remembered |= control_settings.remembered_control(params, picture.parent)
-    config, asked = call.resolve(remembered), call.resolve()
+    config = call.resolve(remembered)
     if params and not config.model:
         raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
-    init_settings.check_init_files(params, config.init, picture)
+    init_settings.check_init_files(params, start, config.init, picture)
     image_prompt_settings.check_image_prompt(params, config, asked.image_prompt, picture)
     control_settings.check_control_files(params, config, asked.control, picture)
     unasked.check_work(config, asked)

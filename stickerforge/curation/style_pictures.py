@@ -98,7 +98,7 @@ def earlier_pictures(folder: Path, console: Console) -> list[Candidate]:
     Raises:
         InputError: its table cannot be read.
     """
-    if not is_set(folder) or not (folder / CANDIDATES).read_bytes().strip():
+    if not is_set(folder) or not (folder / CANDIDATES).stat().st_size:
         return []
     rows = read_candidates(folder)
     gone = [row.file_name for row in rows if not (folder / row.file_name).exists()]

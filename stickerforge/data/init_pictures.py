@@ -96,6 +96,11 @@ def load_init(file: str, strength: float | None, mask: str) -> InitPicture | Non
     return init if not mask else InitPicture(picture, rgba, init.strength, *load_mask(mask, rgba))
 
 
+def has_ground(init: InitPicture | None) -> bool:
+    """Whether images are started from a picture with a ground, which they will have, too."""
+    return init is not None and init.picture.opaque
+
+
 def load_mask(file: str, rgba: Rgba) -> tuple[Picture, Mask]:
     """A mask in the size of its picture.
 
@@ -162,3 +167,21 @@ def check_steps(init: InitPicture | None, steps: int) -> None:
         f"no step of {steps} is left with init.strength = {init.strength}",
         f"give --steps {needed} or more, or init.strength={math.ceil(1000 / steps) / 1000}",
     )
+
+
+def check_mask(init: InitPicture | None, side_px: int) -> None:
+    """Make sure that what a mask shows is still seen in the size of the file.
+
+    Args:
+        side_px: of the file.
+
+    Raises:
+        InputError: its white is so fine that it fades.
+    """
+    if init is None or init.mask is None or (square := init.square_mask(side_px)) is None:
+        return
+    if 2 * int(square.max()) < int(init.mask.max()):
+        raise InputError(
+            f"the white of the mask fades in a file of {side_px} pixels: it is too fine",
+            "paint a larger part white",
+        )

@@ -227,7 +227,8 @@ def check_window(config: ImagePromptConfig, steps: range) -> None:
         raise InputError(
             f"no step lies between image_prompt.start = {config.start:g} and image_prompt.end ="
             f" {config.end:g}",
-            "give shares of the steps, for example 0 and 0.8",
+            f"steps are taken from {steps.start / steps.stop:.3g} on: give a smaller"
+            " image_prompt.start or a larger image_prompt.end",
         )
 
 

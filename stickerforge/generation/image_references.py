@@ -57,6 +57,8 @@ def parse_reference(text: str, before: str = f"{OPTION} ") -> tuple[Path, float 
     Raises:
         InputError: the scale is out of range, or there is no file's name.
     """
+    if not text:
+        raise InputError(f"{before}is empty", "give a picture's file")
     path, colon, number = text.rpartition(":")
     if not colon or os.path.exists(text) or not (path and NUMBER.fullmatch(number)):
         if colon and os.path.isfile(user_path(path)):
@@ -75,7 +77,7 @@ def load_picture(path: Path) -> Picture:
     Raises:
         InputError: it cannot be read, or nothing of it can be seen.
     """
-    if path == Path() or not os.path.exists(path):  # also where a folder may not be entered
+    if not os.path.exists(path):  # also where a folder may not be entered
         raise InputError(f"{OPTION}: there is no picture {str(path)!r}", "check the path")
     try:
         return load_reference(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stickerforge.data.init_pictures import has_ground
 from stickerforge.generation.active_adapters import (
     activate,
     attach_adapters,
@@ -28,7 +29,7 @@ from stickerforge.generation.sampler import (
     sample,
     sampling_params,
 )
-from stickerforge.generation.start import encode_start, has_ground
+from stickerforge.generation.start import encode_start
 from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.card import ModelCard
 from stickerforge.models.checksums import verify

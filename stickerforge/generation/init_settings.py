@@ -5,7 +5,7 @@ content is taken for one.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,15 @@ FILES = {"init": ("init.file", "sha256", "--init FILE")}
 FILES |= {"mask": ("init.mask", "mask", "--set init.mask=FILE")}
 
 
-def remembered_init(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def remembered_init(params: Mapping[str, Any], folder: Path, asked: InitConfig) -> dict[str, Any]:
     """{dotted name: value} of what an image's parameters say of the picture it was started from.
 
-    Files are looked for here, and in the folder of the image.
+    Files are looked for here, and in the folder of the image. The mask of another picture than the
+    one that the call gives is left out.
+
+    Args:
+        folder: of the image.
+        asked: what the call says itself.
 
     Raises:
         InputError: they say what no image can say.
@@ -31,6 +36,8 @@ def remembered_init(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {}
     settings = {"init.strength": short_value("init.strength", init.get("strength"))}
     for kind, (setting, content, _) in FILES.items():
+        if kind == "mask" and asked.file and is_other(init, asked.file):
+            continue
         name = file_name(params, kind)
         for path in (Path(name), folder / name) if name else ():
             if (digest := digest_of(path)) and digest == init.get(content):
@@ -38,11 +45,19 @@ def remembered_init(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return settings
 
 
-def check_init_files(params: Mapping[str, Any], config: InitConfig, picture: Path) -> None:
+def is_other(init: Mapping[str, Any], file: str) -> bool:
+    """Whether a file is another picture than the one that an image was started from."""
+    return digest_of(Path(file)) != init.get("sha256")
+
+
+def check_init_files(
+    params: Mapping[str, Any], found: Collection[str], config: InitConfig, picture: Path
+) -> None:
     """Make sure that the files are there, found or given, that an image was started from.
 
     Args:
         params: of the image.
+        found: names of the settings whose files were found; the call may say that there is none.
         config: the settings in force.
         picture: its file.
 
@@ -52,9 +67,11 @@ def check_init_files(params: Mapping[str, Any], config: InitConfig, picture: Pat
     init = params.get("init")
     if not isinstance(init, dict):
         return
-    for kind, (_, content, option) in FILES.items():
+    for kind, (setting, content, option) in FILES.items():
         path = config.file if kind == "init" else config.mask
-        if content in init and not path:
+        if kind == "mask" and (not config.file or is_other(init, config.file)):
+            continue
+        if content in init and not path and setting not in found:
             what = "picture" if kind == "init" else "mask"
             name = file_name(params, kind) or "of an unknown name"
             raise InputError(

@@ -8,7 +8,13 @@ from stickerforge.config.schema import GenerateConfig, OutputConfig, SamplingCon
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.toml import to_toml, to_tree
 from stickerforge.config.unused import unused_in_generate
-from stickerforge.data.init_pictures import InitPicture, check_steps, load_init
+from stickerforge.data.init_pictures import (
+    InitPicture,
+    check_mask,
+    check_steps,
+    has_ground,
+    load_init,
+)
 from stickerforge.generation.active_adapters import long_prompts_of
 from stickerforge.generation.checks import (
     check_bases,
@@ -170,6 +176,8 @@ def plan_generation(
     requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)
+    native = family_spec(card.folder).native_pixels(card.folder)
+    check_mask(init, config.output.size or sampling.pixels or native)
     adapters = adapters_of(requests)
     steps = range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps)
     image_prompt = plan_image_prompt(
@@ -184,7 +192,7 @@ def plan_generation(
         config.control, card, pixels=sampling.pixels, steps=steps, warn=console.warn
     )
     alpha = draws_alpha(adapters, card)
-    matting = select_matting(config.matting, draws_alpha=alpha)
+    matting = select_matting(config.matting, draws_alpha=alpha, keeps_ground=has_ground(init))
     call = CallParams(
         card=card,
         fingerprint=fingerprint(card.folder),
@@ -271,16 +279,17 @@ def sampling_settings(given: SamplingConfig, card: ModelCard) -> SamplingConfig:
     )
 
 
-def select_matting(name: str, *, draws_alpha: bool) -> str:
+def select_matting(name: str, *, draws_alpha: bool, keeps_ground: bool) -> str:
     """The matting model to use; "none" where none is wanted, or the model draws alpha itself.
 
     Args:
         name: as the user asked for it: "auto", "none", or a matting model.
         draws_alpha: whether the model does, or a decoder with it.
+        keeps_ground: whether images are started from a picture with a ground.
 
     Raises:
         InputError: there is no such matting model.
     """
-    if name == "none" or (name == "auto" and draws_alpha):
+    if name == "none" or (name == "auto" and (draws_alpha or keeps_ground)):
         return "none"
     return matting_model(name).name

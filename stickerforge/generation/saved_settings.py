@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stickerforge.config.schema import ControlConfig, GenerateConfig, InitConfig
+from stickerforge.config.schema import ControlConfig, GenerateConfig, ImagePromptConfig, InitConfig
 from stickerforge.generation.control import ControlPlan, with_scale
 from stickerforge.generation.image_prompts import ImagePrompt, with_scales
 
@@ -22,7 +22,6 @@ def saved_config(config: GenerateConfig) -> GenerateConfig:
     """The configuration as it is saved: without prompts where images are to forget them."""
     if config.output.prompt:
         return config
-    forgotten = replace(config.image_prompt, pictures=())
     return replace(
         config,
         prompt=(),
@@ -30,6 +29,6 @@ def saved_config(config: GenerateConfig) -> GenerateConfig:
         subject=(),
         adapter=(),
         init=InitConfig(),
-        image_prompt=forgotten,
+        image_prompt=ImagePromptConfig(),
         control=ControlConfig(),
     )

@@ -39,13 +39,8 @@ def encode_start(
         )
     mask = None
     if (square := init.square_mask(pixels)) is not None:
-        # The largest: whatever of a latent is to be painted anew can be; pixels outside are
-        # put back afterwards.
-        full = torch.from_numpy(square.astype(np.float32) / 255)[None, None]
+        # Whatever of a latent is to be painted anew at all can be: pixels outside are put back
+        # afterwards, and greys mix there, once.
+        full = torch.from_numpy((square > 0).astype(np.float32))[None, None]
         mask = F.adaptive_max_pool2d(full, latents.shape[2:]).to(latents)
     return Start(latents, skipped, mask)
-
-
-def has_ground(init: InitPicture | None) -> bool:
-    """Whether images are started from a picture with a ground, which they will have, too."""
-    return init is not None and init.picture.opaque

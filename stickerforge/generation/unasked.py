@@ -6,6 +6,7 @@ It may be a stranger's; what costs more must be asked for by the call.
 from collections.abc import Callable
 
 from stickerforge.config.schema import GenerateConfig
+from stickerforge.data.init_pictures import has_ground, load_init
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import AdapterLookup
 from stickerforge.generation.decoders import draws_alpha
@@ -68,7 +69,9 @@ def check_weights(
     if config.matting == asked.matting and (asked.matting != "auto" or asked.model):
         return
     adapters = tuple(find_common(config.adapter, (), AdapterLookup()).values())
-    matting = select_matting(config.matting, draws_alpha=draws_alpha(adapters, card))
+    init = load_init(config.init.file, config.init.strength, config.init.mask)
+    alpha, ground = draws_alpha(adapters, card), has_ground(init)
+    matting = select_matting(config.matting, draws_alpha=alpha, keeps_ground=ground)
     if matting != "none" and not weights_file(MODELS[matting]).exists():
         raise EnvironmentFault(
             f"the picture needs the weights of {matting} for cutting out, which are not here",

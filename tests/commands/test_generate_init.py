@@ -267,3 +267,35 @@ def test_a_window_of_consistency_counts_the_steps_of_the_whole_schedule(taught, 
     late = ("--set", "sampling.consistency_start=0.6", "--set", "sampling.consistency_end=0.8")
     made = taught("generate", "a <blob>", "--init", sticker, *HALF, *window[:2], *late, *FAST)
     assert made.code == 0
+
+
+def test_a_picture_with_a_ground_keeps_it_and_nothing_is_cut_out(cli, quick_sd, tmp_path):
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "photo.png")
+    Image.new("RGBA", (64, 64), (0, 90, 90, 120)).save(tmp_path / "glass.png")
+    for name, matting in (("photo", "none"), ("glass", "isnet-general-use")):
+        options = ("--model", quick_sd, "--init", tmp_path / f"{name}.png", "--dry-run", "--json")
+        result = cli("generate", "a dog", *options).json["result"]
+        assert result["matting"] == matting
+        assert bool(result["fetches"]) <= (matting != "none")
+
+
+def test_a_mask_too_fine_for_the_file_is_refused(cli, tmp_path):
+    Image.new("RGB", (1600, 1600), "teal").save(tmp_path / "large.png")
+    mask = Image.new("L", (1600, 1600))
+    mask.putpixel((800, 800), 255)
+    mask.save(tmp_path / "dot.png")
+    files = ("--init", tmp_path / "large.png", "--set", f"init.mask={tmp_path / 'dot.png'}")
+    line = one_line(cli("generate", "cat", *files, "--size", "native"))
+    assert "fades in a file of 128 pixels" in line
+
+
+def test_grey_of_a_mask_mixes_once(cli, sticker, tmp_path):
+    original = pixels(sticker).astype(float)
+    changes = {}
+    for grey in (128, 255):
+        Image.new("L", (128, 128), grey).save(tmp_path / "mask.png")
+        options = ("--init", sticker, "--set", f"init.mask={tmp_path / 'mask.png'}", "--seed", 3)
+        made = cli("generate", "a fish", *options, "--set", "init.strength=1", *FAST)
+        drawn = pixels(made.outputs[0]["path"]).astype(float)
+        changes[grey] = np.abs(drawn[..., 3] - original[..., 3]).mean()
+    assert changes[128] == pytest.approx(changes[255] / 2, rel=0.05)

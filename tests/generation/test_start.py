@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from stickerforge.data.init_pictures import load_init
+from stickerforge.data.init_pictures import has_ground, load_init
 from stickerforge.errors import InputError
 from stickerforge.generation.sampler import GuidanceParams, SamplingParams, make_scheduler, sample
-from stickerforge.generation.start import encode_start, has_ground
+from stickerforge.generation.start import encode_start
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.stickers.alpha import premultiply
 
