@@ -17,7 +17,7 @@ from stickerforge.generation.image_references import MAX_SCALE
 from stickerforge.generation.image_settings import HINT, short_value
 from stickerforge.generation.init_settings import digest_of, file_name
 from stickerforge.models.control_place import MEGABYTES, SETTING
-from stickerforge.models.image_encoder_place import cached, is_hub_place, split_name
+from stickerforge.models.hub_place import cached, is_hub_place, split_name
 
 
 def remembered_control(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:

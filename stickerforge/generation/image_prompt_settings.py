@@ -4,23 +4,19 @@ The image's file may be a stranger's: it names files without folders, and only a
 content is taken for one.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.schema.image_prompt import ImagePromptConfig
-from stickerforge.data.pictures import read_content
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.image_prompts import ImagePrompt
 from stickerforge.generation.image_references import MAX_PICTURES, OPTION
 from stickerforge.generation.image_settings import HINT, MAX_NAME, short_value
-from stickerforge.models.image_encoder_place import (
-    SETTING,
-    find_image_encoder,
-    is_hub_place,
-)
+from stickerforge.generation.init_settings import digest_of
+from stickerforge.models.hub_place import is_hub_place
+from stickerforge.models.image_encoder_place import SETTING, find_image_encoder
 
 SETTINGS = ("fit", "ground", "blocks", "start", "end")
 NAMES = "references"  # the parameter that names the files, which decides no pixel
@@ -82,14 +78,6 @@ def find_file(entry: tuple[str, str, float], folder: Path) -> str:
     paths = (Path(name), folder / name) if name else ()
     path = next((path for path in paths if digest_of(path) == digest), None)
     return f"{path}:{scale!r}" if path else ""
-
-
-def digest_of(path: Path) -> str:
-    """The digest of a file's content as parameters hold it; "" where there is none to be read."""
-    try:
-        return hashlib.sha256(read_content(path)).hexdigest()[:16]
-    except (InputError, ValueError):
-        return ""
 
 
 def check_image_prompt(

@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 from stickerforge.config.description import Bounds
-from stickerforge.config.user_paths import user_path
-from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard, read_schema
-from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.hub import download
-from stickerforge.models.image_encoder_place import cached, is_hub_place, patterns_of, split_name
+from stickerforge.models.hub_place import HubPlace, find_place
 from stickerforge.models.model_files import check_files
 from stickerforge.models.network_config import CONFIG, Channels, Levels, read_network_config
-from stickerforge.models.origin import hub_cache
 
 # For edges, by the width of the texts that a model reads; those of Stable Diffusion 2 vary.
 FOR_EDGES = {
@@ -58,27 +54,10 @@ class ControlNetConfig:
     global_pool_conditions: bool | None = False
 
 
-@dataclass(frozen=True)
-class ControlPlace:
-    """A ControlNet, which may still have to be fetched.
+class ControlPlace(HubPlace):
+    """A ControlNet, which may still have to be fetched."""
 
-    Args:
-        title: as images remember it: a name of the hub, or the name of a folder.
-        folder: where it is; None where it must be fetched first.
-        fingerprint: of a folder; "" for one of the hub.
-    """
-
-    title: str
-    folder: Path | None
-    fingerprint: str = ""
-
-    @property
-    def fetch_line(self) -> str:
-        """What a call would fetch; "" where it is here."""
-        if self.folder:
-            return ""
-        size = MEGABYTES.get(self.title)
-        return f"{self.title}, {size} MB" if size else self.title
+    WHAT, SETTING, GIVE, MEGABYTES = "ControlNet", SETTING, GIVE, MEGABYTES
 
     def fetch(self, card: ModelCard, *, offline: bool, say: Callable[[str], None]) -> Path:
         """The folder, fetched where it is not here yet.
@@ -90,17 +69,9 @@ class ControlPlace:
             InputError: the hub has no such ControlNet, or it does not fit.
             EnvironmentFault: it cannot be had here.
         """
-        if self.folder:
-            return self.folder
-        repository, part = split_name(self.title)
-        if offline:
-            raise EnvironmentFault(
-                f"the ControlNet {self.title} is not in the cache {hub_cache()} and nothing may be"
-                " fetched",
-                f"use it once without --offline, or {GIVE}",
-            )
-        folder = download(repository, offline=False, say=say, patterns=patterns_of(part)) / part
-        check_control(folder, self.title, card)
+        folder = self.fetch_folder(offline=offline, say=say)
+        if self.folder is None:  # the others were checked when they were found
+            check_control(folder, self.title, card)
         return folder
 
 
@@ -129,20 +100,7 @@ def find_control(place: str, card: ModelCard) -> ControlPlace:
     Raises:
         InputError: it is neither, or what is here does not fit.
     """
-    folder = Path(user_path(place))
-    if folder.is_dir():
-        check_control(folder, str(folder), card)
-        content = files_fingerprint(sorted(folder.glob("*.*")))
-        return ControlPlace(folder.resolve().name, folder, content)
-    if not is_hub_place(place):
-        raise InputError(
-            f"{SETTING}: there is no folder {place!r}",
-            "give a folder, or owner/name or owner/name/folder of the hub",
-        )
-    found = ControlPlace(place, cached(*split_name(place)))
-    if found.folder:
-        check_control(found.folder, place, card)
-    return found
+    return find_place(ControlPlace, place, lambda folder, title: check_control(folder, title, card))
 
 
 def check_control(folder: Path, title: str, card: ModelCard) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models import control_place
+from stickerforge.models import hub_place
 from stickerforge.models.control_place import find_control, usual_control
 from stickerforge.models.registry import find_model
 from tests.tiny import write_tiny_control
@@ -48,12 +48,12 @@ def test_one_of_the_hub_is_fetched_when_it_is_needed(card, monkeypatch, tmp_path
 
 def test_what_is_fetched_is_checked(card, monkeypatch, network, tiny_sdxl, tmp_path):
     place = find_control("somebody/else", card)
-    monkeypatch.setattr(control_place, "download", lambda *names, **options: network)
+    monkeypatch.setattr(hub_place, "download", lambda *names, **options: network)
     assert place.fetch(card, offline=False, say=print) == network
     other = find_model(str(tiny_sdxl))
     with pytest.raises(InputError, match="somebody/else is not for Stable Diffusion XL"):
         place.fetch(other, offline=False, say=print)
-    monkeypatch.setattr(control_place, "download", lambda *names, **options: tmp_path)
+    monkeypatch.setattr(hub_place, "download", lambda *names, **options: tmp_path)
     with pytest.raises(InputError, match=r"somebody/else holds no ControlNet: no config.json"):
         place.fetch(card, offline=False, say=print)
 

@@ -1,0 +1,125 @@
+"""Models that a setting names by a folder, or as owner/name or owner/name/folder of the hub.
+
+Imports no torch, so that they can be checked at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from stickerforge.config.user_paths import user_path
+from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.models.checksums import files_fingerprint
+from stickerforge.models.hub import download
+from stickerforge.models.network_config import CONFIG
+from stickerforge.models.origin import hub_cache
+
+NAME = re.compile(r"\w[\w.-]*")  # of an owner, a repository, a folder in it
+
+
+@dataclass(frozen=True)
+class HubPlace:
+    """A model, which may still have to be fetched.
+
+    Args:
+        title: as images remember it: a name of the hub, or the name of a folder.
+        folder: where it is; None where it must be fetched first.
+        fingerprint: of a folder; "" for one of the hub.
+    """
+
+    WHAT: ClassVar[str]  # it is, for messages
+    SETTING: ClassVar[str]  # that names it
+    GIVE: ClassVar[str]  # what to do where it cannot be had, for messages
+    MEGABYTES: ClassVar[Mapping[str, int]]  # by title, as far as they are known
+
+    title: str
+    folder: Path | None
+    fingerprint: str = ""
+
+    @property
+    def fetch_line(self) -> str:
+        """What a call would fetch; "" where it is here."""
+        if self.folder:
+            return ""
+        size = self.MEGABYTES.get(self.title)
+        return f"{self.title}, {size} MB" if size else self.title
+
+    def fetch_folder(self, *, offline: bool, say: Callable[[str], None]) -> Path:
+        """The folder, fetched where it is not here yet; what is in it is not checked.
+
+        Raises:
+            InputError: the hub has no such model.
+            EnvironmentFault: it cannot be had here.
+        """
+        if self.folder:
+            return self.folder
+        repository, part = split_name(self.title)
+        if offline:
+            raise EnvironmentFault(
+                f"the {self.WHAT} {self.title} is not in the cache {hub_cache()} and nothing may be"
+                " fetched",
+                f"use it once without --offline, or {self.GIVE}",
+            )
+        return download(repository, offline=False, say=say, patterns=patterns_of(part)) / part
+
+
+Place = TypeVar("Place", bound=HubPlace)
+
+
+def find_place(kind: type[Place], place: str, check: Callable[[Path, str], None]) -> Place:
+    """A model by its folder, or by its name on the hub.
+
+    Args:
+        check: makes sure that a folder, called so, holds what is wanted.
+
+    Raises:
+        InputError: it is neither, or what is here is something else.
+    """
+    folder = Path(user_path(place))
+    if folder.is_dir():
+        check(folder, str(folder))
+        content = files_fingerprint(sorted(folder.glob("*.*")))
+        return kind(folder.resolve().name, folder, content)
+    if not is_hub_place(place):
+        raise InputError(
+            f"{kind.SETTING}: there is no folder {place!r}",
+            "give a folder, or owner/name or owner/name/folder of the hub",
+        )
+    found = kind(place, cached(*split_name(place)))
+    if found.folder:
+        check(found.folder, place)
+    return found
+
+
+def is_hub_place(place: str) -> bool:
+    """Whether a text can be owner/name, or owner/name/folder, of the hub."""
+    parts = place.split("/")
+    return len(parts) > 1 and all(NAME.fullmatch(part) for part in parts)
+
+
+def split_name(place: str) -> tuple[str, str]:
+    """(owner/name, folder within it, "" for none)."""
+    owner, _, rest = place.partition("/")
+    name, _, part = rest.partition("/")
+    return f"{owner}/{name}", part.strip("/")
+
+
+def patterns_of(part: str) -> tuple[str, str]:
+    """The files of a model in a folder of a repository, for `download`."""
+    start = f"{part}/" if part else ""
+    return f"{start}*.json", f"{start}*.safetensors"
+
+
+def cached(repository: str, part: str) -> Path | None:
+    """The folder of a model in the cache, with its weights; None where it is not all there."""
+    try:
+        snapshot = download(
+            repository, offline=True, say=lambda line: None, patterns=patterns_of(part)
+        )
+    except EnvironmentFault:
+        return None
+    folder = snapshot / part
+    whole = (folder / CONFIG).exists() and any(folder.glob("*.safetensors"))
+    return folder if whole else None
