@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stickerforge.commands.merge import merge
     from stickerforge.commands.rate import rate
     from stickerforge.commands.tailor_alpha import tailor_alpha
+    from stickerforge.commands.tailor_image import tailor_image
     from stickerforge.commands.tailor_prompt import tailor_prompt
     from stickerforge.commands.tailor_style import tailor_style
 
@@ -25,6 +26,7 @@ __all__ = [
     "merge",
     "rate",
     "tailor_alpha",
+    "tailor_image",
     "tailor_prompt",
     "tailor_style",
 ]

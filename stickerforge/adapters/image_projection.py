@@ -32,11 +32,14 @@ KV = "0.to_kv.weight"  # keys and values are one matrix in official files
 LAYER = re.compile(r"(layers\.\d+\.)(.+)")
 
 
-def build_projection(shape: ImagePromptShape) -> nn.Module:
-    """A projection without its weights (on the meta device): from (B, E), or (B, P, E) for "plus",
-    to (B, T, D).
+def build_projection(shape: ImagePromptShape, device: torch.device | None = None) -> nn.Module:
+    """A projection as it is before any training: from (B, E), or (B, P, E) for "plus", to
+    (B, T, D).
+
+    Args:
+        device: where its weights are; None for the meta device, where there are none.
     """
-    with torch.device("meta"):
+    with device or torch.device("meta"):
         if shape.variant == "base":
             base: nn.Module = ImageProjection(shape.features, shape.width, shape.tokens)
             return base

@@ -202,7 +202,10 @@ def check_fit(
 
 
 def image_prompt_weights(
-    shape: ImagePromptShape, projection: nn.Module, pairs: dict[int, tuple[Tensor, Tensor]]
+    shape: ImagePromptShape,
+    projection: nn.Module,
+    pairs: dict[int, tuple[Tensor, Tensor]],
+    encoder: str = "",
 ) -> ImagePromptWeights:
     """What official files keep of a projection, and of W'_k and W'_v by their layer's number."""
     state = {name: value.detach().cpu() for name, value in projection.state_dict().items()}
@@ -210,7 +213,7 @@ def image_prompt_weights(
     for number, (to_k, to_v) in pairs.items():
         tensors[f"{ATTENTION}{number}.to_k_ip.weight"] = to_k.detach().cpu()
         tensors[f"{ATTENTION}{number}.to_v_ip.weight"] = to_v.detach().cpu()
-    return ImagePromptWeights(shape, tensors)
+    return ImagePromptWeights(shape, tensors, encoder)
 
 
 def initial_pairs(denoiser: Any) -> dict[int, tuple[Tensor, Tensor]]:

@@ -21,6 +21,8 @@ from stickerforge.adapters.image_prompt_weights import (
 from stickerforge.adapters.lora_export import public_title, with_metadata
 from stickerforge.adapters.lora_format import FILES, finite_tensors
 from stickerforge.errors import InputError
+from stickerforge.models.hub_place import is_hub_place
+from stickerforge.models.image_encoder_place import JUDGE
 
 if TYPE_CHECKING:
     from stickerforge.adapters.store import Adapter
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 NAME = "ip-adapter"  # what the file is called, and begins its name with
 PROJECTION, ATTENTION = "image_proj.", "ip_adapter."
 LAYER = re.compile(r"ip_adapter\.(\d{1,4})\.to_([kv])_ip\.weight")
+ENCODER = "stickerforge.image_encoder"  # in the metadata of a file
 MAX_TOKENS = 1024  # of a resampler
 PARTS = ("weight", "bias")  # of a normalization
 GIVE_SUPPORTED = "give a base or plus file, such as ip-adapter_sd15.safetensors"
@@ -40,7 +43,7 @@ def is_image_prompt(file: AdapterFile) -> bool:
 
 def encode(weights: ImagePromptWeights) -> bytes:
     """An image adapter as one file; equal ones give equal bytes."""
-    return encode_with(weights, {})
+    return encode_with(weights, encoder_entry(weights))
 
 
 def encode_files(weights: ImagePromptWeights, metadata: Mapping[str, str]) -> dict[str, bytes]:
@@ -49,7 +52,12 @@ def encode_files(weights: ImagePromptWeights, metadata: Mapping[str, str]) -> di
     Args:
         metadata: what the file is to say of the adapter, too.
     """
-    return {NAME: encode_with(weights, {FILES: "1", **metadata})}
+    return {NAME: encode_with(weights, {FILES: "1", **encoder_entry(weights), **metadata})}
+
+
+def encoder_entry(weights: ImagePromptWeights) -> dict[str, str]:
+    """What a file says of the image encoder; official ones say nothing."""
+    return {ENCODER: weights.encoder} if weights.encoder else {}
 
 
 def encode_with(weights: ImagePromptWeights, metadata: Mapping[str, str]) -> bytes:
@@ -70,7 +78,19 @@ def parse(*files: AdapterFile) -> ImagePromptWeights:
     if others or not is_image_prompt(file):
         raise InputError(f"{file.path} holds no image adapter", AGAIN)
     shape = shape_of(file)
-    return ImagePromptWeights(shape, finite_tensors(file))
+    return ImagePromptWeights(shape, finite_tensors(file), encoder_of(file))
+
+
+def encoder_of(file: AdapterFile) -> str:
+    """The image encoder that a file was trained with; "" where it does not say.
+
+    Raises:
+        InputError: it says what cannot be.
+    """
+    encoder = file.metadata.get(ENCODER, "")
+    if encoder and encoder != JUDGE and not is_hub_place(encoder):
+        raise InputError(f"{file.path} names an image encoder that cannot be", AGAIN)
+    return encoder
 
 
 def shape_of(file: AdapterFile) -> ImagePromptShape:

@@ -47,10 +47,13 @@ class ImagePromptWeights:
     Args:
         shape: its widths.
         tensors: by the keys of the official files: "image_proj.…", "ip_adapter.1.to_k_ip.weight".
+        encoder: the image encoder that it was trained with, as `find_image_encoder` takes it; ""
+            where the file does not say, as official ones do not.
     """
 
     shape: ImagePromptShape
     tensors: "Mapping[str, Tensor]"
+    encoder: str = ""
 
     def projection(self) -> "dict[str, Tensor]":
         """The tensors of the projection, by their names within it."""

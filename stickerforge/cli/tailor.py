@@ -6,7 +6,12 @@ from stickerforge import commands
 from stickerforge.cli.command import Call, command
 from stickerforge.cli.customize import Force, Resume
 from stickerforge.cli.output import Report, partial_failure
-from stickerforge.config.schema import TailorAlphaConfig, TailorPromptConfig, TailorStyleConfig
+from stickerforge.config.schema import (
+    TailorAlphaConfig,
+    TailorImageConfig,
+    TailorPromptConfig,
+    TailorStyleConfig,
+)
 
 ORDER = (
     "data reward name model adapter training.steps training.batch training.rank training.lr"
@@ -22,8 +27,12 @@ ALPHA_ORDER = (
     "pictures name model training.steps training.batch training.lr training.resolution seed"
 ).split()
 
+IMAGE_ORDER = (
+    "data name model variant training.steps training.batch training.lr training.resolution seed"
+).split()
+
 tailor_app = typer.Typer(
-    help="Tune a model: its style, its transparency, how it reads long prompts.",
+    help="Tune a model: its style, its transparency, how it reads long prompts and pictures.",
     no_args_is_help=True,
 )
 
@@ -70,4 +79,19 @@ def alpha(call: Call[TailorAlphaConfig], *, resume: Resume = False, force: Force
     )
     paths = [str(result.tuned.adapter.path)]
     failure = partial_failure(result.pictures.unreadable)
+    return Report(result.result(), paths, result.note(), failure)
+
+
+@tailor_app.command("image")
+@command(TailorImageConfig, IMAGE_ORDER, name="tailor image")
+def image(call: Call[TailorImageConfig], *, resume: Resume = False, force: Force = False) -> Report:
+    """Make an image adapter, with which a model draws like a picture."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_image.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_image.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    paths = [str(result.tuned.adapter.path)]
+    failure = partial_failure(result.pairs.unreadable)
     return Report(result.result(), paths, result.note(), failure)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         models,
         rate,
         tailor_alpha,
+        tailor_image,
         tailor_prompt,
         tailor_style,
     )
@@ -34,6 +35,7 @@ __all__ = [
     "models",
     "rate",
     "tailor_alpha",
+    "tailor_image",
     "tailor_prompt",
     "tailor_style",
 ]

@@ -12,6 +12,7 @@ from stickerforge.config.schema import (
     MergeConfig,
     RateConfig,
     TailorAlphaConfig,
+    TailorImageConfig,
     TailorPromptConfig,
     TailorStyleConfig,
 )
@@ -25,6 +26,7 @@ CONFIGS = {
     "tailor style": TailorStyleConfig,
     "tailor prompt": TailorPromptConfig,
     "tailor alpha": TailorAlphaConfig,
+    "tailor image": TailorImageConfig,
     "rate": RateConfig,
     "evaluate": EvaluateConfig,
 }

@@ -8,6 +8,7 @@ from stickerforge.config.schema import (
     GenerateConfig,
     RateConfig,
     TailorAlphaConfig,
+    TailorImageConfig,
     TailorPromptConfig,
     TailorStyleConfig,
     TrainingConfig,
@@ -101,6 +102,16 @@ def unused_in_tailor_alpha(config: TailorAlphaConfig) -> Iterator[str]:
             yield f"validation.{name} does nothing with validation.every=0"
     if config.preview != default.preview:
         yield "preview.count does nothing with validation.every=0"
+
+
+def unused_in_tailor_image(config: TailorImageConfig) -> Iterator[str]:
+    """A line for each setting of `tailor image` without effect."""
+    default = TailorImageConfig()
+    if config.validation.every != 0:
+        return
+    for name in ("share", "pictures", "shown"):
+        if getattr(config.validation, name) != getattr(default.validation, name):
+            yield f"validation.{name} does nothing with validation.every=0"
 
 
 def unused_in_tailor_style(config: TailorStyleConfig, arm: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ of pictures have it in metadata.jsonl; "picture" or "image", and "caption" or "p
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stickerforge.config.user_paths import to_nfc, user_path
 from stickerforge.data.captions import caption_fault, caption_path, read_caption
@@ -27,8 +27,17 @@ TABLE = "metadata.jsonl"
 SUFFIXES = (".jsonl", ".ndjson")
 PICTURE_KEYS = ("file_name", "picture", "image")
 CAPTION_KEYS = ("text", "caption", "prompt")
+CONDITION = "condition"
 MAX_BYTES = 2_000_000_000  # of a table
 MAX_ROWS = 2_000_000
+
+
+class Row(NamedTuple):
+    """A picture with its caption, and the picture that it is to be drawn like; None for itself."""
+
+    path: Path
+    caption: str
+    condition: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,14 @@ class CaptionedPictures:
 
     Args:
         pictures: each with its caption, in the order of the table or of their names.
+        conditions: what each is to be drawn like; empty where that was not asked for.
         unreadable: a line for each picture that cannot be used.
         without_caption: names of pictures that have none.
         other_files: names of what is no picture; those of folders end with a slash.
     """
 
     pictures: list[tuple[Picture, str]] = field(default_factory=list)
+    conditions: list[Picture] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     without_caption: list[str] = field(default_factory=list)
     other_files: list[str] = field(default_factory=list)
@@ -53,8 +64,12 @@ class CaptionedPictures:
         return [caption for _, caption in self.pictures]
 
 
-def read_captioned_pictures(place: Path) -> CaptionedPictures:
+def read_captioned_pictures(place: Path, *, conditions: bool = False) -> CaptionedPictures:
     """The pictures of a folder or table with their captions.
+
+    Args:
+        conditions: whether each has another picture that it is to be drawn like, as a table may
+            say under "condition"; else it is the picture itself.
 
     Raises:
         InputError: there is no such place, a caption or row is broken or empty, or no picture
@@ -63,7 +78,9 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
     table = place / TABLE if place.is_dir() else place
     if table.suffix.lower() in SUFFIXES and table.exists():
         rows = list(table_rows(table))
-        found = CaptionedPictures(without_caption=unlisted(place, {path for path, _ in rows}))
+        found = CaptionedPictures(
+            without_caption=unlisted(place, {row.path for row in rows} | condition_paths(rows))
+        )
     elif place.is_dir():
         found, rows = list_folder(place)
     elif not place.exists():
@@ -73,7 +90,7 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
             f"{place} lists no pictures",
             "give a folder of pictures with captions, or a .jsonl file",
         )
-    add_pictures(found, rows, place)
+    add_pictures(found, rows, place, conditions=conditions)
     if not found.pictures:
         raise InputError(
             f"{place}: no picture in it has a caption",
@@ -82,18 +99,25 @@ def read_captioned_pictures(place: Path) -> CaptionedPictures:
     return found
 
 
-def add_pictures(found: CaptionedPictures, rows: Sequence[tuple[Path, str]], place: Path) -> None:
+def add_pictures(
+    found: CaptionedPictures, rows: Sequence[Row], place: Path, *, conditions: bool = False
+) -> None:
     """Load the pictures of rows, with their captions.
 
     Args:
         place: where they are listed, for messages.
+        conditions: whether what they are to be drawn like is loaded, too.
 
     Raises:
         InputError: none of them can be used.
     """
-    for path, caption in rows:
+    for row in rows:
         try:
-            found.pictures.append((load_reference(path), caption))
+            picture = load_reference(row.path)
+            if conditions:
+                own = load_reference(row.condition) if row.condition else picture
+                found.conditions.append(own)
+            found.pictures.append((picture, row.caption))
         except InputError as error:
             found.unreadable.append(error.message)
     if found.unreadable and not found.pictures:
@@ -104,13 +128,18 @@ def add_pictures(found: CaptionedPictures, rows: Sequence[tuple[Path, str]], pla
         )
 
 
+def condition_paths(rows: Sequence[Row]) -> set[Path]:
+    """The pictures that others are to be drawn like."""
+    return {row.condition for row in rows if row.condition}
+
+
 def unlisted(place: Path, listed: set[Path]) -> list[str]:
     """Names of the pictures of a folder that its table does not list; none of a table alone."""
     paths = list_entries(place) if place.is_dir() else []
     return [path.name for path in paths if may_be_picture(path) and path not in listed]
 
 
-def list_folder(folder: Path) -> tuple[CaptionedPictures, list[tuple[Path, str]]]:
+def list_folder(folder: Path) -> tuple[CaptionedPictures, list[Row]]:
     """(what is left out of a folder, every picture that has a text beside it, with that).
 
     Raises:
@@ -126,13 +155,13 @@ def list_folder(folder: Path) -> tuple[CaptionedPictures, list[tuple[Path, str]]
                 "say there what is in the picture, or remove it",
             )
         if caption:
-            rows.append((path, caption))
+            rows.append(Row(path, caption))
         else:
             found.without_caption.append(path.name)
     return found, rows
 
 
-def table_rows(table: Path) -> Iterator[tuple[Path, str]]:
+def table_rows(table: Path) -> Iterator[Row]:
     """Every picture of a table with its caption; paths count from the table's folder.
 
     Raises:
@@ -161,7 +190,14 @@ def table_rows(table: Path) -> Iterator[tuple[Path, str]]:
             raise InputError(f"{where}: the caption is empty", "say what is in the picture")
         if fault := caption_fault(caption):
             raise InputError(f"{where}: that is no caption: {fault}", "mend it")
-        yield table.parent / user_path(name), caption
+        condition = ""
+        if row.get(CONDITION) is not None:
+            condition = text_of(row, (CONDITION,), where)
+        yield Row(
+            table.parent / user_path(name),
+            caption,
+            table.parent / user_path(condition) if condition else None,
+        )
 
 
 def text_of(row: Any, keys: tuple[str, ...], where: str) -> str:

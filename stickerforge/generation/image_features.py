@@ -14,9 +14,7 @@ from torch import Tensor
 from stickerforge.adapters.image_prompt import AttachedImagePrompt
 from stickerforge.adapters.kinds import Attached
 from stickerforge.generation.image_prompts import ImagePrompt
-from stickerforge.models.image_encoder import ImageEncoder
-from stickerforge.models.judge.model import on_ground
-from stickerforge.runtime.device import default_dtype
+from stickerforge.models.image_encoder import check_features, load_image_encoder
 from stickerforge.sampling.image_tokens import ImageTokens
 
 
@@ -44,18 +42,18 @@ def encode_references(
         InputError: the encoder cannot be read, or is not that of the adapter.
         EnvironmentFault: it cannot be had here.
     """
-    folder = prompt.encoder.fetch(offline=offline, say=say)
-    encoder = ImageEncoder(folder, device, default_dtype(device))
-    encoder.check_features(prompt.shape.variant, prompt.shape.features, prompt.source)
+    encoder = load_image_encoder(prompt.encoder, device, offline=offline, say=say)
+    variant, features = prompt.shape.variant, prompt.shape.features
+    check_features(encoder, prompt.encoder, variant, features, prompt.source)
     red, green, blue = bytes.fromhex(prompt.ground)
     by_content: dict[str, Tensor] = {}
     for picture in (reference.picture for reference in prompt.references):
         if picture.sha256 not in by_content:
-            image = on_ground(Image.fromarray(picture.rgba()), (red, green, blue))
+            image = Image.fromarray(picture.rgba())
             pixels = encoder.pixels(image, prompt.fit, (red, green, blue))
-            by_content[picture.sha256] = encoder.features(pixels, prompt.shape.variant)
+            by_content[picture.sha256] = encoder.features(pixels, variant)
     seen = torch.cat([by_content[reference.picture.sha256] for reference in prompt.references])
-    unseen = encoder.no_features(prompt.shape.variant)
+    unseen = encoder.no_features(variant)
     return ImageFeatures(prompt, seen, unseen.expand_as(seen))
 
 

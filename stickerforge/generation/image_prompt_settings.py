@@ -16,7 +16,7 @@ from stickerforge.generation.image_references import MAX_PICTURES, OPTION
 from stickerforge.generation.image_settings import HINT, MAX_NAME, short_value
 from stickerforge.generation.init_settings import digest_of
 from stickerforge.models.hub_place import is_hub_place
-from stickerforge.models.image_encoder_place import SETTING, find_image_encoder
+from stickerforge.models.image_encoder_place import JUDGE, SETTING, find_image_encoder
 
 SETTINGS = ("fit", "ground", "blocks", "start", "end")
 NAMES = "references"  # the parameter that names the files, which decides no pixel
@@ -109,7 +109,7 @@ def check_image_prompt(
         raise InputError(
             f"{picture} was prompted with a picture that is not here: {name}", f"give {options}"
         )
-    if prompt.get("fingerprint") and not asked.encoder:
+    if prompt.get("fingerprint") and prompt.get("encoder") != JUDGE and not asked.encoder:
         raise InputError(
             f"{picture} was made with the image encoder of a folder",
             f"give --set {SETTING}=FOLDER",

@@ -8,28 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stickerforge.adapters.header import read_file
-from stickerforge.adapters.image_prompt_format import shape_of
 from stickerforge.adapters.image_prompt_weights import ImagePromptShape, check_width
 from stickerforge.config.schema.image_prompt import ImageFit, ImagePromptConfig
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
+from stickerforge.generation.image_adapters import (
+    GIVE_ADAPTER,
+    adapter_encoder,
+    adapter_shape,
+    image_adapter,
+)
 from stickerforge.generation.image_references import OPTION, Reference, read_references
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
-from stickerforge.models.image_encoder_place import (
-    EncoderPlace,
-    find_image_encoder,
-    official_encoder,
-)
+from stickerforge.models.image_encoder_place import EncoderPlace
 from stickerforge.models.network_config import read_network_config
-from stickerforge.models.registry import EMBEDDED
 
 COLOR = re.compile(r"[0-9a-fA-F]{6}")
-GIVE_ADAPTER = (
-    "give --adapter ip-adapter_sd15.safetensors (Stable Diffusion 1.x) or"
-    " ip-adapter_sdxl_vit-h.safetensors (XL), of h94/IP-Adapter, and the --model it is for"
-)
 
 
 @dataclass(frozen=True)
@@ -140,8 +135,7 @@ def plan_image_prompt(
         warn_of_unused(config, warn)
         return None
     if adapter is None:
-        own = f"{card.name} has no image adapter of its own yet, and" if is_ours(card) else ""
-        raise InputError(f"{own} {OPTION} needs an image adapter".strip(), GIVE_ADAPTER)
+        raise InputError(f"{OPTION} needs an image adapter", GIVE_ADAPTER)
     shape = adapter_shape(adapter)
     spec = family_spec(card.folder)
     widths = read_network_config(card.folder / spec.denoiser).cross_attention_dim
@@ -151,12 +145,11 @@ def plan_image_prompt(
             f"image_prompt.ground: {config.ground[:40]!r} is no colour", "give rrggbb: ffffff"
         )
     check_window(config, steps)
-    encoder = config.encoder or official_encoder(shape.variant, shape.features)
     prompt = ImagePrompt(
         adapter.source,
         shape,
         read_references(config.pictures, alone=alone),
-        find_image_encoder(encoder),
+        adapter_encoder(adapter, shape, config.encoder),
         config.fit,
         config.ground.lower(),
         config.blocks,
@@ -168,32 +161,6 @@ def plan_image_prompt(
         if note:
             warn(note)
     return prompt
-
-
-def image_adapter(adapters: Sequence[ActiveAdapter]) -> ActiveAdapter | None:
-    """The image adapter among those of a call; None where there is none.
-
-    Raises:
-        InputError: there are two.
-    """
-    found = [adapter for adapter in adapters if adapter.is_image]
-    if len(found) > 1:
-        names = " and ".join(adapter.source for adapter in found[:2])
-        raise InputError(f"{names} are image adapters, and a call takes one", "use one of them")
-    return found[0] if found else None
-
-
-def is_ours(card: ModelCard) -> bool:
-    """Whether a model ships."""
-    return card.name in EMBEDDED
-
-
-def adapter_shape(adapter: ActiveAdapter) -> ImagePromptShape:
-    """The widths of an image adapter; of one in the store only the header is read."""
-    if adapter.installed is None:
-        shape: ImagePromptShape = adapter.weights.shape
-        return shape
-    return shape_of(read_file(adapter.installed.path, tensors=False))
 
 
 def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:

@@ -28,6 +28,7 @@ from stickerforge.generation.checks import (
 )
 from stickerforge.generation.control import ControlPlan, plan_control
 from stickerforge.generation.decoders import draws_alpha
+from stickerforge.generation.image_adapters import with_own_image_adapter
 from stickerforge.generation.image_params import CallParams, ImageJob, image_jobs
 from stickerforge.generation.image_prompts import ImagePrompt, plan_image_prompt
 from stickerforge.generation.known_words import reduce_requests
@@ -173,6 +174,8 @@ def plan_generation(
     card = find_model(name, offline=offline, say=console.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
+    if pictures:
+        requests = with_own_image_adapter(requests, card)
     requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)

@@ -49,6 +49,7 @@ class CardFile:
 
     Args:
         words, inks, things: files beside it.
+        image_adapter: likewise, of the image adapter that is used where a call names none.
         customizing: settings of training by what is learned.
         files: their sha256.
     """
@@ -61,6 +62,7 @@ class CardFile:
     words: FileName | Literal[""] = ""
     inks: FileName | Literal[""] = ""
     things: FileName | Literal[""] = ""
+    image_adapter: FileName | Literal[""] = ""
     knows_styles: bool | None = None
     class_prompt: ClassPrompt | None = None
     knows_photographs: bool | None = None
@@ -114,6 +116,7 @@ class ModelCard:
         wordings: {what people say: what the model's captions said instead}.
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
         long_prompts: how prompts are read that the text encoders cannot read at once.
+        image_adapter_file: of the image adapter that comes with it; None where none does.
     """
 
     name: str
@@ -132,6 +135,7 @@ class ModelCard:
     inks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     things_file: str = ""
     long_prompts: LongPrompts = field(default_factory=LongPrompts)
+    image_adapter_file: Path | None = None
 
     def reword(self, text: str) -> str:
         """A prompt as the model's captions would have put it; placeholders stay what they are."""
@@ -194,6 +198,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         wordings=card.wordings,
         inks=read_inks(folder / card.inks) if card.inks else {},
         things_file=card.things,
+        image_adapter_file=folder / card.image_adapter if card.image_adapter else None,
         long_prompts=card.long_prompts or long_prompts,
     )
 

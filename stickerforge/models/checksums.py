@@ -57,13 +57,14 @@ def fingerprint(folder: Path) -> str:
     """Sixteen hexadecimal digits that change when a model does.
 
     Of our own models it covers the published sums of all files but the table of things, whose
-    words may grow while the weights stay; of others the configuration files, and the length,
-    beginning and end of each weights file, since reading gigabytes would take longer than sampling
-    an image.
+    words may grow while the weights stay, and the image adapter, which is known by its own; of
+    others the configuration files, and the length, beginning and end of each weights file, since
+    reading gigabytes would take longer than sampling an image.
     """
     digest = hashlib.sha256()
     card = read_card_file(folder)
-    if sums := {name: value for name, value in card.files.items() if name != card.things}:
+    beside = (card.things, card.image_adapter)
+    if sums := {name: value for name, value in card.files.items() if name not in beside}:
         digest.update(json.dumps(sums, sort_keys=True).encode())
         return digest.hexdigest()[:16]
     return files_fingerprint(sorted(folder.glob("*/*")) + [folder / MODEL_INDEX])

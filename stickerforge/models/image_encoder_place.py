@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stickerforge.errors import InputError
+from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.hub_place import HubPlace, find_place
 from stickerforge.models.model_files import check_files
 from stickerforge.models.network_config import CONFIG
 
+JUDGE = "second"  # the judge that ships and that learning may use
 OFFICIAL = "h94/IP-Adapter/models/image_encoder"  # OpenCLIP ViT-H/14
 OFFICIAL_LARGE = "h94/IP-Adapter/sdxl_models/image_encoder"  # OpenCLIP ViT-bigG/14
 MEGABYTES = {OFFICIAL: 2528, OFFICIAL_LARGE: 3690}
 LARGE_FEATURES = {"base": 1280, "plus": 1664}  # what adapters for the larger one read
+JUDGES = Path(__file__).parent / "judge"
 SETTING = "image_prompt.encoder"
 GIVE_FOLDER = f"give --set {SETTING}=FOLDER, a CLIPVisionModelWithProjection of transformers"
 
@@ -23,6 +26,11 @@ class EncoderPlace(HubPlace):
     """An image encoder, which may still have to be fetched."""
 
     WHAT, SETTING, GIVE, MEGABYTES = "image encoder", SETTING, GIVE_FOLDER, MEGABYTES
+
+    @property
+    def is_judge(self) -> bool:
+        """Whether it is the judge that ships."""
+        return self.title == JUDGE and self.folder == JUDGES
 
     def fetch(self, *, offline: bool, say: Callable[[str], None]) -> Path:
         """The folder, fetched where it is not here yet.
@@ -42,11 +50,14 @@ def official_encoder(variant: str, features: int) -> str:
 
 
 def find_image_encoder(place: str) -> EncoderPlace:
-    """An image encoder by its folder, or as owner/name or owner/name/folder of the hub.
+    """An image encoder by its folder, as owner/name or owner/name/folder of the hub, or JUDGE.
 
     Raises:
-        InputError: it is neither, or the folder holds no model.
+        InputError: it is none of them, or the folder holds no model.
     """
+    if place == JUDGE:
+        weights = files_fingerprint([JUDGES / f"{JUDGE}.safetensors"])
+        return EncoderPlace(JUDGE, JUDGES, weights)
     return find_place(EncoderPlace, place, check_encoder)
 
 

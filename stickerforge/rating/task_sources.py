@@ -103,10 +103,11 @@ def captioned_paths(folder: Path) -> list[tuple[Path, str]]:
         InputError: there is no picture, or a caption is broken.
     """
     if (folder / TABLE).exists():
-        return list(table_rows(folder / TABLE))
+        return [row[:2] for row in table_rows(folder / TABLE)]
     found, rows = list_folder(folder)
     carried = [(folder / name, drawn_from(folder / name)[0]) for name in found.without_caption]
-    return sorted(rows + [(path, text) for path, text in carried if text])
+    listed = [row[:2] for row in rows]
+    return sorted(listed + [(path, text) for path, text in carried if text])
 
 
 def name_in(folder: Path, path: Path) -> str:
@@ -191,9 +192,11 @@ def side_of(folder: Path, label: str) -> dict[Candidate, Path]:
             replace(one, file_name=f"{label}/{one.file_name}"): rating_set.path(one)
             for one in rating_set.candidates
         }
-    captions = dict(table_rows(folder / TABLE)) if (folder / TABLE).exists() else {}
+    captions = {}
+    if (folder / TABLE).exists():
+        captions = {row.path: row.caption for row in table_rows(folder / TABLE)}
     paths = list(captions) or list_pictures(folder)[0]
-    captions = captions or dict(list_folder(folder)[1])
+    captions = captions or {row.path: row.caption for row in list_folder(folder)[1]}
     side = {}
     for path in paths:
         text, seed = drawn_from(path)

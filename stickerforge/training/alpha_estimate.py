@@ -4,6 +4,7 @@ from stickerforge.models.cost import Cost, decoder_cost
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.training.alpha_plan import AlphaPlan
+from stickerforge.training.batch_parts import largest_part, warn_of_parts
 
 
 def alpha_cost(plan: AlphaPlan, held_out: int, photos: int) -> Cost:
@@ -36,23 +37,10 @@ def step_cost(plan: AlphaPlan, at_once: int, steps: int) -> Cost:
 
 
 def pictures_at_once(plan: AlphaPlan) -> int:
-    """How many pictures of a batch are computed together, so that memory suffices; at least one.
-
-    They divide the batch, since parts of other sizes would count otherwise.
-    """
-    training = plan.config.training
-    limit = training.memory * 1e9
-    sizes = [size for size in range(training.batch, 0, -1) if training.batch % size == 0]
-    if not limit:
-        return training.batch
-    return next((size for size in sizes if step_cost(plan, size, 1).memory_bytes <= limit), 1)
+    """How many pictures of a batch are computed together, so that memory suffices."""
+    return largest_part(plan.config.training, lambda size: step_cost(plan, size, 1).memory_bytes)
 
 
 def warn_of_memory(plan: AlphaPlan, console: Console) -> None:
     """Warn where a single picture takes more memory than a step may."""
-    limit, least = plan.config.training.memory * 1e9, step_cost(plan, 1, 1).memory_bytes
-    if limit and least > limit:
-        console.warn(
-            f"training.memory={plan.config.training.memory:g}: a single picture takes about"
-            f" {least / 1e9:.1f} GB"
-        )
+    warn_of_parts(plan.config.training, step_cost(plan, 1, 1).memory_bytes, console)

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stickerforge.adapters.store import Base, validate_name
-from stickerforge.config.schema import TailorAlphaConfig, TrainingConfig
+from stickerforge.adapters.store import validate_name
+from stickerforge.config.schema import DecoderTrainingConfig, TailorAlphaConfig, TrainingConfig
 from stickerforge.config.setting import fill_unset
 from stickerforge.config.style_presets import style_presets
 from stickerforge.config.toml import to_tree
@@ -21,7 +21,8 @@ from stickerforge.models.registry import NAMES, check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, as_started, base_model
-from stickerforge.training.run_folder import CheckpointInfo, RunFolder, run_folder
+from stickerforge.training.run_folder import run_folder
+from stickerforge.training.run_plan import RunPlan
 
 COMMAND = "tailor alpha"
 AUTOENCODER = "AutoencoderKL"  # the class of diffusers that can be extended
@@ -35,24 +36,20 @@ FREE = (
 
 
 @dataclass(frozen=True)
-class AlphaPlan:
-    """Everything that is known before a picture is read.
+class AlphaPlan(RunPlan):
+    """See `RunPlan`; its base is the model whose autoencoder is extended.
 
     Args:
         config: with what was left open filled in.
-        base: the model whose autoencoder is extended.
-        name: of the adapter and its run.
     """
 
     config: TailorAlphaConfig
-    card: ModelCard
-    base: Base
-    name: str
+    command: str = COMMAND
 
     @property
-    def run(self) -> RunFolder:
-        """The files of the run."""
-        return run_folder(self.name, COMMAND)
+    def settings(self) -> DecoderTrainingConfig:
+        """See `RunPlan`."""
+        return self.config.training
 
     @property
     def training(self) -> TrainingConfig:
@@ -81,11 +78,6 @@ class AlphaPlan:
         """The folder of photographs for grounds; "" for none, or where no ground counts."""
         return self.config.grounds.photos if self.config.loss.composite else ""
 
-    def rate(self, step: int) -> float:
-        """What the learning rate is multiplied by in a step: 1, then a line that falls to 0."""
-        steps, share = self.config.training.steps, self.config.training.lr_decay
-        return min(1.0, (1 - step / steps) / share) if share else 1.0
-
     def settings_digest(self) -> str:
         """Changes with whatever decides the adapter's bytes besides the pictures and the steps."""
         tree = to_tree(self.config)
@@ -94,28 +86,6 @@ class AlphaPlan:
         decisive += [tree[name] for name in ("decoder", "canvas", "loss")]
         decisive += [tree["validation"] if self.config.validation.every else None]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-
-    def resumable(self, *, force: bool, resume: bool) -> CheckpointInfo | None:
-        """The checkpoint to go on from; see `RunFolder.resumable`."""
-        steps = self.config.training.steps
-        return self.run.resumable([self.settings_digest()], steps, force=force, resume=resume)
-
-    def resumable_with(self, digest: str, *, force: bool, resume: bool) -> CheckpointInfo | None:
-        """Likewise, where the pictures are known.
-
-        Args:
-            digest: of the pictures.
-
-        Raises:
-            InputError: the checkpoint cannot be used, or belongs to other pictures.
-        """
-        checkpoint = self.resumable(force=force, resume=resume)
-        if checkpoint and checkpoint.pictures != digest:
-            raise InputError(
-                f"the run of {self.name!r} was started with other pictures",
-                "give the same, or start over with --force",
-            )
-        return checkpoint
 
 
 def plan_tailor_alpha(
@@ -147,7 +117,7 @@ def plan_tailor_alpha(
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
     config = replace(config, training=training, validation=validation, name=name, model=base.name)
-    plan = AlphaPlan(with_absolute_paths(config, NAMES), card, base, name)
+    plan = AlphaPlan(card, base, name, with_absolute_paths(config, NAMES))
     plan.resumable(force=force, resume=resume)
     return plan
 

@@ -28,10 +28,12 @@ class CaptionedLatents:
     Args:
         examples: in the order of the pictures; one that is gone by now is left out.
         described: [sha256, caption] of each.
+        kept: the place of each among the pictures.
     """
 
     examples: list[TrainingExample]
     described: list[list[str]]
+    kept: list[int]
 
     @property
     def digest(self) -> str:
@@ -58,10 +60,10 @@ def encode_captioned(
         InputError: none can be read any more.
         EnvironmentFault: the disk is full.
     """
-    file, examples, described = LatentFile(folder), list[TrainingExample](), []
-    gone = 0
+    file, examples = LatentFile(folder), list[TrainingExample]()
+    described, kept = list[list[str]](), list[int]()
     with console.progress(f"encoding {what}", len(data.pictures)) as advance:
-        for picture, caption in data.pictures:
+        for place, (picture, caption) in enumerate(data.pictures):
             try:
                 cropped = crop_to_bucket(picture.rgba(), resolution, model.multiple)
                 example = encode_example(
@@ -70,16 +72,16 @@ def encode_captioned(
             except InputError as error:
                 data.unreadable.append(error.message)
                 console.warn(f"left out: {error.message}")
-                gone += 1
-                if gone == len(data.pictures):
+                if not kept and place == len(data.pictures) - 1:
                     raise
             else:
                 file.append(example.mean)
                 file.append(example.deviation)
                 examples.append(replace(example, mean=NOTHING, deviation=NOTHING))
                 described.append([picture.sha256, caption])
+                kept.append(place)
             advance(1)
-    return CaptionedLatents(in_file(examples, file), described)
+    return CaptionedLatents(in_file(examples, file), described, kept)
 
 
 def in_file(examples: Sequence[TrainingExample], file: LatentFile) -> list[TrainingExample]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from stickerforge.config.schema import RateConfig
 from stickerforge.data.captioned_pictures import (
     CaptionedPictures,
+    Row,
     add_pictures,
     read_captioned_pictures,
 )
@@ -85,7 +86,7 @@ def read_set(name: str, set_name: SetName, console: Console) -> CaptionedPicture
     folder = set_folder(name, question)
     accepted, unrated = accepted_pictures(name, set_name)
     pictures = CaptionedPictures()
-    rows = [(folder / row.file_name, row.text) for row in accepted]
+    rows = [Row(folder / row.file_name, row.text) for row in accepted]
     add_pictures(pictures, rows, folder / OUTCOMES[question])
     warn_of_losses(pictures, console)
     hint = f"`stickerforge rate {name} --question {question}` decides about {unrated} more"

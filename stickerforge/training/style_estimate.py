@@ -9,10 +9,11 @@ from stickerforge.models.hub import encoder_repository
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.runtime.text import plural
+from stickerforge.training.batch_parts import largest_part
 from stickerforge.training.style_data import StyleData
 from stickerforge.training.style_plan import StylePlan
 from stickerforge.training.style_routing import expected_share
-from stickerforge.training.tailor_estimate import largest_part, validation_seconds
+from stickerforge.training.tailor_estimate import validation_seconds
 
 
 def describe(own: StylePlan, data: StyleData, console: Console) -> tuple[dict[str, Any], list[str]]:

@@ -11,7 +11,6 @@ from diffusers import AutoencoderKL
 from stickerforge.adapters import store
 from stickerforge.adapters.decoder_format import AUTOENCODER
 from stickerforge.adapters.decoder_weights import DecoderWeights
-from stickerforge.config.toml import to_toml
 from stickerforge.models.alpha_decoder import AlphaDecoder, autoencoder_files
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.latent_diffusion import load_vae
@@ -20,16 +19,17 @@ from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import memory_fault, resolve_device
 from stickerforge.runtime.files import locked, write_whole
 from stickerforge.training.alpha_estimate import pictures_at_once, warn_of_memory
-from stickerforge.training.alpha_plan import COMMAND, AlphaPlan
+from stickerforge.training.alpha_plan import AlphaPlan
 from stickerforge.training.alpha_validation import AlphaValidator
 from stickerforge.training.best_checkpoint import BestCheckpoint, ValidationSchedule
-from stickerforge.training.checkpoint import remove_checkpoint, update_pointer
+from stickerforge.training.checkpoint import update_pointer
 from stickerforge.training.loss_plot import BLUE, GREEN, ORANGE, Curve, line_plot, moving_average
 from stickerforge.training.methods.alpha_decoder import AlphaDecoderTuning, Canvas
 from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.personalize import MAX_BYTES
 from stickerforge.training.provenance import versions
-from stickerforge.training.run_folder import CheckpointInfo, RunFolder
+from stickerforge.training.run_folder import CheckpointInfo
+from stickerforge.training.run_plan import begin_run
 from stickerforge.training.sticker_pictures import StickerPictures, Stickers, photo_planes
 from stickerforge.training.trainer import train
 
@@ -70,7 +70,7 @@ def tailor_alpha(
         vae = load_vae(plan.card).to(resolve_device(plan.config.device))
         vae.eval().requires_grad_(False)
         method = begin_method(plan, vae, pictures)
-        start = begin(plan.run, plan, pictures, checkpoint)
+        start = begin_run(plan, plan.config, pictures.digest, checkpoint)
         if checkpoint:
             console.say(f"going on after {start.step} of {plan.config.training.steps} steps")
         weights, kept_step = train_decoder(plan, method, pictures, start, console)
@@ -99,20 +99,6 @@ def begin_method(
         seed=config.seed,
         part=pictures_at_once(plan),
     )
-
-
-def begin(
-    run: RunFolder, plan: AlphaPlan, pictures: StickerPictures, checkpoint: CheckpointInfo | None
-) -> CheckpointInfo:
-    """Write the settings of a run; a new one removes what an earlier run left."""
-    if checkpoint is None:
-        remove_checkpoint(run)
-        run.remove_validations()
-        for path in run.path.glob("*.toml"):  # perhaps of another command
-            path.unlink(missing_ok=True)
-        checkpoint = CheckpointInfo(0, plan.settings_digest(), pictures.digest)
-    write_whole(run.config, to_toml(plan.config, COMMAND).encode())
-    return replace(checkpoint, finished=False)
 
 
 def train_decoder(

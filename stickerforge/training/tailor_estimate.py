@@ -1,10 +1,9 @@
 """How long a run of `tailor prompt` will take and how much memory, from sizes alone."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stickerforge.config.schema import SamplingConfig, TuningConfig
+from stickerforge.config.schema import SamplingConfig
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.models.cost import (
     Cost,
@@ -17,6 +16,7 @@ from stickerforge.models.cost import (
 from stickerforge.models.reward_names import reward_parts
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
+from stickerforge.training.batch_parts import largest_part, warn_of_parts
 from stickerforge.training.tailor_plan import TailorPlan
 from stickerforge.training.tuning_plan import TuningPlan
 
@@ -90,26 +90,6 @@ def pictures_at_once(plan: TailorPlan) -> int:
     return largest_part(plan.config.training, lambda size: step_cost(plan, size, 1).memory_bytes)
 
 
-def largest_part(training: TuningConfig, bytes_of: Callable[[int], int]) -> int:
-    """The most pictures of a batch that a step has memory for at once; at least one.
-
-    They divide the batch, since parts of other sizes would count otherwise.
-
-    Args:
-        bytes_of: from a number of pictures to the memory that they take.
-    """
-    sizes = [size for size in range(training.batch, 0, -1) if training.batch % size == 0]
-    limit = training.memory * 1e9
-    if not limit:
-        return training.batch
-    return next((size for size in sizes if bytes_of(size) <= limit), 1)
-
-
 def warn_of_memory(plan: TailorPlan, console: Console) -> None:
     """Warn where a single picture takes more memory than a step may."""
-    limit, least = plan.config.training.memory * 1e9, step_cost(plan, 1, 1).memory_bytes
-    if limit and least > limit:
-        console.warn(
-            f"training.memory={plan.config.training.memory:g}: a single picture takes about"
-            f" {least / 1e9:.1f} GB"
-        )
+    warn_of_parts(plan.config.training, step_cost(plan, 1, 1).memory_bytes, console)

@@ -163,9 +163,9 @@ def test_a_picture_that_is_given_twice_is_encoded_once(plain, picture, monkeypat
     from stickerforge.models import image_encoder
 
     seen = []
-    vector = image_encoder.ImageEncoder.features
+    vector = image_encoder.ClipImageEncoder.features
     monkeypatch.setattr(
-        image_encoder.ImageEncoder,
+        image_encoder.ClipImageEncoder,
         "features",
         lambda self, pixels, variant: seen.append(1) or vector(self, pixels, variant),
     )

@@ -14,7 +14,7 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from stickerforge.errors import EnvironmentFault, InputError
-from stickerforge.models.image_encoder import ImageEncoder
+from stickerforge.models.image_encoder import ClipImageEncoder, check_features
 from stickerforge.models.image_encoder_place import (
     OFFICIAL,
     OFFICIAL_LARGE,
@@ -27,7 +27,7 @@ RED = (255, 0, 0)
 
 @pytest.fixture(scope="module")
 def encoder(image_encoder):
-    return ImageEncoder(image_encoder, torch.device("cpu"), torch.float32)
+    return ClipImageEncoder(image_encoder, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
@@ -78,11 +78,12 @@ def test_a_picture_is_fitted_as_the_setting_says(encoder):
 
 
 def test_what_an_adapter_does_not_read_is_said(encoder):
-    encoder.check_features("base", 24, "it")
-    encoder.check_features("plus", 32, "it")
+    place = find_image_encoder(str(encoder.folder))
+    check_features(encoder, place, "base", 24, "it")
+    check_features(encoder, place, "plus", 32, "it")
     for variant in ("base", "plus"):
         with pytest.raises(InputError, match="and it was trained on those of width 1024"):
-            encoder.check_features(variant, 1024, "it")
+            check_features(encoder, place, variant, 1024, "it")
 
 
 def test_which_official_one_an_adapter_reads():
@@ -116,7 +117,7 @@ def test_folders_of_other_things_are_said(tiny_sd, dinov2, tmp_path):
         with pytest.raises(InputError, match="no config.json"):
             find_image_encoder(str(folder))
     with pytest.raises(InputError):
-        ImageEncoder(dinov2, torch.device("cpu"), torch.float32)
+        ClipImageEncoder(dinov2, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_one_of_the_hub_is_fetched_once_and_alone(hub):
         place.fetch(offline=True, say=print)
     assert "image_prompt.encoder=FOLDER" in raised.value.hint and not hub
     folder = place.fetch(offline=False, say=print)
-    encoder = ImageEncoder(folder, torch.device("cpu"), torch.float32)
+    encoder = ClipImageEncoder(folder, torch.device("cpu"), torch.float32)
     assert encoder.side == 32 and hub and all("image_encoder/" in name for name in hub)
     again = find_image_encoder("owner/name/models/image_encoder")
     assert again.folder == folder and again.fetch_line == ""

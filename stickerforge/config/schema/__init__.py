@@ -42,9 +42,23 @@ from stickerforge.config.schema.tailor_alpha import (
     DecoderTrainingConfig,
     TailorAlphaConfig,
 )
+from stickerforge.config.schema.tailor_image import (
+    AugmentConfig,
+    DropConfig,
+    ImageTrainingConfig,
+    ImageValidationConfig,
+    ReferenceConfig,
+    TailorImageConfig,
+)
 from stickerforge.config.schema.tailor_style import Arm, JointConfig, TailorStyleConfig
 
 __all__ = [
+    "AugmentConfig",
+    "DropConfig",
+    "ImageTrainingConfig",
+    "ImageValidationConfig",
+    "ReferenceConfig",
+    "TailorImageConfig",
     "Arm",
     "AlphaLossConfig",
     "AlphaValidationConfig",
