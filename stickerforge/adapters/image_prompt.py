@@ -1,7 +1,7 @@
 """Decoupled cross-attention on a model's denoiser (IP-Adapter, arXiv:2308.06721, Equation 5).
 
 Shapes: B images; R references; T tokens of a reference; D text width; E width of the encoder's
-features; P their patches.
+features; P their patches; S side of masks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +26,11 @@ CROSS_ATTENTION = f"attn2{PROCESSOR}"  # how diffusers names it within a block
 
 
 class DecoupledAttention(IPAdapterAttnProcessor2_0):  # type: ignore[misc]
-    """Z = Attn(Q, K, V) + sum over references of scale_r Attn(Q, K'_r, V'_r).
+    """Z = Attn(Q, K, V) + sum over references of scale_r m_r Attn(Q, K'_r, V'_r).
 
-    The sum is taken before the output projection, and the mask of the text does not count for
-    references. Where there are no image tokens, it is the attention that was there before.
+    m_r is the mask of a reference in the size of the layer, 1 where there is none. The sum is
+    taken before the output projection, and the mask of the text does not count for references.
+    Where there are no image tokens, it is the attention that was there before.
     """
 
     def __init__(self, attention: Attention, to_k: Tensor, to_v: Tensor) -> None:
@@ -44,9 +45,15 @@ class DecoupledAttention(IPAdapterAttnProcessor2_0):  # type: ignore[misc]
         self.key, self.value = linear(to_k), linear(to_v)
         self.use([])
 
-    def use(self, scales: Sequence[float]) -> None:
-        """Take as many references as there are scales, each by its own."""
+    def use(self, scales: Sequence[float], masks: Tensor | None = None) -> None:
+        """Take as many references as there are scales, each by its own.
+
+        Args:
+            masks: in [0, 1], (R, 1, S, S); None where references act everywhere.
+        """
         self.scale = list(scales)
+        # All images of a batch have the same ones, and diffusers repeats them for each.
+        self.masks = None if masks is None else list(masks.unsqueeze(1))
         self.to_k_ip = nn.ModuleList([self.key] * len(scales))
         self.to_v_ip = nn.ModuleList([self.value] * len(scales))
 
@@ -70,7 +77,9 @@ class DecoupledAttention(IPAdapterAttnProcessor2_0):  # type: ignore[misc]
             )
             return plain
         both = (encoder_hidden_states, ip_hidden_states)
-        result: Tensor = super().__call__(attn, hidden_states, both, attention_mask, temb)
+        result: Tensor = super().__call__(
+            attn, hidden_states, both, attention_mask, temb, ip_adapter_masks=self.masks
+        )
         return result
 
 
@@ -89,6 +98,7 @@ class AttachedImagePrompt:
         self.projection, self.shape, self.layers = projection, shape, layers
         self.scale = 1.0
         self.references: tuple[float, ...] = ()
+        self.masks: Tensor | None = None
         self.block = ""
 
     def activate(self, scale: float) -> None:
@@ -104,11 +114,12 @@ class AttachedImagePrompt:
             if attention.processor is processor:
                 attention.set_processor(processor.plain)
 
-    def weigh(self, scales: Sequence[float], block: str = "") -> None:
-        """How strong each reference is, and in which layers.
+    def weigh(self, scales: Sequence[float], block: str = "", masks: Tensor | None = None) -> None:
+        """How strong each reference is, in which layers, and where.
 
         Args:
             block: beginning of the names of those layers; "" for all.
+            masks: white, 1, where a reference acts, (R, 1, S, S); None for everywhere.
 
         Raises:
             InputError: no layer is called so.
@@ -119,13 +130,14 @@ class AttachedImagePrompt:
                 "give --set image_prompt.blocks=all",
             )
         self.references, self.block = tuple(scales), block
+        self.masks = None if masks is None else masks.to(next(self.projection.parameters()).device)
         self.spread()
 
     def spread(self) -> None:
-        """Tell every layer the scales that are in force in it."""
+        """Tell every layer the scales that are in force in it, and the masks."""
         for name, (_, processor) in self.layers.items():
             share = self.scale if name.startswith(self.block) else 0.0
-            processor.use([share * own for own in self.references])
+            processor.use([share * own for own in self.references], self.masks)
 
     @torch.inference_mode()
     def tokens(self, features: Tensor) -> Tensor:

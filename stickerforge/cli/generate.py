@@ -63,13 +63,16 @@ def repeat(call: Call[GenerateConfig], picture: Path) -> tuple[GenerateConfig, d
     asked = call.resolve()
     start = init_settings.remembered_init(params, picture.parent, asked.init)
     remembered |= start
-    remembered |= image_prompt_settings.remembered_image_prompt(params, picture.parent)
+    prompt = image_prompt_settings.remembered_image_prompt(
+        params, picture.parent, asked.image_prompt
+    )
+    remembered |= prompt
     remembered |= control_settings.remembered_control(params, picture.parent)
     config = call.resolve(remembered)
     if params and not config.model:
         raise InputError(f"{picture} was made with a model folder", "give it as --model FOLDER")
     init_settings.check_init_files(params, start, config.init, picture)
-    image_prompt_settings.check_image_prompt(params, config, asked.image_prompt, picture)
+    image_prompt_settings.check_image_prompt(params, prompt, config, asked.image_prompt, picture)
     control_settings.check_control_files(params, config, asked.control, picture)
     unasked.check_work(config, asked)
     unasked.check_weights(config, asked, offline=call.offline, say=call.console.say)

@@ -1,18 +1,24 @@
 """The picture that `generate --init` starts from, and the mask of what is painted anew."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stickerforge.data.pictures import VISIBLE, Picture, load_picture
+from stickerforge.data.pictures import VISIBLE, Picture
+from stickerforge.data.still_pictures import MaskUse, fades, load_mask, load_still
 from stickerforge.errors import InputError
 from stickerforge.stickers.alpha import Rgba
-from stickerforge.stickers.image_reader import HINT
-from stickerforge.stickers.repaint import Mask, fit_mask, fit_square, mask_of, scale_mask
+from stickerforge.stickers.repaint import Mask, fit_mask, fit_square
 
 STRENGTH = 0.6  # where none is given
-KINDS = "give a PNG, JPEG, WebP, AVIF, GIF or TIFF picture"
+MASK = MaskUse(
+    "init.mask",
+    "the picture of --init",
+    "give both the same shape",
+    "all of the picture would stay",
+    "paint white what is to be painted anew",
+)
 
 
 @dataclass(frozen=True)
@@ -93,61 +99,16 @@ def load_init(file: str, strength: float | None, mask: str) -> InitPicture | Non
     if not (rgba[..., 3] > VISIBLE).any():
         raise InputError(f"--init: every pixel of {file} is transparent", "give another picture")
     init = InitPicture(picture, rgba, STRENGTH if strength is None else strength)
-    return init if not mask else InitPicture(picture, rgba, init.strength, *load_mask(mask, rgba))
+    if not mask:
+        return init
+    rows, columns = rgba.shape[:2]
+    mask_picture, values = load_mask(mask, (columns, rows), MASK)
+    return replace(init, mask_picture=mask_picture, mask=values)
 
 
 def has_ground(init: InitPicture | None) -> bool:
     """Whether images are started from a picture with a ground, which they will have, too."""
     return init is not None and init.picture.opaque
-
-
-def load_mask(file: str, rgba: Rgba) -> tuple[Picture, Mask]:
-    """A mask in the size of its picture.
-
-    Raises:
-        InputError: it is no picture, of another shape than its picture, or black throughout.
-    """
-    picture, planes = load_still(file, "init.mask")
-    (height, width), (rows, columns) = planes.shape[:2], rgba.shape[:2]
-    # The sides of a picture that was made smaller or larger are rounded.
-    if abs(width * rows - height * columns) > max(height, width, rows, columns):
-        raise InputError(
-            f"the mask {file} is {width} x {height} pixels, the picture of --init"
-            f" {columns} x {rows}",
-            "give both the same shape",
-        )
-    mask = scale_mask(mask_of(planes), (columns, rows))
-    if not mask.any():
-        raise InputError(
-            f"the mask {file} is black throughout: all of the picture would stay",
-            "paint white what is to be painted anew",
-        )
-    return picture, mask
-
-
-def load_still(file: str, source: str) -> tuple[Picture, Rgba]:
-    """A picture that does not move.
-
-    Args:
-        source: what names the file, for errors.
-
-    Raises:
-        InputError: there is none, it cannot be read, or it moves.
-    """
-    path = Path(file)
-    if not path.exists():
-        raise InputError(f"{source}: no picture {file}", "check the path")
-    try:
-        picture, image = load_picture(path)
-    except InputError as error:
-        reason = error.message.removeprefix(f"{path.name}: ")
-        hint = KINDS if error.hint in ("", HINT) else error.hint
-        raise InputError(f"{source}: {file}: {reason}", hint) from None
-    if image.animated:
-        raise InputError(
-            f"{source}: {file} is animated", "save the frame that you mean as a picture of its own"
-        )
-    return picture, image.rgba
 
 
 def check_steps(init: InitPicture | None, steps: int) -> None:
@@ -180,7 +141,7 @@ def check_mask(init: InitPicture | None, side_px: int) -> None:
     """
     if init is None or init.mask is None or (square := init.square_mask(side_px)) is None:
         return
-    if 2 * int(square.max()) < int(init.mask.max()):
+    if fades(init.mask, square):
         raise InputError(
             f"the white of the mask fades in a file of {side_px} pixels: it is too fine",
             "paint a larger part white",

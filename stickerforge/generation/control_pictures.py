@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stickerforge.data.init_pictures import load_still
 from stickerforge.data.pictures import VISIBLE, Picture
+from stickerforge.data.still_pictures import load_still
 from stickerforge.errors import InputError
 from stickerforge.generation.image_references import parse_reference
 from stickerforge.stickers.alpha import Rgba, premultiply

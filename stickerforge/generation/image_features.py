@@ -1,12 +1,14 @@
 """From the pictures of an image prompt to tokens beside the text.
 
-Shapes: R references; P patches of a picture; E width of the encoder's features.
+Shapes: R references; P patches of a picture; E width of the encoder's features; S side in pixels of
+what is sampled.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -14,6 +16,7 @@ from torch import Tensor
 from stickerforge.adapters.image_prompt import AttachedImagePrompt
 from stickerforge.adapters.kinds import Attached
 from stickerforge.generation.image_prompts import ImagePrompt
+from stickerforge.generation.image_references import ReferenceMask
 from stickerforge.models.image_encoder import check_features, load_image_encoder
 from stickerforge.sampling.image_tokens import ImageTokens
 
@@ -58,7 +61,7 @@ def encode_references(
 
 
 def image_tokens(attached: Mapping[str, Attached], features: ImageFeatures) -> ImageTokens:
-    """The tokens of a call; tells the adapter how strong each reference is.
+    """The tokens of a call; tells the adapter how strong each reference is, and where.
 
     Args:
         attached: every adapter of the call, by its source.
@@ -68,7 +71,15 @@ def image_tokens(attached: Mapping[str, Attached], features: ImageFeatures) -> I
     """
     prompt = features.prompt
     adapter = cast(AttachedImagePrompt, attached[prompt.source])
-    adapter.weigh(prompt.scales, prompt.layers)
+    adapter.weigh(prompt.scales, prompt.layers, mask_tensor(prompt.masks))
     return ImageTokens(
         adapter.tokens(features.seen), adapter.tokens(features.unseen), prompt.start, prompt.end
     )
+
+
+def mask_tensor(masks: Sequence[ReferenceMask]) -> Tensor | None:
+    """Masks in [0, 1], float32 (R, 1, S, S); None where there are none."""
+    if not masks:
+        return None
+    values = torch.from_numpy(np.stack([mask.values for mask in masks]))
+    return values[:, None].float() / 255

@@ -45,6 +45,7 @@ PRIVATE = (
     "control",
     "image_prompt",
     "references",
+    "reference_masks",
 )
 
 
@@ -255,7 +256,7 @@ def image_params(
     files |= {} if call.control is None else call.control.names()
     asked = {"digest": digest, "subject": list(call.subjects), "adapter": names}
     if call.image_prompt is not None:
-        asked["references"] = call.image_prompt.names
+        asked |= call.image_prompt.names
     return params | asked | words | ({"files": files} if files else {})
 
 

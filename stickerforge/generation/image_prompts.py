@@ -6,6 +6,7 @@ Imports no torch, so that a call is refused at once.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from stickerforge.adapters.image_prompt_weights import ImagePromptShape, check_width
@@ -18,12 +19,21 @@ from stickerforge.generation.image_adapters import (
     adapter_shape,
     image_adapter,
 )
-from stickerforge.generation.image_references import OPTION, Reference, read_references
+from stickerforge.generation.image_references import (
+    MASKS,
+    OPTION,
+    Reference,
+    ReferenceMask,
+    read_references,
+    with_masks,
+)
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.image_encoder_place import EncoderPlace
 from stickerforge.models.network_config import read_network_config
 
+# Parameters that name the files, which decides no pixel.
+REFERENCE_NAMES, MASK_NAMES = "references", "reference_masks"
 COLOR = re.compile(r"[0-9a-fA-F]{6}")
 
 
@@ -64,9 +74,20 @@ class ImagePrompt:
         return [str(reference.picture.path) for reference in self.references]
 
     @property
+    def masks(self) -> list[ReferenceMask]:
+        """The mask of each reference; none where they act everywhere."""
+        return [reference.mask for reference in self.references if reference.mask]
+
+    @property
+    def mask_paths(self) -> list[str]:
+        """The file of each mask."""
+        return [str(mask.picture.path) for mask in self.masks]
+
+    @property
     def reads(self) -> list[str]:
         """Every file of the references, and the folder of the encoder where it is here."""
-        return [*self.paths, *([str(self.encoder.folder)] if self.encoder.folder else [])]
+        encoder = [str(self.encoder.folder)] if self.encoder.folder else []
+        return [*self.paths, *self.mask_paths, *encoder]
 
     @property
     def lines(self) -> list[str]:
@@ -75,12 +96,15 @@ class ImagePrompt:
             f"picture {reference.picture.path}, scale {reference.scale:g}"
             for reference in self.references
         ]
-        return [*lines, f"encoder {self.encoder.folder or self.encoder.title}"]
+        masks = [f"mask    {path}" for path in self.mask_paths]
+        return [*lines, *masks, f"encoder {self.encoder.folder or self.encoder.title}"]
 
     @property
-    def names(self) -> list[str]:
-        """What the files are called; their folders tell of their owner."""
-        return [reference.picture.path.name for reference in self.references]
+    def names(self) -> dict[str, list[str]]:
+        """What the files are called, by the parameter that keeps it; folders tell of an owner."""
+        names = {REFERENCE_NAMES: self.paths}
+        names |= {MASK_NAMES: self.mask_paths} if self.masks else {}
+        return {kind: [Path(path).name for path in paths] for kind, paths in names.items()}
 
     @property
     def stem(self) -> str:
@@ -93,17 +117,15 @@ class ImagePrompt:
         if self.encoder.fingerprint:
             encoder["fingerprint"] = self.encoder.fingerprint
         return {
-            "references": [
-                {"sha256": reference.picture.sha256[:16], "scale": reference.scale}
-                for reference in self.references
-            ],
+            "references": [reference.params() for reference in self.references],
             **encoder,
             **{name: getattr(self, name) for name in ("fit", "ground", "blocks", "start", "end")},
         }
 
     def record(self) -> dict[str, Any]:
         """What the JSON says of it."""
-        return self.params() | {"pictures": self.paths, "adapter": self.source}
+        files = {"pictures": self.paths, "masks": self.mask_paths}
+        return self.params() | files | {"adapter": self.source}
 
 
 def plan_image_prompt(
@@ -112,6 +134,7 @@ def plan_image_prompt(
     card: ModelCard,
     *,
     alone: bool,
+    pixels: int,
     steps: range,
     warn: Callable[[str], None],
 ) -> ImagePrompt | None:
@@ -120,6 +143,7 @@ def plan_image_prompt(
     Args:
         adapters: of the whole call.
         alone: whether there is no prompt in words.
+        pixels: side of the square that is sampled.
         steps: those of the schedule that are taken; from its end, where images are started from a
             picture.
         warn: gets a line about what does nothing, or of which a part is taken.
@@ -130,6 +154,11 @@ def plan_image_prompt(
     """
     adapter = image_adapter(adapters)
     if not config.pictures:
+        if config.masks:
+            raise InputError(
+                f"{MASKS} are about the pictures of {OPTION}, and there are none",
+                f"give {OPTION} FILE too",
+            )
         if adapter is not None:
             warn(f"the image adapter {adapter.source} does nothing without {OPTION}")
         warn_of_unused(config, warn)
@@ -138,17 +167,19 @@ def plan_image_prompt(
         raise InputError(f"{OPTION} needs an image adapter", GIVE_ADAPTER)
     shape = adapter_shape(adapter)
     spec = family_spec(card.folder)
-    widths = read_network_config(card.folder / spec.denoiser).cross_attention_dim
-    check_width(shape, widths, adapter.source, card.title)
+    denoiser = read_network_config(card.folder / spec.denoiser)
+    check_width(shape, denoiser.cross_attention_dim, adapter.source, card.title)
     if not COLOR.fullmatch(config.ground):
         raise InputError(
             f"image_prompt.ground: {config.ground[:40]!r} is no colour", "give rrggbb: ffffff"
         )
     check_window(config, steps)
+    references = read_references(config.pictures, alone=alone)
+    halvings = read_network_config(card.folder / "vae").halvings + denoiser.halvings_before_text
     prompt = ImagePrompt(
         adapter.source,
         shape,
-        read_references(config.pictures, alone=alone),
+        with_masks(references, config.masks, pixels, max(pixels >> halvings, 1)),
         adapter_encoder(adapter, shape, config.encoder),
         config.fit,
         config.ground.lower(),

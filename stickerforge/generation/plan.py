@@ -180,7 +180,8 @@ def plan_generation(
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)
     native = family_spec(card.folder).native_pixels(card.folder)
-    check_mask(init, config.output.size or sampling.pixels or native)
+    pixels = sampling.pixels or native
+    check_mask(init, config.output.size or pixels)
     adapters = adapters_of(requests)
     steps = range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps)
     image_prompt = plan_image_prompt(
@@ -188,6 +189,7 @@ def plan_generation(
         adapters,
         card,
         alone=not any(row.prompt for row in rows),
+        pixels=pixels,
         steps=steps,
         warn=console.warn,
     )

@@ -36,6 +36,7 @@ class NetworkConfig:
         scaling_factor: what its latents are multiplied with before a denoiser takes them.
         shift_factor: what is taken from them before that.
         cross_attention_dim: width of the texts that a denoiser reads; several by level.
+        down_block_types: of a denoiser, by level; which ones read texts is in their names.
     """
 
     sample_size: Side | tuple[Side, ...] | None = None
@@ -46,6 +47,7 @@ class NetworkConfig:
     scaling_factor: Annotated[float, Bounds(1e-4, 1e4)] = 1.0
     shift_factor: Annotated[float, Bounds(-1e4, 1e4)] | None = None
     cross_attention_dim: Channels | Levels | None = None
+    down_block_types: tuple[str, ...] = ()
 
     @property
     def side(self) -> int | None:
@@ -57,6 +59,12 @@ class NetworkConfig:
     def halvings(self) -> int:
         """How often the network halves its input."""
         return len(self.block_out_channels) - 1
+
+    @property
+    def halvings_before_text(self) -> int:
+        """How often the input of a denoiser is halved before a layer reads the text."""
+        reads = ["CrossAttn" in kind for kind in self.down_block_types]
+        return reads.index(True) if True in reads else 0
 
 
 def read_network_config(part: Path) -> NetworkConfig:

@@ -98,6 +98,119 @@ def test_a_picture_alone_is_what_files_are_named_after(call):
     assert Path(styled["writes"][0]).name.startswith("ref-3-")
 
 
+def masks(*names):
+    return "--set", f"image_prompt.masks={json.dumps(names)}"
+
+
+TWO = ("a dog", "--image-prompt", "ref.png:0.8", "--image-prompt", "other.png:0.8", "--json")
+
+
+@pytest.fixture
+def halves(call):
+    """left.png and right.png: masks of other sizes than what is drawn."""
+    for name, side, box in (("left", 64, (0, 0, 32, 64)), ("right", 16, (8, 0, 16, 16))):
+        mask = Image.new("L", (side, side))
+        mask.paste(255, box)
+        mask.save(f"{name}.png")
+
+
+def test_masks_say_where_each_picture_acts(call, halves):
+    result = made(call(*TWO, *masks("left.png", "right.png")))
+    (output,) = result["outputs"]
+    params = read_params(Path(output["path"]))
+    assert [set(one) for one in params["image_prompt"]["references"]] == [
+        {"sha256", "scale", "mask"}
+    ] * 2
+    assert params["reference_masks"] == ["left.png", "right.png"]
+    assert result["image_prompt"]["masks"] == ["left.png", "right.png"]
+    saved = tomllib.loads(Path(result["config"]).read_text())
+    assert saved["image_prompt"]["masks"] == ["left.png", "right.png"]
+    again = made(call("--config", result["config"], "--json"))["outputs"][0]
+    assert again["skipped"] and again["path"] == output["path"]
+    swapped = made(call(*TWO, *masks("right.png", "left.png")))["outputs"][0]
+    plain = made(call(*TWO))["outputs"][0]
+    assert "reference_masks" not in read_params(Path(plain["path"]))
+    paths = [one["path"] for one in (output, swapped, plain)]
+    assert len({pixels_of(path).tobytes() for path in paths}) == len(set(paths)) == 3
+
+
+def test_one_mask_is_a_text_and_does_not_depend_on_pictures_beside_it(call, halves):
+    words = ("a dog", "--image-prompt", "ref.png", "--set", "image_prompt.masks=left.png")
+    words += ("--json", "--set", "sampling.batch=2")
+    alone = made(call(*words, "--out", "alone"))["outputs"][0]["path"]
+    three = made(call(*words, "--out", "three", "--count", 3))["outputs"][0]["path"]
+    assert Path(alone).read_bytes() == Path(three).read_bytes()
+
+
+def test_masks_beside_consistency_init_and_a_window(call, halves, tmp_path):
+    lora = ("--adapter", lora_file(tmp_path / "lora.safetensors"), "--image-prompt", "ref.png:1")
+    others = ("--set", "sampling.consistency=2", "--init", "other.png")
+    others += ("--set", "init.strength=0.5", "--set", "image_prompt.start=0.5")
+    words = ("a dog", *lora, *others, "--json")
+    files = [
+        made(call(*words, *own, "--out", out))["outputs"][0]["path"]
+        for own, out in ((masks("left.png"), "left"), ((), "whole"))
+    ]
+    assert not np.array_equal(*map(pixels_of, files))
+
+
+def test_a_picture_is_repeated_where_its_masks_are_here(call, halves):
+    first = made(call(*TWO, *masks("left.png", "right.png")))["outputs"][0]
+    repeat = ("--from", first["path"], "--json")
+    assert made(call(*repeat))["outputs"][0]["skipped"]
+    Path("elsewhere").mkdir()
+    shutil.move("right.png", "elsewhere/moved.png")
+    line = call(*repeat).json["error"]
+    assert line["message"].endswith("was prompted with a mask that is not here: right.png")
+    assert line["hint"] == """give --set 'image_prompt.masks=["left.png", "right.png"]'"""
+    given = masks("left.png", "elsewhere/moved.png")
+    assert made(call(*repeat, *given))["outputs"][0]["skipped"]
+    shutil.copy("left.png", Path(first["path"]).parent / "right.png")
+    assert call(*repeat).code == 2  # the name, and another content
+    shutil.copy("elsewhere/moved.png", Path(first["path"]).parent / "right.png")
+    assert made(call(*repeat))["outputs"][0]["skipped"]
+    same = TWO[1:-1]  # the pictures of the image, given again
+    assert made(call(*repeat, *same))["outputs"][0]["skipped"]
+    ended = call(*repeat, "--image-prompt", "other.png:0.8")  # others: the masks are left out
+    assert made(ended)["image_prompt"]["masks"] == []
+    assert any("other pictures, scales or masks" in line for line in ended.json["warnings"])
+    ended = call(*repeat, "--set", "image_prompt.masks=[]")
+    assert made(ended)["image_prompt"]["masks"] == []
+    assert any("other pictures, scales or masks" in line for line in ended.json["warnings"])
+
+
+def test_a_file_that_forgets_its_prompt_forgets_its_masks(call, halves):
+    words = ("--set", "output.prompt=false")
+    result = made(call(*TWO, *masks("left.png", "right.png"), *words))
+    params = read_params(Path(result["outputs"][0]["path"]))
+    assert not {"image_prompt", "references", "reference_masks"} & set(params)
+    assert "left.png" not in Path(result["config"]).read_text()
+
+
+def test_bad_masks_are_one_line(call, halves):
+    Image.new("L", (32, 32)).save("black.png")
+    Image.new("L", (32, 64), 255).save("high.png")
+    for given, line in (
+        (masks("left.png"), "has 1 mask, --image-prompt 2 pictures; give one for each"),
+        (masks("left.png", "black.png"), "the mask black.png is black throughout"),
+        (
+            masks("left.png", "high.png"),
+            "is 32 x 64 pixels, what is drawn 32 x 32; give a square",
+        ),
+        (masks("left.png", "gone.png"), "image_prompt.masks: no picture gone.png"),
+        (("--set", "image_prompt.masks=3"), "is not a list of texts"),
+    ):
+        ended = call(*TWO[:-1], *given)
+        assert ended.code == 2 and line in one_line(ended)
+    ended = call("a dog", *masks("left.png"))
+    assert ended.code == 2 and "there are none; give --image-prompt FILE too" in one_line(ended)
+
+
+def test_a_dry_run_reads_the_masks(call, halves):
+    result = made(call(*TWO, *masks("left.png", "right.png"), "--dry-run"))
+    assert result["reads"][1:5] == ["ref.png", "other.png", "left.png", "right.png"]
+
+
 def test_without_words_and_pictures_there_is_no_prompt(call):
     assert "no prompt given" in one_line(call())
 
@@ -133,6 +246,9 @@ def test_a_picture_is_repeated_where_its_reference_is_here(call, tmp_path):
         {"references": [{"sha256": "0" * 16, "scale": 1.0}], "fit": ["crop"]},
         {"references": [{"sha256": 1, "scale": 1.0}]},
         {"references": [{"sha256": "0" * 16, "scale": 1.0}], "encoder": {"a": 1}},
+        {"references": [{"sha256": "0" * 16, "scale": 1.0, "mask": 3}]},
+        {"references": [{"sha256": "0" * 16, "scale": 1.0, "mask": None}]},
+        {"references": [{"sha256": "0", "scale": 1, "mask": "0"}, {"sha256": "0", "scale": 1}]},
     ],
 )
 def test_a_strangers_picture_says_what_cannot_be(prompt, call):

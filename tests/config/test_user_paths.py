@@ -52,6 +52,8 @@ def test_a_tilde_is_the_home_in_settings_of_any_source(tmp_path, kind, name):
 def test_a_list_of_paths_is_expanded_one_by_one(tmp_path):
     config = resolve(GenerateConfig, {"adapter": ["dog:0.5", "~/a.safetensors:0.5"]})
     assert config.adapter == ("dog:0.5", f"{tmp_path}/me/a.safetensors:0.5")
+    config = resolve(GenerateConfig, {"image_prompt.masks": ["~/left.png", "right.png"]})
+    assert config.image_prompt.masks == (f"{tmp_path}/me/left.png", "right.png")
 
 
 def test_every_setting_for_a_file_or_folder_is_a_path():

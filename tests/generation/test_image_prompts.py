@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
-from PIL import Image
+from diffusers.image_processor import IPAdapterMaskProcessor
+from PIL import Image, ImageDraw
 from transformers import CLIPImageProcessorPil, CLIPVisionModelWithProjection
 
 from stickerforge.adapters.image_prompt import attach_image_prompt
@@ -13,7 +14,7 @@ from stickerforge.adapters.lora_layers import AdapterSet
 from stickerforge.config.schema import ImagePromptConfig
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import AdapterLookup
-from stickerforge.generation.image_features import encode_references, image_tokens
+from stickerforge.generation.image_features import encode_references, image_tokens, mask_tensor
 from stickerforge.generation.image_prompts import plan_image_prompt, with_scales
 from stickerforge.generation.image_references import parse_reference, read_references
 from stickerforge.generation.sampler import (
@@ -63,6 +64,7 @@ class Setup:
             [lookup.find(str(path)) for path in paths],
             find_model(str(self.folder)),
             alone=alone,
+            pixels=32,
             steps=range(first, steps),
             warn=self.lines.append,
         )
@@ -97,6 +99,12 @@ def test_pictures_are_those_of_plain_diffusers(setup, picture):
     model = model_of(setup.folder)
     images = setup.tokens(model, setup.plan(f"{picture}:0.6"))
     ours = draw(model, images)
+    theirs = draw_with_diffusers(setup, model, 0.6, Image.open(picture))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def draw_with_diffusers(setup, model, scale, pictures, **others):
+    """The picture that a pipeline of diffusers draws where `draw` draws ours."""
     kind = StableDiffusionXLPipeline if "xl" in setup.folder.name else StableDiffusionPipeline
     pipeline = kind.from_pretrained(
         setup.folder,
@@ -106,18 +114,131 @@ def test_pictures_are_those_of_plain_diffusers(setup, picture):
     pipeline.set_progress_bar_config(disable=True)
     place, name = str(setup.path.parent), setup.path.name
     pipeline.load_ip_adapter(place, subfolder="", weight_name=name)
-    pipeline.set_ip_adapter_scale(0.6)
-    theirs = pipeline(
+    pipeline.set_ip_adapter_scale(scale)
+    return pipeline(
         "a dog",
-        ip_adapter_image=Image.open(picture),
+        ip_adapter_image=pictures,
         guidance_scale=5.0,
         num_inference_steps=3,
         height=32,
         width=32,
         latents=torch.randn((1, *model.latent_shape(32)), generator=generator(7, "latents")),
         output_type="pt",
+        **others,
     ).images[0]
+
+
+@pytest.fixture
+def masks(picture):
+    """Masks of 32 x 32 pixels: the left half, and a disc in the right one."""
+    sides = {"left": (0, 0, 15, 31), "disc": (17, 8, 30, 24)}
+    for name, box in sides.items():
+        mask = Image.new("L", (32, 32))
+        brush = ImageDraw.Draw(mask)
+        (brush.rectangle if name == "left" else brush.ellipse)(box, fill=255)
+        mask.save(picture.parent / f"{name}.png")
+    Image.new("RGB", (40, 40), "green").save(picture.parent / "green.png")
+    return [str(picture.parent / f"{name}.png") for name in sides]
+
+
+@torch.no_grad()
+def test_pictures_with_masks_are_those_of_plain_diffusers(setup, picture, masks):
+    model = model_of(setup.folder)
+    pictures = [picture, picture.parent / "green.png"]
+    texts = [f"{path}:{scale}" for path, scale in zip(pictures, (0.6, 0.9), strict=True)]
+    ours = draw(model, setup.tokens(model, setup.plan(*texts, masks=tuple(masks))))
+    processor = IPAdapterMaskProcessor(vae_scale_factor=2)
+    given = processor.preprocess([Image.open(path) for path in masks], height=32, width=32)
+    theirs = draw_with_diffusers(
+        setup,
+        model,
+        [[0.6, 0.9]],
+        [[Image.open(path) for path in pictures]],
+        cross_attention_kwargs={"ip_adapter_masks": [given.reshape(1, 2, 32, 32)]},
+    )
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(ours, draw(model, setup.tokens(model, setup.plan(*texts))), atol=1e-3)
+
+
+def test_masks_are_read_as_those_of_init_are(plain, picture, masks, tmp_path):
+    """Grey counts partly, what is nearly white is white, the size is that of what is drawn."""
+    left = Image.open(masks[0])
+    left.resize((256, 256), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    left.convert("LA").save(tmp_path / "alpha.png")
+    left.convert("RGB").save(tmp_path / "left.jpg", quality=90, subsampling=0)
+    Image.new("L", (64, 64), 128).save(tmp_path / "grey.png")
+    Image.fromarray(np.full((64, 64, 4), (255, 255, 255, 128), np.uint8)).save(
+        tmp_path / "thin.png"
+    )
+    shown = {
+        name: plain.plan(picture, masks=(str(tmp_path / name),)).masks[0].values
+        for name in ("left.png", "large.png", "alpha.png", "left.jpg", "grey.png", "thin.png")
+    }
+    expected = np.asarray(left)
+    for name in ("left.png", "large.png", "alpha.png", "left.jpg"):
+        assert np.array_equal(shown[name], expected), name
+    assert (shown["grey.png"] == 128).all() and (shown["thin.png"] == 128).all()
+    tensor = mask_tensor(plain.plan(picture, masks=(masks[0],)).masks)
+    assert tensor.shape == (1, 1, 32, 32) and tensor.dtype == torch.float32
+    assert torch.equal(tensor[0, 0] * 255, torch.tensor(expected.tolist()))
+    assert mask_tensor(plain.plan(picture).masks) is None
+
+
+def test_masks_decide_the_parameters_by_content_and_none_leaves_them(plain, picture, masks):
+    none, left, disc = (
+        plain.plan(picture, masks=own).params() for own in ((), masks[:1], masks[1:])
+    )
+    assert set(none["references"][0]) == {"sha256", "scale"}
+    assert set(left["references"][0]) == {"sha256", "scale", "mask"}
+    assert len(left["references"][0]["mask"]) == 16 and left != disc
+    prompt = plain.plan(picture, masks=masks[:1])
+    assert prompt.names == {"references": ["ref.png"], "reference_masks": ["left.png"]}
+    assert prompt.reads[:2] == [str(picture), masks[0]] and prompt.record()["masks"] == masks[:1]
+    assert f"mask    {masks[0]}" in prompt.lines
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_masks_are_as_many_as_pictures(plain, picture, masks, number):
+    with pytest.raises(InputError, match=r"has \d masks?, --image-prompt 2 pictures") as error:
+        plain.plan(picture, picture, masks=(masks * 2)[:number])
+    assert error.value.hint == """give one for each: --set 'image_prompt.masks=["FILE", "FILE"]'"""
+    with pytest.raises(InputError, match="and there are none") as error:
+        plain.plan(masks=masks)
+    assert error.value.hint == "give --image-prompt FILE too"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("text", "image_prompt.masks: .*no picture that can be read"),
+        ("pixel", "only 1 x 1 pixels"),
+        ("clear", "black throughout: its picture would act nowhere"),
+        ("black", "black throughout"),
+        ("folder", "it is a folder"),
+        ("empty", "an empty file"),
+        ("gone", "image_prompt.masks: no picture"),
+        ("wide", "is 64 x 32 pixels, what is drawn 32 x 32"),
+        ("fine", "fades in the 8 x 8 positions of the model"),
+        ("moving", "is animated"),
+        ("", "image_prompt.masks names no file"),
+    ],
+)
+def test_what_is_no_mask_is_said(plain, picture, kind, message, tmp_path):
+    path = spoiled(kind, tmp_path)
+    if kind in ("black", "wide"):
+        colour = 5 if kind == "black" else 255  # black as a JPEG has it
+        Image.new("L", (64 if kind == "wide" else 32, 32), colour).save(path)
+    if kind == "fine":
+        mask = Image.new("L", (32, 32))
+        mask.paste(255, (15, 15, 17, 17))  # between four positions
+        mask.save(path)
+    if kind == "moving":
+        path = tmp_path / "a.gif"
+        frames = [Image.new("L", (40, 40), shade) for shade in (100, 200)]
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match=message) as error:
+        plain.plan(picture, masks=(str(path) if kind else "",))
+    assert error.value.hint
 
 
 def test_without_pictures_nothing_changes(setup, picture):
@@ -335,7 +456,7 @@ def test_thirty_pictures_are_too_many(plain, picture):
 def test_an_animated_picture_is_its_first_frame(plain, tmp_path):
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert plain.plan(tmp_path / "a.gif").names == ["a.gif"]
+    assert plain.plan(tmp_path / "a.gif").names == {"references": ["a.gif"]}
     assert plain.lines == ["a.gif is animated: its first frame is used"]
 
 

@@ -22,6 +22,14 @@ class ImagePromptConfig:
         metavar="FILE[:SCALE]",
         path=True,
     )
+    masks: tuple[str, ...] = setting(
+        (),
+        "A mask for each of these pictures, white where it acts on what is drawn.",
+        details="As many as pictures, in their order, each a square of any size. Grey weakens the"
+        " picture, where a mask is black it does nothing.",
+        metavar="FILE",
+        path=True,
+    )
     encoder: str = setting(
         "",
         "The image encoder that the image adapter was trained with: a folder, or owner/name or"
