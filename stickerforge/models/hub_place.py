@@ -4,7 +4,7 @@ Imports no torch, so that they can be checked at once.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -46,8 +46,13 @@ class HubPlace:
         size = self.MEGABYTES.get(self.title)
         return f"{self.title}, {size} MB" if size else self.title
 
-    def fetch_folder(self, *, offline: bool, say: Callable[[str], None]) -> Path:
+    def fetch_folder(
+        self, *, offline: bool, say: Callable[[str], None], weights: bool = True
+    ) -> Path:
         """The folder, fetched where it is not here yet; what is in it is not checked.
+
+        Args:
+            weights: whether more than its configuration is fetched.
 
         Raises:
             InputError: the hub has no such model.
@@ -62,17 +67,24 @@ class HubPlace:
                 " fetched",
                 f"use it once without --offline, or {self.GIVE}",
             )
-        return download(repository, offline=False, say=say, patterns=patterns_of(part)) / part
+        patterns = patterns_of(part) if weights else (config_of(part),)
+        return download(repository, offline=False, say=say, patterns=patterns) / part
 
 
 Place = TypeVar("Place", bound=HubPlace)
 
 
-def find_place(kind: type[Place], place: str, check: Callable[[Path, str], None]) -> Place:
+def find_place(
+    kind: type[Place],
+    place: str,
+    check: Callable[[Path, str], None],
+    fingerprint: Callable[[Iterable[Path]], str] = files_fingerprint,
+) -> Place:
     """A model by its folder, or by its name on the hub.
 
     Args:
         check: makes sure that a folder, called so, holds what is wanted.
+        fingerprint: of the files of a folder.
 
     Raises:
         InputError: it is neither, or what is here is something else.
@@ -80,8 +92,9 @@ def find_place(kind: type[Place], place: str, check: Callable[[Path, str], None]
     folder = Path(user_path(place))
     if folder.is_dir():
         check(folder, str(folder))
-        content = files_fingerprint(sorted(folder.glob("*.*")))
-        return kind(folder.resolve().name, folder, content)
+        return kind(folder.resolve().name, folder, fingerprint(sorted(folder.glob("*.*"))))
+    if folder.is_file():
+        raise InputError(f"{kind.SETTING}: {place} is a file", f"give a folder with {CONFIG}")
     if not is_hub_place(place):
         raise InputError(
             f"{kind.SETTING}: there is no folder {place!r}",
@@ -104,6 +117,11 @@ def split_name(place: str) -> tuple[str, str]:
     owner, _, rest = place.partition("/")
     name, _, part = rest.partition("/")
     return f"{owner}/{name}", part.strip("/")
+
+
+def config_of(part: str) -> str:
+    """The configuration of a model in a folder of a repository."""
+    return f"{part}/{CONFIG}" if part else CONFIG
 
 
 def patterns_of(part: str) -> tuple[str, str]:

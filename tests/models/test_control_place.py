@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from stickerforge.errors import EnvironmentFault, InputError
+from stickerforge.generation.control_pictures import KINDS
 from stickerforge.models import hub_place
-from stickerforge.models.control_place import find_control, usual_control
+from stickerforge.models.control_place import USUAL, find_control, usual_control
 from stickerforge.models.registry import find_model
 from tests.tiny import write_tiny_control
 
@@ -31,7 +32,7 @@ def change(folder, **values):
 def test_a_folder_is_known_by_its_content(network, card, tmp_path, tiny_sd):
     place = find_control(str(network), card)
     assert (place.title, place.folder, place.fetch_line) == ("control", network, "")
-    copy = find_control(str(shutil.copytree(network, tmp_path / "moved" / "control")), card)
+    copy = find_control(str(shutil.copytree(network, tmp_path / "renamed")), card)
     assert copy.fingerprint == place.fingerprint and len(copy.fingerprint) == 16
     other = write_tiny_control(tmp_path / "other", tiny_sd, seed=1)
     assert find_control(str(other), card).fingerprint != place.fingerprint
@@ -39,9 +40,9 @@ def test_a_folder_is_known_by_its_content(network, card, tmp_path, tiny_sd):
 
 def test_one_of_the_hub_is_fetched_when_it_is_needed(card, monkeypatch, tmp_path):
     monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
-    place = find_control("lllyasviel/sd-controlnet-canny", card)
+    place = find_control("lllyasviel/control_v11p_sd15_canny", card)
     assert place.folder is None and place.fingerprint == ""
-    assert place.fetch_line == "lllyasviel/sd-controlnet-canny, 1445 MB"
+    assert place.fetch_line == "lllyasviel/control_v11p_sd15_canny, 1445 MB"
     with pytest.raises(EnvironmentFault, match="is not in the cache"):
         place.fetch(card, offline=True, say=print)
 
@@ -58,14 +59,40 @@ def test_what_is_fetched_is_checked(card, monkeypatch, network, tiny_sdxl, tmp_p
         place.fetch(card, offline=False, say=print)
 
 
+def test_what_does_not_fit_is_told_before_its_weights_are_fetched(
+    card, monkeypatch, network, tiny_sdxl, tmp_path
+):
+    fetched = []
+
+    def download(name, *, offline, say, patterns):
+        if offline:
+            raise EnvironmentFault("not in the cache")
+        fetched.append(patterns)
+        return network
+
+    monkeypatch.setattr(hub_place, "download", download)
+    place = find_control("somebody/else/part", card)
+    change(shutil.copytree(network, network / "part"), _class_name="ControlNetUnionModel")
+    with pytest.raises(InputError, match="somebody/else/part is a ControlNetUnionModel"):
+        place.fetch(card, offline=False, say=print)
+    assert fetched == [("part/config.json",)]
+    change(network / "part", _class_name="ControlNetModel")
+    assert place.fetch(card, offline=False, say=print) == network / "part"
+    assert fetched[1:] == [("part/config.json",), ("part/*.json", "part/*.safetensors")]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"_class_name": "T2IAdapter"}, "is a T2IAdapter, and --control takes"),
         ({"_class_name": "ControlNetUnionModel"}, "is a ControlNetUnionModel"),
-        ({"cross_attention_dim": 768}, "reads texts of width 768, and .* has those of 64"),
+        (
+            {"cross_attention_dim": 1024},
+            "is for Stable Diffusion 2.x: it reads texts of width 1024, those of .* have width 64",
+        ),
+        ({"cross_attention_dim": 96}, "control reads texts of width 96, those of .* have width 64"),
         ({"addition_embed_type": "text_time"}, "is for Stable Diffusion XL, and .* another model"),
-        ({"in_channels": 9}, "reads latents of channels 9"),
+        ({"in_channels": 9}, "reads latents of 9 channels, and .* has 4"),
         ({"block_out_channels": [32, 64, 64]}, "has other levels than"),
         ({"layers_per_block": 2}, "has other levels than"),
         ({"conditioning_channels": 6}, "6 channels, and there are 3"),
@@ -91,15 +118,21 @@ def test_folders_that_hold_none(network, card, tmp_path, tiny_sd):
         find_control(str(network), card)
     with pytest.raises(InputError, match="there is no folder 'nothing'"):
         find_control("nothing", card)
+    with pytest.raises(InputError, match="config.json is a file") as error:
+        find_control(str(network / "config.json"), card)
+    assert error.value.hint == "give a folder with config.json"
 
 
 def test_the_usual_ones(tiny_sd, card, tmp_path):
-    with pytest.raises(InputError, match="no ControlNet for edges is known that fits"):
+    with pytest.raises(InputError, match="no usual ControlNet for edges and tiny-sd"):
         usual_control("edges", card)
-    for width, name in ((768, "lllyasviel/"), (2048, "diffusers/controlnet-canny-sdxl")):
+    for width, names in USUAL.items():
         folder = shutil.copytree(tiny_sd, tmp_path / str(width))
         change(folder / "unet", cross_attention_dim=width)
         wide = replace(card, folder=folder)
-        assert usual_control("edges", wide).startswith(name)
-        with pytest.raises(InputError, match="no ControlNet for pose"):
-            usual_control("pose", wide)
+        assert {kind: usual_control(kind, wide) for kind in names} == names
+        assert names["edges"] == names["canny"] and set(names) < set(KINDS)
+        for kind in set(KINDS) - set(names):
+            with pytest.raises(InputError, match=f"no usual ControlNet for {kind} and"):
+                usual_control(kind, wide)
+    assert set(USUAL[768]) == set(KINDS) - {"tile", "other"}
