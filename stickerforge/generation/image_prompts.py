@@ -19,6 +19,7 @@ from stickerforge.generation.image_adapters import (
     image_adapter,
 )
 from stickerforge.generation.image_references import OPTION, Reference, read_references
+from stickerforge.generation.step_window import check_window
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.image_encoder_place import EncoderPlace
@@ -144,7 +145,7 @@ def plan_image_prompt(
         raise InputError(
             f"image_prompt.ground: {config.ground[:40]!r} is no colour", "give rrggbb: ffffff"
         )
-    check_window(config, steps)
+    check_window("image_prompt", config.start, config.end, steps)
     prompt = ImagePrompt(
         adapter.source,
         shape,
@@ -182,21 +183,6 @@ def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:
             "give --set image_prompt.blocks=all",
         )
     return known[blocks]
-
-
-def check_window(config: ImagePromptConfig, steps: range) -> None:
-    """Make sure that the pictures count in some step.
-
-    Raises:
-        InputError: they count in none.
-    """
-    if not any(config.start <= step / steps.stop < config.end for step in steps):
-        raise InputError(
-            f"no step lies between image_prompt.start = {config.start:g} and image_prompt.end ="
-            f" {config.end:g}",
-            f"steps are taken from {steps.start / steps.stop:.3g} on: give a smaller"
-            " image_prompt.start or a larger image_prompt.end",
-        )
 
 
 def warn_of_unused(config: ImagePromptConfig, warn: Callable[[str], None]) -> None:
