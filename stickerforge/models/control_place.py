@@ -202,11 +202,11 @@ def misfit(own: ControlNetConfig, card: ModelCard) -> str:
         for part in (own, model)
     ]
     if levels[0] != levels[1]:
-        return f"has other levels than {card.title}"
+        return f"is for another model: its levels are not those of {card.title}"
     if own.conditioning_channels != 3:
         return f"reads control pictures of {own.conditioning_channels} channels, and there are 3"
     if own.global_pool_conditions:
-        return "says nothing of places, and works in guess mode, which is not offered"
+        return "takes of a picture what is in it and not where, which --control does not offer"
     halvings = read_network_config(card.folder / "vae").halvings
     if len(own.conditioning_embedding_out_channels or (16, 32, 96, 256)) - 1 != halvings:
         return f"makes latents of another size than {card.title}"

@@ -68,21 +68,28 @@ def controlled(folder, network, text, **settings):
     return model, attach(plan(folder, network, text, **settings), network, model, 32)
 
 
-def draw(model, control, text="a dog", guidance=5.0, seed=7, **others):
+def draw(model, control, text="a dog", guidance=5.0, seed=7, negative="", **others):
     params = GuidanceParams(guidance, **others)
-    return next(sample(model, [text], [seed], STEPS, params, base_texts=[text], control=control))
+    texts = {"negatives": [negative], "base_texts": [text]}
+    return next(sample(model, [text], [seed], STEPS, params, control=control, **texts))
 
 
 @pytest.mark.parametrize(
-    ("scale", "guidance", "window"),
-    [(1.0, 5.0, (0.0, 1.0)), (0.5, 1.0, (0.0, 1.0)), (2.0, 5.0, (0.25, 0.75))],
+    ("scale", "guidance", "window", "negative"),
+    [
+        (1.0, 5.0, (0.0, 1.0), ""),
+        (0.5, 1.0, (0.0, 1.0), ""),
+        (2.0, 5.0, (0.25, 0.75), "a blue house"),
+    ],
 )
 @torch.no_grad()
-def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, guidance, window):
+def test_pictures_are_those_of_plain_diffusers(
+    folder, network, picture, scale, guidance, window, negative
+):
     start, end = window
     control = {"start": start, "end": end}
     model, ours = controlled(folder, network, f"pose:{picture}:{scale}", **control)
-    drawn = draw(model, ours, guidance=guidance)
+    drawn = draw(model, ours, guidance=guidance, negative=negative)
     kind = StableDiffusionControlNetPipeline
     if "xl" in folder.name:
         kind = StableDiffusionXLControlNetPipeline
@@ -92,6 +99,7 @@ def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, 
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(
         "a dog",
+        negative_prompt=negative or None,
         image=Image.open(picture),
         controlnet_conditioning_scale=scale,
         control_guidance_start=start,
@@ -104,7 +112,8 @@ def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, 
         output_type="pt",
     ).images[0]
     torch.testing.assert_close(drawn, theirs, atol=1e-4, rtol=1e-4)
-    assert (draw(model, None, guidance=guidance) - drawn).abs().max() > 1e-3
+    plain = draw(model, None, guidance=guidance, negative=negative)
+    assert (plain - drawn).abs().max() > 1e-3
 
 
 def test_scale_zero_is_no_control_to_the_bit(folder, network, picture):

@@ -11,7 +11,7 @@ class ControlConfig:
 
     pictures: tuple[str, ...] = setting(
         (),
-        "Follow the structure of a picture, by a ControlNet.",
+        "Follow a picture's edges, pose, depth or the like, by a ControlNet.",
         details="edges finds the edges of the picture; with another kind (canny, depth, lineart,"
         " pose, ...) it is the control picture itself, lines bright on black. Its scale, 0 to 2,"
         " follows a colon where that is not 1. It is laid in the middle of a black square.",
