@@ -16,8 +16,8 @@ from stickerforge.generation.control_pictures import KINDS, OPTION
 from stickerforge.generation.image_references import MAX_SCALE
 from stickerforge.generation.image_settings import HINT, short_value
 from stickerforge.generation.init_settings import digest_of, file_name
-from stickerforge.models.control_place import MEGABYTES, SETTING
-from stickerforge.models.hub_place import cached, is_hub_place, split_name
+from stickerforge.models.control_place import MEGABYTES, SETTING, ControlPlace
+from stickerforge.models.hub_place import cached, is_hub_place
 
 
 def remembered_control(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def check_control_files(
             f"{picture} was made with the ControlNet of a folder", f"give --set {SETTING}=FOLDER"
         )
     model = config.control.model
-    if is_hub_place(model) and cached(*split_name(model)) is None:
+    if is_hub_place(model) and cached(ControlPlace, model) is None:
         size = f" ({MEGABYTES[model]} MB)" if model in MEGABYTES else ""
         raise EnvironmentFault(
             f"the picture needs the ControlNet {model}, which is not here",

@@ -46,6 +46,7 @@ FAMILIES = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x"}
 SETTING = "control.model"
 GIVE = f"give --set {SETTING}=PLACE, a ControlNet in the format of diffusers"
 CLASS = "ControlNetModel"
+STEM = "diffusion_pytorch_model"  # of the names of weights, in one file or in several
 Layers = Annotated[int, Bounds(1, 100)]
 
 
@@ -79,6 +80,8 @@ class ControlPlace(HubPlace):
     """A ControlNet, which may still have to be fetched."""
 
     WHAT, SETTING, GIVE, MEGABYTES = "ControlNet", SETTING, GIVE, MEGABYTES
+    # Some repositories hold other weights beside them, as large.
+    FILES = (CONFIG, "*.index.json", f"{STEM}.safetensors", f"{STEM}-*-of-*.safetensors")
 
     @property
     def usual_weights(self) -> float:

@@ -4,7 +4,7 @@ Imports no torch, so that they can be checked at once.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -33,6 +33,7 @@ class HubPlace:
     SETTING: ClassVar[str]  # that names it
     GIVE: ClassVar[str]  # what to do where it cannot be had, for messages
     MEGABYTES: ClassVar[Mapping[str, int]]  # by title, as far as they are known
+    FILES: ClassVar[tuple[str, ...]] = ("*.json", "*.safetensors")  # that are fetched
 
     title: str
     folder: Path | None
@@ -67,7 +68,7 @@ class HubPlace:
                 " fetched",
                 f"use it once without --offline, or {self.GIVE}",
             )
-        patterns = patterns_of(part) if weights else (config_of(part),)
+        patterns = patterns_of(part, self.FILES if weights else (CONFIG,))
         return download(repository, offline=False, say=say, patterns=patterns) / part
 
 
@@ -100,7 +101,7 @@ def find_place(
             f"{kind.SETTING}: there is no folder {place!r}",
             "give a folder, or owner/name or owner/name/folder of the hub",
         )
-    found = kind(place, cached(*split_name(place)))
+    found = kind(place, cached(kind, place))
     if found.folder:
         check(found.folder, place)
     return found
@@ -119,23 +120,21 @@ def split_name(place: str) -> tuple[str, str]:
     return f"{owner}/{name}", part.strip("/")
 
 
-def config_of(part: str) -> str:
-    """The configuration of a model in a folder of a repository."""
-    return f"{part}/{CONFIG}" if part else CONFIG
+def patterns_of(part: str, files: Sequence[str]) -> tuple[str, ...]:
+    """Files in a folder of a repository, for `download`."""
+    return tuple(f"{part}/{name}" if part else name for name in files)
 
 
-def patterns_of(part: str) -> tuple[str, str]:
-    """The files of a model in a folder of a repository, for `download`."""
-    start = f"{part}/" if part else ""
-    return f"{start}*.json", f"{start}*.safetensors"
+def cached(kind: type[HubPlace], place: str) -> Path | None:
+    """The folder of a model in the cache, with its weights; None where it is not all there.
 
-
-def cached(repository: str, part: str) -> Path | None:
-    """The folder of a model in the cache, with its weights; None where it is not all there."""
+    Args:
+        place: its name on the hub.
+    """
+    repository, part = split_name(place)
+    patterns = patterns_of(part, kind.FILES)
     try:
-        snapshot = download(
-            repository, offline=True, say=lambda line: None, patterns=patterns_of(part)
-        )
+        snapshot = download(repository, offline=True, say=lambda line: None, patterns=patterns)
     except EnvironmentFault:
         return None
     folder = snapshot / part

@@ -1,15 +1,18 @@
 """Where a ControlNet is, and whether it fits a model, before a weight is read."""
 
+import fnmatch
 import json
 import shutil
 from dataclasses import replace
 
+import huggingface_hub
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.control_pictures import KINDS
 from stickerforge.models import hub_place
-from stickerforge.models.control_place import USUAL, find_control, usual_control
+from stickerforge.models.control_place import STEM, USUAL, find_control, usual_control
 from stickerforge.models.registry import find_model
 from tests.tiny import write_tiny_control
 
@@ -78,7 +81,44 @@ def test_what_does_not_fit_is_told_before_its_weights_are_fetched(
     assert fetched == [("part/config.json",)]
     change(network / "part", _class_name="ControlNetModel")
     assert place.fetch(card, offline=False, say=print) == network / "part"
-    assert fetched[1:] == [("part/config.json",), ("part/*.json", "part/*.safetensors")]
+    assert fetched[1] == ("part/config.json",) and len(fetched) == 3
+
+
+@pytest.mark.parametrize("part", ["", "part/"])
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+def test_no_other_weights_are_fetched(card, monkeypatch, network, tmp_path, part, variant):
+    monkeypatch.setenv("STICKERFORGE_HOME", str(tmp_path / "home"))
+    weights, to, fetched = network / f"{STEM}{variant}.safetensors", tmp_path / "snapshot", []
+    (network / f"{STEM}.safetensors").rename(weights)
+    (network / "README.md").touch()
+    if not variant:
+        shutil.copy(weights, network / f"{STEM}_twins.safetensors")
+        shutil.copy(weights, network / "original.safetensors")
+
+    def fetch(name, *, cache_dir, allow_patterns, ignore_patterns, local_files_only=False):
+        wanted = [
+            path
+            for path in sorted(network.iterdir())
+            if any(fnmatch.fnmatch(part + path.name, pattern) for pattern in allow_patterns)
+            and not any(fnmatch.fnmatch(path.name, pattern) for pattern in ignore_patterns)
+        ]
+        missing = [path for path in wanted if not (to / part / path.name).exists()]
+        if local_files_only and (missing or not to.exists()):
+            raise LocalEntryNotFoundError("incomplete")
+        (to / part).mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            shutil.copy(path, to / part)
+            fetched.append(path.name)
+        return str(to)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    name = f"owner/name/{part}".rstrip("/")
+    place = find_control(name, card)
+    assert place.folder is None and not fetched
+    assert place.fetch(card, offline=False, say=print) == to / part
+    assert fetched == ["config.json", weights.name]
+    again = find_control(name, card)
+    assert again.folder == to / part and again.fetch_line == "" and len(fetched) == 2
 
 
 @pytest.mark.parametrize(
