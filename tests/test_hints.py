@@ -23,11 +23,14 @@ PACKAGES = {  # whose errors are those of one command
     "rating": "rate",
 }
 ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
+IMAGE = re.compile(r"tailor_image|image_(pairs|plan|estimate|validation|prompt_tuning)")
 STYLE = re.compile(r"tailor_style|style_|set_router|curation")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {  # what a taught adapter is used with
     ("customize", "--adapter"): "generate",
     ("tailor alpha", "--adapter"): "generate",
+    ("tailor image", "--adapter"): "generate",
+    ("tailor image", "--image-prompt"): "generate",
     ("tailor style", "--adapter"): "generate",
     ("tailor style", "--style"): "generate",
 }
@@ -73,6 +76,8 @@ def command_of(path, text):
     named = [name for name in COMMANDS if re.search(rf"\b{name} (\S+ )?--", text)]
     if ALPHA.match(path.stem) and not named:
         return "tailor alpha"
+    if IMAGE.match(path.stem) and not named:
+        return "tailor image"
     if STYLE.match(path.stem) and not named:
         return "tailor style"
     if TAILOR.match(path.stem) and not named:

@@ -60,6 +60,7 @@ QUICK = {  # command line: its exit code
     "rate made": 0,
     "rate made --ratings gone.jsonl": 2,
     "tailor alpha pictures --name x --model somebody/else": 3,
+    "tailor image pictures --name x --model somebody/else": 3,
     "tailor style --stage content --init-from model --name x --model somebody/else": 3,
     "evaluate made": 0,
     "evaluate made --encoder clip": 3,

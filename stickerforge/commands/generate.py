@@ -161,7 +161,7 @@ def dry_run(
         pixels=sampling.pixels or generation.card.sampling.get("pixels", 512),
         cuda=generation.device.startswith("cuda"),
         consistency=sampling.consistency is not None,
-        control=generation.control.place.folder if generation.control else None,
+        beside=generation.control.weights if generation.control else 0,
     )
     with_sheet = generation.output.sheet and len(generation.jobs) > 1
     names = [CONFIG_FILE, SHEET_FILE] if with_sheet else [CONFIG_FILE]

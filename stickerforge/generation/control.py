@@ -11,8 +11,10 @@ from typing import Any
 from stickerforge.config.schema.control import ControlConfig
 from stickerforge.errors import InputError
 from stickerforge.generation.control_pictures import OPTION, ControlPicture, read_control
+from stickerforge.generation.step_window import check_window
 from stickerforge.models.card import ModelCard
 from stickerforge.models.control_place import ControlPlace, find_control, usual_control
+from stickerforge.models.cost import count_weights
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.registry import EMBEDDED
 
@@ -47,6 +49,24 @@ class ControlPlan:
         return [str(self.path), *([str(self.place.folder)] if self.place.folder else [])]
 
     @property
+    def counts(self) -> bool:
+        """Whether it changes anything; else nothing is fetched or loaded for it."""
+        return self.picture.scale > 0
+
+    @property
+    def fetch_line(self) -> str:
+        """What a call would fetch for it; "" for nothing."""
+        return self.place.fetch_line if self.counts else ""
+
+    @property
+    def weights(self) -> float:
+        """How many the ControlNet has, as far as that is known before it is fetched."""
+        if not self.counts:
+            return 0
+        folder = self.place.folder
+        return count_weights(folder) if folder else self.place.usual_weights
+
+    @property
     def lines(self) -> list[str]:
         """What a dry run says of it."""
         scale = f"scale {self.picture.scale:g}"
@@ -60,13 +80,15 @@ class ControlPlan:
         return {"control": self.path.name}
 
     def params(self) -> dict[str, Any]:
-        """What decides the pixels of an image, for its digest: contents and no names."""
-        content = {"fingerprint": self.place.fingerprint} if self.place.fingerprint else {}
+        """What decides the pixels of an image, for its digest: contents, and names of the hub."""
+        place = self.place
+        content = (
+            {"fingerprint": place.fingerprint} if place.fingerprint else {"model": place.title}
+        )
         return {
             "kind": self.picture.kind,
             "sha256": self.picture.picture.sha256[:16],
             "scale": self.picture.scale,
-            "model": self.place.title,
             **content,
             "start": self.start,
             "end": self.end,
@@ -74,7 +96,7 @@ class ControlPlan:
 
     def record(self) -> dict[str, Any]:
         """What the JSON says of it."""
-        return self.params() | {"file": str(self.path)}
+        return self.params() | {"file": str(self.path), "model": self.place.title}
 
 
 def plan_control(
@@ -107,17 +129,12 @@ def plan_control(
             "start from the picture with --init FILE, or give --model"
             " stable-diffusion-v1-5/stable-diffusion-v1-5",
         )
-    if not any(config.start <= step / steps.stop < config.end for step in steps):
-        raise InputError(
-            f"no step lies between control.start = {config.start:g} and control.end ="
-            f" {config.end:g}",
-            "give shares of the steps, for example 0 and 0.8",
-        )
+    check_window("control", config.start, config.end, steps)
     picture = read_control(config.pictures)
     picture.square(pixels or control_side(card))
     place = find_control(config.model or usual_control(picture.kind, card), card)
-    if not picture.scale:
-        warn(f"{OPTION} does nothing with the scale 0")
+    for line in picture.remarks():
+        warn(line)
     return ControlPlan(picture, place, config.start, config.end)
 
 

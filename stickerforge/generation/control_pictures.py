@@ -1,11 +1,13 @@
 """The picture whose structure images follow, as a call names it: KIND:FILE[:SCALE]."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stickerforge.config.user_paths import user_path
 from stickerforge.data.pictures import VISIBLE, Picture
 from stickerforge.data.still_pictures import load_still
 from stickerforge.errors import InputError
@@ -30,6 +32,8 @@ KINDS = (
     "tile",
     "other",
 )
+DRAWN = {"canny", "lineart", "mlsd", "pose", "scribble", "softedge"}  # bright lines on black
+DARK = 0.25  # brightness below which a pixel is as good as black
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,19 @@ class ControlPicture:
         # and the ends of the picture within the square are no edges.
         edges = canny_edges(fitted)
         return self.visible(np.repeat(centre(edges, side_px)[..., None], 3, -1))
+
+    def remarks(self) -> list[str]:
+        """A line for each thing that a user hardly means."""
+        lines = []
+        if not self.scale:
+            lines.append(f"{OPTION} does nothing with the scale 0")
+        if self.kind in DRAWN and np.mean(premultiply(self.rgba)[..., :3].max(-1) < DARK) < 0.5:
+            lines.append(
+                f"{OPTION}: most of {self.picture.path} is not black, and ControlNets for"
+                f" {self.kind} read bright lines on black: give {EDGES}:FILE for the edges of a"
+                " picture, and turn dark lines on white round"
+            )
+        return lines
 
     def visible(self, square: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The same square.
@@ -112,6 +129,8 @@ def parse_control(text: str) -> tuple[str, str, float]:
         if not colon or len(kind) < 2:  # a drive of Windows has one letter
             what = "begins with no kind" if colon or text else "is empty"
             raise InputError(f"{OPTION} {text[:60]!r} {what}", known)
+        if os.path.isfile(user_path(kind)):
+            raise InputError(f"{OPTION} {text[:60]!r} begins with no kind", known)
         raise InputError(f"{OPTION}: there is no kind {kind[:40]!r}", known)
     if not rest:
         raise InputError(f"{OPTION} {text} names no file", f"give {kind}:FILE")

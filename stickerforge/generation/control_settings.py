@@ -16,8 +16,8 @@ from stickerforge.generation.control_pictures import KINDS, OPTION
 from stickerforge.generation.image_references import MAX_SCALE
 from stickerforge.generation.image_settings import HINT, short_value
 from stickerforge.generation.init_settings import digest_of, file_name
-from stickerforge.models.control_place import MEGABYTES, SETTING
-from stickerforge.models.hub_place import cached, is_hub_place, split_name
+from stickerforge.models.control_place import MEGABYTES, SETTING, ControlPlace
+from stickerforge.models.hub_place import cached, is_hub_place
 
 
 def remembered_control(params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -37,9 +37,8 @@ def remembered_control(params: Mapping[str, Any], folder: Path) -> dict[str, Any
         for name in ("start", "end")
         if name in control
     }
-    model = short_value(SETTING, control.get("model"))
-    if isinstance(model, str) and is_hub_place(model) and not control.get("fingerprint"):
-        settings[SETTING] = model
+    if not control.get("fingerprint"):
+        settings[SETTING] = control["model"]
     if file := find_picture(params, folder):
         settings["control.pictures"] = [f"{control['kind']}:{file}:{float(control['scale'])!r}"]
     return settings
@@ -56,6 +55,9 @@ def control_of(params: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     scale = control.get("scale")
     known = control.get("kind") in KINDS and isinstance(control.get("sha256"), str)
+    # Without either the usual ControlNet would be fetched, unasked.
+    model = short_value(SETTING, control.get("model"))
+    known &= bool(control.get("fingerprint")) or (isinstance(model, str) and is_hub_place(model))
     if not known or not isinstance(scale, int | float) or not 0 <= scale <= MAX_SCALE:
         raise InputError("the picture says what cannot be as its control", HINT)
     return control
@@ -87,6 +89,8 @@ def check_control_files(
     if control is None:
         return
     if not config.control.pictures:
+        if find_picture(params, picture.parent):
+            return  # it is here, and the call says that nothing is followed
         name = file_name(params, "control")
         said = name or "of an unknown name"
         raise InputError(
@@ -100,7 +104,7 @@ def check_control_files(
             f"{picture} was made with the ControlNet of a folder", f"give --set {SETTING}=FOLDER"
         )
     model = config.control.model
-    if is_hub_place(model) and cached(*split_name(model)) is None:
+    if is_hub_place(model) and cached(ControlPlace, model) is None:
         size = f" ({MEGABYTES[model]} MB)" if model in MEGABYTES else ""
         raise EnvironmentFault(
             f"the picture needs the ControlNet {model}, which is not here",

@@ -27,6 +27,7 @@ from stickerforge.generation.image_references import (
     read_references,
     with_masks,
 )
+from stickerforge.generation.step_window import check_window
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.image_encoder_place import EncoderPlace
@@ -173,7 +174,7 @@ def plan_image_prompt(
         raise InputError(
             f"image_prompt.ground: {config.ground[:40]!r} is no colour", "give rrggbb: ffffff"
         )
-    check_window(config, steps)
+    check_window("image_prompt", config.start, config.end, steps)
     references = read_references(config.pictures, alone=alone)
     halvings = read_network_config(card.folder / "vae").halvings + denoiser.halvings_before_text
     prompt = ImagePrompt(
@@ -213,21 +214,6 @@ def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:
             "give --set image_prompt.blocks=all",
         )
     return known[blocks]
-
-
-def check_window(config: ImagePromptConfig, steps: range) -> None:
-    """Make sure that the pictures count in some step.
-
-    Raises:
-        InputError: they count in none.
-    """
-    if not any(config.start <= step / steps.stop < config.end for step in steps):
-        raise InputError(
-            f"no step lies between image_prompt.start = {config.start:g} and image_prompt.end ="
-            f" {config.end:g}",
-            f"steps are taken from {steps.start / steps.stop:.3g} on: give a smaller"
-            " image_prompt.start or a larger image_prompt.end",
-        )
 
 
 def warn_of_unused(config: ImagePromptConfig, warn: Callable[[str], None]) -> None:

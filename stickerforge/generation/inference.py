@@ -95,8 +95,8 @@ def encode_pictures(
 
 
 def fetch_control(plan: GenerationPlan, console: Console, *, offline: bool) -> Path | None:
-    """The folder of the ControlNet of a call; None where there is none."""
-    if plan.control is None:
+    """The folder of the ControlNet of a call; None where there is none, or it does nothing."""
+    if plan.control is None or not plan.control.counts:
         return None
     return plan.control.place.fetch(plan.card, offline=offline, say=console.say)
 

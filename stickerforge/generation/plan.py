@@ -139,7 +139,7 @@ class GenerationPlan:
     def fetches(self) -> list[str]:
         """The weights that a call would fetch first; a hub model must be here for a dry run."""
         encoder = self.image_prompt.encoder.fetch_line if self.image_prompt else ""
-        control = self.control.place.fetch_line if self.control else ""
+        control = self.control.fetch_line if self.control else ""
         matting = ""
         if self.matting != "none" and not weights_file(MODELS[self.matting]).exists():
             matting = f"{self.matting}.onnx, {MODELS[self.matting].megabytes} MB"

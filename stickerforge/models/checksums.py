@@ -70,8 +70,12 @@ def fingerprint(folder: Path) -> str:
     return files_fingerprint(sorted(folder.glob("*/*")) + [folder / MODEL_INDEX])
 
 
-def files_fingerprint(paths: Iterable[Path]) -> str:
-    """Sixteen hexadecimal digits of configuration and weights files; others are passed over."""
+def files_fingerprint(paths: Iterable[Path], *, folders: bool = True) -> str:
+    """Sixteen hexadecimal digits of configuration and weights files; others are passed over.
+
+    Args:
+        folders: whether the name of the folder of each weights file counts, too.
+    """
     digest = hashlib.sha256()
     for path in paths:
         if path.suffix in (".json", ".jinja"):
@@ -79,7 +83,8 @@ def files_fingerprint(paths: Iterable[Path]) -> str:
         elif path.suffix == ".safetensors":
             with open_regular(path) as file:
                 length = file.seek(0, 2)
-                digest.update(f"{path.parent.name}/{path.name}|{length}".encode())
+                name = f"{path.parent.name}/{path.name}" if folders else path.name
+                digest.update(f"{name}|{length}".encode())
                 for start in {0, max(0, length - EDGE)}:
                     file.seek(start)
                     digest.update(file.read(EDGE))

@@ -5,26 +5,48 @@ Imports no torch, so that it can be checked at once.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from stickerforge.config.description import Bounds
 from stickerforge.errors import InputError
 from stickerforge.models.card import ModelCard, read_schema
+from stickerforge.models.checksums import files_fingerprint
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.hub_place import HubPlace, find_place
 from stickerforge.models.model_files import check_files
 from stickerforge.models.network_config import CONFIG, Channels, Levels, read_network_config
 
-# For edges, by the width of the texts that a model reads; those of Stable Diffusion 2 vary.
-FOR_EDGES = {
-    768: "lllyasviel/sd-controlnet-canny",
-    2048: "diffusers/controlnet-canny-sdxl-1.0",
+V1_1 = "lllyasviel/control_v11p_sd15_"  # ControlNet 1.1, which has weights as safetensors
+# By the width of the texts that a model reads, and the kind of control picture. Those of Stable
+# Diffusion 2 vary, and that for tiles is pickled.
+USUAL = {
+    768: {
+        "edges": f"{V1_1}canny",
+        "canny": f"{V1_1}canny",
+        "depth": "lllyasviel/control_v11f1p_sd15_depth",
+        "lineart": f"{V1_1}lineart",
+        "mlsd": f"{V1_1}mlsd",
+        "normal": f"{V1_1}normalbae",
+        "pose": f"{V1_1}openpose",
+        "scribble": f"{V1_1}scribble",
+        "segmentation": f"{V1_1}seg",
+        "softedge": f"{V1_1}softedge",
+    },
+    2048: {
+        "edges": "diffusers/controlnet-canny-sdxl-1.0",
+        "canny": "diffusers/controlnet-canny-sdxl-1.0",
+        "depth": "diffusers/controlnet-depth-sdxl-1.0",
+    },
 }
-MEGABYTES = {"lllyasviel/sd-controlnet-canny": 1445, "diffusers/controlnet-canny-sdxl-1.0": 5004}
+SIZES = {768: 1445, 2048: 5004}  # of each, in MB
+MEGABYTES = {name: SIZES[width] for width, kinds in USUAL.items() for name in kinds.values()}
+FAMILIES = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x"}
 SETTING = "control.model"
 GIVE = f"give --set {SETTING}=PLACE, a ControlNet in the format of diffusers"
 CLASS = "ControlNetModel"
+STEM = "diffusion_pytorch_model"  # of the names of weights, in one file or in several
 Layers = Annotated[int, Bounds(1, 100)]
 
 
@@ -58,6 +80,13 @@ class ControlPlace(HubPlace):
     """A ControlNet, which may still have to be fetched."""
 
     WHAT, SETTING, GIVE, MEGABYTES = "ControlNet", SETTING, GIVE, MEGABYTES
+    # Some repositories hold other weights beside them, as large.
+    FILES = (CONFIG, "*.index.json", f"{STEM}.safetensors", f"{STEM}-*-of-*.safetensors")
+
+    @property
+    def usual_weights(self) -> float:
+        """How many weights one has whose size is known."""
+        return self.MEGABYTES.get(self.title, 0) * 1e6 / 4
 
     def fetch(self, card: ModelCard, *, offline: bool, say: Callable[[str], None]) -> Path:
         """The folder, fetched where it is not here yet.
@@ -69,9 +98,13 @@ class ControlPlace(HubPlace):
             InputError: the hub has no such ControlNet, or it does not fit.
             EnvironmentFault: it cannot be had here.
         """
+        if self.folder:  # it was checked when it was found
+            return self.folder
+        if not offline:  # a few bytes tell whether gigabytes are of any use
+            config = self.fetch_folder(offline=False, say=lambda line: None, weights=False)
+            check_config(config, self.title, card)
         folder = self.fetch_folder(offline=offline, say=say)
-        if self.folder is None:  # the others were checked when they were found
-            check_control(folder, self.title, card)
+        check_control(folder, self.title, card)
         return folder
 
 
@@ -79,16 +112,16 @@ def usual_control(kind: str, card: ModelCard) -> str:
     """The ControlNet for a kind of control picture where none is named, owner/name of the hub.
 
     Args:
-        kind: "edges", or another one.
+        kind: "edges", "pose" and so on.
 
     Raises:
         InputError: there is no usual one.
     """
     width = read_network_config(card.folder / family_spec(card.folder).denoiser).cross_attention_dim
-    usual = FOR_EDGES.get(width) if kind == "edges" and isinstance(width, int) else None
-    if usual is None:
-        raise InputError(f"no ControlNet for {kind} is known that fits {card.title}", GIVE)
-    return usual
+    usual = USUAL.get(width, {}) if isinstance(width, int) else {}
+    if kind not in usual:
+        raise InputError(f"there is no usual ControlNet for {kind} and {card.title}", GIVE)
+    return usual[kind]
 
 
 def find_control(place: str, card: ModelCard) -> ControlPlace:
@@ -100,7 +133,12 @@ def find_control(place: str, card: ModelCard) -> ControlPlace:
     Raises:
         InputError: it is neither, or what is here does not fit.
     """
-    return find_place(ControlPlace, place, lambda folder, title: check_control(folder, title, card))
+    return find_place(
+        ControlPlace,
+        place,
+        lambda folder, title: check_control(folder, title, card),
+        partial(files_fingerprint, folders=False),  # one that is renamed stays the same
+    )
 
 
 def check_control(folder: Path, title: str, card: ModelCard) -> None:
@@ -113,13 +151,26 @@ def check_control(folder: Path, title: str, card: ModelCard) -> None:
         InputError: it does not.
         EnvironmentFault: what was fetched is broken.
     """
-    if not (folder / CONFIG).exists():
-        raise InputError(f"{title} holds no ControlNet: no {CONFIG}", GIVE)
-    check_files(folder)
+    check_config(folder, title, card)
     if not any(folder.glob("*.safetensors")):
         raise InputError(
             f"{title} has no safetensors weights, and pickled ones are never read", GIVE
         )
+
+
+def check_config(folder: Path, title: str, card: ModelCard) -> None:
+    """Make sure that the configuration in a folder is that of a ControlNet that fits a model.
+
+    Args:
+        title: what to call it.
+
+    Raises:
+        InputError: it is not.
+        EnvironmentFault: what was fetched is broken.
+    """
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{title} holds no ControlNet: no {CONFIG}", GIVE)
+    check_files(folder)
     own = read_schema(folder / CONFIG, ControlNetConfig)
     if own._class_name != CLASS:
         kind = own._class_name[:60] or "something else"
@@ -139,22 +190,26 @@ def misfit(own: ControlNetConfig, card: ModelCard) -> str:
         return f"is {'' if of_xl else 'not '}for Stable Diffusion XL, and {card.title} is" + (
             " another model" if of_xl else ""
         )
-    for what, found, expected in (
-        ("texts of width", own.cross_attention_dim, model.cross_attention_dim),
-        ("latents of channels", own.in_channels, model.in_channels),
-    ):
-        if found != expected:
-            return f"reads {what} {found}, and {card.title} has those of {expected}"
+    if (width := own.cross_attention_dim) != model.cross_attention_dim:
+        family = FAMILIES.get(width, "") if isinstance(width, int) else ""
+        reads = f"is for {family}: it reads" if family else "reads"
+        return f"{reads} texts of width {width}, those of {card.title} have width" + (
+            f" {model.cross_attention_dim}"
+        )
+    if own.in_channels != model.in_channels:
+        return f"reads latents of {own.in_channels} channels, and {card.title} has" + (
+            f" {model.in_channels}"
+        )
     levels = [
         (part.block_out_channels, per_level(part.layers_per_block, len(part.block_out_channels)))
         for part in (own, model)
     ]
     if levels[0] != levels[1]:
-        return f"has other levels than {card.title}"
+        return f"is for another model: its levels are not those of {card.title}"
     if own.conditioning_channels != 3:
         return f"reads control pictures of {own.conditioning_channels} channels, and there are 3"
     if own.global_pool_conditions:
-        return "says nothing of places, and works in guess mode, which is not offered"
+        return "takes of a picture what is in it and not where, which --control does not offer"
     halvings = read_network_config(card.folder / "vae").halvings
     if len(own.conditioning_embedding_out_channels or (16, 32, 96, 256)) - 1 != halvings:
         return f"makes latents of another size than {card.title}"

@@ -40,19 +40,18 @@ def sampling_cost(
     pixels: int,
     cuda: bool,
     consistency: bool = False,
-    control: Path | None = None,
+    beside: float = 0,
 ) -> Cost:
     """The cost of a call of `generate`.
 
     Args:
         consistency: whether adapters are guided by the base, which takes one pass more.
-        control: the folder of a ControlNet that goes along.
+        beside: weights of a ControlNet that goes along.
     """
     spec = family_spec(card.folder)
     denoiser = card.folder / spec.denoiser
     bytes_each = 2 if is_half(denoiser) else 4
-    weights = weights_bytes(denoiser) / bytes_each
-    beside = weights_bytes(control) / (2 if is_half(control) else 4) if control else 0
+    weights = count_weights(denoiser)
     passes = pictures * steps * ((1 if guidance == 1 else 2) + consistency)
     flops = 2 * (weights + beside) * spec.positions(pixels) * passes
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
@@ -121,7 +120,7 @@ def decoder_cost(
     """
     folder = card.folder / "vae"
     config = read_network_config(folder)
-    weights = weights_bytes(folder) / (2 if is_half(folder) else 4)
+    weights = count_weights(folder)
     positions = pixels**2 * SHARE_OF_LEVEL**config.halvings
     flops = 2 * weights * positions * PASSES_OF_DECODER * steps * batch
     speed = CUDA_FLOPS if cuda else CPU_FLOPS * (os.cpu_count() or 1)
@@ -142,6 +141,11 @@ def weights_bytes(folder: Path) -> int:
     """Bytes of the safetensors files that would be loaded; one precision where there are two."""
     files = [path for path in folder.glob("*.safetensors") if ".fp16." not in path.name]
     return sum(path.stat().st_size for path in files or folder.glob("*.safetensors"))
+
+
+def count_weights(folder: Path) -> float:
+    """How many weights the safetensors files hold that would be loaded."""
+    return weights_bytes(folder) / (2 if is_half(folder) else 4)
 
 
 def is_half(folder: Path) -> bool:

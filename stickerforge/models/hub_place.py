@@ -4,7 +4,7 @@ Imports no torch, so that they can be checked at once.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -33,6 +33,7 @@ class HubPlace:
     SETTING: ClassVar[str]  # that names it
     GIVE: ClassVar[str]  # what to do where it cannot be had, for messages
     MEGABYTES: ClassVar[Mapping[str, int]]  # by title, as far as they are known
+    FILES: ClassVar[tuple[str, ...]] = ("*.json", "*.safetensors")  # that are fetched
 
     title: str
     folder: Path | None
@@ -46,8 +47,13 @@ class HubPlace:
         size = self.MEGABYTES.get(self.title)
         return f"{self.title}, {size} MB" if size else self.title
 
-    def fetch_folder(self, *, offline: bool, say: Callable[[str], None]) -> Path:
+    def fetch_folder(
+        self, *, offline: bool, say: Callable[[str], None], weights: bool = True
+    ) -> Path:
         """The folder, fetched where it is not here yet; what is in it is not checked.
+
+        Args:
+            weights: whether more than its configuration is fetched.
 
         Raises:
             InputError: the hub has no such model.
@@ -62,17 +68,24 @@ class HubPlace:
                 " fetched",
                 f"use it once without --offline, or {self.GIVE}",
             )
-        return download(repository, offline=False, say=say, patterns=patterns_of(part)) / part
+        patterns = patterns_of(part, self.FILES if weights else (CONFIG,))
+        return download(repository, offline=False, say=say, patterns=patterns) / part
 
 
 Place = TypeVar("Place", bound=HubPlace)
 
 
-def find_place(kind: type[Place], place: str, check: Callable[[Path, str], None]) -> Place:
+def find_place(
+    kind: type[Place],
+    place: str,
+    check: Callable[[Path, str], None],
+    fingerprint: Callable[[Iterable[Path]], str] = files_fingerprint,
+) -> Place:
     """A model by its folder, or by its name on the hub.
 
     Args:
         check: makes sure that a folder, called so, holds what is wanted.
+        fingerprint: of the files of a folder.
 
     Raises:
         InputError: it is neither, or what is here is something else.
@@ -80,14 +93,15 @@ def find_place(kind: type[Place], place: str, check: Callable[[Path, str], None]
     folder = Path(user_path(place))
     if folder.is_dir():
         check(folder, str(folder))
-        content = files_fingerprint(sorted(folder.glob("*.*")))
-        return kind(folder.resolve().name, folder, content)
+        return kind(folder.resolve().name, folder, fingerprint(sorted(folder.glob("*.*"))))
+    if folder.is_file():
+        raise InputError(f"{kind.SETTING}: {place} is a file", f"give a folder with {CONFIG}")
     if not is_hub_place(place):
         raise InputError(
             f"{kind.SETTING}: there is no folder {place!r}",
             "give a folder, or owner/name or owner/name/folder of the hub",
         )
-    found = kind(place, cached(*split_name(place)))
+    found = kind(place, cached(kind, place))
     if found.folder:
         check(found.folder, place)
     return found
@@ -106,18 +120,21 @@ def split_name(place: str) -> tuple[str, str]:
     return f"{owner}/{name}", part.strip("/")
 
 
-def patterns_of(part: str) -> tuple[str, str]:
-    """The files of a model in a folder of a repository, for `download`."""
-    start = f"{part}/" if part else ""
-    return f"{start}*.json", f"{start}*.safetensors"
+def patterns_of(part: str, files: Sequence[str]) -> tuple[str, ...]:
+    """Files in a folder of a repository, for `download`."""
+    return tuple(f"{part}/{name}" if part else name for name in files)
 
 
-def cached(repository: str, part: str) -> Path | None:
-    """The folder of a model in the cache, with its weights; None where it is not all there."""
+def cached(kind: type[HubPlace], place: str) -> Path | None:
+    """The folder of a model in the cache, with its weights; None where it is not all there.
+
+    Args:
+        place: its name on the hub.
+    """
+    repository, part = split_name(place)
+    patterns = patterns_of(part, kind.FILES)
     try:
-        snapshot = download(
-            repository, offline=True, say=lambda line: None, patterns=patterns_of(part)
-        )
+        snapshot = download(repository, offline=True, say=lambda line: None, patterns=patterns)
     except EnvironmentFault:
         return None
     folder = snapshot / part

@@ -13,6 +13,7 @@ COMMANDS = (
     ["tailor"],
     ["tailor", "prompt"],
     ["tailor", "alpha"],
+    ["tailor", "image"],
     ["merge"],
     ["rate"],
     ["evaluate"],

@@ -27,6 +27,8 @@ OPTIONS = {
     " --reward-model --resolution --seed --resume --force --device",
     "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
     " --device",
+    "tailor image": "--name --model -m --variant --steps --batch --lr --resolution --seed --resume"
+    " --force --device",
     "tailor style": "--name --stage --arm --init-from --ratings --model -m --steps --batch --rank"
     " --lr --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",
@@ -48,6 +50,7 @@ ORDERS = {
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
     "tailor alpha": tailor.ALPHA_ORDER,
+    "tailor image": tailor.IMAGE_ORDER,
     "tailor style": tailor.STYLE_ORDER,
     "merge": [],
     "rate": [],

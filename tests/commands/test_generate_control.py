@@ -45,10 +45,10 @@ def test_a_prompt_with_a_control_picture(call):
     (output,) = result["outputs"]
     params = read_params(Path(output["path"]))
     control = params["control"]
-    assert (control["kind"], control["scale"], control["model"]) == ("edges", 0.8, "net")
+    assert (control["kind"], control["scale"]) == ("edges", 0.8) and "model" not in control
     assert len(control["sha256"]) == len(control["fingerprint"]) == 16
     assert params["files"] == {"control": "a.png"}
-    assert result["control"] == control | {"file": "a.png"}
+    assert result["control"] == control | {"file": "a.png", "model": "net"}
     saved = tomllib.loads(Path(result["config"]).read_text())
     assert saved["control"]["pictures"] == ["edges:a.png:0.8"]
     again = made(call("a dog", "--control", "edges:a.png:0.8", "--json"))["outputs"][0]
@@ -69,6 +69,8 @@ def test_digests_are_of_contents_kinds_scales_and_settings(call, quick_sd, tmp_p
     shutil.copy("a.png", "copy.png")
     one = recipe("edges:a.png")
     assert recipe("edges:copy.png") == recipe("edges:a.png:1") == one
+    shutil.copytree("net", "renamed")
+    assert recipe("edges:a.png", network="renamed") == one
     others = [recipe(text) for text in ("edges:b.png", "pose:a.png", "edges:a.png:0.5")]
     others += [
         recipe("edges:a.png", "--set", f"control.{what}") for what in ("start=0.5", "end=0.5")
@@ -93,6 +95,12 @@ def test_a_picture_is_repeated_where_its_control_picture_is_here(call, tmp_path)
     assert any("another control picture or scale" in line for line in ended.json["warnings"])
     line = one_line(call("--from", first["path"], network=""))
     assert "the ControlNet of a folder" in line
+    shutil.move("net", "renamed")
+    ended = call("--from", first["path"], "--json", network="renamed")
+    assert made(ended)["outputs"][0]["skipped"] and not ended.json["warnings"]
+    ended = call("--from", first["path"], "--set", "control.pictures=[]", "--json", network="")
+    assert made(ended)["control"] is None
+    assert any("another control picture" in line for line in ended.json["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,9 @@ def test_a_picture_is_repeated_where_its_control_picture_is_here(call, tmp_path)
         {"kind": "edges", "sha256": "0" * 16, "scale": 9},
         {"kind": ["edges"], "sha256": "0" * 16, "scale": 1.0},
         {"kind": "edges", "sha256": "0" * 16, "scale": 1.0, "model": {"a": 1}},
-        {"kind": "edges", "sha256": "0" * 16, "scale": 1.0, "end": [1]},
+        {"kind": "edges", "sha256": "0" * 16, "scale": 1.0, "model": "a/b", "end": [1]},
+        {"kind": "edges", "sha256": "0" * 16, "scale": 1.0},
+        {"kind": "edges", "sha256": "0" * 16, "scale": 1.0, "model": "no name"},
     ],
 )
 def test_a_strangers_picture_says_what_cannot_be(control, call):
@@ -135,9 +145,11 @@ def test_a_dry_run_says_what_is_read_and_fetched(call):
     assert made(ended)["reads"][1:] == ["a.png", "net"] and made(ended)["fetches"] == []
     text = call("a dog", "--control", "pose:a.png:0.5", "--dry-run").out
     assert "control pose of a.png, scale 0.5\n" in text and "network net\n" in text
-    hub = "lllyasviel/sd-controlnet-canny"
+    hub = "lllyasviel/control_v11p_sd15_canny"
     ended = call("a dog", "--control", "edges:a.png", "--dry-run", "--json", network=hub)
     assert made(ended)["fetches"] == [f"{hub}, 1445 MB"] and made(ended)["reads"][1:] == ["a.png"]
+    plain = made(call("a dog", "--dry-run", "--json", network=""))["about_memory_mb"]
+    assert made(ended)["about_memory_mb"] - plain in (1445, 1445 // 2)  # of 16 bits on CUDA
     ended = call("a dog", "--control", "edges:a.png", "--offline", network=hub)
     assert ended.code == 3 and "not in the cache" in one_line(ended)
 
@@ -171,7 +183,7 @@ def test_bad_calls_are_one_line(call, cli, tiny_sdxl, tmp_path):
     ended = call("a dog", "--control", "edges:a.png", network="xl")
     assert ended.code == 2 and "is for Stable Diffusion XL" in one_line(ended)
     ended = call("a dog", "--control", "pose:a.png", network="")
-    assert ended.code == 2 and "no ControlNet for pose is known" in one_line(ended)
+    assert ended.code == 2 and "no usual ControlNet for pose" in one_line(ended)
     ended = cli("generate", "cat", "--control", "edges:a.png")
     line = one_line(ended)
     assert ended.code == 2 and "no ControlNet for sticker-mini" in line and "--init FILE" in line
@@ -226,6 +238,7 @@ def test_beside_init_mask_image_prompt_and_a_window(call, quick_sd, image_encode
     assert len(set(pictures)) == 7
     ended = call("a dog", *start, *follow, "--set", "control.end=0.5")
     assert ended.code == 2 and "no step lies between control.start" in one_line(ended)
+    assert "from 0.5 on: give a smaller control.start or a larger control.end" in one_line(ended)
 
 
 def test_rows_counts_and_long_prompts(call, tmp_path):
@@ -248,3 +261,11 @@ def test_xl_follows_a_picture_too(call, tiny_sdxl, tmp_path):
     follows = made(call("a dog", "--control", "edges:a.png", *steps, **options))["outputs"][0]
     plain = made(call("a dog", *steps, model=tiny_sdxl, network=""))["outputs"][0]
     assert not np.array_equal(pixels_of(follows["path"]), pixels_of(plain["path"]))
+
+
+def test_at_scale_zero_nothing_is_fetched(call):
+    hub = "lllyasviel/control_v11p_sd15_canny"
+    words = ("a dog", "--control", "edges:a.png:0", "--json")
+    assert made(call(*words, "--dry-run", network=hub))["fetches"] == []
+    ended = call(*words, "--offline", network=hub)
+    assert made(ended)["outputs"] and "scale 0" in ended.json["warnings"][0]

@@ -68,21 +68,28 @@ def controlled(folder, network, text, **settings):
     return model, attach(plan(folder, network, text, **settings), network, model, 32)
 
 
-def draw(model, control, text="a dog", guidance=5.0, seed=7, **others):
+def draw(model, control, text="a dog", guidance=5.0, seed=7, negative="", **others):
     params = GuidanceParams(guidance, **others)
-    return next(sample(model, [text], [seed], STEPS, params, base_texts=[text], control=control))
+    texts = {"negatives": [negative], "base_texts": [text]}
+    return next(sample(model, [text], [seed], STEPS, params, control=control, **texts))
 
 
 @pytest.mark.parametrize(
-    ("scale", "guidance", "window"),
-    [(1.0, 5.0, (0.0, 1.0)), (0.5, 1.0, (0.0, 1.0)), (2.0, 5.0, (0.25, 0.75))],
+    ("scale", "guidance", "window", "negative"),
+    [
+        (1.0, 5.0, (0.0, 1.0), ""),
+        (0.5, 1.0, (0.0, 1.0), ""),
+        (2.0, 5.0, (0.25, 0.75), "a blue house"),
+    ],
 )
 @torch.no_grad()
-def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, guidance, window):
+def test_pictures_are_those_of_plain_diffusers(
+    folder, network, picture, scale, guidance, window, negative
+):
     start, end = window
     control = {"start": start, "end": end}
     model, ours = controlled(folder, network, f"pose:{picture}:{scale}", **control)
-    drawn = draw(model, ours, guidance=guidance)
+    drawn = draw(model, ours, guidance=guidance, negative=negative)
     kind = StableDiffusionControlNetPipeline
     if "xl" in folder.name:
         kind = StableDiffusionXLControlNetPipeline
@@ -92,6 +99,7 @@ def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, 
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(
         "a dog",
+        negative_prompt=negative or None,
         image=Image.open(picture),
         controlnet_conditioning_scale=scale,
         control_guidance_start=start,
@@ -104,7 +112,8 @@ def test_pictures_are_those_of_plain_diffusers(folder, network, picture, scale, 
         output_type="pt",
     ).images[0]
     torch.testing.assert_close(drawn, theirs, atol=1e-4, rtol=1e-4)
-    assert (draw(model, None, guidance=guidance) - drawn).abs().max() > 1e-3
+    plain = draw(model, None, guidance=guidance, negative=negative)
+    assert (plain - drawn).abs().max() > 1e-3
 
 
 def test_scale_zero_is_no_control_to_the_bit(folder, network, picture):
@@ -228,6 +237,7 @@ def test_kind_file_and_scale(text, parts):
     [
         ("", "is empty"),
         ("x.png", "begins with no kind"),
+        (f"{__file__}:0.5", "begins with no kind"),
         (r"C:\x.png", "begins with no kind"),
         (":x.png", "begins with no kind"),
         ("edge:x.png", "there is no kind 'edge'"),
@@ -254,17 +264,35 @@ def test_a_file_whose_name_holds_a_colon_and_a_scale_that_is_none(tmp_path, monk
 
 def test_what_is_saved_and_what_does_nothing(tiny_sd, tmp_path, picture):
     network, lines = write_tiny_control(tmp_path / "control", tiny_sd), []
-    control = plan(tiny_sd, network, f"pose:{picture}", lines=lines)
-    config = ControlConfig(pictures=(f"pose:{picture}",))
-    assert with_scale(config, control).pictures == (f"pose:{picture}:1.0",)
+    control = plan(tiny_sd, network, f"depth:{picture}", lines=lines)
+    config = ControlConfig(pictures=(f"depth:{picture}",))
+    assert with_scale(config, control).pictures == (f"depth:{picture}:1.0",)
     assert with_scale(ControlConfig(), None) == ControlConfig()
     assert not lines and plan(tiny_sd, network, lines=lines, end=0.5) is None
     assert lines == [f"control.{name} does nothing without --control" for name in ("model", "end")]
-    plan(tiny_sd, network, f"pose:{picture}:0", lines=lines)
+    plan(tiny_sd, network, f"depth:{picture}:0", lines=lines)
     assert lines[-1] == "--control does nothing with the scale 0"
 
 
 def test_a_window_without_a_step(tiny_sd, tmp_path, picture):
     network = write_tiny_control(tmp_path / "control", tiny_sd)
-    with pytest.raises(InputError, match="no step lies between"):
-        plan(tiny_sd, network, f"pose:{picture}", start=0.3, end=0.4, steps=4)
+    with pytest.raises(InputError, match="no step lies between control.start = 0.3"):
+        plan(tiny_sd, network, f"depth:{picture}", start=0.3, end=0.4, steps=4)
+
+
+def test_pictures_that_are_no_lines_on_black_are_told(tmp_path):
+    def remarks(kind, image):
+        image.save(tmp_path / "a.png")
+        return read_control([f"{kind}:{tmp_path / 'a.png'}"]).remarks()
+
+    ink, paper = Image.new("RGB", (40, 40), "white"), Image.new("RGB", (40, 40), "black")
+    ink.paste("black", (10, 10, 30, 12))
+    paper.paste("red", (10, 10, 30, 12))
+    clear = Image.new("RGBA", (40, 40), (255, 255, 255, 0))
+    clear.paste("white", (10, 10, 30, 12))
+    for kind in ("canny", "lineart", "mlsd", "pose", "scribble", "softedge"):
+        (line,) = remarks(kind, ink)
+        assert "is not black" in line and f"ControlNets for {kind} read" in line
+        assert not remarks(kind, paper) and not remarks(kind, clear)
+    for kind in ("edges", "depth", "normal", "segmentation", "tile", "other"):
+        assert not remarks(kind, ink)
