@@ -17,7 +17,6 @@ from stickerforge.training.alpha_plan import AlphaPlan
     ],
 )
 def test_the_rate_falls_to_nothing_in_a_line(share, rates):
-    config = SimpleNamespace(training=DecoderTrainingConfig(steps=100, lr_decay=share))
-    plan = SimpleNamespace(config=config)
+    plan = SimpleNamespace(settings=DecoderTrainingConfig(steps=100, lr_decay=share))
     found = {step: AlphaPlan.rate(plan, step) for step in rates}
     assert found == pytest.approx(rates)
