@@ -249,7 +249,8 @@ def readme(adapter: "Adapter") -> str:
 
 An image adapter (IP-Adapter, arXiv:2308.06721) for `{title}`, in the official layout.
 
-- `stickerforge generate "a dog" --image-prompt FILE --adapter {adapter.name} --model MODEL`
+- `stickerforge generate "a dog" --image-prompt FILE --adapter FOLDER --model MODEL`, with
+  this folder for FOLDER.
 - In diffusers, from this folder:
 
 ```python
