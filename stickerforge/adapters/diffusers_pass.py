@@ -1,10 +1,11 @@
 """A program of its own: plain diffusers loads an image adapter and makes one pass with it.
 
-    python diffusers_pass.py MODEL PIPELINE FOLDER FILE INPUTS OUTPUT
+    python diffusers_pass.py MODEL VARIANT PIPELINE FOLDER FILE INPUTS OUTPUT
 
-MODEL is the folder of a base model, PIPELINE the class of diffusers that it is of, FILE the adapter
-in FOLDER. INPUTS are safetensors: "noisy", "timestep", "hidden" and "image_embeds", and what else
-the denoiser reads beside the text by diffusers' names. OUTPUT becomes its "prediction".
+MODEL is the folder of a base model, VARIANT that of its weights ("" or "fp16"), PIPELINE the class
+of diffusers that it is of, FILE the adapter in FOLDER. INPUTS are safetensors: "noisy", "timestep",
+"hidden" and "image_embeds", and what else the denoiser reads beside the text by diffusers' names.
+OUTPUT becomes its "prediction".
 
 It imports nothing of stickerforge, so that what it finds is what others will find.
 """
@@ -21,10 +22,16 @@ import torch  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 
-def main(model: str, pipeline: str, folder: str, file: str, inputs: str, output: str) -> None:
+def main(
+    model: str, variant: str, pipeline: str, folder: str, file: str, inputs: str, output: str
+) -> None:
     """Write the prediction of a model with an image adapter."""
     unet = diffusers.UNet2DConditionModel.from_pretrained(
-        Path(model) / "unet", torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+        Path(model) / "unet",
+        variant=variant or None,
+        torch_dtype=torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
     )
     kind = getattr(diffusers, pipeline)
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]

@@ -20,6 +20,7 @@ from stickerforge.adapters.image_prompt import attach_image_prompt
 from stickerforge.adapters.image_prompt_weights import ImagePromptShape, ImagePromptWeights
 from stickerforge.errors import EnvironmentFault, InputError, StickerforgeError
 from stickerforge.models.families.base import DiffusionModel
+from stickerforge.models.weights import find_variant
 from stickerforge.runtime.files import write_whole
 
 PROGRAM = Path(__file__).with_name("diffusers_pass.py")
@@ -104,7 +105,8 @@ def check_in_diffusers(here: Pass, model: Path, pipeline: str, file: Path, sourc
     with TemporaryDirectory() as folder:
         inputs, output = (Path(folder) / f"{name}.safetensors" for name in ("inputs", "output"))
         write_whole(inputs, save(here.inputs), durable=False)
-        words = [model.resolve(), pipeline, file.parent.resolve(), file.name, inputs, output]
+        variant, place = find_variant(model / "unet"), file.parent.resolve()
+        words = [model.resolve(), variant, pipeline, place, file.name, inputs, output]
         run_program([str(word) for word in words], source)
         there = load_file(output)["prediction"]
     difference = largest_difference(here.prediction, there)
@@ -151,7 +153,7 @@ def program_fault(code: int, output: str, source: str) -> StickerforgeError:
     """
     reason = (output.strip().splitlines() or ["no reason given"])[-1][:200]
     what = f"the check of the export of {source} in diffusers"
-    if any(words in reason for words in OUT_OF_MEMORY):
+    if any(phrase in reason for phrase in OUT_OF_MEMORY):
         return EnvironmentFault(f"{what} ran out of memory", "close other programs")
     if code < 0:
         return EnvironmentFault(

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_one_of_the_store_needs_no_model_and_keeps_its_metadata(given, tiny_sd, 
     shown = given("adapters", "export", "look", "fourth", "--dry-run", "--json").json["result"]
     assert shown["writes"] == [f"fourth/{FILE}", "fourth/README.md"]
     assert shown["reads"] == [str(adapter.path), str(tiny_sd)] and not Path("fourth").exists()
+
+
+def test_weights_of_16_bits(given, tiny_sd, tmp_path):
+    """Of the adapter, and of a model that has no others, under the name of a variant."""
+    model = Path(shutil.copytree(tiny_sd, tmp_path / "models" / "half"))
+    (whole,) = (model / "unet").glob("*.safetensors")
+    halves = {key: value.half() for key, value in load_file(whole).items()}
+    save_file(halves, whole.with_suffix(".fp16.safetensors"), {"format": "pt"})
+    whole.unlink()
+    save_file({k: v.half() for k, v in load_file("ip.safetensors").items()}, "ip.safetensors")
+    ended = given("adapters", "export", "ip.safetensors", "out", "--model", model, "--json")
+    assert ended.code == 0, ended.out
+    assert ended.json["result"]["difference"] <= 1e-5
+    assert {value.dtype for value in load_file(Path("out") / FILE).values()} == {torch.float16}
 
 
 def test_what_the_readme_says_loads_it(given, tiny_sd, tmp_path):
