@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -22,6 +23,7 @@ from stickerforge.adapters.image_prompt_weights import ImagePromptShape
 from stickerforge.adapters.kinds import IMAGE
 from stickerforge.commands import adapters_export
 from stickerforge.models.checksums import fingerprint
+from stickerforge.models.image_encoder import JudgeImageEncoder
 from stickerforge.models.registry import EMBEDDED, find_model, load_model
 from tests.adapters import test_store
 from tests.conftest import one_line
@@ -113,22 +115,49 @@ def test_what_the_readme_says_loads_it(given, tiny_sd, tmp_path):
 
 
 @torch.no_grad()
-def test_one_for_sticker_mini(cli, tmp_path):
-    """Whose denoiser embeds its text, too."""
+def test_one_for_sticker_mini(cli, tmp_path, monkeypatch):
+    """Whose denoiser embeds its text, too; its README.md says how pictures are encoded."""
+    judge = JudgeImageEncoder()
     model = load_model(find_model("sticker-mini"), torch.device("cpu"), torch.float32)
     pairs = initial_pairs(model.denoiser)
     layers = {number: len(to_k) for number, (to_k, _) in pairs.items()}
-    shape = ImagePromptShape("base", 4, pairs[1][0].shape[1], 24, 0, 0, layers)
+    shape = ImagePromptShape("base", 4, pairs[1][0].shape[1], judge.width("base"), 0, 0, layers)
     projection = build_projection(shape).to_empty(device="cpu")
     random = torch.Generator().manual_seed(0)
     for parameter in projection.parameters():
         parameter.normal_(0, 0.3, generator=random)
-    weights = image_prompt_weights(shape, projection, pairs)
+    weights = image_prompt_weights(shape, projection, pairs, "second")
     base = store.Base("sticker-mini", model.card.version, fingerprint(EMBEDDED["sticker-mini"]))
     store.save("look", weights, kind="image", base=base, tokens={}, phrase="", made={})
     ended = cli("adapters", "export", "look", "out", "--json")
     assert ended.code == 0, ended.out
     assert ended.json["result"]["difference"] <= 1e-5
+    assert IMAGE.read(read_file(tmp_path / "out" / FILE)).encoder == "second"
+    readme = Path("out/README.md").read_text()
+    assert "judge that ships with stickerforge" in readme
+    Image.new("RGBA", (40, 30), (200, 30, 30, 128)).save("out/FILE.png")
+    code = readme.partition("```python\n")[2].partition("```")[0]
+    names = {"MODEL": str(EMBEDDED["sticker-mini"]), "FILE": "FILE.png"}
+    for name, text in names.items():
+        code = code.replace(f'"{name}"', repr(text))
+    monkeypatch.chdir("out")
+    said = {}
+    exec(code, said)
+    options = {"num_inference_steps": 1, "output_type": "latent"}
+    latents = said["pipe"]("a dog", ip_adapter_image_embeds=[said["features"]], **options).images
+    assert latents.isfinite().all()
+
+
+def test_a_readme_names_the_image_encoder(tiny_sd, tmp_path):
+    path = write_tiny_image_adapter(tmp_path / "ip.safetensors", tiny_sd, "base")
+    weights = IMAGE.read(read_file(path))
+    adapter = store.Adapter("look", "image", store.Base("x", "", ""), {FILE: ""}, "")
+    assert "does not say its image encoder" in IMAGE.readme(weights, adapter)
+    named = IMAGE.readme(replace(weights, encoder="some/body"), adapter)
+    assert "by the image encoder `some/body`." in named
+    mine = replace(adapter, made={"image_encoder": "/home/me/vision"})
+    readme = IMAGE.readme(weights, mine)
+    assert "folder, `vision`" in readme and "/home" not in readme
 
 
 def spoil(tensors):
