@@ -8,7 +8,8 @@ StickerforgeError
 KeyboardInterrupt
 └── Interrupted     130   stopped by Ctrl-C (143 by SIGTERM); what was finished is saved
 
-Only `cli` catches them for good. Any other exception is our bug: exit 1, traceback to a file.
+Only `cli` catches them for good. Any other exception is our bug: exit 1, traceback to a file. So is
+a `StickerforgeError` itself, without one: something made here was tried, and is not as it must be.
 """
 
 import difflib

@@ -49,6 +49,8 @@ QUICK = {  # command line: its exit code
     # for its image encoder
     "generate cat --steps 1 --model {sd} --set matting=none {ip} --image-prompt pictures/a.png": 3,
     "generate cat --image-prompt pictures/a.png": 2,
+    "adapters export ip.safetensors exported --model {sd}": 0,
+    "adapters export ip.safetensors other --model somebody/else": 3,
     # for its ControlNet
     "generate cat --model {sd} --set matting=none --control edges:pictures/a.png {net}": 3,
     "generate cat --control edges:pictures/a.png": 2,

@@ -8,7 +8,6 @@ torch is imported when a tensor is touched, so that headers can be checked at on
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from stickerforge.adapters.header import AGAIN, AdapterFile, Header
 from stickerforge.adapters.image_prompt_weights import (
@@ -18,14 +17,11 @@ from stickerforge.adapters.image_prompt_weights import (
     ImagePromptShape,
     ImagePromptWeights,
 )
-from stickerforge.adapters.lora_export import public_title, with_metadata
+from stickerforge.adapters.lora_export import with_metadata
 from stickerforge.adapters.lora_format import FILES, finite_tensors
 from stickerforge.errors import InputError
 from stickerforge.models.hub_place import is_hub_place
 from stickerforge.models.image_encoder_place import JUDGE
-
-if TYPE_CHECKING:
-    from stickerforge.adapters.store import Adapter
 
 NAME = "ip-adapter"  # what the file is called, and begins its name with
 PROJECTION, ATTENTION = "image_proj.", "ip_adapter."
@@ -239,23 +235,3 @@ def plus_projection(shape: ImagePromptShape) -> dict[str, list[int]]:
     for depth in range(DEPTH):
         shapes |= {f"layers.{depth}.{name}": sides for name, sides in block.items()}
     return shapes
-
-
-def readme(adapter: "Adapter") -> str:
-    """The README.md of an image adapter: how it is used here, and elsewhere."""
-    title, (file, *_) = public_title(adapter.base.title), adapter.files
-    return f"""\
-# {adapter.name}
-
-An image adapter (IP-Adapter, arXiv:2308.06721) for `{title}`, in the official layout.
-
-- `stickerforge generate "a dog" --image-prompt FILE --adapter {adapter.name} --model MODEL`
-- In diffusers, from this folder:
-
-```python
-from diffusers import DiffusionPipeline
-
-pipe = DiffusionPipeline.from_pretrained("MODEL", image_encoder=IMAGE_ENCODER)
-pipe.load_ip_adapter(".", subfolder="", weight_name="{file}", image_encoder_folder=None)
-```
-"""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from stickerforge.adapters import (
     decoder_format,
+    image_instructions,
     image_prompt_format,
     lora_export,
     lora_format,
@@ -184,8 +185,8 @@ class ImagePrompt:
         return image_prompt_format.encode_files(weights, metadata)
 
     def readme(self, weights: "ImagePromptWeights", adapter: "Adapter") -> str:
-        """See `image_prompt_format.readme`."""
-        return image_prompt_format.readme(adapter)
+        """See `image_instructions.readme`."""
+        return image_instructions.readme(weights, adapter)
 
     def attach(
         self, model: "DiffusionModel", name: str, weights: "ImagePromptWeights", source: str

@@ -12,6 +12,24 @@ from stickerforge.config.user_paths import user_path
 from stickerforge.runtime.console import Console
 
 AdapterName = Annotated[str, typer.Argument(help="An adapter's name.")]
+AdapterSource = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE", help="An image adapter's name, or a file of IP-Adapter or its folder."
+    ),
+]
+ExportFolder = Annotated[
+    str, typer.Argument(metavar="FOLDER", help="Where to: a folder that is not there yet.")
+]
+BaseModel = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="TEXT",
+        help="The model that a FILE is for. (default: that of an adapter by NAME)",
+    ),
+]
 Words = Annotated[
     bool, typer.Option("--words", help="List every word that it was trained on, too.")
 ]
@@ -49,6 +67,29 @@ def show_adapter(
         return Report(*commands.adapters.show_adapter(name))
 
     run_command("adapters show", as_json, quiet, work)
+
+
+@adapters_app.command("export")
+def export_adapter(
+    source: AdapterSource,
+    folder: ExportFolder,
+    model: BaseModel = "",
+    as_json: Json = False,
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write an image adapter for diffusers, which is tried before it is kept."""
+
+    def work(console: Console) -> Report:
+        prepare_libraries(offline)
+        request = (user_path(source), user_path(folder), user_path(model))
+        if dry_run:
+            return Report(*commands.adapters_export.dry_run(*request))
+        result = commands.adapters_export.run(*request, offline=offline, console=console)
+        return Report(result.result(), [str(result.file)], result.note())
+
+    run_command("adapters export", as_json, quiet, work)
 
 
 @adapters_app.command("remove")

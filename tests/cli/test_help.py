@@ -20,6 +20,7 @@ COMMANDS = (
     ["adapters"],
     ["adapters", "list"],
     ["adapters", "show"],
+    ["adapters", "export"],
     ["adapters", "remove"],
     ["models"],
     ["models", "list"],

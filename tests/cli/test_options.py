@@ -39,6 +39,7 @@ OPTIONS = {
 OTHERS = {
     "adapters list": "--json --offline --quiet -q",
     "adapters show": "--json --offline --quiet -q",
+    "adapters export": "--model -m --json --dry-run --offline --quiet -q",
     "adapters remove": "--json --dry-run --offline --quiet -q",
     "models list": "--json --offline --quiet -q",
     "models show": "--json --offline --quiet -q --words --sheet --group",
