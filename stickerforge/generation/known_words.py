@@ -49,8 +49,11 @@ def is_refused(request: Request) -> bool:
 
 
 def reduce_request(request: Request, things: Things) -> Request:
-    """A request with its prompt reduced; not with a stranger's LoRA, whose words may count."""
-    if any(map(has_words_of_its_own, drawing_adapters(request.adapters))):
+    """A request with its prompt reduced; not with a stranger's LoRA, whose words may count.
+
+    Without a prompt a picture says what is drawn.
+    """
+    if not request.row.prompt or any(map(has_words_of_its_own, drawing_adapters(request.adapters))):
         return request
     phrases = tuple(adapter.phrase for adapter in request.adapters if adapter.phrase)
     reduced = reduce_prompt(request.text, things, phrases)

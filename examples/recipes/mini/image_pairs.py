@@ -3,15 +3,16 @@
 python -m examples.recipes.mini.image_pairs FOLDER [--count 3000]     FOLDER/metadata.jsonl, and
                                                                       FOLDER/sheet.png to look at
 
-A pair shows the same thing twice, in one style: mirrored or not, of another size, somewhere else,
-on another ground. Or, for the style alone, another thing in the style of the picture. Of a thing
-that is shown twice captions often say no more than its kind, so that the other picture is needed.
+The other picture shows the same thing: mirrored or not, of another size, somewhere else, on another
+ground, and in the same style or in another one, which the caption then names; captions of it often
+say no more than its kind, so that the other picture is needed. Or it shows another thing in the
+same style, which the caption then does not name. What has no full caption has a clear ground.
 The scenes are behind those that sticker-mini 3 has seen; what is withheld from it stays so in both.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
@@ -20,10 +21,11 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from examples.recipes.mini.backgrounds import random_ground
+from examples.recipes.mini.backgrounds import Ground, random_ground
 from examples.recipes.mini.caption_sampler import make_caption_sampler
 from examples.recipes.mini.dataset_3 import training_world_3
 from examples.recipes.mini.scene import SIZES, Truth
+from examples.recipes.mini.settings import STYLES
 from examples.recipes.mini.sprites import to_image
 from examples.recipes.mini.world import MIN_VISIBLE, World
 from stickerforge.stickers.sheet import contact_sheet
@@ -31,8 +33,9 @@ from stickerforge.stickers.sheet import contact_sheet
 SEED = 61
 FIRST = 2_000_000  # behind the scenes of the recipe's shards and of the other experiments
 CLEAR = 0.75
-Kind = Literal["told", "vague", "style"]
-SHARES: dict[Kind, float] = {"told": 0.3, "vague": 0.4, "style": 0.3}
+Kind = Literal["told", "vague", "restyled", "style"]
+SHARES: dict[Kind, float] = {"told": 0.15, "vague": 0.35, "restyled": 0.2, "style": 0.3}
+TRIES = 20  # for a caption that does not name the style
 VAGUE = {
     "animal": "an animal",
     "food": "food",
@@ -42,6 +45,8 @@ VAGUE = {
     "face": "a face",
 }
 ANYTHING = "a sticker"
+CLEAR_GROUND = Ground("transparent")
+Tell = Callable[[Truth, np.random.Generator], str]
 SHEET_COLUMNS = 8
 
 
@@ -50,8 +55,9 @@ class ImagePair:
     """A picture to learn, and the one that it is to be drawn like.
 
     Args:
-        kind: whether the caption names what both show, says only its kind, or the other picture
-            shows something else in the same style.
+        kind: whether the caption names what both show, says only its kind, its kind and a style
+            that the other picture does not have, or the other picture shows something else in the
+            same style.
     """
 
     kind: Kind
@@ -84,12 +90,30 @@ def other_thing(scenes: World, truth: Truth, rng: np.random.Generator) -> Truth:
     return Truth(truth.style, (thing,), "", random_ground(rng, CLEAR))
 
 
-def draw_condition(scenes: World, truth: Truth) -> np.ndarray | None:
+def in_other_style(truth: Truth, rng: np.random.Generator) -> Truth:
+    """A scene in another style."""
+    others = [style for style in STYLES if style != truth.style]
+    return replace(truth, style=str(rng.choice(others)))
+
+
+def draw_scene(scenes: World, truth: Truth) -> np.ndarray | None:
     """The picture of a scene; None where it may not be shown, or hides too much."""
     if scenes.shows_withheld(truth):
         return None
     picture, _, visible_share = scenes.draw(truth)
     return picture if visible_share >= MIN_VISIBLE else None
+
+
+def caption_of(kind: Kind, truth: Truth, tell: Tell, rng: np.random.Generator) -> str:
+    """The caption of a scene in a pair of a kind; "" where none is found."""
+    if kind == "vague":
+        return vague_caption(truth)
+    if kind == "restyled":
+        return f"{vague_caption(truth)} in {truth.style} style"
+    if kind == "told":
+        return tell(truth, rng).strip()
+    captions = (tell(truth, rng).strip() for _ in range(TRIES))
+    return next((text for text in captions if truth.style not in text.lower()), "")
 
 
 def image_pairs() -> Iterator[ImagePair]:
@@ -101,11 +125,17 @@ def image_pairs() -> Iterator[ImagePair]:
         picture, truth = scenes[index]
         kind = kinds[rng.choice(len(kinds), p=list(SHARES.values()))]
         other = other_thing(scenes, truth, rng) if kind == "style" else other_drawing(truth, rng)
-        condition = draw_condition(scenes, other)
-        caption = vague_caption(truth) if kind == "vague" else tell(truth, rng).strip()
-        # The same picture twice would teach copying.
-        if condition is not None and caption and not np.array_equal(picture, condition):
-            yield ImagePair(kind, picture, condition, caption)
+        if kind == "restyled":
+            other = in_other_style(other, rng)
+        seen: np.ndarray | None = picture
+        if kind in ("vague", "restyled"):  # who gives a picture wants a sticker like it
+            seen = draw_scene(scenes, replace(truth, ground=CLEAR_GROUND, boxes=()))
+        condition = draw_scene(scenes, other)
+        caption = caption_of(kind, truth, tell, rng)
+        if seen is None or condition is None or not caption:
+            continue
+        if not np.array_equal(seen, condition):  # the same picture twice would teach copying
+            yield ImagePair(kind, seen, condition, caption)
 
 
 def write_pairs(folder: Path, number: int) -> None:
