@@ -20,7 +20,12 @@ def drawn(monkeypatch):
     sprites = np.zeros((len(NAMES), len(STYLES), 192, 192, 4), np.uint8)
     sprites[:, :, 40:150, 40:150] = (200, 60, 30, 255)
     monkeypatch.setattr(dataset_3, "load_subjects", lambda version: (subjects, sprites))
-    monkeypatch.setattr(image_pairs, "make_caption_sampler", lambda scenes: lambda truth, rng: "x")
+    words = iter(range(10**6))  # every second caption names the style
+    monkeypatch.setattr(
+        image_pairs,
+        "make_caption_sampler",
+        lambda scenes: lambda truth, rng: f"x {truth.style}" if next(words) % 2 else "x",
+    )
     truths = []
     draw = dataset_3.World3.draw
     monkeypatch.setattr(
@@ -33,14 +38,19 @@ def things(truth):
     return [(thing.subject.name, thing.colour, thing.wears) for thing in truth.things]
 
 
-def test_both_pictures_of_a_pair_are_of_one_style_and_mostly_of_one_thing(drawn):
+def test_pairs_share_a_thing_or_a_style_and_captions_say_what_they_do_not(drawn):
     kinds = []
     for pair in islice(image_pairs.image_pairs(), 150):
         scene, other = drawn[-2:]
-        assert other.style == scene.style
+        assert (other.style == scene.style) == (pair.kind != "restyled")
         if pair.kind != "style":
             assert things(other) == things(scene)
-        assert pair.caption == ("an animal" if pair.kind == "vague" else "x")
+        caption = {"vague": "an animal", "restyled": f"an animal in {scene.style} style"}
+        if pair.kind in caption:
+            assert pair.caption == caption[pair.kind]
+            assert scene.ground.kind == "transparent"
+        else:
+            assert pair.caption in ("x", *([f"x {scene.style}"] * (pair.kind == "told")))
         assert not np.array_equal(pair.picture, pair.condition)
         assert not any(is_withheld("generator3", *names) for names in combinations(other))
         kinds.append(pair.kind)
