@@ -43,6 +43,7 @@ from examples.recipes.mini.settings import MODEL, PIXELS, STYLES
 from examples.recipes.mini.weights import load_newest, load_shipped
 from stickerforge.stickers.color import lab
 
+CARD_FILE, README = "stickerforge.json", "README.md"
 SHARD = "12MB"  # no file over 16 MB
 # Styles without shading, and how many of their colours inks.json lists.
 FLAT, INKS = ("twemoji", "flat"), 48
@@ -73,6 +74,7 @@ CARD = {
         "style": {"steps": 300, "batch": 4, "rank": 64, "layers": "all", "lr": 1e-3, "beta": 20.0},
         "prompt": {"steps": 1500, "batch": 8, "rank": 32, "lr": 1e-3},
         "reward": {"steps": 60, "batch": 4, "rank": 32, "lr": 1e-3},
+        "image": {"steps": 1500, "batch": 8, "lr": 1e-3},
         "tailoring": {"steps": 300, "batch": 8, "rank": 32, "lr": 1e-3, "threshold": -8.0},
     },
 }
@@ -130,7 +132,7 @@ def checksums(folder: Path) -> dict[str, str]:
     files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("README.md", "stickerforge.json")
+        if path.is_file() and path.name not in (README, CARD_FILE)
     ]
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -195,11 +197,11 @@ def package() -> None:
     write_plain_vocabulary(fresh / "tokenizer")
     (fresh / "words.txt").write_text("\n".join(caption_words()) + "\n")
     (fresh / "inks.json").write_text(json.dumps(style_inks(), indent=1) + "\n")
-    (fresh / "stickerforge.json").write_text(
+    (fresh / CARD_FILE).write_text(
         json.dumps(CARD | {"step": step, "files": checksums(fresh)}, indent=1) + "\n"
     )
-    if (MODEL / "README.md").exists():
-        shutil.copy(MODEL / "README.md", fresh / "README.md")
+    if (MODEL / README).exists():
+        shutil.copy(MODEL / README, fresh / README)
     shutil.rmtree(MODEL, ignore_errors=True)
     for path in fresh.rglob("*.safetensors"):
         path.chmod(0o644)
@@ -235,7 +237,7 @@ def write_candidate_model(folder: Path) -> int:
     shutil.rmtree(fresh, ignore_errors=True)
     write_model(candidate.model, fresh, VERSION_3, candidate.step, names)
     if folder == MODEL:
-        shutil.copy(MODEL / "README.md", fresh / "README.md")
+        shutil.copy(MODEL / README, fresh / README)
         shutil.rmtree(MODEL)
     fresh.rename(folder)
     return candidate.step
@@ -250,7 +252,7 @@ def write_model(
         weights: "unet" and "text".
         names: of the subjects that they know.
     """
-    shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns("README.md"))
+    shutil.copytree(MODEL, folder, ignore=shutil.ignore_patterns(README))
     for part in ("unet", "text_encoder"):
         shutil.rmtree(folder / part)
     weights["unet"].half().save_pretrained(folder / "unet", max_shard_size=SHARD)
@@ -265,9 +267,11 @@ def write_model(
     (folder / "words.txt").write_text("\n".join(sorted(words)) + "\n")
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
-    card = json.loads((folder / "stickerforge.json").read_text())
+    card = json.loads((folder / CARD_FILE).read_text())
+    if adapter := card.pop("image_adapter", ""):  # was taught with the weights before
+        (folder / adapter).unlink()
     card |= {"version": version, "step": step, "files": checksums(folder)}
-    (folder / "stickerforge.json").write_text(json.dumps(card, indent=1) + "\n")
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=1) + "\n")
 
 
 def unpack() -> None:
@@ -276,7 +280,7 @@ def unpack() -> None:
     Nothing that is there is overwritten.
     """
     pipeline = StableDiffusionPipeline.from_pretrained(MODEL)
-    step = json.loads((MODEL / "stickerforge.json").read_text())["step"]
+    step = json.loads((MODEL / CARD_FILE).read_text())["step"]
     model = nn.ModuleDict({"unet": pipeline.unet, "text": pipeline.text_encoder}).float()
     for path, modules in (
         (STANDARD, {"mean": pipeline.vae.float()}),

@@ -34,7 +34,7 @@ class ImagePromptConfig:
         "",
         "The image encoder that the image adapter was trained with: a folder, or owner/name or"
         " owner/name/folder of the hub.",
-        default_text="that of the official files, in h94/IP-Adapter",
+        default_text="as the adapter says, else that of the official files, in h94/IP-Adapter",
         path=True,
     )
     fit: ImageFit = setting(
