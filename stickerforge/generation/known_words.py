@@ -20,7 +20,12 @@ KEEP_WORDS = "--set words.unknown=keep draws from the prompt as it stands"
 
 
 def reduce_requests(
-    requests: Sequence[Request], words: WordsConfig, card: ModelCard, *, typed: int
+    requests: Sequence[Request],
+    words: WordsConfig,
+    card: ModelCard,
+    *,
+    typed: int,
+    pictured: bool,
 ) -> tuple[list[Request], list[str]]:
     """(requests whose prompts are reduced to what the model can draw, a line for each refused one).
 
@@ -28,6 +33,8 @@ def reduce_requests(
 
     Args:
         typed: how many requests are prompts of the command line, the first ones.
+        pictured: whether a picture says what is drawn: then a prompt may name nothing, and stays
+            as it stands.
 
     Raises:
         InputError: nothing of one of those can be drawn, or of any prompt.
@@ -37,6 +44,9 @@ def reduce_requests(
     if things is None:
         return list(requests), []
     result = [reduce_request(request, things) for request in requests]
+    if pictured:
+        pairs = zip(requests, result, strict=True)
+        result = [before if is_refused(after) else after for before, after in pairs]
     refused = [at for at, request in enumerate(result) if is_refused(request)]
     if refused and (refused[0] < typed or len(refused) == len(result)):
         raise InputError(*refusal(result[refused[0]], things, card))

@@ -174,13 +174,13 @@ def plan_generation(
     card = find_model(name, offline=offline, say=console.say)
     if config.sampling.pixels:
         check_pixels(card, config.sampling.pixels)
-    if pictures:
-        requests = with_own_image_adapter(requests, card)
-    requests, refused = reduce_requests(requests, config.words, card, typed=len(config.prompt))
+    requests = with_own_image_adapter(requests, card) if pictures else requests
+    requests, refused = reduce_requests(
+        requests, config.words, card, typed=len(config.prompt), pictured=bool(pictures)
+    )
     sampling = sampling_settings(config.sampling, card)
     check_steps(init, sampling.steps)
-    native = family_spec(card.folder).native_pixels(card.folder)
-    pixels = sampling.pixels or native
+    pixels = sampling.pixels or family_spec(card.folder).native_pixels(card.folder)
     check_mask(init, config.output.size or pixels)
     adapters = adapters_of(requests)
     steps = range(init.skipped_steps(sampling.steps) if init else 0, sampling.steps)

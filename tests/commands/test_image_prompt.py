@@ -311,13 +311,6 @@ def test_bad_calls_are_one_line(call, quick_sd, tiny_sdxl, tmp_path, cli):
     assert ended.code == 2 and "those of sticker-mini" in one_line(ended)
 
 
-def test_sticker_mini_has_no_image_adapter_yet(call, cli):
-    ended = cli("generate", "dog", "--image-prompt", "ref.png")
-    line = one_line(ended)
-    assert ended.code == 2 and "sticker-mini has no image adapter of its own yet" in line
-    assert "ip-adapter_sd15.safetensors" in line
-
-
 def test_a_faceid_file_is_refused_and_the_loras_of_the_user_stay(call, quick_sd, tmp_path):
     """Its bundled LoRA would switch theirs off in diffusers."""
     face = tiny_image_adapter(quick_sd, "base")
