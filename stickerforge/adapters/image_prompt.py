@@ -91,10 +91,13 @@ class AttachedImagePrompt:
         projection: nn.Module,
         shape: ImagePromptShape,
         layers: dict[str, tuple[Attention, DecoupledAttention]],
+        dtype: torch.dtype,
     ) -> None:
         """Args:
         layers: cross-attentions by their names in the denoiser, with what replaces their processor.
+        dtype: in which the denoiser computes.
         """
+        self.dtype = dtype
         self.projection, self.shape, self.layers = projection, shape, layers
         self.scale = 1.0
         self.references: tuple[float, ...] = ()
@@ -144,7 +147,7 @@ class AttachedImagePrompt:
         """The tokens of references (R, T, D) from their features, (R, E) or (R, P, E)."""
         weight = next(self.projection.parameters())
         projected: Tensor = self.projection(features.to(weight.device, weight.dtype))
-        return projected
+        return projected.to(self.dtype)
 
 
 def attach_image_prompt(
@@ -170,7 +173,8 @@ def attach_image_prompt(
             for part in ("k", "v")
         )
         layers[name] = attention, DecoupledAttention(attention, to_k, to_v)
-    return AttachedImagePrompt(load_projection(weights).to(**place), weights.shape, layers)
+    projection = load_projection(weights).to(**place)
+    return AttachedImagePrompt(projection, weights.shape, layers, denoiser.dtype)
 
 
 def cross_attentions(denoiser: Any) -> Iterator[tuple[int, tuple[str, Attention]]]:
@@ -220,7 +224,7 @@ def image_prompt_weights(
     encoder: str = "",
 ) -> ImagePromptWeights:
     """What official files keep of a projection, and of W'_k and W'_v by their layer's number."""
-    state = {name: value.detach().cpu() for name, value in projection.state_dict().items()}
+    state = {name: value.detach().cpu().clone() for name, value in projection.state_dict().items()}
     tensors = {PROJECTION + name: value for name, value in official_names(state).items()}
     for number, (to_k, to_v) in pairs.items():
         tensors[f"{ATTENTION}{number}.to_k_ip.weight"] = to_k.detach().cpu()

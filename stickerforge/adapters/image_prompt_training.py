@@ -4,12 +4,13 @@ Shapes: B pictures; E width of the encoder's features; P their patches; T tokens
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stickerforge.adapters.image_projection import build_projection
+from stickerforge.adapters.image_projection import build_projection, load_projection
 from stickerforge.adapters.image_prompt import (
     AttachedImagePrompt,
     attach_image_prompt,
@@ -63,8 +64,10 @@ class TrainableImagePrompt:
         """
         self.attached: AttachedImagePrompt = attach_image_prompt(model, weights, "it")
         self.shape, self.encoder = weights.shape, weights.encoder
-        self.dtype = next(self.attached.projection.parameters()).dtype
-        self.projection = self.attached.projection.float().requires_grad_(True)
+        # On a CPU the projection still shares its memory with the weights.
+        own = {name: value.float().clone() for name, value in weights.tensors.items()}
+        projection = load_projection(replace(weights, tensors=own)).to(model.device)
+        self.projection = self.attached.projection = projection.requires_grad_(True)
         for _, processor in self.attached.layers.values():
             processor.key = MasterLinear(processor.key.weight)
             processor.value = MasterLinear(processor.value.weight)
@@ -74,7 +77,7 @@ class TrainableImagePrompt:
     def tokens(self, features: Tensor) -> Tensor:
         """One reference for each picture, with gradient: (B, 1, T, D) from (B, E) or (B, P, E)."""
         tokens: Tensor = self.projection(features.float())
-        return tokens[:, None].to(self.dtype)
+        return tokens[:, None].to(self.attached.dtype)
 
     def parameters(self) -> list[nn.Parameter]:
         """What is trained, always in the same order."""

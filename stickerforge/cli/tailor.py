@@ -28,7 +28,8 @@ ALPHA_ORDER = (
 ).split()
 
 IMAGE_ORDER = (
-    "data name model variant training.steps training.batch training.lr training.resolution seed"
+    "data name model adapter variant training.steps training.batch training.lr"
+    " training.resolution seed"
 ).split()
 
 tailor_app = typer.Typer(

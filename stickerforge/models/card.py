@@ -63,6 +63,7 @@ class CardFile:
     inks: FileName | Literal[""] = ""
     things: FileName | Literal[""] = ""
     image_adapter: FileName | Literal[""] = ""
+    image_encoder: Literal["", "second"] = ""
     knows_styles: bool | None = None
     class_prompt: ClassPrompt | None = None
     knows_photographs: bool | None = None
@@ -117,6 +118,7 @@ class ModelCard:
         inks: {name of a style that has no shading: the colours it is drawn in, as "rrggbb"}.
         long_prompts: how prompts are read that the text encoders cannot read at once.
         image_adapter_file: of the image adapter that comes with it; None where none does.
+        image_encoder: with which image adapters for it are trained; "" for the official one.
     """
 
     name: str
@@ -136,6 +138,7 @@ class ModelCard:
     things_file: str = ""
     long_prompts: LongPrompts = field(default_factory=LongPrompts)
     image_adapter_file: Path | None = None
+    image_encoder: str = ""
 
     def reword(self, text: str) -> str:
         """A prompt as the model's captions would have put it; placeholders stay what they are."""
@@ -199,6 +202,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         inks=read_inks(folder / card.inks) if card.inks else {},
         things_file=card.things,
         image_adapter_file=folder / card.image_adapter if card.image_adapter else None,
+        image_encoder=card.image_encoder,
         long_prompts=card.long_prompts or long_prompts,
     )
 

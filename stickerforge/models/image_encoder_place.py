@@ -32,6 +32,13 @@ class EncoderPlace(HubPlace):
         """Whether it is the judge that ships."""
         return self.title == JUDGE and self.folder == JUDGES
 
+    @property
+    def place(self) -> str:
+        """How it is found again from any folder: its name, or its whole path."""
+        if self.folder is None or self.is_judge or not self.fingerprint:
+            return self.title
+        return str(self.folder.resolve())
+
     def fetch(self, *, offline: bool, say: Callable[[str], None]) -> Path:
         """The folder, fetched where it is not here yet.
 

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stickerforge.adapters.image_prompt_weights import check_width
 from stickerforge.adapters.store import validate_name
 from stickerforge.config.schema import ImageTrainingConfig, TailorImageConfig, TrainingConfig
 from stickerforge.config.setting import fill_unset
@@ -13,16 +14,17 @@ from stickerforge.config.toml import to_tree
 from stickerforge.config.unused import unused_in_tailor_image
 from stickerforge.config.user_paths import with_absolute_paths
 from stickerforge.errors import InputError
+from stickerforge.generation.active_adapters import ActiveAdapter, AdapterLookup
+from stickerforge.generation.image_adapters import adapter_encoder, adapter_shape
 from stickerforge.models.card import ModelCard
 from stickerforge.models.families.specs import family_spec
 from stickerforge.models.image_encoder_place import (
-    JUDGE,
     OFFICIAL,
     EncoderPlace,
     find_image_encoder,
 )
 from stickerforge.models.network_config import read_network_config
-from stickerforge.models.registry import EMBEDDED, NAMES, check_pixels, find_model
+from stickerforge.models.registry import NAMES, check_pixels, find_model
 from stickerforge.runtime.console import Console
 from stickerforge.training.checks import check_device, check_tensorboard
 from stickerforge.training.plan import VALIDATIONS, as_started, base_model
@@ -43,10 +45,12 @@ class ImagePlan(RunPlan):
     Args:
         config: with what was left open filled in.
         encoder: what reads the pictures that are prompted with.
+        start: the image adapter from which this one begins; None for the weights of the text.
     """
 
     config: TailorImageConfig
     encoder: EncoderPlace
+    start: ActiveAdapter | None = None
     command: str = COMMAND
 
     @property
@@ -83,6 +87,7 @@ class ImagePlan(RunPlan):
         decisive = [COMMAND, training, self.config.seed, self.base.fingerprint]
         decisive += [self.config.variant, self.config.image_prompt.fit]
         decisive += [self.encoder.title, self.encoder.fingerprint]
+        decisive += [self.start.sha256 if self.start else ""]
         decisive += [tree[name] for name in ("drops", "augment")]
         decisive += [tree["validation"] if self.config.validation.every else None]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -105,8 +110,8 @@ def plan_tailor_image(
     run.check_free(force=force, resume=resume)
     card = find_model(config.model, offline=offline, say=console.say)
     check_denoiser(card)
-    encoder = find_image_encoder(config.image_prompt.encoder or usual_encoder(card))
-    check_encoder(encoder, config)
+    start = start_adapter(config, card)
+    encoder = find_encoder(config, card, start)
     base = base_model(config.model, card)
     for line in unused_in_tailor_image(config):
         console.warn(line)
@@ -120,15 +125,9 @@ def plan_tailor_image(
     check_pixels(card, training.resolution, "training.resolution")
     check_device(config.device)
     config = replace(config, training=training, validation=validation, name=name, model=base.name)
-    config = with_absolute_paths(config, (*NAMES, JUDGE))
-    plan = ImagePlan(card, base, name, config, encoder)
+    plan = ImagePlan(card, base, name, with_known_paths(config, encoder, start), encoder, start)
     plan.resumable(force=force, resume=resume)
     return plan
-
-
-def usual_encoder(card: ModelCard) -> str:
-    """The image encoder where none is named: of models that ship the judge, else the official."""
-    return JUDGE if card.name in EMBEDDED else OFFICIAL
 
 
 def check_settings(config: TailorImageConfig) -> str:
@@ -147,7 +146,7 @@ def check_settings(config: TailorImageConfig) -> str:
     if name in style_presets():
         raise InputError(f"{name!r} is the name of a preset", "give another --name")
     if not Path(config.data).exists():
-        raise InputError(f"no folder {config.data}", "check the path")
+        raise InputError(f"there is no {config.data}", "check the path")
     drops = config.drops
     if (total := drops.image + drops.text + drops.both) > 1:
         raise InputError(
@@ -172,15 +171,56 @@ def check_denoiser(card: ModelCard) -> None:
         )
 
 
-def check_encoder(encoder: EncoderPlace, config: TailorImageConfig) -> None:
-    """Make sure that an encoder makes what the variant reads.
+def start_adapter(config: TailorImageConfig, card: ModelCard) -> ActiveAdapter | None:
+    """The image adapter that training begins from; None where none is named.
 
     Raises:
-        InputError: it does not.
+        InputError: there is none of this name, or it is of another kind, variant or width.
     """
+    if not config.adapter:
+        return None
+    adapter = AdapterLookup().find(config.adapter)
+    if not adapter.is_image:
+        raise InputError(
+            f"{adapter.source} is no image adapter",
+            f"--adapter takes a file of IP-Adapter, or what `stickerforge {COMMAND}` made",
+        )
+    shape = adapter_shape(adapter)
+    if shape.variant != config.variant:
+        raise InputError(
+            f"{adapter.source} is of variant {shape.variant}", f"give --variant {shape.variant}"
+        )
+    denoiser = read_network_config(card.folder / family_spec(card.folder).denoiser)
+    check_width(shape, denoiser.cross_attention_dim, adapter.source, card.title)
+    return adapter
+
+
+def find_encoder(
+    config: TailorImageConfig, card: ModelCard, start: ActiveAdapter | None
+) -> EncoderPlace:
+    """The image encoder: the one that is named, that of what training begins from, or the usual.
+
+    Raises:
+        InputError: it is not here, or does not make what the variant reads.
+    """
+    given = config.image_prompt.encoder
+    if start is not None:
+        encoder = adapter_encoder(start, adapter_shape(start), given)
+    else:
+        encoder = find_image_encoder(given or card.image_encoder or OFFICIAL)
     if encoder.is_judge and config.variant != "base":
         raise InputError(
             f"--variant {config.variant} reads patches of a picture, and the image encoder"
             f" {encoder.title} makes one vector",
             "give --variant base, or --set image_prompt.encoder=PLACE",
         )
+    return encoder
+
+
+def with_known_paths(
+    config: TailorImageConfig, encoder: EncoderPlace, start: ActiveAdapter | None
+) -> TailorImageConfig:
+    """The settings with places that mean the same in any folder."""
+    named = (config.adapter,) if start is not None and start.installed else ()
+    config = with_absolute_paths(config, (*NAMES, *named))
+    return replace(config, image_prompt=replace(config.image_prompt, encoder=encoder.place))

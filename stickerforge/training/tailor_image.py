@@ -15,7 +15,7 @@ from stickerforge.generation.inference import load
 from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.checksums import verify
 from stickerforge.models.families.base import DiffusionModel
-from stickerforge.models.image_encoder import ImageEncoder, load_image_encoder
+from stickerforge.models.image_encoder import ImageEncoder, check_features, load_image_encoder
 from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import memory_fault, resolve_device
@@ -151,10 +151,13 @@ def open_session(plan: ImagePlan, console: Console, *, offline: bool) -> Session
     encoder = load_image_encoder(plan.encoder, device, offline=offline, say=console.say)
     model = load(plan.card, str(device))
     # A file is read elsewhere, too, where a folder of this machine says nothing.
-    name = "" if plan.encoder.fingerprint and not plan.encoder.is_judge else plan.encoder.title
-    weights = new_image_prompt(
-        model, variant, encoder.width(variant), encoder=name, seed=plan.config.seed
-    )
+    name = plan.encoder.title if plan.encoder.place == plan.encoder.title else ""
+    width, seed = encoder.width(variant), plan.config.seed
+    if plan.start is None:
+        weights = new_image_prompt(model, variant, width, encoder=name, seed=seed)
+    else:
+        weights = replace(plan.start.read_weights(), encoder=name)
+        check_features(encoder, plan.encoder, variant, weights.shape.features, plan.start.source)
     return Session(plan, model, TrainableImagePrompt(model, weights), encoder, console)
 
 
@@ -222,8 +225,10 @@ def save(
         made={
             "objective": "image prompt",
             "variant": config.variant,
-            "image_encoder": encoder_name(plan),
+            "image_encoder": plan.encoder.place,
             "encoder_fingerprint": plan.encoder.fingerprint,
+            "fit": config.image_prompt.fit,
+            "begun_from": plan.start.sha256 if plan.start else "",
             "steps": config.training.steps,
             "kept_step": kept_step,
             "batch": config.training.batch,
@@ -243,13 +248,6 @@ def save(
             write_whole(adapter.path.with_name(name), read_bounded(file, MAX_BYTES))
     update_pointer(run, replace(start, step=config.training.steps, finished=True))
     return TunedImagePrompt(adapter, kept_step, metrics, page if page.exists() else None)
-
-
-def encoder_name(plan: ImagePlan) -> str:
-    """The image encoder as a later call finds it: its name, or its folder on this machine."""
-    own = plan.encoder
-    in_folder = own.folder is not None and own.fingerprint and not own.is_judge
-    return str(own.folder.resolve()) if in_folder and own.folder else own.title
 
 
 def loss_plot(rows: list[dict[str, Any]]) -> bytes:

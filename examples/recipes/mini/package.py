@@ -59,6 +59,7 @@ CARD = {
     "words": "words.txt",
     "wordings": {"background": "ground"},  # what people say, and what its captions said
     "inks": "inks.json",
+    "image_encoder": "second",
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {

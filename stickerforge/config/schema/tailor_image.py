@@ -119,6 +119,14 @@ class TailorImageConfig:
     model: str = setting(
         "sticker-mini", "The model, by name or folder.", flag="--model", short="-m", path=True
     )
+    adapter: str = setting(
+        "",
+        "An image adapter from which this one begins, by name or file: an official one, say.",
+        default_text="none",
+        flag="--adapter",
+        metavar="NAME",
+        path=True,
+    )
     variant: ImageVariant = setting(
         "base",
         "base reads a picture as one vector, plus as all of its patches.",
