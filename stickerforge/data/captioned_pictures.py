@@ -77,7 +77,7 @@ def read_captioned_pictures(place: Path, *, conditions: bool = False) -> Caption
     """
     table = place / TABLE if place.is_dir() else place
     if table.suffix.lower() in SUFFIXES and table.exists():
-        rows = list(table_rows(table))
+        rows = list(table_rows(table, conditions=conditions))
         found = CaptionedPictures(
             without_caption=unlisted(place, {row.path for row in rows} | condition_paths(rows))
         )
@@ -111,12 +111,12 @@ def add_pictures(
     Raises:
         InputError: none of them can be used.
     """
+    known: dict[Path, Picture | InputError] = {}
     for row in rows:
         try:
             picture = load_reference(row.path)
             if conditions:
-                own = load_reference(row.condition) if row.condition else picture
-                found.conditions.append(own)
+                found.conditions.append(condition_of(row, picture, known))
             found.pictures.append((picture, row.caption))
         except InputError as error:
             found.unreadable.append(error.message)
@@ -126,6 +126,29 @@ def add_pictures(
             f"{found.unreadable[0]}",
             KINDS_HINT,
         )
+
+
+def condition_of(row: Row, picture: Picture, known: dict[Path, Picture | InputError]) -> Picture:
+    """What a row's picture is to be drawn like.
+
+    Args:
+        picture: of the row itself.
+        known: by path, what was read before; this one is added.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if row.condition is None:
+        return picture
+    if row.condition not in known:
+        try:
+            known[row.condition] = load_reference(row.condition)
+        except InputError as error:
+            known[row.condition] = error
+    found = known[row.condition]
+    if isinstance(found, InputError):
+        raise InputError(f"{row.path.name}: its condition {found.message}", found.hint)
+    return found
 
 
 def condition_paths(rows: Sequence[Row]) -> set[Path]:
@@ -161,8 +184,11 @@ def list_folder(folder: Path) -> tuple[CaptionedPictures, list[Row]]:
     return found, rows
 
 
-def table_rows(table: Path) -> Iterator[Row]:
+def table_rows(table: Path, *, conditions: bool = False) -> Iterator[Row]:
     """Every picture of a table with its caption; paths count from the table's folder.
+
+    Args:
+        conditions: whether the pictures are read that these are to be drawn like.
 
     Raises:
         InputError: it cannot be read, or a row is broken, names the line.
@@ -190,9 +216,9 @@ def table_rows(table: Path) -> Iterator[Row]:
             raise InputError(f"{where}: the caption is empty", "say what is in the picture")
         if fault := caption_fault(caption):
             raise InputError(f"{where}: that is no caption: {fault}", "mend it")
-        condition = ""
-        if row.get(CONDITION) is not None:
-            condition = text_of(row, (CONDITION,), where)
+        condition = row.get(CONDITION) if conditions else None
+        if not isinstance(condition, str | None):
+            raise InputError(f"{where}: its {CONDITION!r} is no text", "give a picture's file")
         yield Row(
             table.parent / user_path(name),
             caption,

@@ -1,4 +1,4 @@
-"""The image adapter of a call, and the image encoder that it was trained with. Imports no torch."""
+"""The image adapter of a call, and the image encoder that it was trained with."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,11 +7,12 @@ from stickerforge.adapters.header import read_file
 from stickerforge.adapters.image_prompt_format import encoder_of, shape_of
 from stickerforge.adapters.image_prompt_weights import ImagePromptShape
 from stickerforge.adapters.kinds import IMAGE
-from stickerforge.errors import InputError
+from stickerforge.errors import EnvironmentFault, InputError
 from stickerforge.generation.active_adapters import ActiveAdapter
 from stickerforge.generation.requests import Request, adapters_of
 from stickerforge.models.card import ModelCard
 from stickerforge.models.image_encoder_place import (
+    MEGABYTES,
     SETTING,
     EncoderPlace,
     find_image_encoder,
@@ -26,9 +27,15 @@ GIVE_ADAPTER = (
 
 
 def with_own_image_adapter(requests: Sequence[Request], card: ModelCard) -> list[Request]:
-    """Requests with the image adapter that comes with a model, where they have none."""
+    """Requests with the image adapter that comes with a model, where they have none.
+
+    Raises:
+        InputError, EnvironmentFault: it cannot be read.
+    """
     if card.image_adapter_file is None or image_adapter(adapters_of(requests)):
         return list(requests)
+    if not card.image_adapter_file.exists():
+        raise EnvironmentFault(f"{card.image_adapter_file} is missing", "install the model again")
     file = read_file(card.image_adapter_file)
     own = ActiveAdapter(str(file.path), 1.0, file.sha256, kind=IMAGE, weights=IMAGE.read(file))
     return [replace(request, adapters=(*request.adapters, own)) for request in requests]
@@ -63,19 +70,34 @@ def adapter_encoder(adapter: ActiveAdapter, shape: ImagePromptShape, given: str)
 
     Raises:
         InputError: it is not here, or not the one that it was trained with.
+        EnvironmentFault: a stranger's file names one that would have to be fetched.
     """
     made = adapter.installed.made if adapter.installed else {}
     known, fingerprint = made.get("image_encoder"), made.get("encoder_fingerprint")
-    if not isinstance(known, str):
-        known = "" if adapter.installed else str(adapter.weights.encoder)
-    if adapter.installed and not known:
-        known = encoder_of(read_file(adapter.installed.path, tensors=False))
+    said = "" if isinstance(known, str) else encoder_in_file(adapter)
     usual = official_encoder(shape.variant, shape.features)
-    place = find_image_encoder(given or known or usual)
-    if fingerprint and place.fingerprint != fingerprint:
+    place = find_image_encoder(given or known or said or usual)
+    if said and not given and not (place.is_judge or said in MEGABYTES or is_cached(place)):
+        raise EnvironmentFault(
+            f"{adapter.source} names the image encoder {said}, which is not here",
+            f"add --set {SETTING}={said} to fetch it, or give a folder",
+        )
+    if fingerprint and place.fingerprint and place.fingerprint != fingerprint:
         raise InputError(
             f"{adapter.source} was trained with another image encoder than"
             f" {place.folder or place.title}",
             f"give --set {SETTING}=FOLDER, the encoder that it was trained with",
         )
     return place
+
+
+def encoder_in_file(adapter: ActiveAdapter) -> str:
+    """The image encoder that an adapter's file names, which may be a stranger's; "" for none."""
+    if adapter.installed:
+        return encoder_of(read_file(adapter.installed.path, tensors=False))
+    return str(adapter.weights.encoder)
+
+
+def is_cached(place: EncoderPlace) -> bool:
+    """Whether an encoder is one of the hub's that was fetched before."""
+    return place.folder is not None and not place.fingerprint

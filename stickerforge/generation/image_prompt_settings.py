@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stickerforge.adapters import store
 from stickerforge.config.schema import GenerateConfig
 from stickerforge.config.schema.image_prompt import ImagePromptConfig
 from stickerforge.errors import EnvironmentFault, InputError
@@ -169,7 +170,8 @@ def check_image_prompt(
     if not isinstance(prompt, dict):
         return
     check_pictures(pictures_of(params), found, config.image_prompt, picture)
-    if prompt.get("fingerprint") and prompt.get("encoder") != JUDGE and not asked.encoder:
+    known = prompt.get("encoder") == JUDGE or knows_encoder(config.adapter, prompt)
+    if prompt.get("fingerprint") and not known and not asked.encoder:
         raise InputError(
             f"{picture} was made with the image encoder of a folder",
             f"give --set {SETTING}=FOLDER",
@@ -182,6 +184,21 @@ def check_image_prompt(
             f"the picture needs the image encoder {places[0].title}, which is not here",
             f"add --set {SETTING}={places[0].title} to fetch it ({size})",
         )
+
+
+def knows_encoder(adapters: Collection[str], prompt: Mapping[str, Any]) -> bool:
+    """Whether one of these adapters is installed and says where the encoder of an image is.
+
+    Args:
+        adapters: NAME[:SCALE], or files.
+        prompt: what the image says of its image prompt.
+    """
+    for text in adapters:
+        name = text.partition(":")[0]
+        if store.NAME.fullmatch(name) and store.exists(name):
+            if store.find(name).made.get("encoder_fingerprint") == prompt["fingerprint"]:
+                return True
+    return False
 
 
 def check_pictures(

@@ -167,6 +167,7 @@ def plan_image_prompt(
     if adapter is None:
         raise InputError(f"{OPTION} needs an image adapter", GIVE_ADAPTER)
     shape = adapter_shape(adapter)
+    warn_of_fit(adapter, config.fit, warn)
     spec = family_spec(card.folder)
     denoiser = read_network_config(card.folder / spec.denoiser)
     check_width(shape, denoiser.cross_attention_dim, adapter.source, card.title)
@@ -193,6 +194,13 @@ def plan_image_prompt(
         if note:
             warn(note)
     return prompt
+
+
+def warn_of_fit(adapter: ActiveAdapter, fit: str, warn: Callable[[str], None]) -> None:
+    """Warn where pictures become squares in another way than in the training of an adapter."""
+    own = adapter.installed.made.get("fit") if adapter.installed else None
+    if isinstance(own, str) and own != fit:
+        warn(f"{adapter.source} was trained with image_prompt.fit={own}, and this call has {fit}")
 
 
 def layers_of(blocks: str, known: Mapping[str, str], title: str) -> str:

@@ -27,7 +27,13 @@ Color = tuple[int, int, int]
 
 
 class ImageEncoder(Protocol):
-    """What reads the pictures of an image adapter."""
+    """What reads the pictures of an image adapter.
+
+    Args:
+        side: S.
+    """
+
+    side: int
 
     def pixels(self, picture: Image.Image, fit: Fit, ground: Color) -> Tensor:
         """A picture as the encoder reads it, (1, C, S, S).
@@ -141,10 +147,11 @@ class JudgeImageEncoder:
 
     def __init__(self) -> None:
         self.judge = load_judge("second")
+        self.side = self.judge.network.shape.pixels
 
     def pixels(self, picture: Image.Image, fit: Fit, ground: Color) -> Tensor:
         """See ImageEncoder: (1, 4, S, S) in [0, 1], colours on the ground and alpha."""
-        side = self.judge.network.shape.pixels
+        side = self.side
         if fit == "crop":
             shortest = min(picture.size)
             picture = ImageOps.fit(picture, (shortest, shortest))

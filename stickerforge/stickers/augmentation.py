@@ -34,6 +34,18 @@ def other_view(
     return picture
 
 
+def shrink(rgba: NDArray[np.uint8], shortest: int) -> NDArray[np.uint8]:
+    """A picture whose shorter side has at most so many pixels, (h, w, 4)."""
+    height, width = rgba.shape[:2]
+    scale = shortest / min(height, width)
+    if scale >= 1:
+        return rgba
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # Premultiplied, so that what cannot be seen colours nothing.
+    small = Image.fromarray(rgba).convert("RGBa").resize(size, Image.Resampling.LANCZOS)
+    return np.array(small.convert("RGBA"))
+
+
 def random_crop(
     rgba: NDArray[np.uint8], rng: np.random.Generator, least: float
 ) -> NDArray[np.uint8]:

@@ -14,19 +14,12 @@ MAX_BYTES = 300_000_000  # of encodings that are kept
 
 
 class FrozenTexts:
-    """Encodings of captions, those that were asked for last."""
+    """Encodings of captions; where they take too much memory the first ones are forgotten."""
 
     def __init__(self, model: DiffusionModel) -> None:
         self.model = model
         self.known: dict[tuple[str, int], Conditioning] = {}
         self.bytes = 0
-
-    def rows_by_length(self, captions: Sequence[str]) -> list[list[int]]:
-        """The rows of captions that are read in as many windows, group by group."""
-        groups: dict[int, list[int]] = {}
-        for row, caption in enumerate(captions):
-            groups.setdefault(self.model.context_windows(caption), []).append(row)
-        return list(groups.values())
 
     def encode(self, captions: Sequence[str], windows: int) -> Conditioning:
         """Captions, all of them as long as so many windows."""

@@ -2,12 +2,17 @@
 
 from stickerforge.config.schema import SamplingConfig
 from stickerforge.generation.plan import sampling_settings
-from stickerforge.models.cost import Cost, sampling_cost, training_cost
+from stickerforge.models.cost import Cost, count_weights, sampling_cost, training_cost
+from stickerforge.models.families.specs import family_spec
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.device import resolve_device
 from stickerforge.training.batch_parts import largest_part, warn_of_parts
 from stickerforge.training.image_plan import ImagePlan
 from stickerforge.training.image_validation import DRAWN_EACH, ROUNDS
+
+# Weights of the official adapters as a share of their denoisers', the larger of 1.x and XL.
+SHARE = {"base": 0.12, "plus": 0.17}
+BYTES_EACH = 20  # of a weight: itself, its gradient, two moments, a copy for a checkpoint
 
 
 def image_cost(plan: ImagePlan, held_out: int) -> Cost:
@@ -30,7 +35,7 @@ def image_cost(plan: ImagePlan, held_out: int) -> Cost:
         pixels=training.resolution,
         cuda=is_cuda(plan),
     )
-    # Errors with the reference and without, forwards only: as much as the pass of a step and back.
+    # Errors with the reference and without, forwards only: as much as a step forwards and back.
     passes = count * held_out * ROUNDS / training.batch
     measuring = step_cost(plan, 1, max(1, round(passes)))
     return Cost(cost.seconds + drawing.seconds + measuring.seconds, cost.memory_bytes)
@@ -46,7 +51,24 @@ def step_cost(plan: ImagePlan, at_once: int, steps: int) -> Cost:
             plan.card, steps=steps, batch=batch, pixels=pixels, dco=False, cuda=cuda
         )
 
-    return Cost(cost_of(steps, training.batch).seconds, cost_of(1, at_once).memory_bytes)
+    memory = cost_of(1, at_once).memory_bytes + adapter_bytes(plan) + encoder_bytes(plan)
+    return Cost(cost_of(steps, training.batch).seconds, memory)
+
+
+def adapter_bytes(plan: ImagePlan) -> int:
+    """The adapter with its gradients, moments and a checkpoint, in float32."""
+    denoiser = plan.card.folder / family_spec(plan.card.folder).denoiser
+    return int(SHARE[plan.config.variant] * count_weights(denoiser) * BYTES_EACH)
+
+
+def encoder_bytes(plan: ImagePlan) -> int:
+    """The image encoder in the precision that it runs in."""
+    place, half = plan.encoder, is_cuda(plan)
+    if place.folder is None:
+        return place.MEGABYTES.get(place.title, 0) * 1_000_000 // (2 if half else 1)
+    if place.is_judge:
+        return 0
+    return int(count_weights(place.folder) * (2 if half else 4))
 
 
 def is_cuda(plan: ImagePlan) -> bool:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ class ImagePairs:
 
     Args:
         place: where it is, as the user gave it.
-        training, held_out: with conditions; no picture of one is in the other, as a copy either.
-        unreadable: a line for each picture that cannot be used.
+        training, held_out: with conditions. No picture that is to be drawn is in both, as a copy
+            either; what they are to be drawn like may be.
+        unreadable: a line for each picture that cannot be used; both have the same list.
     """
 
     place: str
@@ -67,16 +69,14 @@ def read_image_pairs(
     warn_of_losses(found, console)
     if not share:
         return ImagePairs(place, found, CaptionedPictures(), found.unreadable)
-    digests = {picture.sha256 for picture, _ in found.pictures}
-    if len(digests) < 2:
+    rows = Counter(picture.sha256 for picture, _ in found.pictures)
+    if len(rows) < 2:
         raise InputError(
             f"{place}: one picture that can be used is too few: one is learned from, and another"
             " held out to measure by",
             "give more, or --set validation.every=0",
         )
-    count = max(1, min(most, round(share * len(digests)), len(digests) - 1))
-    order = sorted(digests, key=lambda digest: derive_seed(seed, f"held out {digest}"))
-    chosen = set(order[:count])
+    chosen = held_out_pictures(rows, seed, min(most, round(share * len(found.pictures))))
     return ImagePairs(
         place,
         part_of(found, lambda digest: digest not in chosen),
@@ -85,9 +85,25 @@ def read_image_pairs(
     )
 
 
+def held_out_pictures(rows: Mapping[str, int], seed: int, most: int) -> set[str]:
+    """The sha256 of pictures that are held out, which are in so many rows at most; at least one.
+
+    Args:
+        rows: {sha256: in how many rows it is}.
+        seed: decides which.
+    """
+    order = sorted(rows, key=lambda digest: derive_seed(seed, f"held out {digest}"))
+    chosen, count = {order[0]}, rows[order[0]]
+    for digest in order[1:-1]:
+        if count + rows[digest] <= most:
+            chosen.add(digest)
+            count += rows[digest]
+    return chosen
+
+
 def part_of(pictures: CaptionedPictures, takes: Callable[[str], bool]) -> CaptionedPictures:
     """Those pictures with their conditions whose sha256 is taken."""
-    part = CaptionedPictures()
+    part = CaptionedPictures(unreadable=pictures.unreadable)
     for pair, condition in zip(pictures.pictures, pictures.conditions, strict=True):
         if takes(pair[0].sha256):
             part.pictures.append(pair)

@@ -89,6 +89,7 @@ class ImagePlan(RunPlan):
         decisive += [self.encoder.title, self.encoder.fingerprint]
         decisive += [self.start.sha256 if self.start else ""]
         decisive += [tree[name] for name in ("drops", "augment")]
+        tree["validation"].pop("shown")
         decisive += [tree["validation"] if self.config.validation.every else None]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -108,6 +109,8 @@ def plan_tailor_image(
     check_tensorboard(config.training.tensorboard)
     run = run_folder(name, COMMAND)
     run.check_free(force=force, resume=resume)
+    if config.image_prompt.encoder:  # before gigabytes are fetched
+        find_image_encoder(config.image_prompt.encoder)
     card = find_model(config.model, offline=offline, say=console.say)
     check_denoiser(card)
     start = start_adapter(config, card)

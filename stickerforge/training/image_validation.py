@@ -10,22 +10,20 @@ from PIL import Image
 from torch import Tensor
 
 from stickerforge.config.schema import SamplingConfig
-from stickerforge.data.pictures import Picture
+from stickerforge.generation.image_references import BESIDE_TEXT
 from stickerforge.generation.plan import sampling_settings
 from stickerforge.generation.postprocess import to_premultiplied
 from stickerforge.generation.sampler import guidance_params, sample, sampling_params
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.sampling.image_tokens import ImageTokens
 from stickerforge.stickers.alpha import unpremultiply
-from stickerforge.stickers.color import WHITE
 from stickerforge.stickers.image_files import encode_image
 from stickerforge.stickers.sheet import contact_sheet
 from stickerforge.training.methods.image_prompt_tuning import ImagePromptTuning
 from stickerforge.version import __version__
 
-ROUNDS = 4  # each with other noise, over all pictures that are held out
+ROUNDS = 4  # over all pictures that are held out, each with other noise
 DRAWN_EACH = 2  # from the reference alone, and with the caption
-BESIDE_TEXT = 0.5  # scale of a reference beside a caption (README of IP-Adapter)
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,8 @@ class ImageValidator:
         pictures, captions = list[Image.Image](), list[str]()
         for number, reference in enumerate(self.method.references.pictures[: self.shown]):
             caption = self.method.examples[number].caption.text
-            pictures += [Image.fromarray(reference.rgba()), *self.draw(reference, caption, number)]
+            shown = self.method.references.kept.rgba(reference)
+            pictures += [Image.fromarray(shown), *self.draw(caption, number)]
             captions += ["reference", "drawn from it alone", caption]
         page = contact_sheet(pictures, captions, columns=1 + DRAWN_EACH)
         content = encode_image(
@@ -79,12 +78,11 @@ class ImageValidator:
         make_folder(self.sheets)
         write_whole(self.sheets / f"{step:06}.png", content)
 
-    def draw(self, reference: Picture, caption: str, number: int) -> Sequence[Image.Image]:
-        """What the model draws of a reference alone, and with a caption."""
+    def draw(self, caption: str, number: int) -> Sequence[Image.Image]:
+        """What the model draws of a reference, by its number, alone and with a caption."""
         method = self.method
         encoder, adapter = method.references.encoder, method.adapter
-        pixels = encoder.pixels(Image.fromarray(reference.rgba()), method.references.fit, WHITE)
-        features = encoder.features(pixels, adapter.shape.variant)
+        features = encoder.features(method.references.plain(number), adapter.shape.variant)
         attached, model = adapter.attached, method.model
         tokens = ImageTokens(attached.tokens(features), attached.tokens(method.nothing))
         settings = sampling_settings(SamplingConfig(), model.card)

@@ -14,16 +14,19 @@ from stickerforge.runtime.files import disk_fault, make_folder
 
 
 class LatentFile:
-    """Tensors of float32 that are written one after another, and then read where they lie."""
+    """Tensors that are written one after another, and then read where they lie."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Open a file in a folder, which is made.
+
+        Args:
+            dtype: in which the tensors are kept.
 
         Raises:
             EnvironmentFault: it cannot be written to.
         """
         make_folder(folder)
-        self.folder = folder
+        self.folder, self.dtype = folder, dtype
         try:
             self.file = tempfile.TemporaryFile(dir=folder)
         except OSError as error:
@@ -37,7 +40,7 @@ class LatentFile:
             EnvironmentFault: the disk is full.
         """
         try:
-            self.file.write(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+            self.file.write(tensor.detach().cpu().to(self.dtype).contiguous().numpy().tobytes())
         except OSError as error:
             raise disk_fault(error, self.folder) from error
         self.shapes.append(tensor.shape)
@@ -62,7 +65,7 @@ class LatentFile:
         tensors, start = [], 0
         for shape in self.shapes:
             count = shape.numel()
-            part = torch.frombuffer(content, dtype=torch.float32, count=count, offset=start)
+            part = torch.frombuffer(content, dtype=self.dtype, count=count, offset=start)
             tensors.append(part.reshape(shape))
-            start += 4 * count
+            start += self.dtype.itemsize * count
         return tensors

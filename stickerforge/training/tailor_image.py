@@ -8,9 +8,11 @@ from typing import Any
 from stickerforge.adapters import store
 from stickerforge.adapters.image_prompt_training import TrainableImagePrompt, new_image_prompt
 from stickerforge.adapters.image_prompt_weights import ImagePromptWeights
+from stickerforge.adapters.kinds import IMAGE
 from stickerforge.config.schema import AugmentConfig, DropConfig
 from stickerforge.data.captioned_pictures import CaptionedPictures
 from stickerforge.data.pictures import Picture
+from stickerforge.errors import InputError
 from stickerforge.generation.inference import load
 from stickerforge.generation.unread_text import warn_of_unread_text
 from stickerforge.models.checksums import verify
@@ -30,15 +32,15 @@ from stickerforge.training.image_pairs import ImagePairs
 from stickerforge.training.image_plan import ImagePlan
 from stickerforge.training.image_validation import ImageValidator
 from stickerforge.training.loss_plot import BLUE, Curve, line_plot, moving_average
-from stickerforge.training.methods.image_prompt_tuning import ImagePromptTuning, References
+from stickerforge.training.methods.image_prompt_tuning import ImagePromptTuning
 from stickerforge.training.metrics_log import read_rows
 from stickerforge.training.personalize import MAX_BYTES
 from stickerforge.training.provenance import versions
+from stickerforge.training.references import ReferencePixels, References, readable
 from stickerforge.training.run_folder import CheckpointInfo
 from stickerforge.training.run_plan import begin_run
 from stickerforge.training.trainer import train
 
-KIND = "image"
 NO_DROPS = DropConfig(image=0.0, text=0.0, both=0.0)
 AS_THEY_ARE = AugmentConfig(crop=1.0, flip=0.0, color=0.0, ground=False)
 
@@ -82,11 +84,10 @@ class Session:
             InputError: none can be read any more.
             EnvironmentFault: the disk is full.
         """
+        kept, config = self.read_references(pictures, augment.crop), self.plan.config
         examples, conditions = self.encode(pictures)
-        config = self.plan.config
-        references = References(
-            conditions, self.encoder, augment, config.image_prompt.fit, derive_seed(seed, "views")
-        )
+        fit, views = config.image_prompt.fit, derive_seed(seed, "views")
+        references = References(conditions, kept, self.encoder, augment, fit, views)
         return ImagePromptTuning(
             self.model,
             self.adapter,
@@ -97,6 +98,27 @@ class Session:
             seed=seed,
             part=pictures_at_once(self.plan),
         )
+
+    def read_references(self, pictures: CaptionedPictures, least: float) -> ReferencePixels:
+        """The pixels of all conditions; pictures whose condition is gone by now are left out.
+
+        Args:
+            least: the smallest share of a picture's area that is seen.
+
+        Raises:
+            InputError: all are gone.
+            EnvironmentFault: the disk is full.
+        """
+        kept = ReferencePixels(self.plan.run.path, self.encoder.side, least)
+        gone = readable(pictures.conditions, kept)
+        kept.close()
+        for place in sorted(gone, reverse=True):
+            if len(pictures.pictures) == 1:
+                raise InputError(gone[place], "run it again")
+            pictures.unreadable.append(gone[place])
+            self.console.warn(f"left out: {gone[place]}")
+            del pictures.pictures[place], pictures.conditions[place]
+        return kept
 
     def encode(
         self, pictures: CaptionedPictures
@@ -142,7 +164,9 @@ def tailor_image(
     except RuntimeError as error:
         hint = "start over with --force and --set training.memory=GIGABYTES, or a smaller --batch"
         raise memory_fault(error, hint) or error from error
-    return save(plan, weights, pairs, start, kept_step)
+    tuned = save(plan, weights, pairs, start, kept_step)
+    warn_of_failure(tuned, console)
+    return tuned
 
 
 def open_session(plan: ImagePlan, console: Console, *, offline: bool) -> Session:
@@ -218,7 +242,7 @@ def save(
     adapter = store.save(
         plan.name,
         weights,
-        kind=KIND,
+        kind=IMAGE.names[0],
         base=plan.base,
         tokens={},
         phrase="",
@@ -248,6 +272,16 @@ def save(
             write_whole(adapter.path.with_name(name), read_bounded(file, MAX_BYTES))
     update_pointer(run, replace(start, step=config.training.steps, finished=True))
     return TunedImagePrompt(adapter, kept_step, metrics, page if page.exists() else None)
+
+
+def warn_of_failure(tuned: TunedImagePrompt, console: Console) -> None:
+    """Warn of an adapter with which pictures are denoised no better than without."""
+    error, without = (tuned.metrics.get(name) for name in ("error", "error_without"))
+    if error is not None and without is not None and error >= without:
+        console.warn(
+            f"the error on held out pictures is {error:.4f} with the reference, and {without:.4f}"
+            f" without: --resume --steps {2 * int(tuned.adapter.made['steps'])} trains on"
+        )
 
 
 def loss_plot(rows: list[dict[str, Any]]) -> bytes:

@@ -27,8 +27,8 @@ OPTIONS = {
     " --reward-model --resolution --seed --resume --force --device",
     "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
     " --device",
-    "tailor image": "--name --model -m --variant --steps --batch --lr --resolution --seed --resume"
-    " --force --device",
+    "tailor image": "--name --model -m --adapter --variant --steps --batch --lr --resolution --seed"
+    " --resume --force --device",
     "tailor style": "--name --stage --arm --init-from --ratings --model -m --steps --batch --rank"
     " --lr --resolution --seed --resume --force --device",
     "merge": "--name --rename --force",

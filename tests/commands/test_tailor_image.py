@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import stickerforge
@@ -16,6 +16,7 @@ from stickerforge.stickers.image_files import read_params
 from stickerforge.training.run_folder import run_folder
 from tests.commands.conftest import sticker
 from tests.conftest import one_line
+from tests.tiny import write_tiny_image_adapter
 
 SHORT = ("--batch", 2, "--lr", 0.001, "--quiet")
 UNMEASURED = ("--set", "validation.every=0")
@@ -152,15 +153,38 @@ def test_other_conditions_are_not_gone_on_with(tailor, pairs):
     assert ended.code == 2 and "other pictures" in one_line(ended)
 
 
-def test_the_frozen_model_is_as_it_was(tailor, cli, quick_sd):
-    def draw(folder):
-        words = ("generate", "a cat", "--seed", 1, "--json", "--model", quick_sd, "--out", folder)
-        drawn = cli(*words, "--set", "matting=none")
-        return np.asarray(Image.open(drawn.outputs[0]["path"]))
+def test_it_begins_from_another_adapter(tailor, quick_sd, tmp_path):
+    write_tiny_image_adapter(tmp_path / "official.safetensors", quick_sd, "base")
+    still = (*UNMEASURED, "--lr", 1e-8, "--set", "training.weight_decay=0")
+    assert tailor("--steps", 1, *still, "--adapter", tmp_path / "official.safetensors").code == 0
+    official = IMAGE.read(read_file(tmp_path / "official.safetensors")).tensors
+    own = IMAGE.read(read_file(store.find("looks").path)).tensors
+    assert all(torch.allclose(own[key], official[key], atol=1e-6) for key in official)
+    assert tailor("--steps", 1, *still, "--adapter", "looks", "--name", "further").code == 0
+    for options, words in (
+        (("--adapter", "looks", "--variant", "plus"), "--variant base"),
+        (("--adapter", "looks", "--model", "sticker-mini"), "texts of width"),
+        (("--adapter", "nobody"), "nobody"),
+    ):
+        ended = tailor("--name", "other", *options, "--dry-run")
+        assert ended.code == 2 and words in one_line(ended), options
 
-    before = draw("before")
-    assert tailor("--steps", 2, *UNMEASURED).code == 0
-    assert np.array_equal(before, draw("after"))
+
+def test_saved_settings_mean_the_same_elsewhere(tailor, cli, image_encoder, tmp_path, monkeypatch):
+    shutil.copytree(image_encoder, "clip")
+    assert tailor("--steps", 1, *UNMEASURED, encoder="clip").code == 0
+    settings = run_folder("looks", "tailor image").config
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ended = cli("tailor", "image", "--config", settings, "--resume", "--steps", 2, "--dry-run")
+    assert ended.code == 0, ended.out + ended.err
+
+
+def test_another_way_to_squares_than_in_training_is_said(tailor, cli, drawings):
+    assert tailor("--steps", 1, *UNMEASURED, "--set", "image_prompt.fit=pad").code == 0
+    words = ("generate", "--image-prompt", drawings / "leaf.png", "--adapter", "looks", "--dry-run")
+    assert "image_prompt.fit=pad" in cli(*words).err
+    assert "fit=pad" not in cli(*words, "--set", "image_prompt.fit=pad").err
 
 
 def test_pictures_that_cannot_be_used_cost_exit_4(tailor, pairs, drawings):
@@ -194,7 +218,7 @@ def test_what_cannot_work_is_refused_at_once(tailor, options, words):
 def test_data_that_cannot_be_used_is_refused(tailor, tmp_path, drawings, pairs):
     row = json.loads(pairs.read_text().split("\n")[0])
     tables = {
-        "number.jsonl": (row | {"condition": 3}, "no text 'condition'"),
+        "number.jsonl": (row | {"condition": 3}, "'condition' is no text"),
         "wordless.jsonl": ({"file_name": "leaf.png"}, "no text"),
         "one.jsonl": (row, "validation.every=0"),
     }
@@ -202,7 +226,7 @@ def test_data_that_cannot_be_used_is_refused(tailor, tmp_path, drawings, pairs):
         (drawings / name).write_text(json.dumps(content) + "\n")
         ended = tailor("--steps", 1, data=drawings / name)
         assert ended.code == 2 and words in one_line(ended), name
-    assert "no folder" in one_line(tailor("--steps", 1, data=tmp_path / "nowhere"))
+    assert "there is no" in one_line(tailor("--steps", 1, data=tmp_path / "nowhere"))
     for text in drawings.glob("*.txt"):
         text.unlink()
     assert "caption" in one_line(tailor("--steps", 1))

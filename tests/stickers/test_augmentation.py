@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stickerforge.stickers.augmentation import other_view, random_color
+from stickerforge.stickers.augmentation import other_view, random_color, shrink
 
 PLAIN = {"crop": 1.0, "flip": 0.0, "color": 0.0}
 
@@ -51,3 +51,10 @@ def test_colours_change_a_little_and_alpha_does_not(rgba):
 def test_random_colours_are_of_their_generator():
     first = random_color(np.random.default_rng(1))
     assert first == random_color(np.random.default_rng(1)) != random_color(np.random.default_rng(2))
+
+
+def test_what_is_kept_is_no_larger_than_needed(rgba):
+    small = shrink(rgba, 20)
+    assert small.shape == (20, 30, 4) and small[..., 3].min() == 0 and small[..., 3].max() == 255
+    assert shrink(rgba, 40) is rgba
+    assert shrink(np.zeros((1, 500, 4), np.uint8), 1).shape == (1, 500, 4)

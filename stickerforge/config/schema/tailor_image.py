@@ -26,6 +26,8 @@ class ImageTrainingConfig:
     lr_decay: float = setting(
         0.5,
         "Share of the steps, the last ones, in which the learning rate falls to 0.",
+        details="In a run that --resume --steps teaches on it rises again, and falls at the new"
+        " end.",
         low=0.0,
         high=1.0,
     )
@@ -65,7 +67,9 @@ class AugmentConfig:
     color: float = setting(
         0.1, "How far brightness, contrast and saturation change at most.", low=0.0, high=0.9
     )
-    ground: bool = setting(True, "Whether a transparent one is laid on a random colour.")
+    ground: bool = setting(
+        True, "Whether a random colour is behind what is transparent, and around fit=pad."
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 from stickerforge.adapters.kinds import LORA, AdapterKind
 from stickerforge.adapters.lora_weights import AdapterWeights
 from stickerforge.config.schema import TrainingConfig
+from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.noise_process import NoiseProcess
 from stickerforge.objectives.dco import squared_error
 from stickerforge.objectives.loss_weighting import snr_weights
@@ -171,7 +172,7 @@ def prediction_error(
         ]
         order = torch.tensor([row for rows in groups for row in rows]).argsort()
         return torch.cat(errors)[order.to(errors[0].device)]
-    return text_error(state, batch, state.encode_text(captions, base=base))
+    return text_error(state.model, batch, state.encode_text(captions, base=base))
 
 
 def caption_error(state: TrainState, batch: Batch) -> Tensor:
@@ -187,14 +188,14 @@ def caption_error(state: TrainState, batch: Batch) -> Tensor:
         captions = [example.caption.text for example in part.examples]
         windows = state.model.context_windows(part.examples[0].caption.base)
         text = state.encode_text(captions, base=False, windows=windows)
-        errors.append(text_error(state, part, text))
+        errors.append(text_error(state.model, part, text))
     order = torch.tensor([row for rows in groups for row in rows]).argsort()
     return torch.cat(errors)[order.to(errors[0].device)]
 
 
-def text_error(state: TrainState, batch: Batch, text: Conditioning) -> Tensor:
-    """Squared error of what the model predicts for the batch with encoded texts, (B,)."""
-    model, process = state.model, state.model.noise_process
+def text_error(model: DiffusionModel, batch: Batch, text: Conditioning) -> Tensor:
+    """Squared error of what a model predicts for the batch with encoded texts, (B,)."""
+    process = model.noise_process
     noisy = process.add_noise(batch.latents, batch.noise, batch.timesteps)
     text = text.including("frames", batch.frames())
     target = process.target(batch.latents, batch.noise, batch.timesteps)

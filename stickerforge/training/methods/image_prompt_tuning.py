@@ -6,28 +6,24 @@ no caption, and some neither, so that both can be guided.
 Shapes: B pictures; C, S channels and side of what the image encoder reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stickerforge.adapters.image_prompt_training import TrainableImagePrompt
 from stickerforge.adapters.image_prompt_weights import ImagePromptWeights
 from stickerforge.adapters.kinds import IMAGE, AdapterKind
-from stickerforge.config.schema import AugmentConfig, DropConfig, TrainingConfig
-from stickerforge.data.pictures import Picture
+from stickerforge.config.schema import DropConfig, TrainingConfig
 from stickerforge.models.families.base import DiffusionModel
-from stickerforge.models.image_encoder import Fit, ImageEncoder
-from stickerforge.objectives.dco import squared_error
 from stickerforge.runtime.seeds import derive_seed, generator
 from stickerforge.sampling.conditioning import Conditioning
-from stickerforge.stickers.augmentation import other_view, random_color
-from stickerforge.stickers.color import WHITE
 from stickerforge.training.batches import Batch, TrainingExample, batch_indices, sample_batch
 from stickerforge.training.frozen_texts import FrozenTexts
 from stickerforge.training.methods.base import ParameterGroup, StepOutput
+from stickerforge.training.methods.denoising import text_error
+from stickerforge.training.references import References
 
 
 @dataclass(frozen=True)
@@ -51,38 +47,6 @@ class PromptedBatch:
         rows = list(rows)
         windows = [self.windows[row] for row in rows]
         return PromptedBatch(self.batch.select(rows), windows, self.pixels[rows], self.unseen[rows])
-
-
-class References:
-    """Pictures that examples are prompted with, as the image encoder reads them."""
-
-    def __init__(
-        self,
-        pictures: Sequence[Picture],
-        encoder: ImageEncoder,
-        augment: AugmentConfig,
-        fit: Fit,
-        seed: int,
-    ) -> None:
-        """Args:
-        pictures: one for each example.
-        augment: how they are changed in every step.
-        """
-        self.pictures, self.encoder, self.augment = pictures, encoder, augment
-        self.fit, self.seed = fit, seed
-
-    def pixels(self, indices: Sequence[int], step: int) -> Tensor:
-        """Those of some examples in a step, each in another view, (B, C, S, S)."""
-        views = []
-        for slot, index in enumerate(indices):
-            rng = np.random.default_rng(derive_seed(self.seed, "view", step, slot))
-            own = self.augment
-            view = other_view(
-                self.pictures[index].rgba(), rng, crop=own.crop, flip=own.flip, color=own.color
-            )
-            ground = random_color(rng) if own.ground else WHITE
-            views.append(self.encoder.pixels(view, self.fit, ground))
-        return torch.cat(views)
 
 
 class ImagePromptTuning:
@@ -122,23 +86,47 @@ class ImagePromptTuning:
     def batch(self, step: int) -> PromptedBatch:
         """Examples with noise and references; some without one or without their caption."""
         size = self.config.batch
-        batch = sample_batch(
-            self.examples,
+        indices = batch_indices(self.examples, self.seed, step, size)
+        batch = self.sample(self.examples, self.seed, step, size)
+        return self.prompted(batch, self.references.pixels(indices, step), step)
+
+    def batches_of_all(self, number: int) -> Iterator[PromptedBatch]:
+        """Every example once, with the same noise for the same number, in parts of one shape."""
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for index, example in enumerate(self.examples):
+            shapes.setdefault(tuple(example.mean.shape), []).append(index)
+        for indices in shapes.values():
+            for start in range(0, len(indices), self.part):
+                rows = indices[start : start + self.part]
+                own, seed = (
+                    [self.examples[row] for row in rows],
+                    derive_seed(self.seed, "part", rows[0]),
+                )
+                order = batch_indices(own, seed, number, len(rows))
+                batch = self.sample(own, seed, number, len(rows))
+                pixels = torch.cat([self.references.plain(rows[place]) for place in order])
+                yield self.prompted(batch, pixels, number)
+
+    def sample(self, examples: Sequence[TrainingExample], seed: int, step: int, size: int) -> Batch:
+        """Examples with noise, on the model's device."""
+        return sample_batch(
+            examples,
             self.model.noise_process.timestep_at,
-            seed=self.seed,
+            seed=seed,
             step=step,
             size=size,
             offset_noise=0.0,
         ).to(self.model.device)
-        chances = torch.rand(size, generator=generator(self.seed, "drops", step))
-        no_image, no_text = dropped(chances, self.drops)
+
+    def prompted(self, batch: Batch, pixels: Tensor, step: int) -> PromptedBatch:
+        """Examples with references, some of which are left out, as are some captions."""
+        random = generator(self.seed, "drops", step)
+        no_image, no_text = drop_masks(torch.rand(len(pixels), generator=random), self.drops)
         windows = [self.model.context_windows(each.caption.text) for each in batch.examples]
         examples = [
             replace(example, caption=replace(example.caption, text="")) if gone else example
             for example, gone in zip(batch.examples, no_text.tolist(), strict=True)
         ]
-        indices = batch_indices(self.examples, self.seed, step, size)
-        pixels = self.references.pixels(indices, step)
         return PromptedBatch(replace(batch, examples=examples), windows, pixels, no_image)
 
     def split(self, batch: PromptedBatch) -> Sequence[PromptedBatch]:
@@ -175,11 +163,7 @@ class ImagePromptTuning:
 
     def text_errors(self, batch: Batch, text: Conditioning) -> Tensor:
         """The error of what the model predicts for each picture with encoded texts, (B,)."""
-        process = self.model.noise_process
-        noisy = process.add_noise(batch.latents, batch.noise, batch.timesteps)
-        text = text.including("frames", batch.frames())
-        target = process.target(batch.latents, batch.noise, batch.timesteps)
-        return squared_error(self.model.predict(noisy, batch.timesteps, text), target, None)
+        return text_error(self.model, batch, text)
 
     def tokens(self, batch: PromptedBatch) -> Tensor:
         """The tokens of references, or of no picture where they are left out, (B, 1, T, D)."""
@@ -204,7 +188,7 @@ class ImagePromptTuning:
         return self.adapter.weights()
 
 
-def dropped(chances: Tensor, drops: DropConfig) -> tuple[Tensor, Tensor]:
+def drop_masks(chances: Tensor, drops: DropConfig) -> tuple[Tensor, Tensor]:
     """(which pictures have no reference, which no caption), (B,) each.
 
     Args:

@@ -14,14 +14,12 @@ from stickerforge.data.captions import Caption
 from stickerforge.data.pictures import load_picture
 from stickerforge.errors import InputError
 from stickerforge.models.image_encoder import ClipImageEncoder, JudgeImageEncoder
+from stickerforge.models.long_prompts import LongPrompts
 from stickerforge.models.registry import find_model, load_model
 from stickerforge.training import frozen_texts
 from stickerforge.training.batches import TrainingExample
-from stickerforge.training.methods.image_prompt_tuning import (
-    ImagePromptTuning,
-    References,
-    dropped,
-)
+from stickerforge.training.methods.image_prompt_tuning import ImagePromptTuning, drop_masks
+from stickerforge.training.references import ReferencePixels, References, readable
 
 CONFIG = TrainingConfig(steps=4, batch=4, lr=1e-3, weight_decay=0.0, objective="plain")
 NO_DROPS = DropConfig(image=0.0, text=0.0, both=0.0)
@@ -41,17 +39,20 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture
-def method(request, pictures, image_encoder):
+def method(request, pictures, image_encoder, tmp_path):
     """From (a model's fixture, variant) to the training method of an untrained adapter."""
 
-    def build(name, variant="base", *, drops=NO_DROPS, augment=AS_THEY_ARE, part=64):
+    def build(
+        name, variant="base", *, drops=NO_DROPS, augment=AS_THEY_ARE, part=64, dtype=torch.float32
+    ):
         folder = request.getfixturevalue(name)
         card = find_model(str(folder), offline=True, say=print)
-        model = load_model(card, CPU, torch.float32)
+        model = load_model(card, CPU, dtype)
         encoder = ClipImageEncoder(image_encoder, CPU, torch.float32)
         weights = new_image_prompt(model, variant, encoder.width(variant), encoder="", seed=3)
         adapter = TrainableImagePrompt(model, weights)
-        captions = ("a cat", "a red dog", "a cat", "food")
+        model.long_prompts = LongPrompts("compat")
+        captions = ("a cat", "a red dog", "a cat, " * 30, "food")
         random = torch.Generator().manual_seed(0)
         shape = model.latent_shape(model.pixels)
         examples = [
@@ -64,7 +65,10 @@ def method(request, pictures, image_encoder):
             )
             for number, caption in enumerate(captions)
         ]
-        references = References(pictures, encoder, augment, "crop", 5)
+        kept = ReferencePixels(tmp_path, encoder.side, augment.crop)
+        assert not readable(pictures, kept)
+        kept.close()
+        references = References(pictures, kept, encoder, augment, "crop", 5)
         return ImagePromptTuning(
             model, adapter, examples, references, CONFIG, drops=drops, seed=7, part=part
         )
@@ -75,13 +79,13 @@ def method(request, pictures, image_encoder):
 def test_shares_of_what_is_left_out():
     count, drops = 100_000, DropConfig()
     chances = torch.rand(count, generator=torch.Generator().manual_seed(1))
-    no_image, no_text = dropped(chances, drops)
+    no_image, no_text = drop_masks(chances, drops)
     deviation = (0.05 * 0.95 / count) ** 0.5
     for which in (no_image & ~no_text, no_text & ~no_image, no_image & no_text):
         assert abs(float(which.float().mean()) - 0.05) < 3 * deviation
-    none = dropped(chances, NO_DROPS)
+    none = drop_masks(chances, NO_DROPS)
     assert not none[0].any() and not none[1].any()
-    every = dropped(chances, DropConfig(image=0.0, text=0.0, both=1.0))
+    every = drop_masks(chances, DropConfig(image=0.0, text=0.0, both=1.0))
     assert every[0].all() and every[1].all()
 
 
@@ -130,7 +134,7 @@ def test_a_caption_that_is_left_out_stays_as_long(method):
     batch = own.batch(0)
     assert not batch.unseen.any()
     assert [example.caption.text for example in batch.batch.examples] == [""] * 4
-    assert batch.windows == [1] * 4
+    assert sorted(batch.windows) == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize("variant", ["base", "plus"])
@@ -147,6 +151,41 @@ def test_everything_that_is_trained_gets_a_gradient_and_nothing_else(method, var
     after = own.model.networks["unet"].state_dict()
     frozen = [key for key in before if "processor" not in key]
     assert frozen and all(torch.equal(before[key], after[key]) for key in frozen)
+
+
+def test_a_model_in_half_precision_is_trained_in_full(method):
+    """As on a GPU: what is trained stays float32, tokens are in the model's precision."""
+    own = method("tiny_sd", dtype=torch.bfloat16)
+    assert {value.dtype for value in own.adapter.parameters()} == {torch.float32}
+    own.loss(own.batch(0), 0).loss.backward()
+    assert all(value.grad.dtype == torch.float32 for value in own.adapter.parameters())
+    assert own.adapter.attached.tokens(own.nothing).dtype == torch.bfloat16
+    with torch.no_grad():
+        assert own.errors(own.batch(0)).isfinite().all()
+
+
+def test_all_pictures_are_measured_once_with_the_same_noise(method):
+    own = method("tiny_sd", part=3)
+    batches = list(own.batches_of_all(0))
+    assert [len(batch.windows) for batch in batches] == [3, 1]
+    names = [example.name for batch in batches for example in batch.batch.examples]
+    assert sorted(names) == ["0", "1", "2", "3"]
+    again, other = list(own.batches_of_all(0)), list(own.batches_of_all(1))
+    assert torch.equal(batches[0].batch.noise, again[0].batch.noise)
+    assert not torch.equal(batches[0].batch.noise, other[0].batch.noise)
+    for batch in batches:
+        for row, example in enumerate(batch.batch.examples):
+            assert torch.equal(batch.pixels[row], own.references.plain(int(example.name))[0])
+
+
+def test_weights_are_a_copy(method):
+    own = method("tiny_sd")
+    first = own.weights()
+    kept = {name: value.clone() for name, value in first.tensors.items()}
+    with torch.no_grad():
+        for value in own.adapter.parameters():
+            value.add_(1)
+    assert all(torch.equal(first.tensors[name], kept[name]) for name in kept)
 
 
 def test_parts_of_a_batch_have_the_gradient_of_the_whole(method):
