@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from examples.experiments.ip_adapter.concatenation import AppendedAdapter, ConcatenationTuning
-from examples.experiments.ip_adapter.drawing import Prompted, concatenated, decoupled
+from examples.experiments.ip_adapter.drawing import Prompts, adapter_prompts, appended_token_prompts
 from stickerforge.adapters.image_prompt_training import TrainableImagePrompt, new_image_prompt
 from stickerforge.adapters.image_prompt_weights import ImagePromptShape
 from stickerforge.config.schema import AugmentConfig, DropConfig, TrainingConfig
@@ -88,8 +88,8 @@ def train(method: ImagePromptTuning) -> float:
     return sum(last) / len(last)
 
 
-def compare_arms(model: DiffusionModel, folder: Path) -> Iterator[tuple[str, Prompted]]:
-    """Every arm with every seed, trained: its title, and how it is prompted with."""
+def compare_arms(model: DiffusionModel, folder: Path) -> Iterator[tuple[str, Prompts]]:
+    """Every arm with every seed, trained: its title, and how it is prompts with."""
     pairs, encoder = read_pairs(model, folder), JudgeImageEncoder()
     for seed in SEEDS:
         start = new_image_prompt(model, "base", encoder.width("base"), encoder=JUDGE, seed=seed)
@@ -97,12 +97,12 @@ def compare_arms(model: DiffusionModel, folder: Path) -> Iterator[tuple[str, Pro
         error = train(method_of(ImagePromptTuning, model, adapter, pairs, seed))
         adapter.attached.deactivate()
         title = f"decoupled, seed {seed}, {size_of(adapter)} weights, error {error:.4f}"
-        with decoupled(model, adapter.weights(), encoder) as prompted:
-            yield title, prompted
+        with adapter_prompts(model, adapter.weights(), encoder) as prompts:
+            yield title, prompts
         appended = AppendedAdapter(shape_of(model, encoder), seed)
         error = train(method_of(ConcatenationTuning, model, appended, pairs, seed))
         title = f"appended, seed {seed}, {size_of(appended)} weights, error {error:.4f}"
-        yield title, concatenated(appended.projection, encoder)
+        yield title, appended_token_prompts(appended.projection, encoder)
 
 
 def shape_of(model: DiffusionModel, encoder: JudgeImageEncoder) -> ImagePromptShape:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from examples.experiments.ip_adapter.drawing import appended
+from examples.experiments.ip_adapter.drawing import append_tokens
 from stickerforge.adapters.image_prompt_weights import BASE_TOKENS, ImagePromptShape
 from stickerforge.sampling.conditioning import Conditioning
 from stickerforge.training.batches import Batch
@@ -74,7 +74,8 @@ class ConcatenationTuning(ImagePromptTuning):
         """See ImagePromptTuning."""
         if "image_tokens" in text:
             rows = [
-                appended(text.picked([row]), text["image_tokens"][row]) for row in range(len(text))
+                append_tokens(text.picked([row]), text["image_tokens"][row])
+                for row in range(len(text))
             ]
             hidden = torch.cat([row["hidden"] for row in rows])
             others = {name: part for name, part in text.tensors.items() if name != "image_tokens"}

@@ -23,7 +23,7 @@ PAPER = "22 M of 870 M (arXiv:2308.06721)"
 
 
 def costs() -> dict[str, object]:
-    """Ratios of steps with one reference and with three by one without, and shares of weights."""
+    """Ratios of steps with one reference and with three by one no_prompt, and shares of weights."""
     model = load_model(find_model(MODEL), torch.device("cpu"), torch.float32)
     width = JudgeImageEncoder().width("base")
     weights = new_image_prompt(model, "base", width, encoder=JUDGE, seed=0)
@@ -38,7 +38,7 @@ def costs() -> dict[str, object]:
     def plain() -> object:
         return model.predict(noisy, timesteps, text)
 
-    def prompted(references: int) -> Callable[[], object]:
+    def prompts(references: int) -> Callable[[], object]:
         attached.weigh([0.5] * references)
         beside = tokens[None].expand(BATCH, references, -1, -1)
 
@@ -48,7 +48,7 @@ def costs() -> dict[str, object]:
 
         return step
 
-    by_references = {f"{count} by none": ratio(plain, prompted(count), ROUNDS) for count in (1, 3)}
+    by_references = {f"{count} by none": ratio(plain, prompts(count), ROUNDS) for count in (1, 3)}
     own = sum(value.numel() for value in weights.tensors.values())
     denoiser = model.networks[model.spec.denoiser]
     layers = [processor for _, processor in attached.layers.values()]

@@ -25,7 +25,7 @@ from stickerforge.sampling.image_tokens import ImageTokens
 from stickerforge.stickers.alpha import unpremultiply
 from stickerforge.stickers.color import WHITE
 
-Prompted = Callable[[Reference, float], ImageTokens | None]
+Prompts = Callable[[Reference, float], ImageTokens | None]
 FIRST_SEED = 500
 
 
@@ -35,52 +35,52 @@ class AppendedTokens(ImageTokens):
 
     def beside(self, text: Conditioning) -> Conditioning:
         """Prompts with the references behind them."""
-        return appended(text, self.seen)
+        return append_tokens(text, self.seen)
 
     def beside_negative(self, text: Conditioning) -> Conditioning:
         """Negative prompts with no picture behind them."""
-        return appended(text, self.unseen)
+        return append_tokens(text, self.unseen)
 
 
-def appended(text: Conditioning, tokens: Tensor) -> Conditioning:
+def append_tokens(text: Conditioning, tokens: Tensor) -> Conditioning:
     """Texts, each followed by these tokens (1, T, D)."""
     hidden = text["hidden"]
     return text.including("hidden", torch.cat([hidden, tokens.expand(len(hidden), -1, -1)], 1))
 
 
-def without(reference: Reference, scale: float) -> None:
+def no_prompt(reference: Reference, scale: float) -> None:
     """No image prompt."""
 
 
 @contextmanager
-def decoupled(
+def adapter_prompts(
     model: DiffusionModel, weights: ImagePromptWeights, encoder: ImageEncoder
-) -> Iterator[Prompted]:
+) -> Iterator[Prompts]:
     """Within, references are read by an image adapter."""
     attached = attach_image_prompt(model, weights, "it")
     attached.activate(1.0)
     nothing = attached.tokens(encoder.no_features("base"))
 
-    def prompted(reference: Reference, scale: float) -> ImageTokens:
+    def prompts(reference: Reference, scale: float) -> ImageTokens:
         attached.weigh([scale])
         return ImageTokens(attached.tokens(features_of(encoder, reference)), nothing)
 
-    yield prompted
+    yield prompts
     attached.deactivate()
 
 
-def concatenated(projection: nn.Module, encoder: ImageEncoder) -> Prompted:
+def appended_token_prompts(projection: nn.Module, encoder: ImageEncoder) -> Prompts:
     """References whose tokens follow those of the text."""
 
     @torch.inference_mode()
-    def prompted(reference: Reference, scale: float) -> ImageTokens:
+    def prompts(reference: Reference, scale: float) -> ImageTokens:
         seen, nothing = (
             projection(features)
             for features in (features_of(encoder, reference), encoder.no_features("base"))
         )
         return AppendedTokens(seen, nothing)
 
-    return prompted
+    return prompts
 
 
 def features_of(encoder: ImageEncoder, reference: Reference) -> Tensor:
@@ -92,7 +92,7 @@ def draw(
     model: DiffusionModel,
     references: Sequence[Reference],
     prompt_of: Callable[[Reference], str],
-    prompted: Prompted,
+    prompts: Prompts,
     scale: float,
 ) -> list[Image.Image]:
     """One picture for each reference, with the same seeds each time.
@@ -107,7 +107,7 @@ def draw(
     for number, reference in enumerate(references):
         text, seed = prompt_of(reference), FIRST_SEED + number
         (pixels,) = sample(
-            model, [text], [seed], sampling, guidance, images=prompted(reference, scale)
+            model, [text], [seed], sampling, guidance, images=prompts(reference, scale)
         )
         pictures.append(Image.fromarray(unpremultiply(to_premultiplied(pixels, None))))
     return pictures

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from examples.experiments.ip_adapter.ablation import compare_arms
-from examples.experiments.ip_adapter.drawing import Prompted, decoupled, draw, without
+from examples.experiments.ip_adapter.drawing import Prompts, adapter_prompts, draw, no_prompt
 from examples.experiments.ip_adapter.measures import Measures, difference, measure
 from examples.experiments.ip_adapter.references import Reference, references
 from examples.experiments.ip_adapter.reuse import merged_model
@@ -47,12 +47,12 @@ def other_thing(reference: Reference) -> str:
     return f"a {reference.other}"
 
 
-def styled(reference: Reference) -> str:
+def thing_and_style(reference: Reference) -> str:
     """Words for what the reference shows, and for its style."""
     return f"a {reference.name}, in {reference.style} style"
 
 
-def alone(reference: Reference) -> str:
+def no_words(reference: Reference) -> str:
     """No words."""
     return ""
 
@@ -81,10 +81,10 @@ class Session:
         folder.mkdir(parents=True, exist_ok=True)
 
     def row(
-        self, title: str, prompt_of: PromptOf, words_of: PromptOf, prompted: Prompted, scale: float
+        self, title: str, prompt_of: PromptOf, words_of: PromptOf, prompts: Prompts, scale: float
     ) -> Measures:
         """Draw, measure, and print a row of the table."""
-        pictures = draw(self.model, self.references, prompt_of, prompted, scale)
+        pictures = draw(self.model, self.references, prompt_of, prompts, scale)
         found = measure(pictures, self.references, [words_of(each) for each in self.references])
         self.sheets.append(pictures)
         print(f"| {title} | {' | '.join(found.row())} |", flush=True)
@@ -105,20 +105,20 @@ def curves(folder: Path, weights: ImagePromptWeights) -> None:
     """Likeness, fit and style by scale, beside text alone."""
     session, encoder = Session(load(), folder), JudgeImageEncoder()
     print(HEAD)
-    session.row("text alone", same_thing, same_thing, without, 0)
-    session.row("text alone, with the style named", styled, same_thing, without, 0)
-    other = session.row("text of another thing", other_thing, other_thing, without, 0)
-    with decoupled(session.model, weights, encoder) as prompted:
-        session.row("picture alone, 1", alone, same_thing, prompted, 1.0)
+    session.row("text alone", same_thing, same_thing, no_prompt, 0)
+    session.row("text alone, with the style named", thing_and_style, same_thing, no_prompt, 0)
+    other = session.row("text of another thing", other_thing, other_thing, no_prompt, 0)
+    with adapter_prompts(session.model, weights, encoder) as prompts:
+        session.row("picture alone, 1", no_words, same_thing, prompts, 1.0)
         for scale in SCALES:
             title = f"text and picture, {scale:g}"
-            session.row(title, same_thing, same_thing, prompted, scale)
+            session.row(title, same_thing, same_thing, prompts, scale)
         by_scale = [
             session.row(
                 f"text of another thing, and picture, {scale:g}",
                 other_thing,
                 other_thing,
-                prompted,
+                prompts,
                 scale,
             )
             for scale in SCALES
@@ -137,12 +137,12 @@ def reuse(folder: Path, weights: ImagePromptWeights) -> None:
     print(HEAD)
     for title, model in (("as it ships", load()), ("with a LoRA merged", merged_model(folder))):
         session, encoder = Session(model, folder), JudgeImageEncoder()
-        plain = session.row(f"{title}: text alone", same_thing, same_thing, without, 0)
-        with decoupled(model, weights, encoder) as prompted:
+        plain = session.row(f"{title}: text alone", same_thing, same_thing, no_prompt, 0)
+        with adapter_prompts(model, weights, encoder) as prompts:
             both = session.row(
-                f"{title}: text and picture, 1", same_thing, same_thing, prompted, 1.0
+                f"{title}: text and picture, 1", same_thing, same_thing, prompts, 1.0
             )
-            session.row(f"{title}: picture alone, 1", alone, same_thing, prompted, 1.0)
+            session.row(f"{title}: picture alone, 1", no_words, same_thing, prompts, 1.0)
         print(f"{title}: likeness {difference(both.likeness, plain.likeness)} with the picture")
         session.write_sheet(f"reuse-{title.replace(' ', '-')}")
 
@@ -151,9 +151,9 @@ def ablation(folder: Path, pairs: Path) -> None:
     """Decoupled attention and appended tokens after equal steps."""
     session = Session(load(), folder)
     print(HEAD)
-    for title, prompted in compare_arms(session.model, pairs):
-        session.row(f"{title}: picture alone", alone, same_thing, prompted, 1.0)
-        session.row(f"{title}: text and picture", same_thing, same_thing, prompted, 1.0)
+    for title, prompts in compare_arms(session.model, pairs):
+        session.row(f"{title}: picture alone", no_words, same_thing, prompts, 1.0)
+        session.row(f"{title}: text and picture", same_thing, same_thing, prompts, 1.0)
     session.write_sheet("ablation")
 
 
