@@ -89,7 +89,7 @@ def train(method: ImagePromptTuning) -> float:
 
 
 def compare_arms(model: DiffusionModel, folder: Path) -> Iterator[tuple[str, Prompts]]:
-    """Every arm with every seed, trained: its title, and how it is prompts with."""
+    """Every arm with every seed, trained: its title, and how it is prompted with."""
     pairs, encoder = read_pairs(model, folder), JudgeImageEncoder()
     for seed in SEEDS:
         start = new_image_prompt(model, "base", encoder.width("base"), encoder=JUDGE, seed=seed)

@@ -23,7 +23,7 @@ PAPER = "22 M of 870 M (arXiv:2308.06721)"
 
 
 def costs() -> dict[str, object]:
-    """Ratios of steps with one reference and with three by one no_prompt, and shares of weights."""
+    """Ratios of steps with one reference and with three by one without, and shares of weights."""
     model = load_model(find_model(MODEL), torch.device("cpu"), torch.float32)
     width = JudgeImageEncoder().width("base")
     weights = new_image_prompt(model, "base", width, encoder=JUDGE, seed=0)

@@ -1,4 +1,4 @@
-"""How like a picture is to what it was prompts with, in content, in style and in words.
+"""How like a picture is to what it was prompted with, in content, in style and in words.
 
 The first judge measures; the image adapter was taught with the second. It reads palettes where it
 reads styles, so the style is read in grey.

@@ -37,7 +37,7 @@ def teach(drawings: Path) -> None:
     """Draw the pictures of the style, and teach it."""
     drawings.mkdir(parents=True, exist_ok=True)
     others = [each for each in references(128) if each.style == "flat" and not each.withheld]
-    for number, each in enumerate(others[-PICTURES:]):  # none that is prompts with
+    for number, each in enumerate(others[-PICTURES:]):  # none that is prompted with
         two_inks(each.picture).save(drawings / f"{number}.png")
         (drawings / f"{number}.txt").write_text(f"a {each.name}")
     customize(drawings, settings={"style": NAME, "preview.count": 0})
