@@ -13,6 +13,7 @@ from stickerforge.adapters import (
     image_prompt_format,
     lora_export,
     lora_format,
+    mixture_format,
 )
 from stickerforge.adapters.header import AdapterFile
 from stickerforge.adapters.instructions import readme
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stickerforge.adapters.decoder_weights import DecoderWeights
     from stickerforge.adapters.image_prompt_weights import ImagePromptWeights
     from stickerforge.adapters.lora_weights import AdapterWeights
+    from stickerforge.adapters.mixture_weights import MixtureWeights
     from stickerforge.adapters.store import Adapter
     from stickerforge.models.families.base import DiffusionModel
 
@@ -197,9 +199,45 @@ class ImagePrompt:
         return attach_image_prompt(model, weights, source)
 
 
-LORA, DECODER, IMAGE = Lora(), Decoder(), ImagePrompt()
+class Mixture:
+    """Several LoRAs, weighed in every layer by the prompt and the timestep."""
+
+    names: tuple[str, ...] = ("mixture",)
+
+    def recognises(self, file: AdapterFile) -> bool:
+        """By the names of its tensors and its metadata."""
+        return mixture_format.is_mixture(file)
+
+    def read(self, *files: AdapterFile) -> "MixtureWeights":
+        """See `mixture_format.parse`."""
+        return mixture_format.parse(*files)
+
+    def encode(self, weights: "MixtureWeights") -> bytes:
+        """See `mixture_format.encode`."""
+        return mixture_format.encode(weights)
+
+    def encode_files(
+        self, weights: "MixtureWeights", metadata: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        """See `mixture_format.encode_files`."""
+        return mixture_format.encode_files(weights, metadata)
+
+    def readme(self, weights: "MixtureWeights", adapter: "Adapter") -> str:
+        """See `mixture_format.readme`."""
+        return mixture_format.readme(adapter)
+
+    def attach(
+        self, model: "DiffusionModel", name: str, weights: "MixtureWeights", source: str
+    ) -> Attached:
+        """See `mixture.attach_mixture`; this is where torch is imported."""
+        from stickerforge.adapters.mixture import attach_mixture
+
+        return attach_mixture(model, name, weights, source)
+
+
+LORA, DECODER, IMAGE, MIXTURE = Lora(), Decoder(), ImagePrompt(), Mixture()
 KINDS: dict[str, AdapterKind] = {
-    name: kind for kind in (LORA, DECODER, IMAGE) for name in kind.names
+    name: kind for kind in (LORA, DECODER, IMAGE, MIXTURE) for name in kind.names
 }
 
 

@@ -21,7 +21,7 @@ from stickerforge.runtime.json_text import parse_json
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stickerforge.adapters.lora_weights import AdapterWeights
+    from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
 
 MAX_RANK = 1024
 MAX_TOKENS = 1000
@@ -61,31 +61,52 @@ def parse(*files: AdapterFile) -> "AdapterWeights":
     Raises:
         InputError: they hold no sound adapter.
     """
-    from stickerforge.adapters.lora_weights import AdapterWeights, LoraWeights
+    from stickerforge.adapters.lora_weights import AdapterWeights
 
     lora: dict[str, LoraWeights] = {}
     tokens: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for file in files:
         places = token_places(file)
         keys = {key for key, _ in places.values()}
-        layers = sort_keys(file.path, [key for key in file.header if key not in keys])
-        check_shapes(file.path, file.header, layers)
-        alphas = AlphaRules(file.path, file.metadata)
+        header = {key: entry for key, entry in file.header.items() if key not in keys}
         tensors, network = finite_tensors(file), file.metadata.get(NETWORK, "")
-        for layer, roles in layers.items():
-            down, up = tensors[roles[DOWN]].float(), tensors[roles[UP]].float()
-            alpha = alphas.alpha(layer, len(down))
-            if ALPHA in roles:
-                alpha = float(tensors[roles[ALPHA]])
-            if not abs(alpha) <= MAX_ALPHA:
-                raise InputError(f"{file.path}: alpha of {layer[:80]} is absurd: {alpha:g}", AGAIN)
-            lora[layer_in(network, layer)] = LoraWeights(down, up, alpha)
+        factors = read_factors(file.path, header, tensors, AlphaRules(file.path, file.metadata))
+        lora |= {layer_in(network, layer): own for layer, own in factors.items()}
         for (placeholder, encoder), (key, row) in places.items():
             embedding = tensors[key].float()
             tokens[placeholder][encoder] = embedding if row is None else embedding[row].clone()
     if not lora and not tokens:
         raise InputError(f"{files[0].path} holds no LoRA", "give a LoRA file in safetensors format")
     return AdapterWeights(lora, dict(tokens))
+
+
+def read_factors(
+    path: Path, header: Header, tensors: "Mapping[str, Tensor]", alphas: AlphaRules
+) -> "dict[str, LoraWeights]":
+    """The factors of every layer.
+
+    Args:
+        path: for errors.
+        header: of the tensors that are factors, or alphas beside them, by their keys.
+        alphas: for layers without an alpha of their own.
+
+    Raises:
+        InputError: they are no sound LoRA.
+    """
+    from stickerforge.adapters.lora_weights import LoraWeights
+
+    layers = sort_keys(path, header)
+    check_shapes(path, header, layers)
+    lora = {}
+    for layer, roles in layers.items():
+        down, up = tensors[roles[DOWN]].float(), tensors[roles[UP]].float()
+        alpha = alphas.alpha(layer, len(down))
+        if ALPHA in roles:
+            alpha = float(tensors[roles[ALPHA]])
+        if not abs(alpha) <= MAX_ALPHA:
+            raise InputError(f"{path}: alpha of {layer[:80]} is absurd: {alpha:g}", AGAIN)
+        lora[layer] = LoraWeights(down, up, alpha)
+    return lora
 
 
 def finite_tensors(file: AdapterFile) -> "dict[str, Tensor]":

@@ -16,6 +16,7 @@ from stickerforge.adapters.image_prompt_format import is_image_prompt
 from stickerforge.adapters.lora_alphas import METADATA
 from stickerforge.adapters.lora_format import FILES, NETWORK, PART_OF, is_lora
 from stickerforge.adapters.lora_keys import ALPHA, ENDINGS, PEFT_PREFIX, ending
+from stickerforge.adapters.mixture_format import is_mixture
 from stickerforge.errors import InputError
 from stickerforge.runtime.bounded_files import read_text
 from stickerforge.runtime.json_text import parse_json
@@ -140,7 +141,10 @@ def read_folder(folder: Path) -> tuple[AdapterFile, ...]:
     if named:
         return read_source(named)
     readable = [header for path in paths if (header := read_header(path))]
-    headers = [header for header in readable if is_lora(header) or is_image_prompt(header)]
+    # Beside a mixture lies a plain LoRA, its average.
+    headers = [header for header in readable if is_mixture(header)] or [
+        header for header in readable if is_lora(header) or is_image_prompt(header)
+    ]
     adapters = {header.metadata.get(PART_OF, str(header.path)) for header in headers}
     if len(adapters) > 1:
         names = ", ".join(header.path.name for header in headers[:4])

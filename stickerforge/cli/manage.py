@@ -30,6 +30,32 @@ BaseModel = Annotated[
         help="The model that a FILE is for. (default: that of an adapter by NAME)",
     ),
 ]
+MixtureName = Annotated[str, typer.Argument(metavar="NAME", help="A mixture of LoRAs.")]
+NewName = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the plain LoRA.")]
+Prompt = Annotated[
+    str, typer.Option("--prompt", metavar="TEXT", help="The prompt that it is baked for.")
+]
+Timestep = Annotated[
+    int | None,
+    typer.Option(
+        "--timestep",
+        metavar="NUMBER",
+        help="The timestep of training that it is baked for, from 0; high ones are noisier.",
+    ),
+]
+Average = Annotated[
+    bool, typer.Option("--average", help="Bake the average of the LoRAs, for every prompt.")
+]
+MixtureModel = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="TEXT",
+        help="Where its model is now. (default: where it was)",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an adapter of this name.")]
 Words = Annotated[
     bool, typer.Option("--words", help="List every word that it was trained on, too.")
 ]
@@ -90,6 +116,35 @@ def export_adapter(
         return Report(result.result(), [str(result.file)], result.note())
 
     run_command("adapters export", as_json, quiet, work)
+
+
+@adapters_app.command("bake")
+def bake_mixture(
+    source: MixtureName,
+    name: NewName = "",
+    prompt: Prompt = "",
+    timestep: Timestep = None,
+    average: Average = False,
+    model: MixtureModel = "",
+    force: Force = False,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a plain LoRA of a mixture: as it is for one prompt and timestep, or its average."""
+
+    def work(console: Console) -> Report:
+        prepare_libraries(offline)
+        request = commands.adapters_bake.BakeRequest(
+            source, name, prompt, timestep, average, user_path(model), force
+        )
+        if dry_run:
+            return Report(*commands.adapters_bake.dry_run(request))
+        result = commands.adapters_bake.run(request, offline=offline, console=console)
+        return Report(result.result(), [str(result.adapter.path)], result.note())
+
+    run_command("adapters bake", as_json, quiet, work)
 
 
 @adapters_app.command("remove")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stickerforge.commands import (
         adapters,
+        adapters_bake,
         adapters_export,
         caption,
         customize,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "adapters",
+    "adapters_bake",
     "adapters_export",
     "caption",
     "customize",

@@ -5,7 +5,7 @@ from typing import Any
 
 from stickerforge.adapters import store
 from stickerforge.adapters.decoder_format import autoencoder_name
-from stickerforge.adapters.kinds import DECODER, KINDS, LORA
+from stickerforge.adapters.kinds import DECODER, KINDS, LORA, MIXTURE
 from stickerforge.adapters.removal import files_of, remove
 from stickerforge.errors import InputError, PartlyDone
 from stickerforge.runtime.files import home
@@ -76,6 +76,12 @@ def show_adapter(name: str) -> tuple[dict[str, Any], list[str]]:
         result |= {"layers": len(weights.lora), "ranks": ranks}
         of_rank = ", ".join(map(str, ranks))
         lines.append(f"{'layers':12} {len(weights.lora)} of rank {of_rank}")
+    if KINDS[adapter.kind] is MIXTURE:
+        ranks = [max(own.rank for own in lora.values()) for lora in weights.loras]
+        result |= {"layers": len(weights.layers), "ranks": ranks}
+        result |= {"temperature": weights.temperature}
+        of_rank = ", ".join(map(str, ranks))
+        lines.append(f"{'layers':12} {len(weights.layers)}, gates for LoRAs of rank {of_rank}")
     if KINDS[adapter.kind] is DECODER:
         place = store.folder(adapter.name) / autoencoder_name(adapter)
         result |= {"autoencoder": str(place)}

@@ -63,23 +63,36 @@ def check_name(config: MergeConfig, *, force: bool) -> None:
             "a merge needs two adapters or more",
             "for example stickerforge merge dog crayon --name dog-crayon",
         )
-    if not config.name:
-        raise InputError("the merge has no name", "give --name NAME")
-    store.validate_name(config.name)
-    if config.name in style_presets() and not force:
+    check_free_name(config.name, "merge", force=force)
+
+
+def check_free_name(name: str, what: str, *, force: bool) -> None:
+    """Make sure that a new adapter has a name, and that it is free.
+
+    Args:
+        what: the adapter is.
+        force: whether one of this name may be replaced.
+
+    Raises:
+        InputError: it has none, or that is taken.
+    """
+    if not name:
+        raise InputError(f"the {what} has no name", "give --name NAME")
+    store.validate_name(name)
+    if name in style_presets() and not force:
         raise InputError(
-            f"{config.name!r} is the name of a preset",
+            f"{name!r} is the name of a preset",
             "give another --name, or --force to have both",
         )
-    if store.exists(config.name) and not force:
+    if store.exists(name) and not force:
         raise InputError(
-            f"there is an adapter {config.name!r} already",
+            f"there is an adapter {name!r} already",
             "give another --name, or --force to replace it",
         )
-    checkpoint = None if force else run_folder(config.name).checkpoint_info()
+    checkpoint = None if force else run_folder(name).checkpoint_info()
     if checkpoint and not checkpoint.finished:
         hint = "finish it with customize --resume, or give another --name"
-        raise InputError(f"an unfinished run of customize has the name {config.name!r}", hint)
+        raise InputError(f"an unfinished run of customize has the name {name!r}", hint)
 
 
 def plan(config: MergeConfig, *, force: bool) -> list[Parent]:

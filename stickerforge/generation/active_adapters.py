@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stickerforge.adapters import store
-from stickerforge.adapters.kinds import DECODER, IMAGE, KINDS, LORA, AdapterKind, Attached, kind_of
+from stickerforge.adapters.kinds import (
+    DECODER,
+    IMAGE,
+    KINDS,
+    LORA,
+    MIXTURE,
+    AdapterKind,
+    Attached,
+    kind_of,
+)
 from stickerforge.adapters.lora_format import PART_OF, token_names
 from stickerforge.adapters.sources import looks_like_adapter, read_source, strength_remark
 from stickerforge.adapters.upgrade import read_upgraded
@@ -76,6 +85,11 @@ class ActiveAdapter:
     def is_image(self) -> bool:
         """Whether it reads pictures: then it changes nothing where there are none."""
         return self.kind is IMAGE
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether it weighs several LoRAs by the prompt and the timestep."""
+        return self.kind is MIXTURE
 
     @property
     def encoder(self) -> str:

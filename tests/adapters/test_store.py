@@ -86,11 +86,11 @@ def test_a_description_that_changed_is_read_again():
 
 def test_a_kind_of_tomorrow_is_refused_by_name():
     save()
-    edit("dog", kind="mixture", experts=[1, 2], tokens=3)
+    edit("dog", kind="selection", experts=[1, 2], tokens=3)
     with pytest.raises(InputError) as caught:
         store.find("dog")
     assert str(caught.value) == (
-        "'dog' is an adapter of kind 'mixture', which this stickerforge does not know;"
+        "'dog' is an adapter of kind 'selection', which this stickerforge does not know;"
         " update stickerforge"
     )
     assert store.names() == ["dog"], "it is listed, and can be removed"
@@ -99,7 +99,7 @@ def test_a_kind_of_tomorrow_is_refused_by_name():
 
 def test_a_format_of_tomorrow_is_refused_before_anything_else():
     save()
-    edit("dog", format=3, kind="mixture", base="elsewhere")
+    edit("dog", format=3, kind="selection", base="elsewhere")
     with pytest.raises(InputError, match="written by a newer stickerforge; update stickerforge"):
         store.find("dog")
 
