@@ -8,7 +8,8 @@ Shapes: B images; L layers; A parents; R_l rank of all parents in layer l togeth
 D width of the pooled text; U width of what gates read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ class AttachedMixture:
     ) -> None:
         self.denoiser: Any = model.networks[model.spec.denoiser]
         self.lora, self.gates, self.layers = AttachedLora(model, name), gates, layers
-        self.latest = torch.empty(0)  # the gates of the last pass, (B, L, A)
+        self.passes: list[Tensor] | None = None  # the gates of every pass, where they are kept
         self.hooks: list[Any] = []
 
     def activate(self, scale: float) -> None:
@@ -107,9 +108,27 @@ class AttachedMixture:
         _, timestep, hidden = arguments[:3]
         added = named.get("added_cond_kwargs") or {}
         text = pool(hidden, added.get("text_embeds"))
-        self.latest = self.gates(text, timestep)
+        gates = self.gates(text, timestep)
         for layer in self.layers:
-            layer.take(self.latest)
+            layer.take(gates)
+        if self.passes is not None:
+            self.passes.append(gates)
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Tensor]]:
+        """Within, the gates of every pass are kept: yields the list of them, (B, L, A) each."""
+        self.passes = []
+        try:
+            yield self.passes
+        finally:
+            self.passes = None
+
+    def train_gates(self) -> nn.Parameter:
+        """Switch it on for training; returns W_g, (L, A, U), the only thing that has a gradient."""
+        self.activate(1.0)
+        self.denoiser.requires_grad_(False)
+        self.gates.requires_grad_(True)
+        return self.gates.weight
 
 
 def pool(hidden: Tensor, pooled: Tensor | None) -> Tensor:

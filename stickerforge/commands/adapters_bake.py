@@ -9,7 +9,8 @@ from stickerforge.commands.merge import check_free_name
 from stickerforge.errors import InputError
 from stickerforge.generation.active_adapters import long_prompts_of
 from stickerforge.generation.known_words import shorten
-from stickerforge.generation.mixture_baking import BakePlan, BakeRequest, plan_bake
+from stickerforge.generation.mixture_baking import BakePlan, plan_bake
+from stickerforge.generation.mixture_baking import BakeRequest as BakeRequest
 from stickerforge.models.checksums import verify
 from stickerforge.models.registry import load_model
 from stickerforge.runtime.console import Console

@@ -27,6 +27,7 @@ from stickerforge.config.schema.generate import (
 )
 from stickerforge.config.schema.image_prompt import ImagePromptConfig
 from stickerforge.config.schema.merge import MergeConfig
+from stickerforge.config.schema.mixture import MixtureConfig
 from stickerforge.config.schema.rate import RateConfig
 from stickerforge.config.schema.tailor import (
     LongPromptsConfig,
@@ -79,6 +80,7 @@ __all__ = [
     "MAX_COUNT",
     "MAX_SEED",
     "MergeConfig",
+    "MixtureConfig",
     "OutputConfig",
     "PreviewConfig",
     "RateConfig",
