@@ -24,6 +24,7 @@ PACKAGES = {  # whose errors are those of one command
 }
 ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
 IMAGE = re.compile(r"tailor_image|image_(pairs|plan|estimate|validation|prompt_tuning)")
+BAKE = re.compile(r"mixture_baking")
 STYLE = re.compile(r"tailor_style|style_|set_router|curation")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {  # what a taught adapter is used with
@@ -74,6 +75,8 @@ def command_of(path, text):
     if tailor := re.search(r"\b(tailor \w+) [^;,`]*--", text):
         return tailor[1]
     named = [name for name in COMMANDS if re.search(rf"\b{name} (\S+ )?--", text)]
+    if BAKE.match(path.stem) and not named:
+        return "adapters bake"
     if ALPHA.match(path.stem) and not named:
         return "tailor alpha"
     if IMAGE.match(path.stem) and not named:

@@ -51,6 +51,7 @@ QUICK = {  # command line: its exit code
     "generate cat --image-prompt pictures/a.png": 2,
     "adapters export ip.safetensors exported --model {sd}": 0,
     "adapters export ip.safetensors other --model somebody/else": 3,
+    "adapters bake gone --average --name x": 2,
     # for its ControlNet
     "generate cat --model {sd} --set matting=none --control edges:pictures/a.png {net}": 3,
     "generate cat --control edges:pictures/a.png": 2,

@@ -21,6 +21,7 @@ COMMANDS = (
     ["adapters", "list"],
     ["adapters", "show"],
     ["adapters", "export"],
+    ["adapters", "bake"],
     ["adapters", "remove"],
     ["models"],
     ["models", "list"],

@@ -40,6 +40,8 @@ OTHERS = {
     "adapters list": "--json --offline --quiet -q",
     "adapters show": "--json --offline --quiet -q",
     "adapters export": "--model -m --json --dry-run --offline --quiet -q",
+    "adapters bake": "--name --prompt --timestep --average --model -m --force --json --dry-run"
+    " --offline --quiet -q",
     "adapters remove": "--json --dry-run --offline --quiet -q",
     "models list": "--json --offline --quiet -q",
     "models show": "--json --offline --quiet -q --words --sheet --group",
