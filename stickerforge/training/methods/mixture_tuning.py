@@ -84,13 +84,14 @@ class MixtureTuning(CaptionTuning):
         Not as `caption_error`: peft's switch, which that uses for texts, turns gradients of the
         LoRAs on.
         """
-        groups = self.texts.rows_by_length([each.caption.base for each in batch.examples])
+        captions = [example.caption.base for example in batch.examples]
+        groups = self.train_state.rows_by_length(captions, base=False)
         errors = []
         for rows in groups:
             part = batch.select(rows)
             windows = self.model.context_windows(part.examples[0].caption.base)
             text = self.texts.encode([each.caption.text for each in part.examples], windows)
-            errors.append(text_error(self.train_state, part, text))
+            errors.append(text_error(self.model, part, text))
         order = torch.tensor([row for rows in groups for row in rows]).argsort()
         return torch.cat(errors)[order.to(errors[0].device)]
 
