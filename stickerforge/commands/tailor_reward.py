@@ -10,6 +10,7 @@ from stickerforge.config.schema import TailorRewardConfig
 from stickerforge.config.schema.picture_sets import ContentConfig
 from stickerforge.curation.candidate_tables import read_drawn
 from stickerforge.data.prompt_bank import BankPrompt
+from stickerforge.errors import Interrupted
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
 from stickerforge.training.reward_plan import RewardPlan, plan_tailor_reward
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stickerforge.training.reward_result import RewardResult
     from stickerforge.training.scored_pictures import Draw
 
+GO_ON = "the same with --resume, and without --force, goes on from here"
 NONE: Mapping[str, "Scorer"] = {}
 
 
@@ -94,16 +96,12 @@ def run(
         # From here on torch and the networks are needed, which take seconds to load.
         from stickerforge.training.tailor_reward import tailor_reward
 
-        with own.run.lock():
-            result = tailor_reward(
-                own,
-                functions,
-                drawing(own, console, offline=offline),
-                console,
-                offline=offline,
-                force=force,
-                resume=resume,
-            )
+        draw = drawing(own, console, offline=offline)
+        try:
+            with own.run.lock():
+                result = tailor_reward(own, functions, draw, console, offline=offline, force=force)
+        except Interrupted as stop:
+            raise Interrupted(stop.message, stop.code, GO_ON) from None
         return replace(result, warnings=console.warnings)
 
 

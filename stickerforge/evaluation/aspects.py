@@ -34,6 +34,7 @@ from stickerforge.runtime.console import Console
 from stickerforge.stickers.alpha import premultiply
 from stickerforge.stickers.color import WHITE
 
+FUNCTION = "function"  # how the digest of one begins
 Scores = NDArray[np.float64]
 Values = Sequence[float] | Scores
 # From pictures (RGBA) and their prompts to a number for each.
@@ -172,7 +173,7 @@ class CustomAspect:
     @property
     def digest(self) -> str:
         """The name."""
-        return f"function {self.name}"
+        return f"{FUNCTION} {self.name}"
 
     def applies(self, prompt: str) -> bool:
         """See Aspect."""
@@ -181,6 +182,11 @@ class CustomAspect:
     def scores(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Values:
         """What the function gives."""
         return self.function(pictures, prompts)
+
+
+def has_functions(digests: Mapping[str, str]) -> bool:
+    """Whether one of some aspects, whose digests are given, is a function of the user's."""
+    return any(digest.startswith(f"{FUNCTION} ") for digest in digests.values())
 
 
 def checked_scores(

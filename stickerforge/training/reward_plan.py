@@ -50,7 +50,6 @@ COMMAND = "tailor reward"
 # Rank and learning rate are ours: those of VersaT2I (arXiv:2403.18493) are not public.
 TUNING = {"steps": 500, "batch": 8, "rank": 16, "lr": 1e-4}
 STATE, LORA_FILE = "reward.json", "lora.safetensors"
-PARTS = ("candidates", "held-out", "training", "sheets")  # folders of a run
 MAX_BYTES = 1_000_000
 
 
@@ -60,11 +59,13 @@ class RewardState:
 
     Args:
         settings: digest of everything that decides the result.
+        drawing: digest of what decides the pictures of the base alone.
         aspects: what each aspect's scores come from, by name.
         finished: whether its adapters were saved, or held back.
     """
 
     settings: str
+    drawing: str
     aspects: dict[str, str]
     finished: bool = False
 
@@ -107,6 +108,19 @@ class RewardPlan:
         prompts = [prompts_digest(self.prompts.training), prompts_digest(self.prompts.held_out)]
         names = [[aspect.title, aspect.place] for aspect in self.measured]
         decisive = [tree, self.base.fingerprint, prompts, names]
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    def drawing_digest(self) -> str:
+        """Changes with whatever decides the pictures that the base draws."""
+        config, prompts = self.config, self.prompts
+        decisive = [
+            to_tree(config.candidates),
+            config.held_out.count,
+            config.seed,
+            self.base.fingerprint,
+            prompts_digest(prompts.training),
+            prompts_digest(prompts.held_out),
+        ]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     def state(self) -> RewardState | None:

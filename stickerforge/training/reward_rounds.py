@@ -53,7 +53,7 @@ class Round:
     @property
     def is_last(self) -> bool:
         """Whether a further round is not worth it: no gain beyond its error, or less diversity."""
-        return self.gain.mean < self.gain.error or self.narrows
+        return self.gain.mean <= self.gain.error or self.narrows
 
     @property
     def narrows(self) -> bool:
@@ -113,7 +113,7 @@ def too_few(
     return InputError(
         f"{limit} leaves {plural(left, 'picture')} of {plural(len(ranked), 'prompt')} for"
         f" {aspect!r}, and at least {MIN_CHOSEN} are needed",
-        f"a threshold of {remedy}; --resume is for the same settings, so start over with --force"
+        f"a threshold of {remedy}: start over with --force, what was drawn is not drawn again"
         if enough
         else remedy,
     )

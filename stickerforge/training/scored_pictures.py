@@ -1,7 +1,7 @@
 """Pictures that were drawn, and the table of what every aspect gives them.
 
 A row is appended as soon as a picture is scored, so that an interruption loses a few scores and no
-picture; nothing that has its row is scored again.
+picture.
 """
 
 from collections.abc import Iterable, Sequence
@@ -105,7 +105,7 @@ class ScoredSet:
 
 
 def score_set(drawn: DrawnSet, aspects: Sequence[Aspect], console: Console) -> ScoredSet:
-    """The scores of a set; what is in its table already is not scored again.
+    """The scores of a set; of what is in its table already at most a few are scored again.
 
     Raises:
         InputError: an aspect gives no number, or the table is broken.
@@ -115,14 +115,16 @@ def score_set(drawn: DrawnSet, aspects: Sequence[Aspect], console: Console) -> S
     if table.exists():
         drop_unfinished_line(table)
         rows = {row.file_name: row for _, row in read_rows(table, ScoreRow)}
-    missing = [picture for picture in drawn.pictures if picture.file_name not in rows]
     failed = list(drawn.failed)
-    with console.progress("scoring", len(missing)) as advance:
-        for start in range(0, len(missing), AT_ONCE):
-            part = missing[start : start + AT_ONCE]
-            for row in score_part(part, drawn.folder, aspects, failed):
-                append_row(table, row)
-                rows[row.file_name] = row
+    with console.progress("scoring", len(drawn.pictures)) as advance:
+        for start in range(0, len(drawn.pictures), AT_ONCE):
+            part = drawn.pictures[start : start + AT_ONCE]
+            # The last digits depend on what is scored together: after a kill that is the same.
+            if any(picture.file_name not in rows for picture in part):
+                for row in score_part(part, drawn.folder, aspects, failed):
+                    if row.file_name not in rows:
+                        append_row(table, row)
+                        rows[row.file_name] = row
             advance(len(part))
     names = [picture.file_name for picture in drawn.pictures if picture.file_name in rows]
     return ScoredSet(drawn.folder, [rows[name] for name in names], failed)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 from stickerforge.config.toml import to_toml
 from stickerforge.errors import InputError
-from stickerforge.evaluation.aspects import Aspect, Scorer, load_aspects
+from stickerforge.evaluation.aspects import Aspect, Scorer, has_functions, load_aspects
 from stickerforge.evaluation.statistics import MIN_PROMPTS
 from stickerforge.models.checksums import verify
 from stickerforge.models.encoders import Encoder, load_encoder
 from stickerforge.objectives.best_of_k import Selection
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
+from stickerforge.runtime.text import plural
 from stickerforge.training.checkpoint import remove_checkpoint
 from stickerforge.training.reward_guard import (
     compare,
@@ -24,7 +25,7 @@ from stickerforge.training.reward_guard import (
     diversity_change,
     lowered_aspects,
 )
-from stickerforge.training.reward_plan import PARTS, RewardPlan, RewardState
+from stickerforge.training.reward_plan import RewardPlan, RewardState
 from stickerforge.training.reward_prompts import MIN_CHOSEN
 from stickerforge.training.reward_result import (
     AspectOutcome,
@@ -34,7 +35,9 @@ from stickerforge.training.reward_result import (
     write_report,
 )
 from stickerforge.training.reward_rounds import Round, choose, train_round
-from stickerforge.training.scored_pictures import Draw, ScoredSet, applied, score_set
+from stickerforge.training.scored_pictures import TABLE, Draw, ScoredSet, applied, score_set
+
+CANDIDATES, HELD_OUT, BASE = "candidates", "held-out", "base"  # folders of a run
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ class RewardRun:
     def held_out(self, name: str, adapters: tuple[str, ...] = ()) -> ScoredSet:
         """The prompts that measure, drawn with adapters and scored."""
         prompts, count = self.plan.prompts.held_out, self.plan.config.held_out.count
-        return self.scored("held-out", name, prompts, count, adapters)
+        return self.scored(HELD_OUT, name, prompts, count, adapters)
 
     def candidates(self, name: str, adapters: tuple[str, ...] = ()) -> ScoredSet:
         """The prompts that are trained on, likewise."""
         prompts, count = self.plan.prompts.training, self.plan.config.candidates.count
-        return self.scored("candidates", name, prompts, count, adapters)
+        return self.scored(CANDIDATES, name, prompts, count, adapters)
 
     def scored(
         self, part: str, name: str, prompts: Sequence[str], count: int, adapters: tuple[str, ...]
@@ -79,13 +82,13 @@ def tailor_reward(
     *,
     offline: bool,
     force: bool,
-    resume: bool,
 ) -> RewardResult:
     """Draw, choose, train a LoRA for each aspect, and save those that cost no other aspect much.
 
     Args:
         given: aspects that are functions of the user's.
         draw: draws pictures into a folder; see `Draw`.
+        force: start over, where there is a run; else it is gone on with.
 
     Raises:
         InputError: something cannot be used, or too few pictures are left to learn from.
@@ -105,12 +108,14 @@ def tailor_reward(
     check_prompts(plan, aspects)
     state = begin(plan, aspects, force=force)
     run = RewardRun(plan, aspects, load_encoder("judge"), draw, console, offline)
-    candidates = run.candidates("base")
+    candidates = run.candidates(BASE)
     selections = {aspect.name: choose(plan, aspect.name, candidates) for aspect in plan.aspects}
     choices = Choices(candidates, selections)
     for line in choices.lines():
         console.say(line)
-    base = run.held_out("base")
+    base = run.held_out(BASE)
+    for aspect in plan.aspects:
+        check_measured(base, aspect.name, "give other prompts")
     outcomes = [
         improve(run, aspect.name, candidates, selections[aspect.name], base)
         for aspect in plan.aspects
@@ -148,8 +153,25 @@ def check_prompts(plan: RewardPlan, aspects: Sequence[Aspect]) -> None:
                 )
 
 
+def check_measured(pictures: ScoredSet, aspect: str, hint: str) -> None:
+    """Make sure that there are prompts enough to say anything by.
+
+    Raises:
+        InputError: too few of them could be drawn.
+    """
+    if (count := len({one.prompt for one in pictures.scores(aspect)})) < MIN_PROMPTS:
+        why = f": {pictures.failed[0]}" if pictures.failed else ""
+        raise InputError(
+            f"{plural(count, 'prompt')} that measure {aspect!r} could be drawn, and at least"
+            f" {MIN_PROMPTS} are needed{why}",
+            hint,
+        )
+
+
 def begin(plan: RewardPlan, aspects: Sequence[Aspect], *, force: bool) -> RewardState:
     """Write the settings of a run; a new one removes what an earlier one left.
+
+    Pictures of the base that would be drawn to the same bytes again stay.
 
     Raises:
         InputError: a run that is gone on with was scored by others.
@@ -167,13 +189,33 @@ def begin(plan: RewardPlan, aspects: Sequence[Aspect], *, force: bool) -> Reward
         run.remove_validations()
         for path in run.path.glob("*.toml"):  # perhaps of another command
             path.unlink(missing_ok=True)
-        for part in PARTS:
-            shutil.rmtree(run.path / part, ignore_errors=True)
-    state = before or RewardState(plan.settings_digest(), own)
+        remove_earlier(plan, own)
+    state = before or RewardState(plan.settings_digest(), plan.drawing_digest(), own)
     make_folder(run.path)
     write_whole(run.config, to_toml(plan.config, run.command).encode())
     plan.write_state(replace(state, finished=False))
     return state
+
+
+def remove_earlier(plan: RewardPlan, aspects: Mapping[str, str]) -> None:
+    """Remove what an earlier run left, but for the base's pictures if they are those of this one.
+
+    Args:
+        aspects: what each aspect's scores come from; where that changed, all are scored again.
+    """
+    try:
+        before = plan.state()
+    except InputError:  # which is why it is started over
+        before = None
+    stays = before is not None and before.drawing == plan.drawing_digest()
+    # Nothing tells whether a function is the one that it was.
+    scored = before is not None and before.aspects == aspects and not has_functions(aspects)
+    for part in (CANDIDATES, HELD_OUT, "training", "sheets"):
+        for path in (plan.run.path / part).glob("*"):
+            if not (stays and path.name == BASE):
+                shutil.rmtree(path, ignore_errors=True)
+            elif not scored:
+                (path / TABLE).unlink(missing_ok=True)
 
 
 def improve(
@@ -186,7 +228,11 @@ def improve(
         title = f"{aspect}-{number}"
         if kept:
             candidates = run.candidates(title, (str(kept.file),))
-            selection = choose(run.plan, aspect, candidates)
+            try:
+                selection = choose(run.plan, aspect, candidates)
+            except InputError as error:
+                run.console.warn(f"{aspect!r} ends after {plural(number - 1, 'round')}: {error}")
+                break
         file = train_round(
             run.plan,
             aspect,
@@ -198,6 +244,7 @@ def improve(
             offline=run.offline,
         )
         after = run.held_out(title, (str(file),))
+        check_measured(after, aspect, "start over with --force and a lower --lr")
         names = [each.name for each in run.aspects]
         changes = compare(base, after, names)
         gain = compare(before, after, [aspect])[aspect]

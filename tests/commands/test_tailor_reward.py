@@ -239,6 +239,32 @@ def test_a_finished_run_is_not_replaced_without_force(reward, prompts):
     assert "give one of them" in one_line(reward("--force", "--resume"))
 
 
+def test_force_draws_nothing_again_that_is_chosen_from_otherwise(reward):
+    assert reward(**{"selection.threshold": 50}).code == 2
+    run = run_folder("better").path
+    drawn = {path: path.stat().st_mtime_ns for path in run.rglob("base/*/*.png")}
+    assert len(drawn) == 12
+    assert reward("--force").code == 0
+    assert all(path.stat().st_mtime_ns == time for path, time in drawn.items())
+    first = (run / "candidates" / "base" / "pictures" / "000001.png").stat().st_mtime_ns
+    assert reward("--force", "--seed", 5).code == 0
+    assert (run / "candidates" / "base" / "pictures" / "000001.png").stat().st_mtime_ns != first
+    (run / "reward.json").write_text("{")
+    assert reward("--force").code == 0
+
+
+def test_force_scores_by_functions_again(from_python):
+    calls = []
+
+    def red(pictures, prompts):
+        calls.append(len(pictures))
+        return [float(np.asarray(picture)[..., 0].mean()) for picture in pictures]
+
+    from_python({"red": red})
+    from_python({"red": red}, force=True)
+    assert sum(calls) == 2 * (12 + 12 + 12)
+
+
 def test_an_adapter_or_a_run_of_others_is_in_the_way(reward, cli, art, quick_sd):
     call = ("customize", art, "--style", "crayon", "--name", "better", "--model", quick_sd)
     made = cli(
@@ -276,8 +302,9 @@ def gains(amounts):
     return function
 
 
-def test_rounds_go_on_while_they_gain(from_python):
+def test_rounds_go_on_while_they_gain(from_python, monkeypatch):
     """Sets: candidates, base, round 1, candidates of 2, round 2, candidates of 3, round 3."""
+    monkeypatch.setattr(tailor_reward, "diversities", lambda pictures, encoder: {})
     result = from_python({"fit": gains([0, 0, 1, 0, 1, 0, 0])}, {"rounds": 5})
     (outcome,) = result.outcomes
     assert [each.number for each in outcome.rounds] == [1, 2, 3]
@@ -287,6 +314,28 @@ def test_rounds_go_on_while_they_gain(from_python):
     assert (run / "candidates" / "fit-3").is_dir() and not (run / "candidates" / "fit-4").exists()
     first, second = (each.file.read_bytes() for each in outcome.rounds[:2])
     assert first != second
+
+
+def test_a_later_round_that_leaves_nothing_keeps_the_one_before(from_python, monkeypatch):
+    monkeypatch.setattr(tailor_reward, "diversities", lambda pictures, encoder: {})
+    function = gains([0, 0, 1, -9])
+    result = from_python({"fit": function}, {"rounds": 3, "selection.threshold": 0.0})
+    (outcome,) = result.outcomes
+    assert outcome.kept.number == 1 and store.exists("better")
+    assert any("ends after 1 round" in line for line in result.warnings)
+
+
+def test_too_few_pictures_that_measure_are_refused(from_python, monkeypatch):
+    drawn = scored_pictures.load_picture
+
+    def some(path):
+        if "held-out/red-1" in str(path) and int(path.stem) > 4:
+            raise InputError(f"{path.name}: it is broken")
+        return drawn(path)
+
+    monkeypatch.setattr(scored_pictures, "load_picture", some)
+    with pytest.raises(InputError, match="2 prompts that measure 'red' could be drawn"):
+        from_python({"red": lambda pictures, prompts: range(len(pictures))})
 
 
 def test_less_diversity_ends_the_rounds(from_python, monkeypatch):
