@@ -25,7 +25,7 @@ PACKAGES = {  # whose errors are those of one command
 ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
 IMAGE = re.compile(r"tailor_image|image_(pairs|plan|estimate|validation|prompt_tuning)")
 REWARD = re.compile(
-    r"tailor_reward|scored_pictures|aspect|reward_(checks|estimate|guard|plan|prompts|result|rounds|sheets)"
+    r"tailor_reward|scored_pictures|drawn_set|aspect|reward_(checks|estimate|guard|plan|prompts|result|rounds|sheets)"
 )
 STYLE = re.compile(r"tailor_style|style_|set_router|curation")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")

@@ -13,12 +13,12 @@ from stickerforge.data.prompt_bank import BankPrompt
 from stickerforge.errors import Interrupted
 from stickerforge.runtime.console import Console
 from stickerforge.runtime.signals import interruptible
+from stickerforge.training.drawn_set import Draw, DrawnPicture, DrawnSet
 from stickerforge.training.reward_plan import RewardPlan, plan_tailor_reward
 
 if TYPE_CHECKING:
     from stickerforge.evaluation.aspects import Scorer
     from stickerforge.training.reward_result import RewardResult
-    from stickerforge.training.scored_pictures import Draw
 
 GO_ON = "the same with --resume, and without --force, goes on from here"
 NONE: Mapping[str, "Scorer"] = {}
@@ -105,10 +105,9 @@ def run(
         return replace(result, warnings=console.warnings)
 
 
-def drawing(own: RewardPlan, console: Console, *, offline: bool) -> "Draw":
+def drawing(own: RewardPlan, console: Console, *, offline: bool) -> Draw:
     """Draws pictures of prompts into a folder, as the content stage of `tailor style` does."""
     from stickerforge.curation.candidates import draw_candidates  # loads torch
-    from stickerforge.training.scored_pictures import DrawnPicture, DrawnSet
 
     config, given = own.config, own.config.candidates
 

@@ -75,7 +75,7 @@ def read_aspect(text: str, given: Collection[str]) -> AspectName:
     try:
         return AspectName(name, reward_place(text)[1])
     except InputError as error:
-        message = error.message.replace(f"--reward {name}", f"the aspect {name}")
+        message = error.message.removeprefix("--").replace(f"reward {name}:", f"aspect {name}:")
         raise InputError(message, f"give --aspects {name}=FOLDER, with its weights") from None
 
 

@@ -5,9 +5,8 @@ picture.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from PIL import Image
 
@@ -17,50 +16,10 @@ from stickerforge.evaluation.aspects import Aspect, checked_scores
 from stickerforge.objectives.best_of_k import PictureScore
 from stickerforge.rating.json_lines import append_row, drop_unfinished_line, read_rows
 from stickerforge.runtime.console import Console
+from stickerforge.training.drawn_set import DrawnPicture, DrawnSet
 
 TABLE = "scores.jsonl"
 AT_ONCE = 8  # pictures that are scored together
-
-
-@dataclass(frozen=True)
-class DrawnPicture:
-    """A picture that was drawn.
-
-    Args:
-        file_name: from the folder of its set.
-        seed: that it was drawn from; the same for every model.
-    """
-
-    file_name: str
-    prompt: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class DrawnSet:
-    """Pictures of some prompts, a few each.
-
-    Args:
-        failed: a line for each that could not be drawn.
-    """
-
-    folder: Path
-    pictures: list[DrawnPicture]
-    failed: list[str] = field(default_factory=list)
-
-
-class Draw(Protocol):
-    """Draws pictures of prompts into a folder; those that are there already stay."""
-
-    def __call__(
-        self, prompts: Sequence[str], folder: Path, count: int, adapters: tuple[str, ...]
-    ) -> DrawnSet:
-        """Draw `count` pictures of each prompt with files of adapters.
-
-        Raises:
-            StickerforgeError: input or environment; what was drawn stays.
-            Interrupted: likewise.
-        """
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from stickerforge.runtime.console import Console
 from stickerforge.runtime.files import make_folder, write_whole
 from stickerforge.runtime.text import plural
 from stickerforge.training.checkpoint import remove_checkpoint
+from stickerforge.training.drawn_set import Draw
 from stickerforge.training.reward_guard import (
     compare,
     diversities,
@@ -35,7 +36,7 @@ from stickerforge.training.reward_result import (
     write_report,
 )
 from stickerforge.training.reward_rounds import Round, choose, train_round
-from stickerforge.training.scored_pictures import TABLE, Draw, ScoredSet, applied, score_set
+from stickerforge.training.scored_pictures import TABLE, ScoredSet, applied, score_set
 
 CANDIDATES, HELD_OUT, BASE = "candidates", "held-out", "base"  # folders of a run
 

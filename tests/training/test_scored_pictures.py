@@ -8,7 +8,8 @@ from PIL import Image
 from stickerforge.errors import InputError
 from stickerforge.evaluation.aspects import CustomAspect
 from stickerforge.runtime.console import Console
-from stickerforge.training.scored_pictures import TABLE, DrawnPicture, DrawnSet, score_set
+from stickerforge.training.drawn_set import DrawnPicture, DrawnSet
+from stickerforge.training.scored_pictures import TABLE, score_set
 
 
 class Counting:
