@@ -9,7 +9,7 @@ from PIL import Image
 
 import stickerforge
 from stickerforge.adapters import store
-from stickerforge.errors import CheckFailed, InputError, PartlyDone
+from stickerforge.errors import CheckFailed, InputError, Interrupted, PartlyDone
 from stickerforge.training import reward_rounds, scored_pictures, tailor_reward
 from stickerforge.training.run_folder import run_folder
 from tests.conftest import one_line
@@ -226,6 +226,17 @@ def test_after_a_kill_in_any_stage_it_goes_on_to_the_same_bytes(
     assert store.find("better").sha256 == sha256
     assert content(run_folder("better").path) == whole
     assert all(path.stat().st_mtime_ns == time for path, time in pictures.items())
+
+
+def test_what_was_stopped_says_how_to_go_on(reward, monkeypatch):
+    def stopped(path):
+        raise Interrupted("terminated", 143)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scored_pictures, "load_picture", stopped)
+        ended = reward()
+    assert ended.code == 143 and "the same with --resume" in one_line(ended)
+    assert reward("--resume").code == 0
 
 
 def test_a_finished_run_is_not_replaced_without_force(reward, prompts):
