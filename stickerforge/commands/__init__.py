@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         tailor_alpha,
         tailor_image,
         tailor_prompt,
+        tailor_reward,
         tailor_style,
     )
 
@@ -39,6 +40,7 @@ __all__ = [
     "tailor_alpha",
     "tailor_image",
     "tailor_prompt",
+    "tailor_reward",
     "tailor_style",
 ]
 
