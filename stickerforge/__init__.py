@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stickerforge.commands.tailor_alpha import tailor_alpha
     from stickerforge.commands.tailor_image import tailor_image
     from stickerforge.commands.tailor_prompt import tailor_prompt
+    from stickerforge.commands.tailor_reward import tailor_reward
     from stickerforge.commands.tailor_style import tailor_style
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "tailor_alpha",
     "tailor_image",
     "tailor_prompt",
+    "tailor_reward",
     "tailor_style",
 ]
 

@@ -25,12 +25,16 @@ PACKAGES = {  # whose errors are those of one command
 ALPHA = re.compile(r"tailor_alpha|alpha_|sticker_pictures")
 IMAGE = re.compile(r"tailor_image|image_(pairs|plan|estimate|validation|prompt_tuning)")
 BAKE = re.compile(r"mixture_baking")
+REWARD = re.compile(
+    r"tailor_reward|scored_pictures|drawn_set|aspect|reward_(checks|estimate|guard|mixture|outcome|plan|prompts|result|rounds|sheets)"
+)
 STYLE = re.compile(r"tailor_style|style_|set_router|curation")
 TAILOR = re.compile(r"tailor|tuning|captioned_source|reward_source|captioned_pictures")
 ELSEWHERE = {  # what a taught adapter is used with
     ("customize", "--adapter"): "generate",
     ("tailor alpha", "--adapter"): "generate",
     ("tailor image", "--adapter"): "generate",
+    ("tailor reward", "--adapter"): "generate",
     ("tailor image", "--image-prompt"): "generate",
     ("tailor style", "--adapter"): "generate",
     ("tailor style", "--style"): "generate",
@@ -81,6 +85,8 @@ def command_of(path, text):
         return "tailor alpha"
     if IMAGE.match(path.stem) and not named:
         return "tailor image"
+    if REWARD.match(path.stem) and not named:
+        return "tailor reward"
     if STYLE.match(path.stem) and not named:
         return "tailor style"
     if TAILOR.match(path.stem) and not named:

@@ -60,6 +60,9 @@ QUICK = {  # command line: its exit code
     "caption pictures --subject dog --review": 0,
     "customize pictures --style crayon --steps 1 --model somebody/else": 3,
     "tailor prompt --reward prompts.csv --name x --model somebody/else": 3,
+    "tailor reward --prompts prompts.csv --name x --model somebody/else": 2,  # two prompts
+    "tailor reward --prompts twelve.txt --name x --model somebody/else": 3,
+    "tailor reward --prompts twelve.txt --name x --aspects pickscore": 3,
     "rate made": 0,
     "rate made --ratings gone.jsonl": 2,
     "tailor alpha pictures --name x --model somebody/else": 3,
@@ -104,6 +107,7 @@ def noted(request, tmp_path_factory, tiny_sd, clip):
     for name in "ab":
         Image.fromarray(pixels).save(pictures / f"{name}.png")
     (folder / "prompts.csv").write_text("prompt,id\na cat,a\na dog,b\n")
+    (folder / "twelve.txt").write_text("\n".join(f"a cat and {word}" for word in "bcdefghijklm"))
     write_tiny_image_adapter(folder / "ip.safetensors", tiny_sd, "base")
     ip = "--adapter ip.safetensors"
     names = {"sd": tiny_sd, "clip": clip, "ip": ip, "net": "--set control.model=somebody/else"}

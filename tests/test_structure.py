@@ -24,7 +24,7 @@ HEIGHT = {name: -depth for depth, names in enumerate(LAYERS) for name in names}
 PURE = {"sampling", "objectives", "stickers"}
 BARRED_FROM_PURE = {"config", "runtime", "diffusers", "transformers", "peft", "typer"}
 MAX_LINES = {"commands": 200}  # of other packages 300
-MAX_LATE_IMPORTS = 38  # where a light module starts heavy work
+MAX_LATE_IMPORTS = 41  # where a light module starts heavy work
 SOURCES = sorted(ROOT.rglob("*.py"))
 
 

@@ -10,6 +10,7 @@ from stickerforge.config.schema import (
     TailorAlphaConfig,
     TailorImageConfig,
     TailorPromptConfig,
+    TailorRewardConfig,
     TailorStyleConfig,
 )
 
@@ -32,8 +33,14 @@ IMAGE_ORDER = (
     " training.resolution seed"
 ).split()
 
+REWARD_ORDER = (
+    "prompts aspects name candidates.count rounds model training.steps training.batch"
+    " training.rank training.lr training.resolution seed"
+).split()
+
 tailor_app = typer.Typer(
-    help="Tune a model: its style, its transparency, how it reads long prompts and pictures.",
+    help="Tune a model: its style, its qualities, its transparency, how it reads long prompts"
+    " and pictures.",
     no_args_is_help=True,
 )
 
@@ -96,3 +103,19 @@ def image(call: Call[TailorImageConfig], *, resume: Resume = False, force: Force
     paths = [str(result.tuned.adapter.path)]
     failure = partial_failure(result.pairs.unreadable)
     return Report(result.result(), paths, result.note(), failure)
+
+
+@tailor_app.command("reward")
+@command(TailorRewardConfig, REWARD_ORDER, name="tailor reward")
+def reward(
+    call: Call[TailorRewardConfig], *, resume: Resume = False, force: Force = False
+) -> Report:
+    """Let a model learn from the best of its own pictures."""
+    config, console = call.resolve(), call.console
+    if call.dry_run:
+        return Report(*commands.tailor_reward.dry_run(config, console, force=force, resume=resume))
+    result = commands.tailor_reward.run(
+        config, console, offline=call.offline, force=force, resume=resume
+    )
+    failure = result.error() or partial_failure(result.failed)
+    return Report(result.result(), result.paths, result.note(), failure)

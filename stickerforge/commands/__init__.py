@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         tailor_alpha,
         tailor_image,
         tailor_prompt,
+        tailor_reward,
         tailor_style,
     )
 
@@ -41,6 +42,7 @@ __all__ = [
     "tailor_alpha",
     "tailor_image",
     "tailor_prompt",
+    "tailor_reward",
     "tailor_style",
 ]
 

@@ -14,6 +14,7 @@ from stickerforge.config.schema import (
     TailorAlphaConfig,
     TailorImageConfig,
     TailorPromptConfig,
+    TailorRewardConfig,
     TailorStyleConfig,
 )
 from stickerforge.config.setting import Setting, settings_of
@@ -25,6 +26,7 @@ CONFIGS = {
     "merge": MergeConfig,
     "tailor style": TailorStyleConfig,
     "tailor prompt": TailorPromptConfig,
+    "tailor reward": TailorRewardConfig,
     "tailor alpha": TailorAlphaConfig,
     "tailor image": TailorImageConfig,
     "rate": RateConfig,

@@ -10,6 +10,7 @@ from stickerforge.config.schema import (
     TailorAlphaConfig,
     TailorImageConfig,
     TailorPromptConfig,
+    TailorRewardConfig,
     TailorStyleConfig,
     TrainingConfig,
     ValidationConfig,
@@ -112,6 +113,15 @@ def unused_in_tailor_image(config: TailorImageConfig) -> Iterator[str]:
     for name in ("share", "pictures", "shown"):
         if getattr(config.validation, name) != getattr(default.validation, name):
             yield f"validation.{name} does nothing with validation.every=0"
+
+
+def unused_in_tailor_reward(config: TailorRewardConfig) -> Iterator[str]:
+    """A line for each setting of `tailor reward` without effect."""
+    default, selection, held_out = TailorRewardConfig(), config.selection, config.held_out
+    if selection.threshold is not None and selection.quantile != default.selection.quantile:
+        yield "selection.quantile does nothing with selection.threshold"
+    if held_out.file and held_out.share != default.held_out.share:
+        yield "held_out.share does nothing with held_out.file"
 
 
 def unused_in_tailor_style(config: TailorStyleConfig, arm: str) -> Iterator[str]:

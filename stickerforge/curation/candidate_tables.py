@@ -4,12 +4,16 @@ A drawn picture has its row in drawn.jsonl, appended once the picture is there. 
 what candidates.jsonl lists, so only gates write there; what they take out is in removed.jsonl.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stickerforge.rating.json_lines import read_rows, to_line, write_rows
+from stickerforge.rating.json_lines import (
+    append_row,
+    drop_unfinished_line,
+    read_rows,
+    write_rows,
+)
 from stickerforge.rating.rating_set import (
     CANDIDATES,
     PICTURES,
@@ -20,12 +24,10 @@ from stickerforge.rating.rating_set import (
     write_candidates,
     write_removals,
 )
-from stickerforge.runtime.bounded_files import read_bounded
-from stickerforge.runtime.files import disk_fault, write_whole
+from stickerforge.runtime.files import disk_fault
 
 DRAWN = "drawn.jsonl"
 UNREADABLE = "unreadable"  # the gate of pictures that cannot be opened
-MAX_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -100,38 +102,13 @@ def inner_name(place: str, file_name: str) -> str:
     return f"{place}/{PurePosixPath(file_name).name}"
 
 
-def drop_unfinished_line(table: Path) -> None:
-    """Leave out the end of a table that a kill cut off in the middle of a line.
-
-    Raises:
-        EnvironmentFault: the table cannot be written.
-    """
-    try:
-        content = read_bounded(table, MAX_BYTES)
-    except OSError:
-        return  # whoever reads the table says why it cannot be read
-    if content and not content.endswith(b"\n"):
-        head, _, tail = content.rpartition(b"\n")
-        if not tail.rstrip().endswith(b"}"):
-            write_whole(table, head + b"\n" if head else b"")
-        else:
-            write_whole(table, content + b"\n")
-
-
 def append_drawn(folder: Path, row: Candidate) -> None:
     """Add a picture that is there to those that gates are to judge.
 
     Raises:
         EnvironmentFault: the disk is full or read-only.
     """
-    path = folder / DRAWN
-    try:
-        with path.open("ab") as file:
-            file.write(to_line(row).encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise disk_fault(error, path) from error
+    append_row(folder / DRAWN, row)
 
 
 def write_tables(folder: Path, drawn: Sequence[Drawn]) -> None:

@@ -38,7 +38,19 @@ def with_own_image_adapter(requests: Sequence[Request], card: ModelCard) -> list
         raise EnvironmentFault(f"{card.image_adapter_file} is missing", "install the model again")
     file = read_file(card.image_adapter_file)
     own = ActiveAdapter(str(file.path), 1.0, file.sha256, kind=IMAGE, weights=IMAGE.read(file))
-    return [replace(request, adapters=(*request.adapters, own)) for request in requests]
+    return [
+        replace(
+            request,
+            adapters=(*request.adapters, own),
+            text=request.text if request.row.prompt else wordless_text(request.text, card),
+        )
+        for request in requests
+    ]
+
+
+def wordless_text(text: str, card: ModelCard) -> str:
+    """What is read beside a picture without a prompt: the card's words, and the style's."""
+    return f"{card.image_prompt_words} {text}".strip()
 
 
 def image_adapter(adapters: Sequence[ActiveAdapter]) -> ActiveAdapter | None:

@@ -64,6 +64,7 @@ class CardFile:
     things: FileName | Literal[""] = ""
     image_adapter: FileName | Literal[""] = ""
     image_encoder: Literal["", "second"] = ""
+    image_prompt_words: Line = ""
     knows_styles: bool | None = None
     class_prompt: ClassPrompt | None = None
     knows_photographs: bool | None = None
@@ -119,6 +120,7 @@ class ModelCard:
         long_prompts: how prompts are read that the text encoders cannot read at once.
         image_adapter_file: of the image adapter that comes with it; None where none does.
         image_encoder: with which image adapters for it are trained; "" for the official one.
+        image_prompt_words: what its own image adapter read beside pictures that had no caption.
     """
 
     name: str
@@ -139,6 +141,7 @@ class ModelCard:
     long_prompts: LongPrompts = field(default_factory=LongPrompts)
     image_adapter_file: Path | None = None
     image_encoder: str = ""
+    image_prompt_words: str = ""
 
     def reword(self, text: str) -> str:
         """A prompt as the model's captions would have put it; placeholders stay what they are."""
@@ -203,6 +206,7 @@ def read_card(folder: Path, name: str, *, licence: str = "unknown", about: str =
         things_file=card.things,
         image_adapter_file=folder / card.image_adapter if card.image_adapter else None,
         image_encoder=card.image_encoder,
+        image_prompt_words=card.image_prompt_words,
         long_prompts=card.long_prompts or long_prompts,
     )
 

@@ -1,14 +1,15 @@
 """Tables of one JSON object a line, each of which follows a schema; faults name file and line."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stickerforge.config.description import read_description
 from stickerforge.errors import InputError
-from stickerforge.runtime.bounded_files import read_text
-from stickerforge.runtime.files import write_whole
+from stickerforge.runtime.bounded_files import read_bounded, read_text
+from stickerforge.runtime.files import disk_fault, write_whole
 from stickerforge.runtime.json_text import parse_json
 
 Row = TypeVar("Row")
@@ -62,6 +63,39 @@ def write_rows(path: Path, rows: Iterable[Any]) -> None:
         EnvironmentFault: the disk is full or read-only.
     """
     write_whole(path, "".join(to_line(row) for row in rows).encode())
+
+
+def append_row(path: Path, row: Any) -> None:
+    """Add a row to a table, which need not be there, so that it survives a power cut.
+
+    Raises:
+        EnvironmentFault: the disk is full or read-only.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(to_line(row).encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise disk_fault(error, path) from error
+
+
+def drop_unfinished_line(table: Path) -> None:
+    """Leave out the end of a table that a kill cut off in the middle of a line.
+
+    Raises:
+        EnvironmentFault: the table cannot be written.
+    """
+    try:
+        content = read_bounded(table, MAX_BYTES)
+    except OSError:
+        return  # whoever reads the table says why it cannot be read
+    if content and not content.endswith(b"\n"):
+        head, _, tail = content.rpartition(b"\n")
+        if not tail.rstrip().endswith(b"}"):
+            write_whole(table, head + b"\n" if head else b"")
+        else:
+            write_whole(table, content + b"\n")
 
 
 def to_line(row: Any) -> str:

@@ -14,8 +14,7 @@ from stickerforge.training.captioned_latents import encode_captioned
 from stickerforge.training.methods.base import TrainingMethod
 from stickerforge.training.methods.caption_tuning import CaptionTuning
 from stickerforge.training.state import TrainState
-from stickerforge.training.tailor_estimate import pictures_at_once
-from stickerforge.training.tailor_plan import TailorPlan
+from stickerforge.training.tuning_plan import TuningPlan
 from stickerforge.training.tuning_source import spread
 from stickerforge.training.tuning_validation import Score
 
@@ -26,11 +25,13 @@ class CaptionedSource:
 
     Args:
         data: the pictures; one that has gone or changed since it was read is left out.
+        at_once: how many of a batch are computed together.
         examples: the same, encoded.
     """
 
-    plan: TailorPlan
+    plan: TuningPlan[Any]
     data: CaptionedPictures
+    at_once: int
     examples: list[TrainingExample] = field(default_factory=list)
     digest: str = ""
     what: str = "pictures or captions"
@@ -73,7 +74,7 @@ class CaptionedSource:
             self.plan.training,
             seed=self.plan.config.seed,
             caption_dropout=self.plan.config.training.caption_dropout,
-            part=pictures_at_once(self.plan),
+            part=self.at_once,
         )
 
     def provenance(self) -> Mapping[str, Any]:

@@ -11,17 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stickerforge.data.prompts import read_prompts
 from stickerforge.errors import InputError
+from stickerforge.evaluation.aspects import find_direction
 from stickerforge.generation.unread_text import warn_of_unread_text
-from stickerforge.models.common_direction import (
-    CommonDirection,
-    check_direction,
-    direction_file_content,
-    fit_direction,
-    read_direction,
-    shipped_direction,
-)
+from stickerforge.models.common_direction import CommonDirection, direction_file_content
 from stickerforge.models.families.base import DiffusionModel
 from stickerforge.models.prompt_rewards import PromptReward, load_prompt_reward
 from stickerforge.objectives.preference import preference
@@ -84,26 +77,16 @@ class RewardSource:
         self.digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:16]
 
     def find_direction(self, place: str, reward: PromptReward, console: Console) -> CommonDirection:
-        """The direction that is named, else the one that ships, else that of the prompts.
-
-        Args:
-            place: a file of captions or of a direction; "" for none.
+        """See `aspects.find_direction`.
 
         Raises:
             InputError: it is that of another reward, or there are too few captions.
         """
-        if place and Path(place).suffix == ".json":
-            direction = read_direction(Path(place))
-            check_direction(direction, reward)
-            return direction
-        if not place and (shipped := shipped_direction(reward)):
-            return shipped
-        rows = read_prompts(Path(place), styles=None) if place else []
-        captions = [row.prompt for row in rows] or self.prompts
         try:
-            with console.progress("reading captions", len(set(captions))) as advance:
-                return fit_direction(reward, captions, on_batch=advance)
+            return find_direction(place, reward, self.prompts, console)
         except InputError as error:
+            if place and Path(place).suffix == ".json":
+                raise
             raise InputError(error.message, f"{error.hint}; {OTHER_DIRECTION}") from None
 
     def files(self) -> Mapping[str, bytes]:

@@ -14,6 +14,7 @@ from stickerforge.training.style_data import StyleData
 from stickerforge.training.style_plan import StylePlan
 from stickerforge.training.style_routing import expected_share
 from stickerforge.training.tailor_estimate import validation_seconds
+from stickerforge.training.tuning_plan import TuningPlan
 
 
 def describe(own: StylePlan, data: StyleData, console: Console) -> tuple[dict[str, Any], list[str]]:
@@ -81,7 +82,7 @@ def style_cost(plan: StylePlan) -> Cost:
     return Cost(cost.seconds + validation_seconds(plan), memory)
 
 
-def cost_of(plan: StylePlan, batch: int, steps: int) -> Cost:
+def cost_of(plan: TuningPlan[Any], batch: int, steps: int) -> Cost:
     """Seconds of so many steps, and peak bytes where so many pictures are computed at once."""
     return training_cost(
         plan.card,
@@ -93,12 +94,12 @@ def cost_of(plan: StylePlan, batch: int, steps: int) -> Cost:
     )
 
 
-def pictures_at_once(plan: StylePlan) -> int:
+def pictures_at_once(plan: TuningPlan[Any]) -> int:
     """How many pictures of a batch are computed together, so that memory suffices."""
     return largest_part(plan.config.training, lambda size: cost_of(plan, size, 1).memory_bytes)
 
 
-def warn_of_memory(plan: StylePlan, console: Console) -> None:
+def warn_of_memory(plan: TuningPlan[Any], console: Console) -> None:
     """Warn where a single picture takes more memory than a step may."""
     limit, least = plan.config.training.memory * 1e9, cost_of(plan, 1, 1).memory_bytes
     if limit and least > limit:

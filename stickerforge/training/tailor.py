@@ -2,9 +2,8 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from stickerforge.adapters import store
 from stickerforge.config.toml import to_toml
 from stickerforge.errors import InputError
 from stickerforge.generation.inference import load
@@ -35,6 +34,23 @@ from stickerforge.training.tuning_validation import (
 Plan = TuningPlan[Any]
 
 
+class Learned(NamedTuple):
+    """What training came to: the arguments of `tuning_result.save`.
+
+    Args:
+        weights: to keep.
+        rule: by which prompts are read; None for as the model does.
+        start: what the run belongs to.
+        ended: why it ended before its steps were done, or "".
+    """
+
+    weights: Any
+    rule: LongPrompts | None
+    start: CheckpointInfo
+    steps: Steps
+    ended: str
+
+
 def tune(
     plan: Plan,
     source: TuningSource,
@@ -45,6 +61,24 @@ def tune(
     resume: bool,
 ) -> Tuning:
     """Train and save an adapter.
+
+    Raises:
+        StickerforgeError, Interrupted: as `learn`.
+    """
+    learned = learn(plan, source, console, offline=offline, force=force, resume=resume)
+    return save(plan, source, *learned)
+
+
+def learn(
+    plan: Plan,
+    source: TuningSource,
+    console: Console,
+    *,
+    offline: bool,
+    force: bool,
+    resume: bool,
+) -> Learned:
+    """Train, and save nothing but checkpoints.
 
     Raises:
         InputError: data or a checkpoint cannot be used, or training diverged or ended at once.
@@ -72,7 +106,7 @@ def tune(
     except RuntimeError as error:
         hint = "start over with --force and --set training.memory=GIGABYTES, or a smaller --batch"
         raise memory_fault(error, hint) or error from error
-    return save(plan, source, weights, rule, start, done, ended)
+    return Learned(weights, rule, start, done, ended)
 
 
 def fill_rule(model: DiffusionModel, rule: LongPrompts | None) -> LongPrompts | None:
@@ -109,16 +143,16 @@ def begin_state(plan: Plan, model: DiffusionModel, rule: LongPrompts | None) -> 
     )
     if rule is not None:
         model.long_prompts = rule
-    if plan.start is None:
+    weights = plan.start_weights()
+    if weights is None:
         return state
-    weights = store.read_weights(plan.start)
     fresh = state.weights().lora
     if {layer: factors.down.shape for layer, factors in weights.lora.items()} != {
         layer: factors.down.shape for layer, factors in fresh.items()
     }:
         ranks = sorted({factors.rank for factors in weights.lora.values()})
         raise InputError(
-            f"{plan.start.name!r} has the rank {ranks[0]}, and the new adapter {training.rank}",
+            f"{plan.start_name!r} has the rank {ranks[0]}, and the new adapter {training.rank}",
             f"give --rank {ranks[0]}",
         )
     state.load(weights)

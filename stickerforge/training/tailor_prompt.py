@@ -4,7 +4,7 @@ from stickerforge.runtime.console import Console
 from stickerforge.training.captioned_source import CaptionedSource
 from stickerforge.training.reward_source import RewardSource
 from stickerforge.training.tailor import tune
-from stickerforge.training.tailor_estimate import warn_of_memory
+from stickerforge.training.tailor_estimate import pictures_at_once, warn_of_memory
 from stickerforge.training.tailor_plan import TailorPlan
 from stickerforge.training.tuning_data import TuningData
 from stickerforge.training.tuning_result import Tuning
@@ -33,5 +33,5 @@ def tailor_prompt(
 def source_of(plan: TailorPlan, data: TuningData) -> TuningSource:
     """What is trained on: captioned pictures, or prompts and a reward."""
     if data.captioned:
-        return CaptionedSource(plan, data.captioned)
+        return CaptionedSource(plan, data.captioned, pictures_at_once(plan))
     return RewardSource(plan, data.prompts)

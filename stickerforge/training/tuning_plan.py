@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from stickerforge.adapters import store
 from stickerforge.adapters.store import Adapter, Base
 from stickerforge.config.schema import SharedValidationConfig, TrainingConfig, TuningConfig
 from stickerforge.config.toml import to_tree
@@ -65,6 +66,19 @@ class TuningPlan(ABC, Generic[ConfigT]):
     def run(self) -> RunFolder:
         """The files of the run."""
         return run_folder(self.name, self.command)
+
+    @property
+    def start_name(self) -> str:
+        """What the adapter from which this one begins is called; "" for none."""
+        return self.start.name if self.start else ""
+
+    def start_weights(self) -> Any:
+        """The weights from which training begins; None for fresh ones.
+
+        Raises:
+            InputError: their file is missing or broken.
+        """
+        return store.read_weights(self.start) if self.start else None
 
     @property
     def training(self) -> TrainingConfig:

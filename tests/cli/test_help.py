@@ -14,6 +14,7 @@ COMMANDS = (
     ["tailor", "prompt"],
     ["tailor", "alpha"],
     ["tailor", "image"],
+    ["tailor", "reward"],
     ["merge"],
     ["rate"],
     ["evaluate"],

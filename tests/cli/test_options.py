@@ -25,6 +25,8 @@ OPTIONS = {
     "caption": "--subject --class --captioner --style -s --review --take --device",
     "tailor prompt": "--reward --name --model -m --adapter --steps --batch --rank --lr --length"
     " --reward-model --resolution --seed --resume --force --device",
+    "tailor reward": "--prompts --aspects --name --count -n --rounds --model -m --steps --batch"
+    " --rank --lr --resolution --seed --resume --force --device",
     "tailor alpha": "--name --model -m --steps --batch --lr --resolution --seed --resume --force"
     " --device",
     "tailor image": "--name --model -m --adapter --variant --steps --batch --lr --resolution --seed"
@@ -52,6 +54,7 @@ ORDERS = {
     "caption": [],
     "customize": customize.ORDER,
     "tailor prompt": tailor.ORDER,
+    "tailor reward": tailor.REWARD_ORDER,
     "tailor alpha": tailor.ALPHA_ORDER,
     "tailor image": tailor.IMAGE_ORDER,
     "tailor style": tailor.STYLE_ORDER,

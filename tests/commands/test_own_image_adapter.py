@@ -62,6 +62,10 @@ def test_a_picture_beside_words_and_alone(draw):
     assert np.array_equal(nothing, plain)
     _, path, _ = draw("--image-prompt", "apple.png")
     assert path.name.startswith("apple-3-")
+    params = read_params(path)
+    assert (params["prompt"], params["text"]) == ("", "a sticker")
+    _, path, _ = draw("--image-prompt", "apple.png", "--style", "flat")
+    assert read_params(path)["text"] == "a sticker in flat style"
 
 
 def test_pictures_are_repeated_with_it(draw, cli):

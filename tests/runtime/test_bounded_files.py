@@ -104,10 +104,10 @@ def test_sizes_are_named_in_round_units():
 OTHER_READERS = {
     "cli/app.py": "the null device",
     "config/style_presets.py": "a file of the package",
-    "curation/candidate_tables.py": "appends, after it was read",
     "data/caption_files.py": "appends, after it was read",
     "data/pictures.py": "pictures",
     "data/prompt_bank.py": "a file of the package",
+    "rating/json_lines.py": "appends, after it was read",
     "rating/rating_page.py": "a file of the package",
     "rating/serving.py": "its address, which is written",
     "runtime/bounded_files.py": "what all others use",

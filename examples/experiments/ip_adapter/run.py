@@ -53,7 +53,12 @@ def thing_and_style(reference: Reference) -> str:
 
 
 def no_words(reference: Reference) -> str:
-    """No words."""
+    """What the tool says beside a picture that has no prompt."""
+    return find_model(MODEL).image_prompt_words
+
+
+def empty_text(reference: Reference) -> str:
+    """No words at all."""
     return ""
 
 
@@ -110,6 +115,7 @@ def curves(folder: Path, weights: ImagePromptWeights) -> None:
     other = session.row("text of another thing", other_thing, other_thing, no_prompt, 0)
     with adapter_prompts(session.model, weights, encoder) as prompts:
         session.row("picture alone, 1", no_words, same_thing, prompts, 1.0)
+        session.row("picture and an empty text, 1", empty_text, same_thing, prompts, 1.0)
         for scale in SCALES:
             title = f"text and picture, {scale:g}"
             session.row(title, same_thing, same_thing, prompts, scale)
@@ -152,7 +158,7 @@ def ablation(folder: Path, pairs: Path) -> None:
     session = Session(load(), folder)
     print(HEAD)
     for title, prompts in compare_arms(session.model, pairs):
-        session.row(f"{title}: picture alone", no_words, same_thing, prompts, 1.0)
+        session.row(f"{title}: picture and an empty text", empty_text, same_thing, prompts, 1.0)
         session.row(f"{title}: text and picture", same_thing, same_thing, prompts, 1.0)
     session.write_sheet("ablation")
 

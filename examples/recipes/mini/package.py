@@ -33,6 +33,7 @@ from examples.recipes.mini.dataset import training_world
 from examples.recipes.mini.dataset_3 import training_world_3
 from examples.recipes.mini.decoder import check_source, load_finetuned_autoencoder
 from examples.recipes.mini.denoiser import CHECKPOINT
+from examples.recipes.mini.image_pairs import ANYTHING
 from examples.recipes.mini.latents import CAPTIONS, STANDARD, TOKENIZER
 from examples.recipes.mini.networks import build_scheduler
 from examples.recipes.mini.phrase_lists import listed_words
@@ -60,6 +61,7 @@ CARD = {
     "wordings": {"background": "ground"},  # what people say, and what its captions said
     "inks": "inks.json",
     "image_encoder": "second",
+    "image_prompt_words": ANYTHING,
     "sampling": {"steps": 12, "guidance": 2.0, "guidance_rescale": 0.0, "pixels": PIXELS},
     # beta times the mean gap between the errors of adapter and base is of order 1 after 100 steps.
     "customizing": {

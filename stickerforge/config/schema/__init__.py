@@ -51,9 +51,23 @@ from stickerforge.config.schema.tailor_image import (
     ReferenceConfig,
     TailorImageConfig,
 )
+from stickerforge.config.schema.tailor_reward import (
+    AlignmentConfig,
+    CandidatesConfig,
+    GuardConfig,
+    HeldOutConfig,
+    SelectionConfig,
+    TailorRewardConfig,
+)
 from stickerforge.config.schema.tailor_style import Arm, JointConfig, TailorStyleConfig
 
 __all__ = [
+    "AlignmentConfig",
+    "CandidatesConfig",
+    "GuardConfig",
+    "HeldOutConfig",
+    "SelectionConfig",
+    "TailorRewardConfig",
     "AugmentConfig",
     "DropConfig",
     "ImageTrainingConfig",
