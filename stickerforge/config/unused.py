@@ -115,13 +115,21 @@ def unused_in_tailor_image(config: TailorImageConfig) -> Iterator[str]:
             yield f"validation.{name} does nothing with validation.every=0"
 
 
-def unused_in_tailor_reward(config: TailorRewardConfig) -> Iterator[str]:
-    """A line for each setting of `tailor reward` without effect."""
+def unused_in_tailor_reward(config: TailorRewardConfig, aspects: int) -> Iterator[str]:
+    """A line for each setting of `tailor reward` without effect.
+
+    Args:
+        aspects: how many there are, with functions.
+    """
     default, selection, held_out = TailorRewardConfig(), config.selection, config.held_out
     if selection.threshold is not None and selection.quantile != default.selection.quantile:
         yield "selection.quantile does nothing with selection.threshold"
     if held_out.file and held_out.share != default.held_out.share:
         yield "held_out.share does nothing with held_out.file"
+    if config.mixture.steps and aspects < 2 and config.mixture != default.mixture:
+        yield "mixture is about several --aspects: it does nothing here"
+    if not config.mixture.steps and config.mixture != replace(default.mixture, steps=0):
+        yield "mixture has no effect besides mixture.steps=0"
 
 
 def unused_in_tailor_style(config: TailorStyleConfig, arm: str) -> Iterator[str]:

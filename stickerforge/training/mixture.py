@@ -172,6 +172,8 @@ def train_mixture(
         EnvironmentFault: memory or the disk is full.
         Interrupted: after a checkpoint was written.
     """
+    if plan.settings.steps < 1:
+        raise InputError("a mixture of 0 steps is none", "give 1 or more")
     plan = plan.filled()
     rule = check_mixable(parents, plan.base)
     check_pixels(plan.card, plan.settings.resolution, "resolution")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from stickerforge.adapters.mixture_weights import MAX_PARENTS
 from stickerforge.adapters.store import validate_name
 from stickerforge.config.schema import TailorRewardConfig
 from stickerforge.config.style_presets import style_presets
@@ -27,10 +28,30 @@ def check_name(config: TailorRewardConfig, aspects: Sequence[AspectName]) -> str
         raise InputError("the adapter has no name", "give --name NAME, for example --name better")
     name = validate_name(config.name)
     for aspect in aspects:
-        own = validate_name(adapter_name(name, aspect.name, len(aspects)))
+        validate_name(adapter_name(name, aspect.name, len(aspects)))
+    names = [adapter_name(name, aspect.name, len(aspects)) for aspect in aspects]
+    for own in names + ([name] if with_mixture(config, aspects) else []):
         if own in style_presets():
             raise InputError(f"{own!r} is the name of a preset", "give another --name")
     return name
+
+
+def with_mixture(config: TailorRewardConfig, aspects: Sequence[AspectName]) -> bool:
+    """Whether a mixture of the aspects' LoRAs is asked for."""
+    return len(aspects) > 1 and config.mixture.steps > 0
+
+
+def check_mixture(config: TailorRewardConfig, aspects: Sequence[AspectName]) -> None:
+    """Make sure that a mixture holds the LoRAs of so many aspects.
+
+    Raises:
+        InputError: it does not.
+    """
+    if with_mixture(config, aspects) and len(aspects) > MAX_PARENTS:
+        raise InputError(
+            f"a mixture holds at most {MAX_PARENTS} LoRAs, and there are {len(aspects)} aspects",
+            "give fewer --aspects, or --set mixture.steps=0",
+        )
 
 
 def check_selection(config: TailorRewardConfig, aspects: Sequence[AspectName]) -> None:

@@ -35,8 +35,10 @@ from stickerforge.training.plan import base_model
 from stickerforge.training.reward_checks import (
     adapter_name,
     check_alignment,
+    check_mixture,
     check_name,
     check_selection,
+    with_mixture,
 )
 from stickerforge.training.reward_prompts import (
     RewardPrompts,
@@ -50,7 +52,7 @@ COMMAND = "tailor reward"
 # Rank and learning rate are ours: those of VersaT2I (arXiv:2403.18493) are not public.
 TUNING = {"steps": 500, "batch": 8, "rank": 16, "lr": 1e-4}
 STATE, LORA_FILE = "reward.json", "lora.safetensors"
-MAX_BYTES = 1_000_000
+MAX_BYTES = 1_000_000  # of the settings and the state
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,33 @@ class RewardPlan:
         """The files of the run."""
         return run_folder(self.config.name, COMMAND)
 
+    @property
+    def has_mixture(self) -> bool:
+        """Whether what is kept of the aspects becomes a mixture, where that is two or more."""
+        return with_mixture(self.config, self.aspects)
+
+    @property
+    def mixture_run(self) -> RunFolder:
+        """The files of the mixture's training; the folder is there once the name is this run's."""
+        return RunFolder(self.run.path / "training" / "mixture", COMMAND)
+
+    @property
+    def adapter_names(self) -> list[str]:
+        """The names of all adapters that may come of it, the mixture last."""
+        names = [self.adapter_name(aspect.name) for aspect in self.aspects]
+        return names + ([self.config.name] if self.has_mixture else [])
+
     def adapter_name(self, aspect: str) -> str:
         """The name of the adapter of an aspect."""
         return adapter_name(self.config.name, aspect, len(self.aspects))
 
     def settings_digest(self) -> str:
-        """Changes with whatever decides the adapters, besides what the aspects come from."""
+        """Changes with whatever decides the LoRAs, besides what the aspects come from.
+
+        The mixture's training knows its own settings.
+        """
         tree = to_tree(self.config)
-        for name in ("device", "prompts", "name"):
+        for name in ("device", "prompts", "name", "mixture"):
             tree.pop(name)
         tree["held_out"].pop("file", None)
         for name in ("save_every", "tensorboard"):
@@ -152,7 +173,6 @@ class RewardPlan:
         if force:
             return
         state, name = self.state(), self.config.name
-        names = [self.adapter_name(aspect.name) for aspect in self.aspects]
         if resume:
             if state is None:
                 raise InputError(
@@ -164,13 +184,18 @@ class RewardPlan:
                     f" (see {self.run.config})",
                     "give the same, or start over with --force",
                 )
+            if self.has_mixture and store.exists(name) and not self.mixture_run.path.exists():
+                raise InputError(
+                    f"there is an adapter {name!r} already, which is not of this run",
+                    "give --set mixture.steps=0, or remove it with `stickerforge adapters remove`",
+                )
             return
         if state and not state.finished:
             raise InputError(
                 f"a run of {name!r} stands unfinished",
                 "go on with --resume, or start over with --force",
             )
-        there = [each for each in names if store.exists(each)]
+        there = [each for each in self.adapter_names if store.exists(each)]
         if there or state:
             what = f"an adapter {there[0]!r}" if there else f"a run {name!r}"
             raise InputError(
@@ -240,6 +265,7 @@ def plan_tailor_reward(
     aspects = read_aspects(config.aspects, given)
     name = check_name(config, aspects)
     check_selection(config, aspects)
+    check_mixture(config, aspects)
     check_alignment(config)
     if force and resume:
         raise InputError("--resume goes on, --force starts over", "give one of them")
@@ -247,15 +273,18 @@ def plan_tailor_reward(
     prompts = read_reward_prompts(config, console)
     card = find_model(config.model, offline=offline, say=console.say)
     base = base_model(config.model, card)
-    for line in unused_in_tailor_reward(config):
+    for line in unused_in_tailor_reward(config, len(aspects)):
         console.warn(line)
     training = with_reward_defaults(config.training, card)
     check_pixels(card, training.resolution, "training.resolution")
+    mixture = fill_unset(config.mixture, {"resolution": training.resolution})
+    check_pixels(card, mixture.resolution, "mixture.resolution")
     if config.candidates.pixels:
         check_pixels(card, config.candidates.pixels, "candidates.pixels")
     check_device(config.device)
     asked = tuple(each.name + (f"={each.place}" if each.place else "") for each in aspects)
-    config = replace(config, training=training, name=name, model=base.name, aspects=asked)
+    config = replace(config, training=training, mixture=mixture, aspects=asked)
+    config = replace(config, name=name, model=base.name)
     measured = measured_aspects(aspects, config.alignment.model)
     plan = RewardPlan(with_absolute_paths(config, NAMES), card, base, prompts, aspects, measured)
     plan.check_free(force=force, resume=resume)

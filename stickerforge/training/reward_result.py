@@ -19,15 +19,14 @@ from stickerforge.runtime.bounded_files import read_bounded
 from stickerforge.runtime.files import locked, make_folder, write_whole
 from stickerforge.runtime.text import plural
 from stickerforge.training.provenance import versions
-from stickerforge.training.reward_guard import Change
-from stickerforge.training.reward_plan import RewardPlan
-from stickerforge.training.reward_rounds import Round
+from stickerforge.training.reward_outcome import AspectOutcome, MixtureOutcome
+from stickerforge.training.reward_plan import MAX_BYTES, RewardPlan
 from stickerforge.training.reward_sheets import first_pictures, write_sheet
 from stickerforge.training.scored_pictures import ScoredSet
 from stickerforge.training.tuning_plan import KIND
 
 REPORT = "report.json"
-MAX_BYTES = 1_000_000  # of the settings
+MIXTURE_SHEET = "mixture.png"  # beside the folder of the others, as an aspect may be so called
 
 
 @dataclass(frozen=True)
@@ -77,67 +76,19 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class AspectOutcome:
-    """What came of an aspect.
-
-    Args:
-        adapter: its name, also where it was not saved.
-        rounds: all that were done.
-        kept: the one that was saved; None where the guard held it back.
-    """
-
-    aspect: str
-    adapter: str
-    rounds: list[Round]
-    kept: Round | None
-
-    @property
-    def shown(self) -> Round:
-        """The round that people are told about."""
-        return self.kept or self.rounds[-1]
-
-    def result(self) -> dict[str, Any]:
-        """For the JSON."""
-        there = self.kept is not None and store.exists(self.adapter)
-        adapter = store.find(self.adapter) if there else None
-        return {
-            "aspect": self.aspect,
-            "adapter": self.adapter,
-            "promoted": self.kept is not None,
-            **(adapter.locations() | {"sha256": adapter.sha256} if adapter else {}),
-            "kept_round": self.kept.number if self.kept else None,
-            "rounds": [each.result() for each in self.rounds],
-        }
-
-    def note(self) -> str:
-        """For people."""
-        own = self.shown.changes[self.aspect]
-        noise = "" if own.rises or own.falls else ", no change beyond noise"
-        figures = ", ".join(
-            f"{name} {describe(change)}" for name, change in self.shown.changes.items()
-        )
-        verb = "made" if self.kept else "held back"
-        return f"{verb} {self.adapter!r}{noise}: {figures}"
-
-
-def describe(change: Change) -> str:
-    """A change for people, with its interval."""
-    ends = f" ({change.low:+.3f} to {change.high:+.3f})" if change.low is not None else ""
-    return f"{change.mean:+.3f}{ends}"
-
-
-@dataclass(frozen=True)
 class RewardResult:
     """What a run came to.
 
     Args:
         base: the prompts that measure, as the base draws them.
+        mixture: of the LoRAs that were kept; None where it is not asked for, or of fewer than two.
     """
 
     plan: RewardPlan
     choices: Choices
     base: ScoredSet
     outcomes: list[AspectOutcome]
+    mixture: MixtureOutcome | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -145,12 +96,19 @@ class RewardResult:
         """A line for each picture that could not be drawn or read."""
         sets = [self.choices.candidates, self.base]
         sets += [each.after for outcome in self.outcomes for each in outcome.rounds]
+        sets += [self.mixture.after] if self.mixture else []
         return list(dict.fromkeys(line for one in sets for line in one.failed))
 
     @property
     def paths(self) -> list[str]:
         """The adapters that were made."""
-        return [str(store.find(one.adapter).path) for one in self.outcomes if one.kept]
+        return [str(store.find(name).path) for name in self.adapters]
+
+    @property
+    def adapters(self) -> list[str]:
+        """Their names, the mixture last."""
+        names = [one.adapter for one in self.outcomes if one.kept]
+        return names + ([self.mixture.adapter.name] if self.mixture else [])
 
     @property
     def sheets(self) -> dict[str, list[str]]:
@@ -164,13 +122,14 @@ class RewardResult:
         """For the JSON."""
         prompts = self.plan.prompts
         return {
-            "adapters": [one.adapter for one in self.outcomes if one.kept],
+            "adapters": self.adapters,
             "kind": KIND,
             "base": self.plan.base.title,
             "prompts": len(prompts.training),
             "held_out": len(prompts.held_out),
             **self.choices.result(),
             "aspects": [outcome.result() for outcome in self.outcomes],
+            "mixture": self.mixture.result() if self.mixture else None,
             "sheets": self.sheets,
             "failed": self.failed,
             "run": str(self.plan.run.path),
@@ -179,8 +138,12 @@ class RewardResult:
     def note(self) -> str:
         """For people."""
         notes = [outcome.note() for outcome in self.outcomes]
-        made = [one.adapter for one in self.outcomes if one.kept]
-        use = f'use it: stickerforge generate "a cat" --adapter {made[0]}' if made else ""
+        if self.mixture:
+            notes.append(self.mixture.note())
+        elif self.plan.has_mixture:
+            notes.append("no mixture, as fewer than two LoRAs were kept")
+        best = self.adapters[-1 if self.mixture else 0] if self.adapters else ""
+        use = f'use it: stickerforge generate "a cat" --adapter {best}' if best else ""
         return "; ".join(filter(None, [*notes, use]))
 
     def error(self) -> StickerforgeError | None:
@@ -223,6 +186,11 @@ def write_report(result: RewardResult) -> None:
             change = outcome.shown.changes[name]
             worst = [(pair.prompt, pair.seed) for pair in change.worst]
             write_sheet(files[1], result.base, outcome.shown.after, worst, change)
+    file = result.plan.run.path / MIXTURE_SHEET
+    file.unlink(missing_ok=True)
+    if result.mixture:
+        change, after = next(iter(result.mixture.changes.values())), result.mixture.after
+        write_sheet(file, result.base, after, first_pictures(result.base), change)
     content = json.dumps(result.result(), indent=1) + "\n"
     write_whole(result.plan.run.path / REPORT, content.encode())
 

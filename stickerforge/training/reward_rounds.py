@@ -1,6 +1,6 @@
 """A round for one aspect: the best pictures are chosen and learned from, and that is measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Round:
     Args:
         number: from 1 on.
         selection: what was trained on.
+        candidates: what it was chosen from.
         file: the weights.
         after: the held-out prompts as they are drawn with them.
         changes: of every aspect from the base to this round.
@@ -43,6 +44,7 @@ class Round:
 
     number: int
     selection: Selection
+    candidates: ScoredSet
     file: Path
     after: ScoredSet
     changes: dict[str, Change]
@@ -166,21 +168,38 @@ def captioned(selection: Selection, candidates: ScoredSet, console: Console) -> 
     Raises:
         InputError: none can be used.
     """
+    return read_chosen(chosen_paths(selection, candidates), console)
+
+
+def chosen_paths(selection: Selection, candidates: ScoredSet) -> dict[Path, str]:
+    """The files of the chosen pictures with their prompts, in the order of the choice."""
+    return {
+        candidates.path(chosen.prompt, chosen.seed): chosen.prompt for chosen in selection.chosen
+    }
+
+
+def read_chosen(prompts: Mapping[Path, str], console: Console) -> CaptionedPictures:
+    """Pictures with the texts that they were drawn from, as the model reads prompts.
+
+    Args:
+        prompts: {file: what people wrote}.
+
+    Raises:
+        InputError: none can be used.
+    """
     found = CaptionedPictures()
-    for chosen in selection.chosen:
-        path = candidates.path(chosen.prompt, chosen.seed)
+    for path, prompt in prompts.items():
         try:
             picture = load_reference(path)
         except InputError as error:
             found.unreadable.append(error.message)
             console.warn(f"left out: {error.message}")
             continue
-        text = prompt_params(path).get("text", chosen.prompt)
+        text = prompt_params(path).get("text", prompt)
         found.pictures.append((picture, text))
     if not found.pictures:
         raise InputError(
-            f"none of the {len(selection.chosen)} chosen pictures can be used:"
-            f" {found.unreadable[0]}",
+            f"none of the {len(prompts)} chosen pictures can be used: {found.unreadable[0]}",
             "choose by another aspect",
         )
     return found

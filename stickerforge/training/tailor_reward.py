@@ -1,7 +1,6 @@
 """The workflow of `tailor reward`: candidates, choices, a LoRA for each aspect, the guard.
 
-VersaT2I (arXiv:2403.18493), its first stage. Its second one, a mixture of the LoRAs that is trained
-on the union of the chosen pictures, would begin where `tailor_reward` has all of its outcomes.
+VersaT2I (arXiv:2403.18493). Its second stage is in `reward_mixture.py`.
 """
 
 import shutil
@@ -26,10 +25,11 @@ from stickerforge.training.reward_guard import (
     diversity_change,
     lowered_aspects,
 )
+from stickerforge.training.reward_mixture import make_mixture
+from stickerforge.training.reward_outcome import AspectOutcome, MixtureOutcome
 from stickerforge.training.reward_plan import RewardPlan, RewardState
 from stickerforge.training.reward_prompts import MIN_CHOSEN
 from stickerforge.training.reward_result import (
-    AspectOutcome,
     Choices,
     RewardResult,
     save_adapter,
@@ -124,7 +124,7 @@ def tailor_reward(
     for outcome in outcomes:
         if outcome.kept:
             save_adapter(plan, outcome, state.settings)
-    result = RewardResult(plan, choices, base, outcomes)
+    result = RewardResult(plan, choices, base, outcomes, mix(run, outcomes, base))
     write_report(result)
     plan.write_state(replace(state, finished=True))
     return result
@@ -193,6 +193,8 @@ def begin(plan: RewardPlan, aspects: Sequence[Aspect], *, force: bool) -> Reward
         remove_earlier(plan, own)
     state = before or RewardState(plan.settings_digest(), plan.drawing_digest(), own)
     make_folder(run.path)
+    if plan.has_mixture:
+        make_folder(plan.mixture_run.path)
     write_whole(run.config, to_toml(plan.config, run.command).encode())
     plan.write_state(replace(state, finished=False))
     return state
@@ -252,7 +254,15 @@ def improve(
         now = diversities(after, run.encoder)
         lowered = lowered_aspects(changes, aspect, run.plan.config.guard.loss)
         done = Round(
-            number, selection, file, after, changes, gain, diversity_change(spread, now), lowered
+            number,
+            selection,
+            candidates,
+            file,
+            after,
+            changes,
+            gain,
+            diversity_change(spread, now),
+            lowered,
         )
         rounds.append(done)
         if lowered or (kept and done.is_last):
@@ -261,3 +271,25 @@ def improve(
         if done.is_last:
             break
     return AspectOutcome(aspect, run.plan.adapter_name(aspect), rounds, kept)
+
+
+def mix(
+    run: RewardRun, outcomes: Sequence[AspectOutcome], base: ScoredSet
+) -> MixtureOutcome | None:
+    """Make and measure the mixture; None where none is asked for, or of fewer than two LoRAs.
+
+    It is saved whatever it changes: its parents are there, and no guard held them back.
+    """
+    kept = [outcome for outcome in outcomes if outcome.kept]
+    if not run.plan.has_mixture or len(kept) < 2:
+        return None
+    adapter = make_mixture(run.plan, kept, run.console)
+    # Another mixture, of other settings, has pictures of its own.
+    after = run.held_out(f"mixture-{adapter.sha256[:8]}", (adapter.name,))
+    for each in run.plan.aspects:
+        check_measured(after, each.name, "go on with --resume and a lower mixture.lr")
+    changes = compare(base, after, [each.name for each in run.aspects])
+    lowered = lowered_aspects(changes, "", run.plan.config.guard.loss)
+    if lowered:
+        run.console.warn(f"the mixture {adapter.name!r} lowers {', '.join(lowered)}")
+    return MixtureOutcome(adapter, after, changes, lowered)

@@ -24,6 +24,9 @@ SHORT = {
     "training.batch": 2,
     "training.rank": 2,
     "training.lr": 1e-6,
+    "mixture.steps": 2,
+    "mixture.batch": 2,
+    "mixture.save_every": 1,
 }
 
 
@@ -89,6 +92,7 @@ def test_one_aspect_becomes_the_adapter_of_the_name(reward, cli, tiny_sd):
     assert aspect["promoted"] and {"alignment", "validity", "alignment@judge"} == set(changes)
     adapter, run = store.find("better"), run_folder("better").path
     assert adapter.made["aspect"] == "alignment" and adapter.made["pictures"] == 6
+    assert result["mixture"] is None and "mixture" not in ended.err
     assert aspect["sha256"] == adapter.sha256
     assert json.loads((run / "report.json").read_text()) == result
     for path in result["sheets"]["alignment"]:
@@ -145,10 +149,10 @@ def test_several_aspects_share_the_pictures_and_have_an_adapter_each(from_python
         return [float(np.asarray(picture)[..., 1].mean()) for picture in pictures]
 
     result = from_python({"red": red, "green": green})
-    assert result.result()["adapters"] == ["better-red", "better-green"]
+    assert result.result()["adapters"] == ["better-red", "better-green", "better"]
     assert list(result.result()["overlap"]) == ["red, green"]
-    assert store.exists("better-red") and not store.exists("better")
-    assert sum(calls) == 12 + 3 * 12, "each picture is scored once by each aspect"
+    assert store.exists("better-red") and store.find("better").kind == "mixture"
+    assert sum(calls) == 12 + 4 * 12, "each picture is scored once by each aspect"
     assert "better-green" in result.note() and result.error() is None
 
 
@@ -189,6 +193,8 @@ def test_what_is_held_back_beside_others_is_partly_done(from_python, monkeypatch
     result = from_python(functions)
     assert isinstance(result.error(), PartlyDone) and len(result.paths) == 1
     assert store.exists("better-green") and not store.exists("better-red")
+    assert "no mixture, as fewer than two LoRAs were kept" in result.note()
+    assert result.result()["mixture"] is None and not store.exists("better")
 
 
 @pytest.mark.parametrize("stage", ["drawing", "scoring", "training", "measuring"])
@@ -375,6 +381,8 @@ def test_less_diversity_ends_the_rounds(from_python, monkeypatch):
         ({}, ("--model", "gone"), "gone"),
         ({}, ("--name", "Bad Name"), "Bad Name"),
         ({}, ("--name", "flat"), "preset"),
+        ({"mixture.resolution": 33}, ("--aspects", "alignment,validity"), "mixture.resolution"),
+        ({}, ("--aspects", "alignment,validity", "--name", "flat"), "'flat' is the name of a"),
         ({}, ("--aspects", "geometry"), "unknown aspect 'geometry'"),
         ({}, ("--aspects", "hpsv2"), "--aspects hpsv2=FOLDER"),
         ({}, ("--prompts", "gone.txt"), "no prompt file"),
@@ -425,8 +433,15 @@ def test_a_dry_run_says_pictures_hours_disk(reward):
     ended = reward("--dry-run", "--json", aspects="alignment,validity", rounds=2)
     assert ended.code == 0, ended.err
     result = ended.json["result"]
-    assert result["pictures"] == 6 * 2 * 3 + 6 * 2 * 5
-    assert result["adapters"] == ["better-alignment", "better-validity"]
+    assert result["pictures"] == 6 * 2 * 3 + 6 * 2 * 6
+    assert result["adapters"] == ["better-alignment", "better-validity", "better"]
+    assert result["mixture"]["adapter"] == "better" and result["mixture"]["resolution"] == 32
+    assert str(store.folder("better")) in result["writes"]
+    lines = reward("--dry-run", aspects="alignment,validity").out
+    assert "mix     2 steps of 2 for the gates of better" in lines
+    none = reward("--dry-run", "--json", aspects="alignment,validity", **{"mixture.steps": 0})
+    assert none.json["result"]["adapters"] == ["better-alignment", "better-validity"]
+    assert none.json["result"]["mixture"] is None
     assert result["about_seconds"] > 0 and result["about_disk_mb"] >= 0
     lines = reward("--dry-run").out
     assert "12 pictures to choose from, 24 to measure" in lines

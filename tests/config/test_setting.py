@@ -45,7 +45,7 @@ def test_every_number_has_bounds_that_resolve_keeps(declaration):
 
 
 def test_there_are_numbers_in_each_command_that_computes():
-    assert len(NUMBERS) == 17 + 21 + 22 + 45 + 23 + 20 + 21 + 1
+    assert len(NUMBERS) == 17 + 21 + 22 + 45 + 35 + 20 + 21 + 1
 
 
 def test_every_field_of_the_schema_is_a_setting_or_a_section():

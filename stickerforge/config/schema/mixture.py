@@ -9,7 +9,9 @@ from stickerforge.config.setting import UNSET, setting
 class MixtureConfig:
     """How a mixture's gates are trained; its LoRAs stay as they are."""
 
-    steps: int = setting(500, "Training steps.", low=1, high=1_000_000)
+    steps: int = setting(
+        500, "Training steps of the gates; 0 for no mixture.", low=0, high=1_000_000
+    )
     batch: int = setting(8, "Pictures per step.", low=1, high=4096)
     lr: float = setting(1e-3, "Learning rate of the gates.", low=1e-8, high=1.0)
     balance: float = setting(

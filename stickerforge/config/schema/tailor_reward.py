@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stickerforge.config.schema.common import MAX_SEED, device_setting
+from stickerforge.config.schema.mixture import MixtureConfig
 from stickerforge.config.schema.tailor import SharedValidationConfig, TuningConfig
 from stickerforge.config.setting import UNSET, setting
 
@@ -112,7 +113,7 @@ class TailorRewardConfig:
     )
     name: str = setting(
         "",
-        "Name of the adapter; with several aspects NAME-ASPECT each.",
+        "Name of the adapter; with several aspects NAME-ASPECT each, and NAME mixes them.",
         flag="--name",
     )
     model: str = setting(
@@ -135,6 +136,7 @@ class TailorRewardConfig:
     alignment: AlignmentConfig = AlignmentConfig()
     guard: GuardConfig = GuardConfig()
     training: TuningConfig = TuningConfig()
+    mixture: MixtureConfig = MixtureConfig()
 
     @property
     def validation(self) -> SharedValidationConfig:
