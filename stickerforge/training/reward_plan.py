@@ -187,7 +187,7 @@ class RewardPlan:
             if self.has_mixture and store.exists(name) and not self.mixture_run.path.exists():
                 raise InputError(
                     f"there is an adapter {name!r} already, which is not of this run",
-                    "give --set mixture.steps=0, or remove it with `stickerforge adapters remove`",
+                    f"`stickerforge adapters remove {name}`, or give --set mixture.steps=0",
                 )
             return
         if state and not state.finished:
