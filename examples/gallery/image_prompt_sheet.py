@@ -34,10 +34,10 @@ def save_reference(name: str, style: str, path: Path) -> Path:
     return path
 
 
-def draw(prompt: str, picture: str, folder: Path, **settings: object) -> Path:
+def draw(prompt: str, picture: str, folder: Path) -> Path:
     """The picture of a prompt and an image prompt."""
     own = {"seed": SEED, "output.folder": str(folder), "image_prompt.pictures": [picture]}
-    return Path(stickerforge.generate(prompt, settings=own | settings).outputs[0]["path"])
+    return Path(stickerforge.generate(prompt, settings=own).outputs[0]["path"])
 
 
 def in_styles(folder: Path) -> Row:
@@ -46,8 +46,7 @@ def in_styles(folder: Path) -> Row:
     row = [("reference", reference)]
     for style in STYLES:
         words = f"a sticker in {style} style"
-        settings = {"words.unknown": "keep"}
-        row.append((words, draw(words, f"{reference}:1", folder, **settings)))
+        row.append((words, draw(words, f"{reference}:1", folder)))
     return row
 
 
@@ -68,7 +67,7 @@ def taught_in_style(folder: Path) -> Row:
     drawings.mkdir()
     for style in STYLES[:3]:
         save_reference(TAUGHT, style, drawings / f"{style}.png")
-    stickerforge.customize(drawings, settings={"subject": TAUGHT, "class": CLASS})
+    stickerforge.customize(drawings, settings={"subject": TAUGHT, "class_words": CLASS})
     words = f"a <{TAUGHT}> with a hat"
     row = [(TAUGHT, drawings / "noto.png")]
     plain = {"seed": SEED, "output.folder": str(folder)}

@@ -65,7 +65,7 @@ def test_a_picture_beside_words_and_alone(draw):
     params = read_params(path)
     assert (params["prompt"], params["text"]) == ("", "a sticker")
     _, path, _ = draw("--image-prompt", "apple.png", "--style", "flat")
-    assert read_params(path)["text"] == "a sticker in flat style"
+    assert read_params(path)["text"] == "a sticker, in flat style"
 
 
 def test_pictures_are_repeated_with_it(draw, cli):
