@@ -97,7 +97,7 @@ def write_start(path: Path) -> None:
     places = places_of(model, list(zip(*names, strict=True)))
     # The text encoder ends in a layer norm, as the projection does: the regression is to what is
     # normal before its weights.
-    norm = model.networks["text_encoder"].text_model.final_layer_norm
+    norm = model.networks["text_encoder"].final_layer_norm
     normal = (places - norm.bias) / norm.weight
     weights, bias = regress(features, normal.detach().flatten(1))
     start = new_image_prompt(model, "base", encoder.width("base"), encoder=JUDGE, seed=SEED)
